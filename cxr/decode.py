@@ -1,0 +1,1 @@
+"""Bytes of a radiograph → an 8-bit grey image. See `Radiograph`."""

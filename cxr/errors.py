@@ -1,0 +1,145 @@
+"""Every error the project raises on purpose.
+
+CxrError
+├── Refusal                     what a client sent cannot be answered; a 4xx, with a fixed message
+│   ├── BadRequest              400: EmptyInput, UnknownTarget, UnknownMethod
+│   ├── TooLarge                413: BodyTooLarge, TooManyPixels
+│   ├── UnsupportedMedia        415
+│   └── Unprocessable           422: NotDecodable, TransferSyntaxUnsupported, DeflatedDicom, NoPixels,
+│                                    MultiFrame, ForProcessing, NotARadiograph, LateralView, NotAChest
+├── Unavailable                 the service cannot answer now: Busy, ExplainerUnavailable, DeadlineExceeded
+└── BundleError                 the model's folder is not what its manifest says; the service does not start
+
+A refusal's message is a constant of its class. Nothing a client sent may enter it: messages reach logs and
+answers, and what a client sends may name a patient.
+"""
+
+from typing import ClassVar
+
+
+class CxrError(Exception):
+    """Base of every error this project raises on purpose."""
+
+
+class _Coded(CxrError):
+    """An error with a machine-readable code and a fixed message."""
+
+    code: ClassVar[str]
+    message: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__(self.message)
+
+
+class Refusal(_Coded):
+    """What a client sent cannot be answered. Sending it again will not help."""
+
+
+class BadRequest(Refusal):
+    """The request itself is malformed."""
+
+
+class EmptyInput(BadRequest):
+    code = "empty_input"
+    message = "The body is empty. Send the bytes of one radiograph."
+
+
+class UnknownTarget(BadRequest):
+    code = "unknown_target"
+    message = "Unknown target. Use predicted, normal, pneumonia or covid19."
+
+
+class UnknownMethod(BadRequest):
+    code = "unknown_method"
+    message = "Unknown method. Use gradcam_plus_plus or gradcam."
+
+
+class TooLarge(Refusal):
+    """The input is over a size limit."""
+
+
+class BodyTooLarge(TooLarge):
+    code = "body_too_large"
+    message = "The body is larger than 64 MiB."
+
+
+class TooManyPixels(TooLarge):
+    code = "too_many_pixels"
+    message = "The image has more than 40 megapixels."
+
+
+class UnsupportedMedia(Refusal):
+    code = "unsupported_media_type"
+    message = "Unsupported media type. Send image/png, image/jpeg or application/dicom as the raw body."
+
+
+class Unprocessable(Refusal):
+    """The bytes were understood as far as needed to know that they cannot be classified."""
+
+
+class NotDecodable(Unprocessable):
+    code = "not_decodable"
+    message = "The bytes are not a complete PNG, JPEG or DICOM image."
+
+
+class TransferSyntaxUnsupported(Unprocessable):
+    code = "transfer_syntax_unsupported"
+    message = "The DICOM file's transfer syntax is not supported."
+
+
+class DeflatedDicom(Unprocessable):
+    code = "deflated_dicom"
+    message = "Deflated DICOM (1.2.840.10008.1.2.1.99) is not accepted: its size cannot be bounded before inflation."
+
+
+class NoPixels(Unprocessable):
+    code = "no_pixels"
+    message = "The DICOM file holds no pixel data."
+
+
+class MultiFrame(Unprocessable):
+    code = "multi_frame"
+    message = "The DICOM file holds several frames. Send a single projection radiograph."
+
+
+class ForProcessing(Unprocessable):
+    code = "for_processing"
+    message = "The image is FOR PROCESSING. Send the one for presentation."
+
+
+class NotARadiograph(Unprocessable):
+    code = "not_a_radiograph"
+    message = "The DICOM object is not a projection radiograph (CR, DX for presentation or secondary capture)."
+
+
+class LateralView(Unprocessable):
+    code = "lateral_view"
+    message = "The view is lateral. Only frontal chest radiographs are accepted."
+
+
+class NotAChest(Unprocessable):
+    code = "not_a_chest"
+    message = "The body part examined is not the chest."
+
+
+class Unavailable(_Coded):
+    """The service cannot answer now. The same request may succeed later."""
+
+
+class Busy(Unavailable):
+    code = "busy"
+    message = "The service is at capacity. Try again shortly."
+
+
+class ExplainerUnavailable(Unavailable):
+    code = "explainer_unavailable"
+    message = "Explanations are unavailable at the moment. Classification is not affected."
+
+
+class DeadlineExceeded(Unavailable):
+    code = "deadline_exceeded"
+    message = "The request could not be answered within its deadline."
+
+
+class BundleError(CxrError):
+    """A bundle's files are missing, altered or of another version. The message names the file, never a client's data."""
