@@ -6,7 +6,7 @@ CxrError
 │   ├── TooLarge                413: BodyTooLarge, TooManyPixels
 │   ├── UnsupportedMedia        415
 │   └── Unprocessable           422: NotDecodable, TransferSyntaxUnsupported, DeflatedDicom, NoPixels,
-│                                    MultiFrame, ForProcessing, NotARadiograph, LateralView, NotAChest
+│                                    MultiFrame, ForProcessing, NotARadiograph, LateralView, NotAChest, TooSmall
 ├── Unavailable                 the service cannot answer now: Busy, ExplainerUnavailable, DeadlineExceeded
 └── BundleError                 the model's folder is not what its manifest says; the service does not start
 
@@ -120,6 +120,11 @@ class LateralView(Unprocessable):
 class NotAChest(Unprocessable):
     code = "not_a_chest"
     message = "The body part examined is not the chest."
+
+
+class TooSmall(Unprocessable):
+    code = "too_small"
+    message = "The image's short side is under 64 pixels."
 
 
 class Unavailable(_Coded):

@@ -1,0 +1,118 @@
+"""From the bytes of a file to a finding: the one path that the command line, the service and its explainer share."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr.bundle import Bundle
+from cxr.decode import InstanceUIDs, Radiograph, decode
+from cxr.inference import Ensemble
+from cxr.labels import LABELS, Label
+from cxr.posterior import EnsembleRule, combine, prediction_set, softmax
+from cxr.preprocess import preprocess
+
+Probabilities = dict[Label, float]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFinding:
+    """What one network says, at the bundle's temperature."""
+
+    name: str
+    architecture: str
+    probabilities: Probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The ensemble's answer for one radiograph.
+
+    `probabilities` are calibrated and sum to 1; `prediction` is their largest. `prediction_set` holds the labels
+    that cannot be ruled out at the bundle's coverage and may be empty. `timings_ms` has the milliseconds of
+    decode, preprocess and inference.
+    """
+
+    prediction: Label
+    probabilities: Probabilities
+    prediction_set: tuple[Label, ...]
+    members: tuple[MemberFinding, ...]
+    ensemble: EnsembleRule
+    media_type: str
+    instance: InstanceUIDs | None
+    warnings: tuple[str, ...]
+    timings_ms: dict[str, float]
+
+
+class Stopwatch:
+    """Milliseconds by stage."""
+
+    def __init__(self) -> None:
+        self.timings_ms: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a block under a name; a block that raises is timed too."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings_ms[name] = (time.perf_counter() - start) * 1000
+
+
+class Classifier:
+    """A verified bundle, loaded and ready. Safe to call from several threads."""
+
+    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+        """Raises BundleError unless every graph is the one that the bundle describes."""
+        self.bundle = bundle
+        self.ensemble = Ensemble(bundle, threads)
+
+    def classify(self, data: bytes) -> Finding:
+        """Classify one file: PNG, JPEG or DICOM Part 10.
+
+        Raises:
+            Refusal: the bytes cannot be classified; its class says why.
+        """
+        watch = Stopwatch()
+        radiograph, image = prepare(data, self.bundle, watch)
+        with watch.stage("inference"):
+            logits = self.ensemble.logits(image[np.newaxis])
+        return self._finding(radiograph, logits, watch)
+
+    def _finding(self, radiograph: Radiograph, logits: NDArray[np.float32], watch: Stopwatch) -> Finding:
+        manifest = self.bundle.manifest
+        posterior = combine(logits, manifest.temperature, manifest.ensemble)[0]
+        members = softmax(logits[:, 0], manifest.temperature)
+        return Finding(
+            prediction=LABELS[int(posterior.argmax())],
+            probabilities=named(posterior),
+            prediction_set=prediction_set(posterior, manifest.conformal.thresholds),
+            members=tuple(
+                MemberFinding(member.name, member.architecture, named(p))
+                for member, p in zip(manifest.members, members, strict=True)
+            ),
+            ensemble=manifest.ensemble,
+            media_type=radiograph.media_type,
+            instance=radiograph.instance,
+            warnings=radiograph.warnings,
+            timings_ms=watch.timings_ms,
+        )
+
+
+def prepare(data: bytes, bundle: Bundle, watch: Stopwatch) -> tuple[Radiograph, NDArray[np.uint8]]:
+    """Decode a file and pre-process it as the bundle's networks expect: (radiograph, [S, S] uint8)."""
+    with watch.stage("decode"):
+        radiograph = decode(data)
+    with watch.stage("preprocess"):
+        recipe = bundle.manifest.recipe
+        image = preprocess(radiograph.pixels, recipe.id, recipe.size)
+    return radiograph, image
+
+
+def named(posterior: NDArray[np.float64]) -> Probabilities:
+    """[3] → {label: probability}."""
+    return {label: float(p) for label, p in zip(LABELS, posterior, strict=True)}

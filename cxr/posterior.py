@@ -1,0 +1,69 @@
+"""Logits of an ensemble's members → calibrated posterior → prediction set. numpy only.
+
+Shapes: M members, N images, K = 3 labels. The same functions serve evaluation and service.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr.labels import LABELS, Label
+
+Floats = NDArray[np.float64]
+
+EnsembleRule = Literal["scpa", "scpa_eq2", "pm"]
+ENSEMBLE_RULES: Final[tuple[EnsembleRule, ...]] = get_args(EnsembleRule)
+
+
+def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Floats:
+    """Softmax over the last axis of logits / temperature, in float64.
+
+    A temperature over 1 softens, under 1 sharpens (Guo et al. 2017).
+    """
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True), dtype=np.float64)
+
+
+def scpa(posteriors: Floats) -> Floats:
+    """Softmax class posterior averaging: [M, N, K] → [N, K], the mean over members."""
+    return np.asarray(posteriors.mean(axis=0), dtype=np.float64)
+
+
+def scpa_eq2(posteriors: Floats) -> Floats:
+    """Equation 2 of Karim et al. 2020 to the letter: a softmax over the members' summed posteriors.
+
+    The order of labels is the mean's, the probabilities are not: one member that is certain gets e/(e+2) = 0.576.
+    """
+    return softmax(posteriors.sum(axis=0))
+
+
+def pm(posteriors: Floats) -> Floats:
+    """Prediction maximization: for each image, the posterior of the member with the largest probability."""
+    surest = posteriors.max(axis=-1).argmax(axis=0)
+    return np.asarray(posteriors[surest, np.arange(posteriors.shape[1])], dtype=np.float64)
+
+
+_RULES: Final[dict[EnsembleRule, Callable[[Floats], Floats]]] = {"scpa": scpa, "scpa_eq2": scpa_eq2, "pm": pm}
+
+
+def combine(logits: NDArray[np.floating], temperature: float, rule: EnsembleRule) -> Floats:
+    """Members' logits [M, N, K] → the ensemble's posterior [N, K]. Each member is calibrated before it is combined."""
+    return _RULES[rule](softmax(logits, temperature))
+
+
+def prediction_set(posterior: Floats, thresholds: Mapping[Label, float]) -> tuple[Label, ...]:
+    """The labels that a class-conditional conformal predictor cannot rule out for one image.
+
+    Args:
+        posterior: [K] probabilities.
+        thresholds: for each label the largest non-conformity, 1 - p(label), at which the label stays in the set.
+
+    Returns:
+        Labels in the order of `LABELS`; empty when the image resembles none of the three.
+    """
+    return tuple(
+        label for label, p in zip(LABELS, posterior, strict=True) if 1.0 - float(p) <= thresholds[label]
+    )
