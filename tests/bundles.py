@@ -1,0 +1,52 @@
+"""Bundles with random weights: real files, real hashes, exported graphs, no training."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+
+from cxr.bundle import Bundle, sha256
+from cxr.labels import LABELS
+from cxr.nets import Architecture, build, storable
+from cxr.posterior import EnsembleRule
+from export.to_onnx import export_bundle
+
+
+def make_bundle(
+    root: Path, architectures: Sequence[Architecture] = ("resnet18",), ensemble: EnsembleRule = "scpa", size: int = 64
+) -> Bundle:
+    """Write and export a bundle with one randomly initialised member for each architecture."""
+    (root / "weights").mkdir(parents=True)
+    members = [_member(root, architecture, seed) for seed, architecture in enumerate(architectures)]
+    manifest = {
+        "schema_version": 1,
+        "name": "random",
+        "version": "0",
+        "labels": LABELS,
+        "recipe": {"id": "clahe-1", "size": size},
+        "members": members,
+        "ensemble": ensemble,
+        "explainer": members[0]["name"],
+        "temperature": 0.5,
+        "conformal": {"coverage": 0.9, "thresholds": dict.fromkeys(LABELS, 0.7)},
+        "training_manifest_sha256": "0" * 64,
+    }
+    (root / "bundle.json").write_text(json.dumps(manifest))
+    bundle = Bundle(root)
+    export_bundle(bundle)
+    return Bundle(root)
+
+
+def _member(root: Path, architecture: Architecture, seed: int) -> dict[str, object]:
+    torch.manual_seed(seed)
+    data = save(storable(build(architecture)))
+    name = f"{architecture.replace('_', '-')}-{seed}"
+    (root / "weights" / f"{name}.safetensors").write_bytes(data)
+    return {
+        "name": name,
+        "architecture": architecture,
+        "weights": f"{name}.safetensors",
+        "sha256": sha256(data),
+    }
