@@ -8,7 +8,8 @@ CxrError
 │   └── Unprocessable           422: NotDecodable, TransferSyntaxUnsupported, DeflatedDicom, NoPixels,
 │                                    MultiFrame, ForProcessing, NotARadiograph, LateralView, NotAChest, TooSmall
 ├── Unavailable                 the service cannot answer now: Busy, ExplainerUnavailable, DeadlineExceeded
-└── BundleError                 the model's folder is not what its manifest says; the service does not start
+├── BundleError                 the model's folder is not what its manifest says; the service does not start
+└── DataError                   a training table or one of its images cannot be used
 
 A refusal's message is a constant of its class. Nothing a client sent may enter it: messages reach logs and
 answers, and what a client sends may name a patient.
@@ -148,3 +149,7 @@ class DeadlineExceeded(Unavailable):
 
 class BundleError(CxrError):
     """A bundle's files are missing, altered or of another version. The message names the file, never a client's data."""
+
+
+class DataError(CxrError):
+    """A training table or one of its images cannot be used. The message names the file and the row."""

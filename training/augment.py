@@ -1,0 +1,126 @@
+"""Random variations of a batch, on the device that trains, after the cached pre-processing.
+
+They imitate what differs between two radiographs of one patient: the position and size of the chest in the field,
+exposure, sharpness and noise of the detector, and a device or marker in front of the lungs.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """Half-widths of the uniform distributions that variations are drawn from, or probabilities. 0 switches off."""
+
+    rotation: float = 0.0  # degrees
+    translation: float = 0.0  # share of the side
+    scale: float = 0.0  # log of the magnification
+    aspect: float = 0.0  # log of the ratio width : height, since the frame squashes
+    flip: float = 0.0  # probability; mirrors the heart, as dextrocardia and mislabelled images do
+    brightness: float = 0.0  # share of the grey range
+    contrast: float = 0.0  # log of the gain
+    gamma: float = 0.0  # log of the exponent
+    blur: float = 0.0  # probability of losing half of the resolution
+    noise: float = 0.0  # largest standard deviation, share of the grey range
+    erase: float = 0.0  # probability of a grey rectangle over 2 to 20 % of the image
+
+
+GENTLE = Augmentation(rotation=5, translation=0.04, scale=0.05, brightness=0.1, contrast=0.1)
+STRONG = Augmentation(
+    rotation=12,
+    translation=0.08,
+    scale=0.18,
+    aspect=0.1,
+    flip=0.5,
+    brightness=0.15,
+    contrast=0.25,
+    gamma=0.25,
+    blur=0.2,
+    noise=0.03,
+    erase=0.3,
+)
+
+
+def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Vary each image of a batch independently.
+
+    Args:
+        images: [N, 1, S, S] uint8 on the generator's device.
+        how: the strengths.
+        generator: the only source of chance.
+
+    Returns:
+        [N, 1, S, S] float32 in [0, 255].
+    """
+    draw = _Draw(len(images), generator)
+    varied = _warp(images.float() / 255, how, draw)
+    varied = _blur(varied, how, draw)
+    varied = _exposure(varied, how, draw)
+    return _erase(varied, how, draw).clamp(0, 1) * 255
+
+
+class _Draw:
+    """One random number for each image, shaped to broadcast over [N, 1, S, S]."""
+
+    def __init__(self, count: int, generator: torch.Generator) -> None:
+        self.count = count
+        self.generator = generator
+
+    def uniform(self, low: float, high: float) -> Tensor:
+        unit = torch.rand(self.count, 1, 1, 1, device=self.generator.device, generator=self.generator)
+        return low + (high - low) * unit
+
+    def around(self, half_width: float) -> Tensor:
+        return self.uniform(-half_width, half_width)
+
+    def chance(self, probability: float) -> Tensor:
+        return self.uniform(0, 1) < probability
+
+    def normal_like(self, images: Tensor) -> Tensor:
+        return torch.randn(images.shape, device=images.device, generator=self.generator)
+
+
+def _warp(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
+    """Rotation, scale, aspect, mirror and shift in one bilinear resampling; outside is black, as collimation is."""
+    angle = draw.around(how.rotation) * (math.pi / 180)
+    zoom, aspect = draw.around(how.scale).exp(), draw.around(how.aspect).exp()
+    mirror = torch.where(draw.chance(how.flip), -1.0, 1.0)
+    x_row = [mirror * zoom * aspect * angle.cos(), -zoom * angle.sin(), 2 * draw.around(how.translation)]
+    y_row = [mirror * zoom * angle.sin(), zoom / aspect * angle.cos(), 2 * draw.around(how.translation)]
+    theta = torch.cat([torch.cat(row, dim=3) for row in (x_row, y_row)], dim=2).squeeze(1)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _blur(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
+    if not how.blur:
+        return images
+    halved = F.interpolate(F.avg_pool2d(images, 2), images.shape[-2:], mode="bilinear")
+    return torch.where(draw.chance(how.blur), halved, images)
+
+
+def _exposure(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
+    exposed = images.clamp(min=1e-4) ** draw.around(how.gamma).exp()
+    mean = exposed.mean(dim=(2, 3), keepdim=True)
+    exposed = (exposed - mean) * draw.around(how.contrast).exp() + mean + draw.around(how.brightness)
+    if not how.noise:
+        return exposed
+    return exposed + draw.normal_like(images) * draw.uniform(0, how.noise)
+
+
+def _erase(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
+    """Random erasing (Zhong et al. 2020) with the image's mean grey."""
+    if not how.erase:
+        return images
+    side = images.shape[-1]
+    area, ratio = draw.uniform(0.02, 0.2), draw.around(math.log(2)).exp()
+    half_width, half_height = (area * ratio).sqrt() / 2, (area / ratio).sqrt() / 2
+    position = (torch.arange(side, device=images.device) + 0.5) / side
+    inside_x = (position.view(1, 1, 1, side) - draw.uniform(0, 1)).abs() < half_width
+    inside_y = (position.view(1, 1, side, 1) - draw.uniform(0, 1)).abs() < half_height
+    inside = inside_x & inside_y & draw.chance(how.erase)
+    return torch.where(inside, images.mean(dim=(2, 3), keepdim=True), images)

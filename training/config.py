@@ -1,0 +1,59 @@
+"""What a training run is: every number that changes its result, and the named presets."""
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
+
+from cxr.nets import Architecture
+from training.augment import GENTLE, STRONG, Augmentation
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """A run's knobs. Rates are per step of one batch; angles and shares are in `Augmentation`."""
+
+    architecture: Architecture = "resnet18"
+    recipe: str = "clahe-1"
+    size: int = 224
+    epochs: int = 200
+    cycles: int = 20
+    max_lr: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    batch_size: int = 256
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    balanced: bool = True
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=lambda: GENTLE)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError unless the cycles divide the epochs."""
+        if self.epochs % self.cycles:
+            raise ValueError("the number of cycles must divide the number of epochs")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON; `from_json` reads it back."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(values: dict[str, Any]) -> "TrainConfig":
+        """The inverse of `to_json`. Raises TypeError for a knob that does not exist."""
+        return TrainConfig(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+
+
+def plain() -> TrainConfig:
+    """The plain recipe of the data's README: ten-epoch cycles, gentle augmentation."""
+    return TrainConfig(epochs=100, cycles=10)
+
+
+def default() -> TrainConfig:
+    """The recipe of `models/default`, fixed on the validation split (docs/decisions.md)."""
+    return TrainConfig(augmentation=STRONG)
+
+
+def quick() -> TrainConfig:
+    """A smaller image and few epochs: minutes on a CPU, to see the path work."""
+    return replace(TrainConfig(), size=112, epochs=4, cycles=2, batch_size=64)
+
+
+PRESETS: Final = {"default": default, "plain": plain, "quick": quick}

@@ -1,0 +1,147 @@
+"""metadata.csv and its images → labelled uint8 arrays, pre-processed once and cached."""
+
+import csv
+import hashlib
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
+from cxr.decode import decode
+from cxr.errors import DataError, Refusal
+from cxr.labels import LABELS, Label
+from cxr.preprocess import preprocess
+
+Split = Literal["train", "val", "test"]
+Half = Literal["select", "calibrate"]
+
+DEFAULT_DATA: Final = Path(__file__).parents[2] / "shared" / "data" / "cxr"
+DEFAULT_CACHE: Final = Path(__file__).parents[1] / ".cache"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image of the table. `patient` groups all images of a patient and all near-duplicates."""
+
+    file: str
+    label: Label
+    source: str
+    patient: str
+    split: Split
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Some rows and their images: [N, S, S] uint8, in the rows' order."""
+
+    rows: tuple[Row, ...]
+    images: NDArray[np.uint8]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """[N] indices into `LABELS`."""
+        return np.array([LABELS.index(row.label) for row in self.rows], dtype=np.int64)
+
+    def where(self, keep: Iterable[bool]) -> "Dataset":
+        """The rows for which `keep` is true."""
+        mask = np.fromiter(keep, dtype=bool, count=len(self.rows))
+        rows = tuple(row for row, kept in zip(self.rows, mask, strict=True) if kept)
+        return Dataset(rows, self.images[mask])
+
+
+def read_table(folder: Path) -> tuple[Row, ...]:
+    """Parse metadata.csv: the columns file, label, patient and split, and, where known, source.
+
+    Raises:
+        DataError: no such file, a column is missing, a value is unknown, or a patient is in two splits.
+    """
+    path = folder / "metadata.csv"
+    try:
+        with path.open(newline="") as handle:
+            rows = tuple(
+                _row(path, number, record) for number, record in enumerate(csv.DictReader(handle), 2)
+            )
+    except OSError:
+        raise DataError(f"{path} cannot be read") from None
+    splits: dict[str, Split] = {}
+    for row in rows:
+        if splits.setdefault(row.patient, row.split) != row.split:
+            raise DataError(f"{path}: patient {row.patient} is in two splits")
+    return rows
+
+
+def _row(path: Path, number: int, record: dict[str, str]) -> Row:
+    missing = {"file", "label", "patient", "split"} - record.keys()
+    if missing:
+        raise DataError(f"{path}: column {', '.join(sorted(missing))} is missing")
+    if record["label"] not in LABELS or record["split"] not in get_args(Split):
+        raise DataError(f"{path}, line {number}: unknown label or split")
+    label, split = cast(Label, record["label"]), cast(Split, record["split"])
+    return Row(record["file"], label, record.get("source") or "unknown", record["patient"], split)
+
+
+def table_sha256(folder: Path) -> str:
+    """The hash by which a bundle names the table it was trained on."""
+    return hashlib.sha256((folder / "metadata.csv").read_bytes()).hexdigest()
+
+
+def half_of_validation(row: Row) -> Half:
+    """Which half of the validation split a patient is in, by a hash that nobody chose.
+
+    One half selects recipes, snapshots and ensembles; the other, which chose nothing, calibrates.
+    """
+    return "select" if hashlib.sha256(row.patient.encode()).digest()[0] % 2 else "calibrate"
+
+
+def load(folder: Path, split: Split, recipe: str, size: int, cache: Path = DEFAULT_CACHE) -> Dataset:
+    """Images of one split, from the cache if these files were prepared before.
+
+    Args:
+        folder: holds metadata.csv; file names in it are relative to it.
+        split: train, val or test.
+        recipe: pre-processing, a key of `cxr.preprocess.RECIPES`.
+        size: side of the network's frame in pixels.
+        cache: where prepared arrays are kept, named by what they were made from.
+
+    Raises:
+        DataError: a file is missing or cannot be decoded; all such files are named.
+    """
+    rows = tuple(row for row in read_table(folder) if row.split == split)
+    paths = [folder / row.file for row in rows]
+    target = cache / f"{split}-{recipe}-{size}-{_fingerprint(paths)}.npy"
+    if not target.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        prepared = _prepare_all(paths, recipe, size, f"preparing {split}")
+        partial = target.with_suffix(".partial.npy")
+        np.save(partial, prepared)
+        partial.rename(target)
+    return Dataset(rows, np.load(target, mmap_mode="r"))
+
+
+def _fingerprint(paths: Sequence[Path]) -> str:
+    """Names, sizes and times of the files: reading them all would cost what the cache saves."""
+    try:
+        stats = [(path.name, (status := path.stat()).st_size, status.st_mtime_ns) for path in paths]
+    except OSError as error:
+        raise DataError(f"{error.filename} is missing") from None
+    return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
+
+
+def _prepare_all(paths: Sequence[Path], recipe: str, size: int, title: str) -> NDArray[np.uint8]:
+    def prepare(path: Path) -> NDArray[np.uint8] | None:
+        try:
+            return preprocess(decode(path.read_bytes()).pixels, recipe, size)
+        except Refusal:
+            return None
+
+    with ThreadPoolExecutor() as pool:
+        prepared = list(track(pool.map(prepare, paths), title, total=len(paths)))
+    bad = [str(path) for path, image in zip(paths, prepared, strict=True) if image is None]
+    if bad:
+        raise DataError("these images cannot be decoded: " + ", ".join(bad))
+    return np.stack([image for image in prepared if image is not None])
