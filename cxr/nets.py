@@ -1,7 +1,7 @@
 """The paper's six networks, and the BatchNorm variants of its VGGs, with one input channel and three outputs.
 
-torchvision's architectures with random weights: trained from scratch, not from ImageNet, is the paper's point.
-This is the core's one torch module; nothing else in `cxr` may import it at module level.
+torchvision's architectures with random weights: trained from scratch, not from ImageNet, is the paper's
+point. This is the core's one torch module; nothing else in `cxr` may import it at module level.
 """
 
 from collections import OrderedDict
@@ -9,10 +9,13 @@ from collections.abc import Callable
 from typing import Final, Literal, get_args
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 from torchvision import models
 
+from cxr.bundle import Bundle, Member
+from cxr.errors import BundleError
 from cxr.labels import LABELS
 
 Architecture = Literal[
@@ -20,7 +23,8 @@ Architecture = Literal[
 ]
 ARCHITECTURES: Final[tuple[Architecture, ...]] = get_args(Architecture)
 
-VGG_HEAD_WIDTH: Final = 512  # torchvision's 4,096 is 120 M weights for three classes; the paper's code uses 512 to 1,024
+# torchvision's 4,096 would be 120 M weights for three classes; the paper's own code uses 512 to 1,024.
+VGG_HEAD_WIDTH: Final = 512
 
 
 class Network(nn.Module):
@@ -66,6 +70,21 @@ def load_weights(architecture: Architecture, data: bytes) -> Network:
     network = build(architecture)
     network.load_state_dict({name: tensor.float() for name, tensor in load(data).items()})
     return network.eval()
+
+
+def load_member(bundle: Bundle, member: Member) -> Network:
+    """A member of a bundle as a network in evaluation mode and float32, on the CPU.
+
+    Raises:
+        BundleError: its weights are missing, altered, or not of its architecture; or that is unknown.
+    """
+    architecture = next((known for known in ARCHITECTURES if known == member.architecture), None)
+    if architecture is None:
+        raise BundleError(f"{bundle.root / 'bundle.json'} names an unknown architecture")
+    try:
+        return load_weights(architecture, bundle.read_weights(member))
+    except (RuntimeError, SafetensorError):
+        raise BundleError(f"{bundle.root / 'weights' / member.weights} does not fit {architecture}") from None
 
 
 def storable(network: nn.Module) -> dict[str, Tensor]:

@@ -1,0 +1,1 @@
+"""Bundles to ONNX, and the proof that the graphs say what the PyTorch networks say."""

@@ -1,0 +1,151 @@
+"""A bundle's members → ONNX graphs, in float32 for CPUs and float16 for GPUs.
+
+One file a member and precision, weights inside; the same weights and library versions give the same bytes.
+A member is traced once: its float16 graph is the float32 one with rounded constants, so that BatchNorm is
+folded into the convolutions before anything is rounded.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import torch
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from cxr.bundle import Bundle, Member, OnnxFile, OnnxManifest, Precision, onnx_name, sha256
+from cxr.inference import INPUT, OUTPUT
+from cxr.nets import Network, load_member
+
+Track = Callable[[Sequence[Member]], Iterable[Member]]
+
+
+class Deployed(nn.Module):
+    """The graph that is shipped: uint8 [N, 1, S, S] → float32 logits [N, 3], normalisation inside.
+
+    Takes the network over: its BatchNorm layers become plain scales and shifts.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                _to_affine(module)
+        self.eval()
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.network(image)
+        return logits.float()
+
+
+def export_bundle(bundle: Bundle, track: Track = iter) -> None:
+    """Write onnx/<member>.<precision>.onnx for every member and precision, then onnx/manifest.json.
+
+    Each file appears whole or not at all and the manifest comes last, so a killed export leaves a bundle that
+    verifies or one that is refused. Graphs of members that the bundle no longer has are removed.
+
+    Args:
+        bundle: its weights must be in place.
+        track: wraps the members that are iterated over, for a progress bar.
+
+    Raises:
+        BundleError: a member's weights are missing, altered, or not of its architecture.
+    """
+    folder = bundle.root / "onnx"
+    folder.mkdir(exist_ok=True)
+    files: dict[str, OnnxFile] = {}
+    for member in track(bundle.manifest.members):
+        for precision, model in _graphs(load_member(bundle, member), bundle.manifest.recipe.size).items():
+            data = model.SerializeToString(deterministic=True)
+            name = onnx_name(member, precision)
+            _write(folder / name, data)
+            files[name] = OnnxFile(sha256=sha256(data), weights_sha256=member.sha256)
+    _write(folder / "manifest.json", OnnxManifest(files=files).model_dump_json(indent=2).encode() + b"\n")
+    _prune(folder, keep=files)
+
+
+def _graphs(network: Network, size: int) -> dict[Precision, ModelProto]:
+    model = _trace(network, size)
+    half = ModelProto()
+    half.CopyFrom(model)
+    _round_to_half(half)
+    for graph in (model, half):
+        onnx.checker.check_model(graph, full_check=True)
+    return {"float32": model, "float16": half}
+
+
+def _trace(network: Network, size: int) -> ModelProto:
+    batch: Final = 2  # torch.export takes an example's batch of 1 for a constant
+    program = torch.onnx.export(
+        Deployed(network),
+        (torch.zeros(batch, 1, size, size, dtype=torch.uint8),),
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes={INPUT: {0: torch.export.Dim("N")}},
+        dynamo=True,
+        verbose=False,
+    )
+    if program is None:
+        raise RuntimeError("torch.onnx.export with dynamo=True returned no program")
+    model: ModelProto = program.model_proto
+    _strip(model)
+    return model
+
+
+def _to_affine(norm: nn.BatchNorm2d) -> None:
+    """Move mean and variance into weight and bias: float16 has no digits left for a variance of 1e-7."""
+    if norm.running_mean is None or norm.running_var is None:
+        raise ValueError("BatchNorm without running statistics cannot be exported")
+    with torch.no_grad():
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        norm.bias.sub_(norm.running_mean * scale)
+        norm.weight.copy_(scale)
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1.0)
+    norm.eps = 0.0
+
+
+def _strip(model: ModelProto) -> None:
+    """Drop the exporter's diary: stack traces name local paths, and shapes can be inferred."""
+    graph = model.graph
+    graph.ClearField("value_info")
+    for proto in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+        proto.ClearField("metadata_props")
+        proto.ClearField("doc_string")
+
+
+def _round_to_half(model: ModelProto) -> None:
+    """Turn a float32 graph into a float16 one whose output is still float32."""
+    graph = model.graph
+    for tensor in graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT:
+            tensor.CopyFrom(_half(tensor))
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Cast" and attribute.i == TensorProto.FLOAT:
+                attribute.i = TensorProto.FLOAT16
+            elif attribute.HasField("t") and attribute.t.data_type == TensorProto.FLOAT:
+                attribute.t.CopyFrom(_half(attribute.t))
+        node.output[:] = [f"{OUTPUT}_half" if name == OUTPUT else name for name in node.output]
+    graph.node.append(helper.make_node("Cast", [f"{OUTPUT}_half"], [OUTPUT], to=TensorProto.FLOAT))
+
+
+def _half(tensor: TensorProto) -> TensorProto:
+    return numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write beside, then rename: readers see the old file or the new one."""
+    partial = path.with_name(f"{path.name}.part")
+    partial.write_bytes(data)
+    partial.replace(path)
+
+
+def _prune(folder: Path, keep: Iterable[str]) -> None:
+    wanted = {*keep, "manifest.json"}
+    for path in folder.iterdir():
+        if path.is_file() and path.name not in wanted:
+            path.unlink()

@@ -1,0 +1,108 @@
+"""Exported graphs: shapes, bytes, what is and what must not be in them."""
+
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto
+from torch import nn
+
+from cxr.bundle import Bundle, Precision
+from cxr.errors import BundleError
+from cxr.inference import INPUT, OUTPUT, session_options
+from cxr.nets import load_member
+from export import to_onnx
+from export.to_onnx import Deployed, export_bundle
+from tests.bundles import make_bundle
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return make_bundle(tmp_path_factory.mktemp("export"))
+
+
+def _hashes(bundle: Bundle) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (bundle.root / "onnx").iterdir()}
+
+
+def _graph(bundle: Bundle, precision: Precision) -> onnx.ModelProto:
+    return onnx.load_from_string(bundle.read_onnx(bundle.manifest.members[0], precision))
+
+
+def test_every_member_has_a_graph_of_each_precision(bundle: Bundle) -> None:
+    assert set(_hashes(bundle)) == {"resnet18-0.float32.onnx", "resnet18-0.float16.onnx", "manifest.json"}
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_uint8_in_float32_logits_out_for_any_batch(bundle: Bundle, precision: Precision, batch: int) -> None:
+    data = bundle.read_onnx(bundle.manifest.members[0], precision)
+    session = onnxruntime.InferenceSession(data, session_options(1), providers=["CPUExecutionProvider"])
+    (logits,) = session.run([OUTPUT], {INPUT: np.zeros((batch, 1, 64, 64), np.uint8)})
+    assert logits.shape == (batch, 3)
+    assert logits.dtype == np.float32
+
+
+def test_float16_graph_holds_no_float32_weights(bundle: Bundle) -> None:
+    types = {tensor.data_type for tensor in _graph(bundle, "float16").graph.initializer}
+    assert TensorProto.FLOAT16 in types
+    assert TensorProto.FLOAT not in types
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_graph_tells_nothing_of_the_machine_that_made_it(bundle: Bundle, precision: Precision) -> None:
+    data = bundle.read_onnx(bundle.manifest.members[0], precision)
+    assert b"stack_trace" not in data
+    assert str(Path(to_onnx.__file__).parent).encode() not in data
+    assert not _graph(bundle, precision).graph.node[0].metadata_props
+
+
+def test_exporting_twice_gives_the_same_bytes_and_removes_strangers(bundle: Bundle) -> None:
+    before = _hashes(bundle)
+    (bundle.root / "onnx" / "former-member.float32.onnx").write_bytes(b"stale")
+    export_bundle(Bundle(bundle.root))
+    assert _hashes(bundle) == before
+
+
+def test_altered_weights_are_refused_and_the_manifest_stays(bundle: Bundle) -> None:
+    before = _hashes(bundle)
+    weights = bundle.root / "weights" / bundle.manifest.members[0].weights
+    original = weights.read_bytes()
+    weights.write_bytes(original[:-1] + bytes([original[-1] ^ 1]))
+    with pytest.raises(BundleError, match="SHA-256"):
+        export_bundle(Bundle(bundle.root))
+    weights.write_bytes(original)
+    assert _hashes(bundle) == before
+
+
+def test_a_killed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "manifest.json"
+    target.write_bytes(b"old")
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        to_onnx._write(target, b"new")
+    assert target.read_bytes() == b"old"
+
+
+def test_batchnorm_becomes_a_scale_and_a_shift_without_changing_the_logits(bundle: Bundle) -> None:
+    network = load_member(bundle, bundle.manifest.members[0])
+    for norm in (module for module in network.modules() if isinstance(module, nn.BatchNorm2d)):
+        nn.init.uniform_(norm.weight, 0.5, 2.0)
+        nn.init.normal_(norm.bias)
+        assert norm.running_mean is not None and norm.running_var is not None
+        nn.init.normal_(norm.running_mean)
+        nn.init.uniform_(norm.running_var, 1e-7, 2.0)  # the smallest is no float16 number
+    image = torch.randint(0, 256, (2, 1, 64, 64), dtype=torch.uint8)
+    with torch.no_grad():
+        expected = network(image)
+        torch.testing.assert_close(Deployed(network)(image), expected, rtol=1e-4, atol=1e-4)
