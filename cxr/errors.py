@@ -9,6 +9,7 @@ CxrError
 │                                    MultiFrame, ForProcessing, NotARadiograph, LateralView, NotAChest, TooSmall
 ├── Unavailable                 the service cannot answer now: Busy, ExplainerUnavailable, DeadlineExceeded
 ├── BundleError                 the model's folder is not what its manifest says; the service does not start
+├── ParityError                 an exported graph does not say what its PyTorch network says
 └── DataError                   a training table or one of its images cannot be used
 
 A refusal's message is a constant of its class. Nothing a client sent may enter it: messages reach logs and
@@ -148,7 +149,11 @@ class DeadlineExceeded(Unavailable):
 
 
 class BundleError(CxrError):
-    """A bundle's files are missing, altered or of another version. The message names the file, never a client's data."""
+    """A bundle's files are missing, altered or of another version. The message names the file."""
+
+
+class ParityError(CxrError):
+    """An exported graph does not say what its network says. The message has graph, figure and limit."""
 
 
 class DataError(CxrError):

@@ -15,11 +15,15 @@ from export.to_onnx import export_bundle
 
 
 def make_bundle(
-    root: Path, architectures: Sequence[Architecture] = ("resnet18",), ensemble: EnsembleRule = "scpa", size: int = 64
+    root: Path,
+    architectures: Sequence[Architecture] = ("resnet18",),
+    ensemble: EnsembleRule = "scpa",
+    size: int = 64,
+    seed: int = 0,
 ) -> Bundle:
     """Write and export a bundle with one randomly initialised member for each architecture."""
     (root / "weights").mkdir(parents=True)
-    members = [_member(root, architecture, seed) for seed, architecture in enumerate(architectures)]
+    members = [_member(root, architecture, seed) for seed, architecture in enumerate(architectures, seed)]
     manifest = {
         "schema_version": 1,
         "name": "random",
@@ -36,6 +40,16 @@ def make_bundle(
     (root / "bundle.json").write_text(json.dumps(manifest))
     bundle = Bundle(root)
     export_bundle(bundle)
+    return Bundle(root)
+
+
+def first_member_only(bundle: Bundle, root: Path) -> Bundle:
+    """A bundle of another's first member, not exported; the weights are links, so unlink before writing."""
+    manifest = bundle.manifest.model_copy(update={"members": bundle.manifest.members[:1]})
+    (root / "weights").mkdir(parents=True)
+    weights = manifest.members[0].weights
+    (root / "weights" / weights).hardlink_to(bundle.root / "weights" / weights)
+    (root / "bundle.json").write_text(manifest.model_dump_json())
     return Bundle(root)
 
 

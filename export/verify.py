@@ -1,0 +1,142 @@
+"""Do the exported graphs say what the PyTorch networks say? Measured on images, refused above tolerance."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, get_args
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from cxr.bundle import Bundle, Member, Precision
+from cxr.errors import ParityError
+from cxr.inference import INPUT, OUTPUT, session_options
+from cxr.nets import Network, load_member
+from cxr.posterior import softmax
+
+Logits = NDArray[np.float32]
+
+BATCH: Final = 32  # VGG-19 at 224 pixels holds 13 MB of activations an image at its widest layer
+
+LOGIT_TOLERANCE: Final[dict[Precision, float]] = {"float32": 1e-3, "float16": 5e-2}
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """An image whose label differs between PyTorch and ONNX.
+
+    `margin` is the difference of PyTorch's two largest probabilities.
+    """
+
+    name: str
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How far one graph is from its network: the largest errors of logits and of calibrated probabilities."""
+
+    member: str
+    precision: Precision
+    images: int
+    max_logit: float
+    max_probability: float
+    flips: tuple[Flip, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Within tolerance, and no label flipped that two probabilities so near could not have swapped.
+
+        Written so that a NaN, as float16 makes when it overflows, does not hold.
+        """
+        explained = all(flip.margin <= 2 * self.max_probability for flip in self.flips)
+        return self.max_logit <= LOGIT_TOLERANCE[self.precision] and explained
+
+
+def verify(bundle: Bundle, images: NDArray[np.uint8], names: Sequence[str]) -> list[Parity]:
+    """Compare every member's graphs, run by onnxruntime on the CPU, with its network in PyTorch float32.
+
+    Args:
+        bundle: exported.
+        images: [N, S, S] uint8, prepared with the bundle's recipe; may be memory-mapped, N at least 1.
+        names: of the N images, for the list of flips.
+
+    Returns:
+        One `Parity` for each member and precision, in the manifest's order.
+
+    Raises:
+        BundleError: a file is missing or altered.
+        ParityError: a graph is above tolerance; the message has the figures of all that are.
+    """
+    found = [
+        parity for member in bundle.manifest.members for parity in _member(bundle, member, images, names)
+    ]
+    wrong = "; ".join(_describe(parity) for parity in found if not parity.holds)
+    if wrong:
+        raise ParityError(f"{bundle.root}: {wrong}")
+    return found
+
+
+def compare(
+    member: str,
+    precision: Precision,
+    expected: Logits,
+    actual: Logits,
+    temperature: float,
+    names: Sequence[str],
+) -> Parity:
+    """PyTorch's logits [N, 3] against a graph's [N, 3]."""
+    before, after = softmax(expected, temperature), softmax(actual, temperature)
+    top = np.sort(before, axis=1)
+    margins = top[:, -1] - top[:, -2]
+    flipped = before.argmax(axis=1) != after.argmax(axis=1)
+    return Parity(
+        member=member,
+        precision=precision,
+        images=len(names),
+        max_logit=float(np.abs(actual - expected).max()),
+        max_probability=float(np.abs(after - before).max()),
+        flips=tuple(Flip(names[i], float(margins[i])) for i in range(len(names)) if flipped[i]),
+    )
+
+
+def _member(bundle: Bundle, member: Member, images: NDArray[np.uint8], names: Sequence[str]) -> list[Parity]:
+    temperature = bundle.manifest.temperature
+    expected = _torch_logits(load_member(bundle, member), images)
+    return [
+        compare(
+            member.name,
+            precision,
+            expected,
+            _onnx_logits(bundle.read_onnx(member, precision), images),
+            temperature,
+            names,
+        )
+        for precision in get_args(Precision)
+    ]
+
+
+def _torch_logits(network: Network, images: NDArray[np.uint8]) -> Logits:
+    with torch.inference_mode():
+        batches = [network(torch.from_numpy(batch)).numpy() for batch in _batches(images)]
+    return np.concatenate(batches)
+
+
+def _onnx_logits(graph: bytes, images: NDArray[np.uint8]) -> Logits:
+    session = onnxruntime.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
+    return np.concatenate([session.run([OUTPUT], {INPUT: batch})[0] for batch in _batches(images)])
+
+
+def _batches(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """[N, S, S] → batches [≤ BATCH, 1, S, S], copied so that a read-only memory map will do."""
+    for start in range(0, len(images), BATCH):
+        yield np.array(images[start : start + BATCH, np.newaxis])
+
+
+def _describe(parity: Parity) -> str:
+    limit = LOGIT_TOLERANCE[parity.precision]
+    return (
+        f"{parity.member} in {parity.precision} differs from PyTorch by {parity.max_logit:.2g} on the logits "
+        f"(limit {limit:g}) and flips {len(parity.flips)} of {parity.images} labels"
+    )
