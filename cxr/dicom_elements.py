@@ -140,16 +140,13 @@ def has_value(dataset: Dataset, keyword: str) -> bool:
 
 
 def instance_uids(dataset: Dataset) -> InstanceUIDs:
-    """The instance's UIDs, the only texts of a file to be returned: what is not made like a UID is dropped."""
+    """The instance's UIDs, a file's only texts to be returned. What is not made like a UID is dropped."""
     keywords = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
     uids = (text(dataset, keyword) for keyword in keywords)
     return InstanceUIDs(*(uid if _UID.fullmatch(uid) else "" for uid in uids))
 
 
 def _as_list(value: Any) -> list[Any]:
-    """An element's values. Where the VR depends on other elements, pydicom may leave implicit VR's bytes."""
-    if isinstance(value, bytes):
-        return list(np.frombuffer(value, "<u2"))
     return list(value) if isinstance(value, MultiValue | list | tuple) else [value]
 
 

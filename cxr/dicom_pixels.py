@@ -17,8 +17,8 @@ from cxr.greyscale import Greyscale, Window, to_grey
 from cxr.raster import check_scans
 from cxr.untrusted import check_size, untrusted
 
-# Which of pydicom's plugins decodes what; "" is pydicom itself. One each, not the first that succeeds: GDCM,
-# which tries them all first, can return memory it never wrote when a codestream is broken.
+# Which of pydicom's plugins decodes what; "" is pydicom itself. One each: left alone, pydicom tries one after
+# another until one makes something of a broken codestream, and begins with GDCM, which guesses the most.
 _PLUGINS: Final = {
     uid.ImplicitVRLittleEndian: "",
     uid.ExplicitVRLittleEndian: "",

@@ -17,18 +17,19 @@ MAX_READS: Final = 200_000
 def untrusted(parse: Callable[P, T]) -> Callable[P, T]:
     """Turn whatever a parser raises into NotDecodable. Around calls into Pillow and pydicom, not our logic.
 
-    On hostile bytes they raise struct.error, KeyError, zlib.error, MemoryError, RecursionError and more, so
-    this is the one place of the package that catches Exception. NotDecodable is raised after the handler has
-    ended, not in it: the parser's exception, which may quote the file, is not even its __context__.
+    On hostile bytes they raise struct.error, KeyError, zlib.error, MemoryError, RecursionError and more, and
+    the RLE decoder's Rust panics arrive as a BaseException that cannot be imported; so this one place of the
+    package catches everything that does not end the process. NotDecodable is raised after the handler, not in
+    it: the parser's exception, which may quote the file, is not even its __context__.
     """
 
     @functools.wraps(parse)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return parse(*args, **kwargs)
-        except Refusal:
+        except (Refusal, KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
-        except Exception:
+        except BaseException:
             pass
         raise NotDecodable
 

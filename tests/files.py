@@ -161,7 +161,7 @@ def truncated_dicom() -> bytes:
 
 def png_of_400_megapixels() -> bytes:
     """20,000 x 20,000 by its header, with next to no data."""
-    return _png_file(20_000, 20_000, zlib.compress(b"\0" * 1000))
+    return png_file(20_000, 20_000, zlib.compress(b"\0" * 1000))
 
 
 @cache
@@ -169,10 +169,10 @@ def png_of_169_megapixels() -> bytes:
     """13,000 x 13,000, real and complete: 169 MB of black in 164 KB."""
     deflate, row = zlib.compressobj(9), bytes(1 + 13_000)
     data = b"".join(deflate.compress(row) for _ in range(13_000)) + deflate.flush()
-    return _png_file(13_000, 13_000, data)
+    return png_file(13_000, 13_000, data)
 
 
-def _png_file(width: int, height: int, data: bytes) -> bytes:
+def png_file(width: int, height: int, data: bytes) -> bytes:
     """An 8-bit grey PNG around zlib data."""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + b"".join(

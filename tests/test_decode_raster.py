@@ -1,0 +1,282 @@
+"""PNG and JPEG: the grey image that a person would see comes out, or a refusal."""
+
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
+
+from cxr import errors
+from cxr.decode import MAX_BYTES, Radiograph, decode
+from cxr.errors import Refusal
+from tests import files
+from tests.fuzz import damaged
+
+RAMP = np.arange(200, dtype=np.uint8).reshape(10, 20)
+
+
+def exif(orientation: int) -> bytes:
+    block = Image.Exif()
+    block[0x0112] = orientation
+    return block.tobytes()
+
+
+def opencv_png(pixels: NDArray[np.uint16]) -> bytes:
+    return bytes(cv2.imencode(".png", pixels)[1])
+
+
+# --- What comes out
+
+
+def test_an_8_bit_grey_png_is_not_changed() -> None:
+    radiograph = decode(files.png(RAMP))
+    assert np.array_equal(radiograph.pixels, RAMP)
+    assert radiograph.pixels.dtype == np.uint8
+    assert radiograph.pixels.flags.c_contiguous
+    assert (radiograph.media_type, radiograph.instance, radiograph.warnings) == ("image/png", None, ())
+
+
+def test_a_grey_jpeg_is_what_another_decoder_reads() -> None:
+    data = files.radiograph_jpeg()
+    radiograph = decode(data)
+    assert radiograph.media_type == "image/jpeg"
+    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert np.array_equal(radiograph.pixels, np.asarray(expected))
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.fromarray(np.stack([RAMP] * 3, -1)),
+        Image.fromarray(np.dstack([RAMP] * 3 + [np.full_like(RAMP, 255)])),
+        Image.fromarray(np.dstack([RAMP, np.full_like(RAMP, 255)]), "LA"),
+        Image.fromarray(RAMP).convert("P"),
+    ],
+    ids=lambda image: image.mode,
+)
+def test_grey_stored_as_colour_is_not_changed(image: Image.Image) -> None:
+    assert np.array_equal(decode(files.encoded(image, "PNG")).pixels, RAMP)
+
+
+def test_colour_becomes_its_luminance() -> None:
+    colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
+    assert decode(files.png(colours)).pixels.tolist() == [[76, 150, 29]]
+
+
+def test_a_palette_is_looked_up() -> None:
+    image = Image.fromarray(np.array([[0, 1, 2]], np.uint8), "P")
+    image.putpalette([255, 255, 255, 9, 9, 9, 255, 0, 0])
+    assert decode(files.encoded(image, "PNG")).pixels.tolist() == [[255, 9, 76]]
+
+
+def test_what_is_transparent_shows_black() -> None:
+    rgba = np.array([[[200, 200, 200, 0], [200, 200, 200, 128], [200, 200, 200, 255]]], np.uint8)
+    black, half, opaque = decode(files.png(rgba)).pixels[0]
+    assert (black, opaque) == (0, 200)
+    assert abs(int(half) - 100) <= 1
+
+
+def test_a_transparent_palette_entry_shows_black() -> None:
+    image = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
+    image.putpalette([255, 255, 255, 90, 90, 90])
+    assert decode(files.encoded(image, "PNG", transparency=0)).pixels.tolist() == [[0, 90]]
+
+
+def test_one_bit_is_black_and_white() -> None:
+    assert (
+        decode(files.encoded(Image.fromarray(RAMP >= 100), "PNG")).pixels.tolist()
+        == [[0] * 20] * 5 + [[255] * 20] * 5
+    )
+
+
+def test_cmyk_jpeg_is_dark_where_there_is_ink() -> None:
+    inks = np.zeros((16, 16, 4), np.uint8)
+    inks[:, 8:, 3] = 255
+    pixels = decode(files.encoded(Image.fromarray(inks, "CMYK"), "JPEG", quality=100)).pixels
+    assert pixels[:, :8].min() > 250
+    assert pixels[:, 8:].max() < 5
+
+
+def test_16_bit_png_is_windowed_by_percentiles() -> None:
+    deep = np.random.default_rng(0).normal(30_000, 4_000, (300, 300)).clip(0, 65_535).astype(np.uint16)
+    low, high = np.percentile(deep, [0.5, 99.5])
+    expected = np.rint(np.clip((deep - low) / (high - low), 0, 1) * 255)
+    assert np.array_equal(decode(opencv_png(deep)).pixels, expected)
+
+
+@pytest.mark.parametrize("value", [0, 700, 65_535])
+def test_a_constant_16_bit_png_is_constant(value: int) -> None:
+    assert np.ptp(decode(opencv_png(np.full((5, 7), value, np.uint16))).pixels) == 0
+
+
+def test_16_bit_percentiles_that_coincide_give_way_to_the_extremes() -> None:
+    deep = np.full((100, 100), 1000, np.uint16)
+    deep[0, :3] = 0, 2000, 3000
+    assert decode(opencv_png(deep)).pixels[0, :4].tolist() == [0, 170, 255, 85]
+
+
+# --- Orientation
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
+    image = Image.fromarray(np.kron(RAMP, np.ones((8, 8), np.uint8)))
+    data = files.encoded(image, kind, exif=exif(orientation))
+    with Image.open(BytesIO(data)) as opened:
+        expected = np.array(ImageOps.exif_transpose(opened))
+    assert np.array_equal(decode(data).pixels, expected)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"Exif\0\0",
+        b"Exif\0\0II*\0",
+        b"Exif\0\0XX*\0\x08\0\0\0\x01\0",
+        b"Exif\0\0MM\0*\xff\xff\xff\xff",
+        b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x12\x01\x03\0\x01\0\0\0\x63\0\0\0",
+        # Resolution said to lie far beyond the block's end: Pillow's own reader would warn.
+        b"Exif\0\0II*\0\x08\0\0\0\x01\0\x1a\x01\x05\0\x01\0\0\0\xff\xff\0\0" + b"\0\0\0\0",
+    ],
+)
+def test_malformed_exif_is_ignored_in_silence(block: bytes, recwarn: pytest.WarningsRecorder) -> None:
+    image = Image.fromarray(RAMP)
+    assert decode(files.encoded(image, "JPEG", exif=block)).pixels.shape == RAMP.shape
+    assert not recwarn.list
+
+
+# --- Refusals
+
+
+@pytest.mark.parametrize(
+    ("build", "refusal"),
+    [
+        (files.empty, errors.EmptyInput),
+        (files.text_file, errors.NotDecodable),
+        (files.truncated_png, errors.NotDecodable),
+        (files.truncated_jpeg, errors.NotDecodable),
+        (files.png_of_400_megapixels, errors.TooManyPixels),
+        (files.png_of_169_megapixels, errors.TooManyPixels),
+        (lambda: b"\x89PNG\r\n\x1a\n", errors.NotDecodable),
+        (lambda: b"\xff\xd8\xff", errors.NotDecodable),
+        (lambda: files.encoded(Image.fromarray(RAMP), "GIF"), errors.NotDecodable),
+        (lambda: files.encoded(Image.fromarray(RAMP), "TIFF"), errors.NotDecodable),
+        (lambda: files.encoded(Image.fromarray(RAMP), "BMP"), errors.NotDecodable),
+        (lambda: b"\0" * (MAX_BYTES + 1), errors.BodyTooLarge),
+    ],
+)
+def test_refusals(build: Callable[[], bytes], refusal: type[Refusal]) -> None:
+    data = build()
+    started = time.perf_counter()
+    with pytest.raises(refusal) as caught:
+        decode(data)
+    assert time.perf_counter() - started < 1
+    assert str(caught.value) == refusal.message
+    assert caught.value.__context__ is None
+
+
+def test_the_169_megapixel_png_is_a_small_and_complete_one() -> None:
+    data = files.png_of_169_megapixels()
+    assert len(data) < 200_000
+    start = data.index(b"IDAT") + 4
+    inflate = zlib.decompressobj()
+    rows = sum(len(inflate.decompress(data[at : at + 1000])) for at in range(start, len(data) - 16, 1000))
+    assert rows == 13_000 * 13_001
+
+
+def test_a_png_with_too_little_data_is_refused() -> None:
+    with pytest.raises(errors.NotDecodable):
+        decode(files.png_file(100, 100, zlib.compress(b"\0" * 1000)))
+
+
+def test_the_limit_of_pixels_is_40_million() -> None:
+    assert decode(files.png(np.zeros((5_000, 8_000), np.uint8))).pixels.size == 40_000_000
+    with pytest.raises(errors.TooManyPixels):
+        decode(files.png_file(8_000, 5_001, b""))
+
+
+def test_a_text_chunk_bomb_is_refused() -> None:
+    info = PngInfo()
+    info.add_text("Comment", "x" * (100 << 20), zip=True)
+    with pytest.raises(errors.NotDecodable):
+        decode(files.encoded(Image.fromarray(RAMP), "PNG", pnginfo=info))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
+        + b"\x01" * (1 << 24),  # junk between markers
+        files.encoded(Image.fromarray(RAMP), "JPEG", progressive=True) + b"\xff\xda\0\x08" * 101,  # scans
+    ],
+    ids=["junk", "scans"],
+)
+def test_jpegs_that_would_take_minutes_are_refused_at_once(data: bytes) -> None:
+    started = time.perf_counter()
+    with pytest.raises(errors.NotDecodable):
+        decode(data)
+    assert time.perf_counter() - started < 1
+
+
+# --- Anything at all
+
+
+def seeds() -> dict[str, bytes]:
+    image = Image.fromarray(np.kron(RAMP, np.ones((8, 8), np.uint8)))
+    return {
+        "grey png": files.encoded(image, "PNG"),
+        "16-bit png": opencv_png(np.asarray(image).astype(np.uint16) * 300),
+        "palette png": files.encoded(image.convert("P"), "PNG", transparency=3),
+        "jpeg": files.encoded(image, "JPEG", exif=exif(6)),
+        "progressive jpeg": files.encoded(image.convert("RGB"), "JPEG", progressive=True),
+        "cmyk jpeg": files.encoded(image.convert("CMYK"), "JPEG"),
+    }
+
+
+@pytest.mark.parametrize("name", seeds())
+def test_damaged_files_are_decoded_or_refused(name: str) -> None:
+    for data in damaged(seeds()[name], times=200):
+        try:
+            radiograph = decode(data)
+        except Refusal:
+            continue
+        assert radiograph.pixels.ndim == 2
+        assert radiograph.pixels.dtype == np.uint8
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    bodies = [files.png(RAMP), files.radiograph_jpeg(), files.png_of_169_megapixels()] * 8
+
+    def outcome(data: bytes) -> type[Refusal] | int:
+        try:
+            return int(decode(data).pixels.sum())
+        except Refusal as refusal:
+            return type(refusal)
+
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(outcome, bodies))
+    assert outcomes == outcomes[:3] * 8
+    assert outcomes[2] is errors.TooManyPixels
+
+
+def test_decoding_a_png_loads_neither_torch_nor_pydicom() -> None:
+    program = "import sys; from cxr.decode import decode; print({'torch', 'pydicom'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_a_radiograph_cannot_be_altered() -> None:
+    radiograph = decode(files.png(RAMP))
+    with pytest.raises(AttributeError):
+        radiograph.media_type = "image/jpeg"  # type: ignore[misc]
+    assert isinstance(radiograph, Radiograph)
