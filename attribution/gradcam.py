@@ -1,0 +1,84 @@
+"""Grad-CAM and Grad-CAM++ on the logit, for the cost of one forward pass.
+
+Both need the gradient of one logit with respect to the last activations A alone, so the trunk runs without
+gradients and the backward pass stops at A. No hooks, no state: several threads may share a network.
+
+Shapes: N images, C channels, h x w positions of A. A is non-negative (`cxr.nets.Network`).
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from cxr.explanation import Method
+from cxr.nets import Network
+
+
+def gradcam(network: Network, images: Tensor, targets: Tensor) -> Tensor:
+    """Grad-CAM, Selvaraju et al. 2017, equations 1 and 2.
+
+    A channel's weight is the mean of its gradient over positions; the map is the positive part of the
+    weighted sum of channels.
+
+    Args:
+        network: in evaluation mode.
+        images: [N, 1, H, W] uint8.
+        targets: [N] int64, for each image the index of the label to explain.
+
+    Returns:
+        [N, h, w] maps ≥ 0 in the units of the logit, not normalised; each depends on its own image alone.
+
+    Raises:
+        ValueError: the network is in training mode, where dropout and batch statistics would enter the map.
+    """
+    activations, gradients = _activations_and_gradients(network, images, targets)
+    return _weighted_sum(activations, gradients.mean(dim=(2, 3)))
+
+
+def gradcam_plus_plus(network: Network, images: Tensor, targets: Tensor) -> Tensor:
+    """Grad-CAM++, Chattopadhyay et al. 2018, equation 19 with Y = exp(logit).
+
+    Equation 19 weighs each position by alpha = g² / (2g² + S·g³), where g is the logit's gradient there and
+    S the sum of the channel's activations; exp(logit) has cancelled. That is 1 / (2 + S·g). Only g > 0 enters
+    a channel's weight and S ≥ 0, so the denominator is at least 2 and needs no epsilon. The common factor
+    exp(logit) of the weights is left out: it would overflow and says nothing about where.
+
+    Arguments, shapes and errors are those of `gradcam`; the maps have no unit.
+    """
+    activations, gradients = _activations_and_gradients(network, images, targets)
+    positive = gradients.relu()
+    alphas = 1 / (2 + activations.sum(dim=(2, 3), keepdim=True) * positive)
+    return _weighted_sum(activations, (alphas * positive).sum(dim=(2, 3)))
+
+
+MAPS: Final[dict[Method, Callable[[Network, Tensor, Tensor], Tensor]]] = {
+    "gradcam_plus_plus": gradcam_plus_plus,
+    "gradcam": gradcam,
+}
+
+
+def to_unit_maximum(maps: Tensor) -> Tensor:
+    """Scale each of [N, h, w] maps ≥ 0 to a maximum of 1. A map without any evidence stays all zero."""
+    peaks = maps.amax(dim=(1, 2), keepdim=True)
+    return torch.where(peaks > 0, maps / torch.where(peaks > 0, peaks, 1), 0)
+
+
+def _activations_and_gradients(network: Network, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """A and ∂logit/∂A, both [N, C, h, w], without a graph; no parameter's `.grad` is touched."""
+    if network.training:
+        raise ValueError("a class activation map needs the network in evaluation mode")
+    with torch.no_grad():
+        activations = network.activations(images)
+    with torch.enable_grad():
+        leaf = activations.detach().requires_grad_()
+        logits = network.head(leaf)
+        # The sum over images only batches them: no image's logit depends on another's activations.
+        (gradients,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), leaf)
+    return activations, gradients
+
+
+def _weighted_sum(activations: Tensor, weights: Tensor) -> Tensor:
+    """ReLU(Σ_k w_k A_k): activations [N, C, h, w], weights [N, C] → [N, h, w]."""
+    return torch.einsum("nchw,nc->nhw", activations, weights).relu()
