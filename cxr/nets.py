@@ -6,7 +6,7 @@ point. This is the core's one torch module; nothing else in `cxr` may import it 
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -14,9 +14,11 @@ from safetensors.torch import load
 from torch import Tensor, nn
 from torchvision import models
 
-from cxr.bundle import Bundle, Member
 from cxr.errors import BundleError
 from cxr.labels import LABELS
+
+if TYPE_CHECKING:  # a training machine needs no pydantic
+    from cxr.bundle import Bundle, Member
 
 Architecture = Literal[
     "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18", "resnet34", "densenet161", "densenet201"
@@ -72,7 +74,7 @@ def load_weights(architecture: Architecture, data: bytes) -> Network:
     return network.eval()
 
 
-def load_member(bundle: Bundle, member: Member) -> Network:
+def load_member(bundle: "Bundle", member: "Member") -> Network:
     """A member of a bundle as a network in evaluation mode and float32, on the CPU.
 
     Raises:

@@ -31,6 +31,11 @@ class TrainConfig:
         if self.epochs % self.cycles:
             raise ValueError("the number of cycles must divide the number of epochs")
 
+    @property
+    def epochs_per_cycle(self) -> int:
+        """Epochs from one snapshot to the next."""
+        return self.epochs // self.cycles
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `from_json` reads it back."""
         return asdict(self)

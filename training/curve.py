@@ -24,9 +24,7 @@ def plot_learning_curve(run: RunDir) -> None:
     top.legend(frameon=False)
     middle.plot(epochs, [row["val_macro_f1"] for row in log], color="tab:green")
     bottoms = [
-        row
-        for row, later in zip(log, [*log[1:], None], strict=True)
-        if not later or later["cycle"] > row["cycle"]
+        row for row, later in zip(log, [*log[1:], None], strict=True) if not later or later["cycle"] > row["cycle"]
     ]
     middle.plot(
         [row["epoch"] for row in bottoms],
@@ -37,7 +35,7 @@ def plot_learning_curve(run: RunDir) -> None:
     )
     middle.set(ylabel="validation macro-F1")
     middle.legend(frameon=False, loc="lower right")
-    per_cycle = config.epochs // config.cycles
+    per_cycle = config.epochs_per_cycle
     fine = [epoch / 20 for epoch in range(20 * int(max(epochs)))]
     bottom.plot(fine, [_rate(config.max_lr, x % per_cycle / per_cycle) for x in fine], color="0.3")
     bottom.set(ylabel="α(t)", xlabel="epoch")

@@ -63,9 +63,7 @@ def read_table(folder: Path) -> tuple[Row, ...]:
     path = folder / "metadata.csv"
     try:
         with path.open(newline="") as handle:
-            rows = tuple(
-                _row(path, number, record) for number, record in enumerate(csv.DictReader(handle), 2)
-            )
+            rows = tuple(_row(path, number, record) for number, record in enumerate(csv.DictReader(handle), 2))
     except OSError:
         raise DataError(f"{path} cannot be read") from None
     splits: dict[str, Split] = {}

@@ -26,112 +26,122 @@ from training.sampling import epoch_order
 from training.schedule import learning_rate
 
 
-def train(
-    config: TrainConfig, train_set: Dataset, val_set: Dataset, table_sha256: str, folder: Path
-) -> RunDir:
+def train(config: TrainConfig, train_set: Dataset, val_set: Dataset, table_sha256: str, folder: Path) -> RunDir:
     """Train one network, or go on with it, and leave its snapshots in `folder`.
 
-    Runs in bfloat16 on a CUDA device, in float32 on a CPU.
+    Runs compiled and in bfloat16 on a CUDA device, in float32 on a CPU.
 
     Raises:
         DataError: the folder holds a run with other knobs.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.backends.cudnn.benchmark = True
     run = RunDir(folder)
     done = run.begin(config, table_sha256)
-    torch.manual_seed(config.seed)
-    network = build(config.architecture)
+    trainer = _Trainer(config, run, train_set, val_set)
     if done:
-        run.restore(done, network)
-    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    images, labels = _to_device(train_set, device)
-    val_images, _ = _to_device(val_set, device)
-    epochs_per_cycle = config.epochs // config.cycles
+        run.restore(done, trainer.network)
+    epochs = config.epochs_per_cycle
     with _progress(config) as progress:
-        task = progress.add_task(
-            "", total=config.cycles * epochs_per_cycle, completed=done * epochs_per_cycle, note=""
-        )
+        task = progress.add_task("", total=config.epochs, completed=done * epochs, note="")
         for cycle in range(done + 1, config.cycles + 1):
-            chance = _Chance(config, cycle, device)
-            optimizer = torch.optim.SGD(
-                network.parameters(),
-                lr=config.max_lr,
-                momentum=config.momentum,
-                nesterov=True,
-                weight_decay=config.weight_decay,
-                fused=True,
-            )
-            for epoch in range(epochs_per_cycle):
-                started = time.perf_counter()
-                order = epoch_order(labels.cpu(), config.balanced, chance.order).to(device)
-                loss = _epoch(network, optimizer, images, labels, order, epoch, config, chance)
-                seconds = time.perf_counter() - started
-                val_logits = predict(network, val_images)
-                record = {
-                    "cycle": cycle,
-                    "epoch": (cycle - 1) * epochs_per_cycle + epoch + 1,
-                    "lr": optimizer.param_groups[0]["lr"],
-                    "train_loss": loss,
-                    "val_loss": negative_log_likelihood(val_logits, val_set.labels),
-                    "val_macro_f1": macro_f1(val_logits, val_set.labels),
-                    "images_per_second": len(order) / seconds,
-                }
-                run.log(record)
-                progress.update(task, advance=1, note=f"val macro-F1 {record['val_macro_f1']:.3f}")
-            run.save_cycle(cycle, network, val_logits)
+            trainer.begin_cycle(cycle)
+            for epoch in range(epochs):
+                record = trainer.epoch(epoch)
+                run.log({"cycle": cycle, "epoch": (cycle - 1) * epochs + epoch + 1, **record})
+                progress.update(task, advance=1, note=f"validation macro-F1 {record['val_macro_f1']:.3f}")
+            run.save_cycle(cycle, trainer.network, trainer.validate())
     plot_learning_curve(run)
     return run
 
 
-class _Chance:
-    """A cycle's sources of chance, derived from the run's seed and the cycle's number alone."""
+class _Trainer:
+    """The state of a run between two snapshots."""
 
-    def __init__(self, config: TrainConfig, cycle: int, device: torch.device) -> None:
-        seed = int(np.random.SeedSequence([config.seed, cycle]).generate_state(1, np.uint64)[0]) >> 1
+    def __init__(self, config: TrainConfig, run: RunDir, train_set: Dataset, val_set: Dataset) -> None:
+        self.config = config
+        self.run = run
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.backends.cudnn.benchmark = True
+        torch.manual_seed(config.seed)
+        network = build(config.architecture)
+        self.network: nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.forward = torch.compile(self.network) if self.device.type == "cuda" else self.network
+        self.images = _images(train_set, self.device)
+        self.labels = torch.from_numpy(train_set.labels)
+        self.targets = F.one_hot(self.labels, len(LABELS)).float().to(self.device)
+        self.val_images = _images(val_set, self.device)
+        self.val_labels = val_set.labels
+
+    def begin_cycle(self, cycle: int) -> None:
+        """Reset momentum, and derive all chance of the cycle from the run's seed and the cycle's number alone."""
+        seed = int(np.random.SeedSequence([self.config.seed, cycle]).generate_state(1)[0])
         torch.manual_seed(seed)  # dropout
-        self.order = torch.Generator().manual_seed(seed)
-        self.augment = torch.Generator(device).manual_seed(seed)
-        self.mix = np.random.default_rng(seed)
+        self.order_chance = torch.Generator().manual_seed(seed)
+        self.augment_chance = torch.Generator(self.device).manual_seed(seed)
+        self.mix_chance = np.random.default_rng(seed)
+        self.optimizer = torch.optim.SGD(
+            self.network.parameters(),
+            lr=self.config.max_lr,
+            momentum=self.config.momentum,
+            nesterov=True,
+            weight_decay=self.config.weight_decay,
+            fused=True,
+        )
 
+    def epoch(self, epoch: int) -> dict[str, float]:
+        """One pass over the training images, `epoch` counting from 0 within the cycle; what to log of it."""
+        started = time.perf_counter()
+        self.network.train()
+        batches = self._batches()
+        losses = torch.zeros(len(batches), device=self.device)
+        for index, batch in enumerate(batches):
+            rate = self._set_rate(epoch * len(batches) + index + 1, len(batches))
+            losses[index] = self._step(batch)
+        loss = float(losses.mean())  # waits for the device
+        seconds = time.perf_counter() - started
+        logits = self.validate()
+        return {
+            "lr": rate,
+            "train_loss": loss,
+            "val_loss": negative_log_likelihood(logits, self.val_labels),
+            "val_macro_f1": macro_f1(logits, self.val_labels),
+            "images_per_second": len(batches) * len(batches[0]) / seconds,
+        }
 
-def _epoch(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    images: Tensor,
-    labels: Tensor,
-    order: Tensor,
-    epoch: int,
-    config: TrainConfig,
-    chance: _Chance,
-) -> float:
-    """One pass in the given order; returns the mean loss. `epoch` counts from 0 within the cycle."""
-    network.train()
-    batches = order.split(config.batch_size)
-    total_steps = config.epochs * len(batches)
-    losses = torch.zeros(len(batches), device=images.device)
-    for index, batch in enumerate(batches):
-        rate = learning_rate(epoch * len(batches) + index + 1, total_steps, config.cycles, config.max_lr)
-        for group in optimizer.param_groups:
+    def validate(self) -> NDArray[np.float32]:
+        """[N, 3] logits of the validation images."""
+        return predict(self.network, self.val_images)
+
+    def _batches(self) -> list[Tensor]:
+        """Whole batches only: a rest would be compiled again, and normalised by fewer images."""
+        order = epoch_order(self.labels, self.config.balanced, self.order_chance).to(self.device)
+        size = min(self.config.batch_size, len(order))
+        return list(order[: len(order) // size * size].split(size))
+
+    def _set_rate(self, step: int, steps_per_epoch: int) -> float:
+        total = self.config.epochs * steps_per_epoch
+        rate = learning_rate(step, total, self.config.cycles, self.config.max_lr)
+        for group in self.optimizer.param_groups:
             group["lr"] = rate
-        inputs = augment(images[batch], config.augmentation, chance.augment)
-        targets = F.one_hot(labels[batch], len(LABELS)).float()
-        if config.mixup:
-            inputs, targets = _mix(inputs, targets, config.mixup, chance)
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=images.device.type == "cuda"):
-            logits = network(inputs.contiguous(memory_format=torch.channels_last))
-        loss = F.cross_entropy(logits.float(), targets, label_smoothing=config.label_smoothing)
-        optimizer.zero_grad()
+        return rate
+
+    def _step(self, batch: Tensor) -> Tensor:
+        """One update from the images at these indices; its loss, on the device."""
+        inputs = augment(self.images[batch], self.config.augmentation, self.augment_chance)
+        targets = self.targets[batch]
+        if self.config.mixup:
+            inputs, targets = self._mix(inputs, targets)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logits = self.forward(inputs.contiguous(memory_format=torch.channels_last))
+        loss = F.cross_entropy(logits.float(), targets, label_smoothing=self.config.label_smoothing)
+        self.optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
-        losses[index] = loss.detach()
-    return float(losses.mean())
+        self.optimizer.step()
+        return loss.detach()
 
-
-def _mix(inputs: Tensor, targets: Tensor, alpha: float, chance: _Chance) -> tuple[Tensor, Tensor]:
-    """Mixup (Zhang et al. 2018): a convex combination of the batch and its reverse, one weight a batch."""
-    weight = float(chance.mix.beta(alpha, alpha))
-    return inputs.lerp(inputs.flip(0), weight), targets.lerp(targets.flip(0), weight)
+    def _mix(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Mixup (Zhang et al. 2018): a convex combination of the batch and its reverse, one weight a batch."""
+        weight = float(self.mix_chance.beta(self.config.mixup, self.config.mixup))
+        return inputs.lerp(inputs.flip(0), weight), targets.lerp(targets.flip(0), weight)
 
 
 @torch.inference_mode()
@@ -139,12 +149,11 @@ def predict(network: nn.Module, images: Tensor, batch_size: int = 512) -> NDArra
     """Logits [N, 3] in float32 of [N, 1, S, S] uint8 images on the network's device, in evaluation mode."""
     network.eval()
     logits = torch.cat([network(batch) for batch in images.split(batch_size)])
-    return logits.float().cpu().numpy()
+    return np.asarray(logits.float().cpu().numpy())
 
 
-def _to_device(data: Dataset, device: torch.device) -> tuple[Tensor, Tensor]:
-    images = torch.from_numpy(np.array(data.images)).unsqueeze(1).to(device)
-    return images, torch.from_numpy(data.labels).to(device)
+def _images(data: Dataset, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.array(data.images)).unsqueeze(1).to(device)
 
 
 def _progress(config: TrainConfig) -> Progress:
