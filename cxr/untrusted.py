@@ -11,7 +11,7 @@ from cxr.radiograph import MAX_PIXELS
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MAX_READS: Final = 200_000
+MAX_READS: Final = 100_000
 
 
 def untrusted(parse: Callable[P, T]) -> Callable[P, T]:

@@ -177,10 +177,10 @@ def test_malformed_exif_is_ignored_in_silence(block: bytes, recwarn: pytest.Warn
 )
 def test_refusals(build: Callable[[], bytes], refusal: type[Refusal]) -> None:
     data = build()
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(refusal) as caught:
         decode(data)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert str(caught.value) == refusal.message
     assert caught.value.__context__ is None
 
@@ -222,10 +222,10 @@ def test_a_text_chunk_bomb_is_refused() -> None:
     ids=["junk", "scans"],
 )
 def test_jpegs_that_would_take_minutes_are_refused_at_once(data: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(errors.NotDecodable):
         decode(data)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 # --- Anything at all
