@@ -15,7 +15,7 @@ Grey = NDArray[np.uint8]
 Colour = NDArray[np.uint8]
 Map = NDArray[np.float32]
 
-FINE: Final = 1024  # pixels of the long side at which a map is smoothed; a cell is then 70 or more
+FINE: Final = 1024  # pixels a side at which a map is smoothed: 73 or more for each of its 7 or 14 cells
 OPACITY: Final = 0.72  # at the map's maximum; the ribs must show through
 BAR_GREY: Final = 96  # the colour bar is blended over this grey, so that its colours are those in the picture
 
@@ -34,10 +34,9 @@ def field(heatmap: Map, shape: tuple[int, int]) -> Map:
 def heatmap_png(heatmap: Map, shape: tuple[int, int]) -> bytes:
     """A map [h, w] ≥ 0 as an 8-bit grey PNG of a radiograph's own (H, W); 255 at the maximum.
 
-    Smoothed at `FINE` pixels at most and enlarged from there: 40 megapixels of float32 would be 160 MB a copy.
+    Smoothed at `FINE` pixels a side at most and enlarged from there: 40 megapixels of float32 are 160 MB a copy.
     """
-    scale = min(1.0, FINE / max(shape))
-    fine = field(heatmap, (max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))))
+    fine = field(heatmap, (min(shape[0], FINE), min(shape[1], FINE)))
     grey = np.rint(fine * 255).astype(np.uint8)
     return png(cv2.resize(grey, shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False))
 

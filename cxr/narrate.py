@@ -7,7 +7,7 @@ from cxr.labels import DISPLAY_NAMES, LABELS, Label
 from cxr.pipeline import Finding, MemberFinding, Probabilities
 from cxr.render import Caption
 
-NO_EVIDENCE: Final = "It found none, so the map is empty."
+NO_EVIDENCE: Final = "The network found none: the map is empty."
 
 
 def statement(finding: Finding, target: Label, method: Method, member: str, coverage: float, empty: bool) -> str:
@@ -41,7 +41,10 @@ def caption(finding: Finding, target: Label, method: Method, member: str, covera
         headline=f"{name[0].upper()}{name[1:]}, probability {figure(finding.probabilities[finding.prediction])}",
         detail=f"Map: evidence for {DISPLAY_NAMES[target]}{aside}, by {METHOD_NAMES[method]} of {member}",
         notes=tuple(note for note in notes if note),
-        probabilities=tuple((DISPLAY_NAMES[label], finding.probabilities[label]) for label in LABELS),
+        probabilities=tuple(
+            (DISPLAY_NAMES[label], finding.probabilities[label], figure(finding.probabilities[label]))
+            for label in LABELS
+        ),
         marked=LABELS.index(target),
     )
 

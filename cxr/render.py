@@ -28,20 +28,19 @@ WHITE: Final = (240, 240, 242)
 GREY: Final = (164, 166, 172)
 TRACK: Final = (48, 50, 56)
 ACCENT: Final = (245, 125, 21)  # from the middle of inferno
-NOTICE: Final = (252, 200, 90)
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
     """The words and figures of a picture.
 
-    `probabilities` are (name, p) from top to bottom, `marked` the index of the one that the map is for.
+    `probabilities` are (name, p, p in words) from top to bottom, `marked` the one that the map is for.
     """
 
     headline: str
     detail: str
     notes: tuple[str, ...]
-    probabilities: tuple[tuple[str, float], ...]
+    probabilities: tuple[tuple[str, float, str], ...]
     marked: int
 
 
@@ -130,25 +129,26 @@ def _write_footer(canvas: Image.Image, layout: _Layout, caption: Caption) -> Non
         centre = MARGIN + column * (layout.panel[0] + GAP) + layout.panel[0] // 2
         draw.text((centre, top), text, fill=GREY, font=_font(17), anchor="ma")
     top += 40
-    for row, (name, p) in enumerate(caption.probabilities):
-        _probability(draw, (MARGIN, top + row * 34), name, p, marked=row == caption.marked)
+    for row, probability in enumerate(caption.probabilities):
+        _probability(draw, (MARGIN, top + row * 34), probability, marked=row == caption.marked)
     left = MARGIN + layout.panel[0] + GAP
     for row, note in enumerate(caption.notes):
-        _line(draw, (left, top + row * 34), note, 20, NOTICE, canvas.width - MARGIN - left)
+        _line(draw, (left, top + row * 34), note, 20, WHITE, canvas.width - MARGIN - left)
     bottom = canvas.height - 40
     _line(draw, (MARGIN, bottom), DISCLAIMER_LINE, 22, WHITE, layout.panel[0])
     _line(draw, (left, bottom + 4), SIDES_LINE, 16, GREY, canvas.width - MARGIN - left)
 
 
-def _probability(draw: ImageDraw.ImageDraw, at: tuple[int, int], name: str, p: float, marked: bool) -> None:
-    x, y = at
-    colour = ACCENT if marked else GREY
-    draw.text((x, y), name, fill=WHITE if marked else GREY, font=_font(20))
-    track = (x + 130, y + 6, x + 350, y + 18)
-    draw.rectangle(track, fill=TRACK)
-    if (width := round(p * 220)) > 0:
-        draw.rectangle((track[0], track[1], track[0] + width, track[3]), fill=colour)
-    draw.text((x + 366, y), f"{p:.2f}", fill=WHITE if marked else GREY, font=_font(20))
+def _probability(
+    draw: ImageDraw.ImageDraw, at: tuple[int, int], probability: tuple[str, float, str], marked: bool
+) -> None:
+    (x, y), (name, p, figure) = at, probability
+    words = WHITE if marked else GREY
+    left, right = x + 130, x + 310
+    draw.text((x, y), name, fill=words, font=_font(20))
+    draw.rectangle((left, y + 6, right, y + 18), fill=TRACK)
+    draw.rectangle((left, y + 6, left + round(p * (right - left)), y + 18), fill=ACCENT if marked else GREY)
+    draw.text((right + 16, y), figure, fill=words, font=_font(20))
 
 
 def _line(

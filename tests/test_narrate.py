@@ -22,7 +22,7 @@ def test_statement_of_another_target_an_empty_map_and_a_member_that_disagrees() 
         "Pneumonia and COVID-19 cannot be ruled out at 90% coverage. "
         "The Grad-CAM map shows where the network resnet18-0 found evidence for pneumonia, "
         "which is not the prediction (probability 0.30). "
-        "It found none, so the map is empty. "
+        "The network found none: the map is empty. "
         "This network alone favours pneumonia (0.70), unlike the ensemble."
     )
     assert "alone favours" not in statement(finding, "covid19", "gradcam", "resnet18-1", 0.9, empty=False)
@@ -66,5 +66,9 @@ def test_caption_has_the_same_figures() -> None:
     assert words.headline == "COVID-19, probability 0.93"
     assert words.detail == "Map: evidence for normal, which is not the prediction, by Grad-CAM of resnet18-0"
     assert words.notes == ("No other class fits at 90% coverage.",)
-    assert words.probabilities == (("normal", 0.02), ("pneumonia", 0.05), ("COVID-19", 0.93))
+    assert words.probabilities == (
+        ("normal", 0.02, "0.02"),
+        ("pneumonia", 0.05, "0.05"),
+        ("COVID-19", 0.93, "0.93"),
+    )
     assert words.marked == 0
