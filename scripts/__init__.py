@@ -1,0 +1,1 @@
+"""What `make` runs, and what it shares with the tests."""

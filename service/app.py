@@ -1,0 +1,77 @@
+"""The entry service: one FastAPI app for every route, mounted into BentoML.
+
+BentoML gives the process model, the explainer's process, the bento and the image. Routes, errors, limits and
+metrics are ours: its own answer with lists, echo the input, log tracebacks and label metrics with raw paths.
+"""
+
+import logging
+from typing import Final
+
+import bentoml
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from cxr import __version__
+from cxr.bundle import Bundle
+from cxr.errors import BundleError
+from cxr.labels import DISCLAIMER
+from service import errors, logs
+from service.explainer import ExplainerService
+from service.metrics import Metrics
+from service.middleware import Boundary
+from service.routes import router
+from service.runtime import Runtime
+from service.settings import Settings
+from service.verify import verify
+
+logger = logging.getLogger("cxr.service")
+
+DOCS: Final = "/docs.json"
+
+metrics = Metrics()
+
+app = FastAPI(
+    title="DeepCOVIDExplainer",
+    version=__version__,
+    description=DISCLAIMER,
+    openapi_url=DOCS,
+    docs_url=None,  # the pages load scripts from a stranger's server
+    redoc_url=None,
+    redirect_slashes=False,  # a redirect quotes the URL
+)
+app.include_router(router)
+errors.install(app)
+paths = [DOCS, *(route.path for route in router.routes if isinstance(route, APIRoute))]
+
+
+# A wrapped app is no Starlette to BentoML, which then leaves all paths but its probes' to us, unknown ones too.
+@bentoml.asgi_app(Boundary(app, paths, metrics.requested), path="/")
+@bentoml.service(
+    name="deepcovidexplainer",
+    workers=1,
+    traffic={"timeout": 300},  # never first: see Settings for ours. Each request leaves a timer behind for as long
+    runner_probe={"enabled": False},  # /classify needs no explainer
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+)
+class Api:
+    """Classifies in its own process; asks the explainer for explanations."""
+
+    explainer = bentoml.depends(ExplainerService)
+
+    def __init__(self) -> None:
+        logs.configure()
+        app.state.runtime = Runtime(Settings(), metrics, self.explainer)
+        logger.info("ready")
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    @staticmethod
+    def verify_bundle() -> None:
+        """Before any process starts: one clear line and an end, where a failing worker would be restarted."""
+        logs.configure()
+        settings = Settings()
+        logger.info("settings: %s", settings)
+        try:
+            verify(Bundle(settings.bundle))
+        except BundleError as error:
+            raise SystemExit(f"The bundle cannot be served. {error}") from None

@@ -1,0 +1,125 @@
+"""From an exception to an answer: {"error": {"code", "message", "request_id"}}, always a fixed text.
+
+What is not foreseen becomes a 500 whose log line names the exception's type and our own line of code. Neither
+answer nor log ever holds the exception's text, which may quote what a client sent.
+"""
+
+import logging
+import traceback
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+
+from cxr.errors import (
+    BadRequest,
+    Busy,
+    DeadlineExceeded,
+    ExplainerUnavailable,
+    Refusal,
+    TooLarge,
+    Unavailable,
+    Unprocessable,
+    UnsupportedMedia,
+)
+from service.schemas import ErrorAnswer, ErrorDetail
+
+logger = logging.getLogger("cxr.service")
+
+STATUS: Final[dict[type[Refusal | Unavailable], int]] = {
+    BadRequest: 400,
+    TooLarge: 413,
+    UnsupportedMedia: 415,
+    Unprocessable: 422,
+    Busy: 503,
+    ExplainerUnavailable: 503,
+    DeadlineExceeded: 504,
+}
+
+RETRY_AFTER_S: Final[dict[type[Unavailable], int]] = {Busy: 1, ExplainerUnavailable: 5}
+
+HTTP_ERRORS: Final[dict[int, tuple[str, str]]] = {
+    400: ("malformed_request", "The request is malformed."),
+    404: ("not_found", "There is nothing at this path."),
+    405: ("method_not_allowed", "This path does not answer to this method."),
+    499: ("client_disconnected", "The client went away before its request was complete."),
+    500: ("internal_error", "The service failed. The failure has been logged under the request id."),
+}
+
+_HOME: Final = Path(__file__).parent.parent
+
+
+class ExplanationFailed(Exception):
+    """The explainer met an error it does not know, and logged it in its own process."""
+
+
+def status_of(error: Refusal | Unavailable) -> int:
+    """The HTTP status of a named error: that of its class or of the nearest class above."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def answer_error(
+    request: Request, status: int, code: str, message: str, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """An error in the one shape; its code is left in the request's state for the middleware to count."""
+    request.state.error_code = code
+    detail = ErrorDetail(code=code, message=message, request_id=request.state.request_id)
+    return JSONResponse(ErrorAnswer(error=detail).model_dump(), status, headers)
+
+
+def answer_http_error(request: Request, status: int, headers: dict[str, str] | None = None) -> JSONResponse:
+    """An error of the protocol, or a failure of ours."""
+    known = status if status in HTTP_ERRORS else 400
+    return answer_error(request, known, *HTTP_ERRORS[known], headers)
+
+
+def install(app: FastAPI) -> None:
+    """Give every exception of a route the one shape."""
+    app.add_exception_handler(Refusal, _on_named)
+    app.add_exception_handler(Unavailable, _on_named)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+    app.add_exception_handler(Exception, _on_unexpected)
+
+
+def log_unexpected(error: BaseException, request_id: str) -> None:
+    """One line: what kind of error, where in our own code, in which request."""
+    logger.error("unexpected %s at %s, request %s", type(error).__qualname__, _our_line(error), request_id)
+
+
+def _our_line(error: BaseException) -> str:
+    """The innermost line of this repository that an exception passed through."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(_HOME) and "site-packages" not in path.parts:
+            return f"{path.relative_to(_HOME)}:{frame.lineno}"
+    return "no line of ours"
+
+
+async def _on_named(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refusal | Unavailable)
+    retry = RETRY_AFTER_S.get(type(error)) if isinstance(error, Unavailable) else None
+    headers = {"Retry-After": str(retry)} if retry else None
+    return answer_error(request, status_of(error), error.code, error.message, headers)
+
+
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return answer_http_error(request, error.status_code, dict(error.headers or {}))
+
+
+async def _on_invalid(request: Request, _: Exception) -> JSONResponse:
+    return answer_http_error(request, 400)  # FastAPI's own answer quotes the input
+
+
+async def _on_disconnect(request: Request, _: Exception) -> JSONResponse:
+    return answer_http_error(request, 499)  # nobody reads it, but BentoML's timeout waits for an answer
+
+
+async def _on_unexpected(request: Request, _: Exception) -> JSONResponse:
+    return answer_http_error(request, 500)  # Starlette raises the error again, and the middleware logs it

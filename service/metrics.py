@@ -1,0 +1,77 @@
+"""Prometheus metrics, in a registry of our own: every name starts with cxr_, no label comes from a client.
+
+BentoML's own metrics are off: they label each request with its raw path, so that a client could make as many
+series as it likes and put a patient's name into them.
+"""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from cxr.bundle import Manifest
+
+STAGE_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+REQUEST_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+STAGES: Final = ("queue", "decode", "preprocess", "inference")
+
+
+class Metrics:
+    """Everything the service counts and times."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._stages = {
+            name: Histogram(
+                f"cxr_{name}_seconds",
+                f"Seconds of a classification's {name}.",
+                buckets=STAGE_BUCKETS,
+                registry=self.registry,
+            )
+            for name in STAGES
+        }
+        self._explanations = Histogram(
+            "cxr_explanation_seconds",
+            "Seconds of an explanation, its turn included, by method.",
+            ["method"],
+            buckets=REQUEST_BUCKETS,
+            registry=self.registry,
+        )
+        self._requests = Histogram(
+            "cxr_request_seconds",
+            "Seconds of whole requests, by route and status.",
+            ["route", "status"],
+            buckets=REQUEST_BUCKETS,
+            registry=self.registry,
+        )
+        self._answers = Counter(
+            "cxr_answers", "Radiographs classified, by predicted label.", ["label"], registry=self.registry
+        )
+        self._errors = Counter("cxr_errors", "Requests refused or failed, by code.", ["code"], registry=self.registry)
+        self._bundle = Gauge(
+            "cxr_bundle_info", "The bundle that is served.", ["name", "version"], registry=self.registry
+        )
+
+    def served(self, manifest: Manifest) -> None:
+        """Name the bundle that is served."""
+        self._bundle.labels(manifest.name, manifest.version).set(1)
+
+    def classified(self, prediction: str, timings_ms: dict[str, float]) -> None:
+        """Count one classification and time its stages."""
+        self._answers.labels(prediction).inc()
+        for stage, histogram in self._stages.items():
+            histogram.observe(timings_ms[stage] / 1000)
+
+    def explained(self, method: str, seconds: float) -> None:
+        """Time one explanation."""
+        self._explanations.labels(method).observe(seconds)
+
+    def requested(self, route: str, status: int, seconds: float, code: str | None) -> None:
+        """Time one request by its route template; count its error, if it was one."""
+        self._requests.labels(route, str(status)).observe(seconds)
+        if code is not None:
+            self._errors.labels(code).inc()
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self.registry)

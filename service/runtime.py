@@ -1,0 +1,98 @@
+"""What a request needs to be answered: the loaded bundle, the gates before it, the line to the explainer."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import cv2
+import numpy as np
+
+from cxr.bundle import Bundle
+from cxr.explanation import Explanation, Method
+from cxr.labels import Label
+from cxr.pipeline import Classifier, Finding
+from service.explaining import ExplainerClient
+from service.gate import Gate
+from service.metrics import Metrics
+from service.settings import Settings
+
+
+class Runtime:
+    """Loaded and warm once it exists."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, explainer: Any) -> None:
+        """Raises BundleError if the bundle is not what its manifest says.
+
+        Args:
+            settings: see `Settings`.
+            metrics: told of every classification and explanation.
+            explainer: the remote explainer, as `bentoml.depends` gives it.
+        """
+        import cxr.dicom  # noqa: F401  # decoding imports it when needed: the first DICOM would pay a second
+
+        self.settings = settings
+        self.metrics = metrics
+        self.classifier = Classifier(Bundle(settings.bundle), settings.threads)
+        self.manifest = self.classifier.bundle.manifest
+        self.classifications: Gate[Finding] = Gate(settings.classifications, settings.queue)
+        self.explanations: Gate[Explanation] = Gate(settings.explanations, settings.queue)
+        self._explainer = ExplainerClient(explainer)
+        self._threads = ThreadPoolExecutor(settings.classifications, "classify")
+        self.classifier.classify(synthetic_png())
+        metrics.served(self.manifest)
+
+    async def classify(self, data: bytes) -> tuple[Finding, dict[str, float]]:
+        """A finding, and the milliseconds of each stage with the wait before them.
+
+        Raises:
+            Refusal: see `Classifier.classify`.
+            Busy, DeadlineExceeded: see `Gate.run`.
+        """
+        finding, waited_ms = await self.classifications.run(self._classification(data), self.settings.classify_seconds)
+        timings_ms = {"queue": waited_ms, **finding.timings_ms}
+        self.metrics.classified(finding.prediction, timings_ms)
+        return finding, timings_ms
+
+    async def explain(
+        self, data: bytes, finding: Finding, target: Label, method: Method, request_id: str
+    ) -> Explanation:
+        """An explanation of a finding.
+
+        Raises:
+            Busy, DeadlineExceeded: see `Gate.run`.
+            ExplainerUnavailable: the explainer does not answer.
+        """
+        start = time.monotonic()
+        deadline = start + self.settings.explain_seconds
+
+        async def work() -> Explanation:
+            return await self._explainer.explain(
+                deadline - time.monotonic(),
+                data=data,
+                finding=finding,
+                target=target,
+                method=method,
+                request_id=request_id,
+            )
+
+        # The work ends itself at the deadline. The gate's is later, and only for those that still wait by then.
+        explanation, _ = await self.explanations.run(work, self.settings.explain_seconds + 1)
+        self.metrics.explained(method, time.monotonic() - start)
+        return explanation
+
+    def _classification(self, data: bytes) -> Callable[[], Awaitable[Finding]]:
+        async def work() -> Finding:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, self.classifier.classify, data)
+
+        return work
+
+
+def synthetic_png() -> bytes:
+    """A picture of a gradient: what the warm-up classifies."""
+    ramp = np.linspace(0, 255, 256, dtype=np.uint8)
+    ok, png = cv2.imencode(".png", np.tile(ramp, (256, 1)))
+    assert ok
+    return png.tobytes()

@@ -1,0 +1,119 @@
+"""What the service answers, as JSON."""
+
+from base64 import b64encode
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cxr.bundle import Manifest
+from cxr.decode import InstanceUIDs
+from cxr.explanation import Explanation, Method
+from cxr.labels import DISCLAIMER, DISPLAY_NAMES, Label
+from cxr.pipeline import Finding, MemberFinding
+from cxr.posterior import EnsembleRule
+
+Probabilities = Annotated[dict[Label, float], Field(description="Calibrated; they sum to 1.")]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class BundleAnswer(_Answer):
+    """The model that answered."""
+
+    name: str
+    version: str
+
+
+class Classification(_Answer):
+    """The ensemble's answer for one radiograph."""
+
+    request_id: str
+    bundle: BundleAnswer
+    prediction: Annotated[Label, Field(description="The label of the largest probability.")]
+    probabilities: Probabilities
+    prediction_set: Annotated[
+        list[Label],
+        Field(description="Labels that cannot be ruled out at the bundle's coverage."),
+    ]
+    prediction_set_text: Annotated[str, Field(description="The prediction set in words.")]
+    ensemble: EnsembleRule
+    members: list[MemberFinding]
+    warnings: list[str]
+    instance: Annotated[InstanceUIDs | None, Field(description="For DICOM only.")]
+    timings_ms: dict[str, float]
+    disclaimer: str
+
+
+class ExplanationAnswer(_Answer):
+    """Where one member of the ensemble found evidence for the target."""
+
+    method: Method
+    target: Label
+    member: str
+    heatmap_png: Annotated[str, Field(description="Base64: 8-bit grey PNG of the radiograph's own size.")]
+    overlay_png: Annotated[str, Field(description="Base64: the map over the radiograph, for people.")]
+    statement: str
+
+
+class ExplainedClassification(Classification):
+    """A classification and its explanation."""
+
+    explanation: ExplanationAnswer
+
+
+class ErrorDetail(_Answer):
+    code: str
+    message: str
+    request_id: str
+
+
+class ErrorAnswer(_Answer):
+    """Why a request was not answered."""
+
+    error: ErrorDetail
+
+
+def classification(
+    finding: Finding, manifest: Manifest, timings_ms: dict[str, float], request_id: str
+) -> Classification:
+    """A finding as it is answered."""
+    return Classification(
+        request_id=request_id,
+        bundle=BundleAnswer(name=manifest.name, version=manifest.version),
+        prediction=finding.prediction,
+        probabilities=finding.probabilities,
+        prediction_set=list(finding.prediction_set),
+        prediction_set_text=set_text(finding.prediction_set, manifest.conformal.coverage),
+        ensemble=finding.ensemble,
+        members=list(finding.members),
+        warnings=list(finding.warnings),
+        instance=finding.instance,
+        timings_ms=timings_ms,
+        disclaimer=DISCLAIMER,
+    )
+
+
+def explained(answer: Classification, explanation: Explanation) -> ExplainedClassification:
+    """A classification with its explanation; the explanation's timings join the others."""
+    fields = answer.model_dump() | {"timings_ms": answer.timings_ms | explanation.timings_ms}
+    return ExplainedClassification(
+        **fields,
+        explanation=ExplanationAnswer(
+            method=explanation.method,
+            target=explanation.target,
+            member=explanation.member,
+            heatmap_png=b64encode(explanation.heatmap_png).decode(),
+            overlay_png=b64encode(explanation.overlay_png).decode(),
+            statement=explanation.statement,
+        ),
+    )
+
+
+def set_text(labels: tuple[Label, ...], coverage: float) -> str:
+    """A prediction set in words."""
+    if not labels:
+        return f"Uncertain: at {coverage:.0%} coverage the image resembles none of the three classes."
+    names = " or ".join(DISPLAY_NAMES[label] for label in labels)
+    return f"At {coverage:.0%} coverage: {names}."

@@ -1,0 +1,15 @@
+"""Every byte of a bundle against its manifest: before the server starts, and before a bento is built."""
+
+from typing import Final
+
+from cxr.bundle import Bundle, Precision
+
+PRECISIONS: Final[tuple[Precision, ...]] = ("float32", "float16")
+
+
+def verify(bundle: Bundle) -> None:
+    """Raises BundleError unless each member's weights and its graph in each precision are those described."""
+    for member in bundle.manifest.members:
+        bundle.read_weights(member)
+        for precision in PRECISIONS:
+            bundle.read_onnx(member, precision)

@@ -1,0 +1,182 @@
+"""The boundary around the routes, in process: nothing that goes wrong inside may show outside."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+
+from cxr.decode import MAX_BYTES
+from cxr.errors import Busy, DeadlineExceeded, ExplainerUnavailable, NotDecodable
+from service import errors
+from service.middleware import Boundary
+
+SECRET = "Jane^Doe"
+MIB = bytes(1024 * 1024)
+
+
+class Observed:
+    """An app with its boundary, and what the boundary told of each request."""
+
+    def __init__(self) -> None:
+        self.app = FastAPI()
+        errors.install(self.app)
+        self.seen: list[tuple[str, int, str | None]] = []
+        self.boundary = Boundary(self.app, ["/route"], self._observe)
+
+    def _observe(self, path: str, status: int, seconds: float, code: str | None) -> None:
+        assert seconds >= 0
+        self.seen.append((path, status, code))
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(self.boundary)
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(send())
+
+
+@pytest.fixture
+def observed() -> Observed:
+    return Observed()
+
+
+def test_an_unexpected_error_is_a_500_without_its_text(
+    observed: Observed, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @observed.app.get("/route")
+    def route() -> None:
+        raise ValueError(SECRET)
+
+    monkeypatch.setattr(logging.getLogger("cxr"), "propagate", True)
+    answer = observed.request("GET", "/route")
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "internal_error"
+    assert observed.seen == [("/route", 500, "internal_error")]
+    line = next(record.getMessage() for record in caplog.records if record.name == "cxr.service")
+    assert line.startswith("unexpected ValueError at tests/service/test_boundary.py:")
+    assert SECRET not in answer.text + caplog.text
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "retry_after"),
+    [
+        (NotDecodable, 422, None),
+        (Busy, 503, "1"),
+        (ExplainerUnavailable, 503, "5"),
+        (DeadlineExceeded, 504, None),
+    ],
+)
+def test_named_errors(observed: Observed, error: Any, status: int, retry_after: str | None) -> None:
+    @observed.app.get("/route")
+    def route() -> None:
+        raise error
+
+    answer = observed.request("GET", "/route")
+    assert answer.status_code == status
+    assert answer.headers.get("Retry-After") == retry_after
+    assert answer.json()["error"] == {
+        "code": error.code,
+        "message": error.message,
+        "request_id": answer.headers["X-Request-ID"],
+    }
+    assert observed.seen == [("/route", status, error.code)]
+
+
+def test_a_validation_error_does_not_echo_the_input(observed: Observed) -> None:
+    @observed.app.get("/route")
+    def route(number: int) -> int:
+        return number
+
+    answer = observed.request("GET", "/route", params={"number": SECRET})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "malformed_request"
+    assert "Doe" not in answer.text
+
+
+def test_a_path_without_a_route_is_called_other(observed: Observed) -> None:
+    assert observed.request("GET", f"/{SECRET}").json()["error"]["code"] == "not_found"
+    assert observed.seen == [("other", 404, "not_found")]
+
+
+def test_the_request_id_is_never_the_clients(observed: Observed) -> None:
+    first, second = (
+        observed.request("GET", "/nothing", headers={"X-Request-ID": SECRET}).headers["X-Request-ID"] for _ in range(2)
+    )
+    assert len({first, second, SECRET}) == 3
+
+
+def test_a_body_of_the_limit_passes_and_one_byte_more_does_not(observed: Observed) -> None:
+    @observed.app.post("/route")
+    async def route(request: Request) -> int:
+        return len(await request.body())
+
+    assert observed.request("POST", "/route", content=bytes(MAX_BYTES)).json() == MAX_BYTES
+    assert observed.request("POST", "/route", content=bytes(MAX_BYTES + 1)).status_code == 413
+
+
+def test_an_endless_chunked_body_is_read_no_further_than_the_limit(observed: Observed) -> None:
+    read = 0
+
+    @observed.app.post("/route")
+    async def route(request: Request) -> None:
+        async for _ in request.stream():
+            pass
+
+    async def scenario() -> list[int]:
+        async def receive() -> dict[str, Any]:
+            nonlocal read
+            read += len(MIB)
+            return {"type": "http.request", "body": MIB, "more_body": True}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        statuses: list[int] = []
+        scope = {"type": "http", "method": "POST", "path": "/route", "raw_path": b"/route", "headers": []}
+        await observed.boundary(scope | {"query_string": b"", "root_path": ""}, receive, send)
+        return statuses
+
+    assert asyncio.run(scenario()) == [413]
+    assert read <= MAX_BYTES + len(MIB)
+
+
+def test_a_declared_length_over_the_limit_is_refused_before_the_first_byte(observed: Observed) -> None:
+    @observed.app.post("/route")
+    async def route(request: Request) -> None:
+        await request.body()
+
+    async def never() -> AsyncIterator[bytes]:
+        raise AssertionError("the body was read")
+        yield b""
+
+    answer = observed.request("POST", "/route", content=never(), headers={"Content-Length": str(MAX_BYTES + 1)})
+    assert answer.status_code == 413
+
+
+def test_a_client_that_goes_away_is_counted_and_logs_no_error(
+    observed: Observed, caplog: pytest.LogCaptureFixture
+) -> None:
+    @observed.app.post("/route")
+    async def route(request: Request) -> None:
+        await request.body()
+
+    async def scenario() -> None:
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.disconnect"}
+
+        async def send(_: Any) -> None:
+            pass
+
+        scope = {"type": "http", "method": "POST", "path": "/route", "raw_path": b"/route", "headers": []}
+        await observed.boundary(scope | {"query_string": b"", "root_path": ""}, receive, send)
+
+    asyncio.run(scenario())
+    assert observed.seen == [("/route", 499, "client_disconnected")]
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

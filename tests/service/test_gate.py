@@ -1,0 +1,139 @@
+"""Bounded, in order, and never a slot given away twice."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from cxr.errors import Busy, DeadlineExceeded, NotDecodable
+from service.gate import Gate
+
+LONG = 30.0
+
+
+class Work:
+    """A work that ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.may_end = asyncio.Event()
+
+    async def __call__(self) -> str:
+        self.begun.set()
+        await self.may_end.wait()
+        return "done"
+
+
+async def instantly() -> str:
+    return "done"
+
+
+def test_returns_the_result_and_the_wait() -> None:
+    async def scenario() -> None:
+        result, waited_ms = await Gate[str](1, 0).run(instantly, LONG)
+        assert result == "done"
+        assert 0 <= waited_ms < 1000
+
+    asyncio.run(scenario())
+
+
+def test_passes_on_what_the_work_raises_and_frees_its_slot() -> None:
+    async def fails() -> str:
+        raise NotDecodable
+
+    async def scenario() -> None:
+        gate = Gate[str](1, 0)
+        for _ in range(3):
+            with pytest.raises(NotDecodable):
+                await gate.run(fails, LONG)
+
+    asyncio.run(scenario())
+
+
+def test_refuses_when_the_queue_is_full_and_admits_again_afterwards() -> None:
+    async def scenario() -> None:
+        gate, work = Gate[str](1, 1), Work()
+        running = asyncio.create_task(gate.run(work, LONG))
+        await work.begun.wait()
+        waiting = asyncio.create_task(gate.run(instantly, LONG))
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await gate.run(instantly, LONG)
+        with pytest.raises(Busy):
+            gate.check()
+        work.may_end.set()
+        assert (await running)[0] == (await waiting)[0] == "done"
+        gate.check()
+
+    asyncio.run(scenario())
+
+
+def test_no_more_works_at_once_than_slots() -> None:
+    at_once = most = 0
+
+    async def work() -> str:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.001)
+        at_once -= 1
+        return "done"
+
+    async def scenario() -> None:
+        gate = Gate[str](3, 100)
+        await asyncio.gather(*(gate.run(work, LONG) for _ in range(50)))
+
+    asyncio.run(scenario())
+    assert most == 3
+
+
+def test_first_come_first_served() -> None:
+    order: list[int] = []
+
+    def numbered(number: int) -> Callable[[], Awaitable[str]]:
+        async def work() -> str:
+            order.append(number)
+            return "done"
+
+        return work
+
+    async def scenario() -> None:
+        gate = Gate[str](1, 100)
+        await asyncio.gather(*(gate.run(numbered(i), LONG) for i in range(20)))
+
+    asyncio.run(scenario())
+    assert order == list(range(20))
+
+
+def test_one_that_waits_past_its_deadline_never_begins() -> None:
+    async def scenario() -> None:
+        gate, work, late = Gate[str](1, 5), Work(), Work()
+        running = asyncio.create_task(gate.run(work, LONG))
+        await work.begun.wait()
+        with pytest.raises(DeadlineExceeded):
+            await gate.run(late, 0.01)
+        work.may_end.set()
+        await running
+        assert (await gate.run(instantly, LONG))[0] == "done"
+        assert not late.begun.is_set()
+
+    asyncio.run(scenario())
+
+
+def test_one_that_runs_past_its_deadline_keeps_its_slot_to_the_end() -> None:
+    async def scenario() -> None:
+        gate, work = Gate[str](1, 0), Work()
+        with pytest.raises(DeadlineExceeded):
+            await gate.run(work, 0.01)
+        with pytest.raises(Busy):
+            await gate.run(instantly, LONG)
+        work.may_end.set()
+        while True:
+            try:
+                gate.check()
+                break
+            except Busy:
+                await asyncio.sleep(0)
+        assert (await gate.run(instantly, LONG))[0] == "done"
+
+    asyncio.run(scenario())

@@ -1,0 +1,130 @@
+"""What runs where, what starts, and what goes on when the explainer does not."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from cxr.bundle import Bundle
+from cxr.errors import BundleError
+from scripts.server import REPOSITORY, Server, serve
+from service.settings import Settings
+from service.verify import verify
+from tests import files
+
+PNG = {"Content-Type": "image/png"}
+
+
+def test_the_api_loads_neither_torch_nor_training() -> None:
+    code = "import json, sys, service.app, service.runtime; print(json.dumps(sorted(sys.modules)))"
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    loaded = {name.split(".")[0] for name in json.loads(result.stdout)}
+    assert not loaded & {"torch", "torchvision", "training", "export", "attribution", "captum"}
+    assert "onnxruntime" in loaded
+
+
+def test_settings_are_few_and_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(Settings.model_fields) <= 10
+    assert all(field.description for field in Settings.model_fields.values())
+    monkeypatch.setenv("CXR_QUEUE", "3")
+    assert "CXR_QUEUE=3" in str(Settings())
+
+
+@pytest.mark.parametrize(("name", "value"), [("QUEUE", "-1"), ("THREADS", "0"), ("EXPLAIN_SECONDS", "3600")])
+def test_settings_out_of_range_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"CXR_{name}", value)
+    with pytest.raises(ValidationError):
+        Settings()
+
+
+@pytest.mark.parametrize("part", ["weights", "onnx"])
+def test_one_byte_more_in_any_file_is_noticed(bundle: Bundle, tmp_path: Path, part: str) -> None:
+    verify(bundle)
+    copy = shutil.copytree(bundle.root, tmp_path / "copy")
+    for path in sorted((copy / part).glob("*.*t*")):
+        if path.name == "manifest.json":
+            continue
+        data = path.read_bytes()
+        path.write_bytes(data + b"\0")
+        with pytest.raises(BundleError):
+            verify(Bundle(copy))
+        path.write_bytes(data)
+    verify(Bundle(copy))
+
+
+def test_a_broken_bundle_ends_the_server_with_one_line(bundle: Bundle, tmp_path: Path) -> None:
+    broken = shutil.copytree(bundle.root, tmp_path / "broken")
+    next((broken / "onnx").glob("*.float32.onnx")).write_bytes(b"not a graph")
+    with pytest.raises(RuntimeError) as caught, serve(tmp_path / "log", broken):
+        pytest.fail("it started")
+    log = str(caught.value)
+    assert "The bundle cannot be served." in log
+    assert "Traceback" not in log
+    assert "worker" not in log
+
+
+def test_the_settings_are_in_the_log(server: Server, bundle: Bundle) -> None:
+    assert f"CXR_BUNDLE={bundle.root}" in server.log_text()
+
+
+@pytest.mark.slow  # BentoML looks for dead processes every 10 s
+def test_a_dead_explainer_does_not_touch_classify(server: Server) -> None:
+    image = files.radiograph_png()
+    server.explainer().kill()
+    start = time.monotonic()
+    away = server.client.post("/explain", content=image, headers=PNG)
+    assert time.monotonic() - start < 10
+    assert away.status_code == 503
+    assert away.json()["error"]["code"] == "explainer_unavailable"
+    assert int(away.headers["Retry-After"]) > 0
+    for _ in range(5):
+        assert server.client.post("/classify", content=image, headers=PNG).status_code == 200
+    assert server.client.get("/readyz").status_code == 200
+    server.wait_for_explainer(image)
+
+
+def test_a_hanging_explainer_does_not_touch_classify(server: Server) -> None:
+    image = files.radiograph_png()
+    explainer = server.explainer()
+    explainer.suspend()
+    try:
+        away = server.client.post("/explain", content=image, headers=PNG)
+        assert away.json()["error"]["code"] == "explainer_unavailable"
+        assert server.client.post("/classify", content=image, headers=PNG).status_code == 200
+    finally:
+        explainer.resume()
+    server.wait_for_explainer(image)
+
+
+@pytest.mark.slow
+def test_sigterm_answers_what_was_accepted(bundle: Bundle, tmp_path: Path) -> None:
+    image = files.large_radiograph_dicom()
+    with serve(tmp_path / "log", bundle.root) as server, ThreadPoolExecutor(4) as clients:
+        headers = {"Content-Type": "application/dicom"}
+        sent = [clients.submit(server.client.post, "/classify", content=image, headers=headers) for _ in range(4)]
+        time.sleep(0.3)
+        server.process.terminate()
+        assert [future.result().status_code for future in sent] == [200] * 4
+        assert server.process.wait(30) == 0
+
+
+@pytest.mark.slow
+def test_a_full_queue_is_told_at_once(bundle: Bundle, tmp_path: Path) -> None:
+    image = files.large_radiograph_dicom()
+    with serve(tmp_path / "log", bundle.root, classifications=1, queue=1) as server, ThreadPoolExecutor(8) as clients:
+        headers = {"Content-Type": "application/dicom"}
+        sent = [clients.submit(server.client.post, "/classify", content=image, headers=headers) for _ in range(8)]
+        answers = [future.result() for future in sent]
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) == {200, 503}
+    for refused in (answer for answer in answers if answer.status_code == 503):
+        assert refused.json()["error"]["code"] == "busy"
+        assert refused.headers["Retry-After"] == "1"

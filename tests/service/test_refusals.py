@@ -1,0 +1,111 @@
+"""Each thing that cannot be answered: its status, its fixed message, and a log without a traceback."""
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from cxr import errors
+from cxr.decode import MAX_BYTES
+from cxr.errors import Refusal
+from scripts.server import Server
+from service.errors import HTTP_ERRORS
+from tests import files
+
+PNG, JPEG, DICOM = "image/png", "image/jpeg", "application/dicom"
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=x"
+TOO_MUCH = bytes(80_000_000)
+
+Case = tuple[Callable[[], bytes], str, int, type[Refusal]]
+
+CASES: dict[str, Case] = {
+    "empty": (files.empty, PNG, 400, errors.EmptyInput),
+    "text": (files.text_file, "text/plain", 415, errors.UnsupportedMedia),
+    "text called PNG": (files.text_file, PNG, 422, errors.NotDecodable),
+    "form post": (lambda: b"image=1", FORM, 415, errors.UnsupportedMedia),
+    "multipart": (lambda: b"--x--", MULTIPART, 415, errors.UnsupportedMedia),
+    "no media type": (files.radiograph_png, "", 415, errors.UnsupportedMedia),
+    "truncated PNG": (files.truncated_png, PNG, 422, errors.NotDecodable),
+    "truncated JPEG": (files.truncated_jpeg, JPEG, 422, errors.NotDecodable),
+    "truncated DICOM": (files.truncated_dicom, DICOM, 422, errors.NotDecodable),
+    "20,000 × 20,000 PNG": (files.png_of_400_megapixels, PNG, 413, errors.TooManyPixels),
+    "169-megapixel PNG": (files.png_of_169_megapixels, PNG, 413, errors.TooManyPixels),
+    "80 MB": (lambda: TOO_MUCH, DICOM, 413, errors.BodyTooLarge),
+    "lateral view": (files.lateral_dicom, DICOM, 422, errors.LateralView),
+    "lower leg": (files.lower_leg_dicom, DICOM, 422, errors.NotAChest),
+    "CT": (files.ct_dicom, DICOM, 422, errors.NotARadiograph),
+    "multi-frame": (files.multiframe_dicom, DICOM, 422, errors.MultiFrame),
+    "for processing": (files.for_processing_dicom, DICOM, 422, errors.ForProcessing),
+    "deflated bomb": (files.deflated_bomb_dicom, DICOM, 422, errors.DeflatedDicom),
+    "no pixels": (files.dicom_without_pixels, DICOM, 422, errors.NoPixels),
+}
+
+
+def check(server: Server, response: httpx.Response, status: int, code: str, message: str) -> None:
+    """The one shape, and a line in the log that says no more than it should."""
+    request_id = response.headers["X-Request-ID"]
+    assert response.status_code == status
+    assert response.json() == {"error": {"code": code, "message": message, "request_id": request_id}}
+    line = server.log_line(request_id)
+    assert f" {status} " in line
+
+
+@pytest.fixture(autouse=True)
+def no_traceback(server: Server) -> Iterator[None]:
+    before = len(server.log_text())
+    yield
+    log = server.log_text()[before:]
+    assert "Traceback" not in log
+    assert "ERROR" not in log
+
+
+@pytest.mark.parametrize("route", ["/classify", "/explain"])
+@pytest.mark.parametrize("case", CASES)
+def test_refused(server: Server, route: str, case: str) -> None:
+    build, media_type, status, refusal = CASES[case]
+    headers = {"Content-Type": media_type} if media_type else {}
+    response = server.client.post(route, content=build(), headers=headers)
+    check(server, response, status, refusal.code, refusal.message)
+
+
+@pytest.mark.parametrize("route", ["/classify", "/explain"])
+def test_too_much_in_chunks(server: Server, route: str) -> None:
+    chunks = (TOO_MUCH[start : start + 2**20] for start in range(0, len(TOO_MUCH), 2**20))
+    response = server.client.post(route, content=chunks, headers={"Content-Type": DICOM})
+    check(server, response, 413, errors.BodyTooLarge.code, errors.BodyTooLarge.message)
+    assert len(TOO_MUCH) > MAX_BYTES
+
+
+@pytest.mark.parametrize(
+    ("query", "refusal"),
+    [
+        ("method=lime-CANARY", errors.UnknownMethod),
+        ("method=", errors.UnknownMethod),
+        ("method=gradcam%2B%2B%2B", errors.UnknownMethod),
+        ("target=tuberculosis-CANARY", errors.UnknownTarget),
+        ("target=COVID19", errors.UnknownTarget),
+        ("target=", errors.UnknownTarget),
+    ],
+)
+def test_unknown_parameters_are_not_echoed(server: Server, query: str, refusal: type[Refusal]) -> None:
+    # The body is never looked at: its media type would be refused.
+    response = server.client.post(f"/explain?{query}", content=b"text", headers={"Content-Type": "text/plain"})
+    check(server, response, 400, refusal.code, refusal.message)
+    assert "CANARY" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "/", 404),
+        ("GET", "/static_content/index.html", 404),
+        ("POST", "/explain/", 404),
+        ("GET", "/classify", 405),
+        ("DELETE", "/explain", 405),
+        ("POST", "/metrics", 405),
+    ],
+)
+def test_paths_and_methods(server: Server, method: str, path: str, status: int) -> None:
+    check(server, server.client.request(method, path), status, *HTTP_ERRORS[status])
