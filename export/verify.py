@@ -69,9 +69,7 @@ def verify(bundle: Bundle, images: NDArray[np.uint8], names: Sequence[str]) -> l
         BundleError: a file is missing or altered.
         ParityError: a graph is above tolerance; the message has the figures of all that are.
     """
-    found = [
-        parity for member in bundle.manifest.members for parity in _member(bundle, member, images, names)
-    ]
+    found = [parity for member in bundle.manifest.members for parity in _member(bundle, member, images, names)]
     wrong = "; ".join(_describe(parity) for parity in found if not parity.holds)
     if wrong:
         raise ParityError(f"{bundle.root}: {wrong}")

@@ -1,0 +1,182 @@
+"""The console command `cxr`. Commands import what they need: `cxr --help` and `cxr classify` load no torch."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from cxr.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.errors import BodyTooLarge, BundleError, DataError, ParityError, Refusal
+from cxr.explanation import METHOD_NAMES, Method
+from cxr.labels import DISCLAIMER, DISPLAY_NAMES, LABELS
+from cxr.radiograph import MAX_BYTES
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cxr.pipeline import Finding
+    from export.verify import Parity
+
+app = typer.Typer(
+    help="Classify and explain frontal chest radiographs: normal, pneumonia or COVID-19. Research use only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out, err = Console(markup=False), Console(stderr=True)  # a file name is no markup
+
+BundlePath = Annotated[Path, typer.Option("--bundle", help="Folder of the model.", show_default=False)]
+
+
+@app.command()
+def export(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the model.", show_default=False)] = DEFAULT_BUNDLE,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Data set whose validation split verifies the graphs; else one public radiograph."),
+    ] = None,
+) -> None:
+    """Write a bundle's networks as ONNX, in float32 and float16, and verify them against PyTorch."""
+    from export.to_onnx import export_bundle
+    from export.verify import verify
+
+    with _failing_cleanly():
+        source = Bundle(bundle)
+        export_bundle(source, lambda members: track(members, "exporting", console=err))
+        images, names = _images(source, data)
+        with err.status(f"verifying on {len(names)} images"):
+            found = verify(Bundle(bundle), images, names)
+    out.print(_parity_table(found, len(names)))
+
+
+@app.command()
+def classify(
+    files: Annotated[list[Path], typer.Argument(help="PNG, JPEG or DICOM files.", show_default=False)],
+    bundle: BundlePath = DEFAULT_BUNDLE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Classify radiographs. A file that is refused is named on stderr; the others are answered."""
+    from cxr.pipeline import Classifier
+
+    with _failing_cleanly():
+        classifier = Classifier(Bundle(bundle))
+    answered: list[tuple[Path, Finding]] = []
+    for path in track(files, "classifying", console=err, transient=True, disable=len(files) == 1):
+        try:
+            answered.append((path, classifier.classify(_read(path))))
+        except Refusal as refusal:
+            _complain(f"{path}: {refusal}")
+        except OSError:
+            _complain(f"{path}: The file cannot be read.")
+    if as_json:
+        for path, finding in answered:
+            typer.echo(json.dumps({"file": str(path), **asdict(finding), "disclaimer": DISCLAIMER}))
+    elif answered:
+        out.print(_findings_table(answered))
+        for path, finding in answered:
+            for warning in finding.warnings:
+                _complain(f"{path}: {warning}")
+    _disclaim()
+    raise typer.Exit(0 if len(answered) == len(files) else 1)
+
+
+@app.command()
+def explain(
+    file: Annotated[Path, typer.Argument(help="PNG, JPEG or DICOM file.", show_default=False)],
+    method: Annotated[Method, typer.Option(help="How to make the map.")] = "gradcam_plus_plus",
+    target: Annotated[
+        Literal["predicted", "normal", "pneumonia", "covid19"], typer.Option(help="Label to explain.")
+    ] = "predicted",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="PNG to write; else the file's name with .overlay.png, here.")
+    ] = None,
+    bundle: BundlePath = DEFAULT_BUNDLE,
+) -> None:
+    """Classify a radiograph and draw where a network found evidence."""
+    from attribution.explain import Explainer
+    from cxr.pipeline import Classifier
+
+    picture = output or Path(f"{file.stem}.overlay.png")
+    with _failing_cleanly(), err.status(f"explaining by {METHOD_NAMES[method]}"):
+        loaded = Bundle(bundle)
+        classifier, explainer = Classifier(loaded), Explainer(loaded)
+        try:
+            data = _read(file)
+            explanation = explainer.explain(data, classifier.classify(data), target, method)
+        except Refusal as refusal:
+            _complain(f"{file}: {refusal}")
+            raise typer.Exit(1) from None
+        picture.write_bytes(explanation.overlay_png)
+    typer.echo(explanation.statement)
+    typer.echo(f"Written: {picture}")
+    _disclaim()
+
+
+@contextmanager
+def _failing_cleanly() -> Iterator[None]:
+    """Errors that the user can mend end the command with one line and status 2."""
+    try:
+        yield
+    except (BundleError, DataError, ParityError, OSError) as error:
+        _complain(str(error))
+        raise typer.Exit(2) from None
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a file, refused by size before they are read."""
+    if path.stat().st_size > MAX_BYTES:
+        raise BodyTooLarge
+    return path.read_bytes()
+
+
+def _images(bundle: Bundle, data: Path | None) -> "tuple[NDArray[np.uint8], list[str]]":
+    recipe = bundle.manifest.recipe
+    if data is None:
+        from export.reference import reference_images
+
+        return reference_images(recipe)
+    from training.data import load
+
+    validation = load(data, "val", recipe.id, recipe.size)
+    return validation.images, [row.file for row in validation.rows]
+
+
+def _parity_table(found: "list[Parity]", images: int) -> Table:
+    table = Table(title=f"ONNX against PyTorch float32, {images} images")
+    for title in ("network", "precision", "max |Δ logit|", "max |Δ p|", "labels that flip"):
+        table.add_column(title)
+    for parity in found:
+        flips = ", ".join(f"{flip.name} (margin {flip.margin:.1e})" for flip in parity.flips) or "none"
+        figures = f"{parity.max_logit:.1e}", f"{parity.max_probability:.1e}"
+        table.add_row(parity.member, parity.precision, *figures, flips)
+    return table
+
+
+def _findings_table(answered: "list[tuple[Path, Finding]]") -> Table:
+    table = Table()
+    for title in ("file", "prediction", *(f"p({DISPLAY_NAMES[label]})" for label in LABELS), "not ruled out"):
+        table.add_column(title)
+    for path, finding in answered:
+        table.add_row(
+            path.name,
+            DISPLAY_NAMES[finding.prediction],
+            *(f"{finding.probabilities[label]:.3f}" for label in LABELS),
+            ", ".join(DISPLAY_NAMES[label] for label in finding.prediction_set) or "uncertain: no label fits",
+        )
+    return table
+
+
+def _complain(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _disclaim() -> None:
+    typer.echo(DISCLAIMER, err=True)
