@@ -14,16 +14,16 @@ export BENTOML_HOME := $(CURDIR)/.bentoml
 setup: $(STAMP)
 
 $(STAMP): requirements/dev.txt pyproject.toml | $(UV)
-	test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11,<3.14' .venv
-	VIRTUAL_ENV=.venv $(UV) pip sync --quiet requirements/dev.txt
-	VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps -e .
+	test -x $(BIN)/python || $(UV) venv --python '>=3.11,<3.14' .venv
+	VIRTUAL_ENV=.venv $(UV) pip sync requirements/dev.txt
+	VIRTUAL_ENV=.venv $(UV) pip install --no-deps -e .
 	touch $@
 
 build/uv/bin/uv: # only where the machine has no uv
 	python3 -m venv build/uv
 	build/uv/bin/pip install --quiet uv
 
-$(GRAPHS): models/default/bundle.json $(STAMP)
+$(GRAPHS): models/default/bundle.json | $(STAMP)
 	$(BIN)/cxr export
 	touch $@
 

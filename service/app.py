@@ -10,6 +10,7 @@ from typing import Final
 import bentoml
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from pydantic import ValidationError
 
 from cxr import __version__
 from cxr.bundle import Bundle
@@ -49,7 +50,7 @@ paths = [DOCS, *(route.path for route in router.routes if isinstance(route, APIR
 @bentoml.service(
     name="deepcovidexplainer",
     workers=1,
-    traffic={"timeout": 300},  # never first: see Settings for ours. Each request leaves a timer behind for as long
+    traffic={"timeout": 300},  # later than any deadline of ours; each request leaves a timer behind for as long
     runner_probe={"enabled": False},  # /classify needs no explainer
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
@@ -69,9 +70,11 @@ class Api:
     def verify_bundle() -> None:
         """Before any process starts: one clear line and an end, where a failing worker would be restarted."""
         logs.configure()
-        settings = Settings()
-        logger.info("settings: %s", settings)
         try:
+            settings = Settings()
+            logger.info("settings: %s", settings)
             verify(Bundle(settings.bundle))
+        except ValidationError as error:
+            raise SystemExit(f"The settings are wrong. {error}") from None
         except BundleError as error:
             raise SystemExit(f"The bundle cannot be served. {error}") from None
