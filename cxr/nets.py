@@ -20,9 +20,7 @@ from cxr.labels import LABELS
 if TYPE_CHECKING:  # a training machine needs no pydantic
     from cxr.bundle import Bundle, Member
 
-Architecture = Literal[
-    "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18", "resnet34", "densenet161", "densenet201"
-]
+Architecture = Literal["vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18", "resnet34", "densenet161", "densenet201"]
 ARCHITECTURES: Final[tuple[Architecture, ...]] = get_args(Architecture)
 
 # torchvision's 4,096 would be 120 M weights for three classes; the paper's own code uses 512 to 1,024.
@@ -121,11 +119,17 @@ def _densenet(architecture: Architecture) -> Network:
 
 
 def _vgg(architecture: Architecture) -> Network:
-    body = models.get_model(architecture, weights=None)
-    layers = list(body.features)
+    with torch.device("meta"):  # torchvision's head of 120 M weights would be drawn only to be thrown away
+        body = models.get_model(architecture, weights=None)
+    layers = list(body.features.to_empty(device="cpu"))
     layers[0] = nn.Conv2d(1, 64, kernel_size=3, padding=1)
-    nn.init.kaiming_normal_(layers[0].weight, mode="fan_out", nonlinearity="relu")
     layers[-2] = nn.ReLU(inplace=False)
+    for layer in layers:  # as torchvision does
+        if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()
     head = nn.Sequential(
         layers[-1],  # the last max pool: behind A, so that A keeps 14 x 14 positions
         nn.AdaptiveAvgPool2d(1),

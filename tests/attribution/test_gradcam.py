@@ -30,7 +30,7 @@ def batch(count: int, size: int = 32) -> Tensor:
 @pytest.mark.parametrize("architecture", ["resnet18", "vgg16_bn", "densenet161"])
 def test_gradcam_is_captums(architecture: Architecture) -> None:
     torch.manual_seed(0)
-    network, images, targets = build(architecture).eval(), batch(2, 64), torch.tensor([2, 0])
+    network, images, targets = build(architecture).eval(), batch(3, 64), torch.arange(3)
     expected = LayerGradCam(network, network.trunk).attribute(images, target=targets, relu_attributions=True)
     maps = gradcam(network, images, targets)
     assert maps.amax() > 0
@@ -70,7 +70,7 @@ def test_gradcam_plus_plus_is_the_papers_third_derivatives(target: int) -> None:
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_architecture_has_maps(architecture: Architecture) -> None:
     torch.manual_seed(0)
-    network, images = build(architecture).eval(), batch(1, 64)
+    network, images = build(architecture).eval(), batch(1)
     for method in METHODS:
         maps = MAPS[method](network, images, torch.tensor([1]))
         assert maps.shape == (1, *network.activations(images).shape[2:])
