@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from cxr.pipeline import Finding
     from export.verify import Parity
+    from training.evaluate import Evaluation
 
 app = typer.Typer(
     help="Classify and explain frontal chest radiographs: normal, pneumonia or COVID-19. Research use only.",
@@ -33,6 +34,10 @@ app = typer.Typer(
 )
 out, err = Console(markup=False), Console(stderr=True)  # a file name is no markup
 
+DataPath = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder with metadata.csv; by default ../shared/data/cxr.", show_default=False),
+]
 BundlePath = Annotated[Path, typer.Option("--bundle", help="Folder of the model.", show_default=False)]
 
 
@@ -120,6 +125,84 @@ def explain(
     _disclaim()
 
 
+@app.command()
+def train(
+    run: Annotated[Path, typer.Argument(help="Folder of the run; an interrupted run in it goes on.")],
+    preset: Annotated[Literal["default", "plain", "quick"], typer.Option(help="Named set of knobs.")] = "default",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a knob: mixup=0.2, augmentation.flip=0, seed=1.")
+    ] = None,
+    data: DataPath = None,
+) -> None:
+    """Train a network from scratch, with a snapshot at the bottom of each cycle of the learning rate."""
+    from training.config import PRESETS, override
+    from training.data import DEFAULT_DATA, load, table_sha256
+    from training.train import train as fit
+
+    try:
+        config = override(PRESETS[preset](), settings or [])
+    except (ValueError, TypeError) as error:
+        raise typer.BadParameter(str(error)) from None
+    with _failing_cleanly():
+        folder = data or DEFAULT_DATA
+        learnt = load(folder, "train", config.recipe, config.size)
+        validation = load(folder, "val", config.recipe, config.size)
+        fit(config, learnt, validation, table_sha256(folder), run)
+    typer.echo(f"Written: {run}, see learning-curve.png there.")
+
+
+@app.command()
+def release(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the bundle to write.")],
+    cycle: Annotated[int | None, typer.Option(help="Snapshot; by default the last.", show_default=False)] = None,
+    version: Annotated[str, typer.Option(help="Version of the bundle.")] = "1",
+    data: DataPath = None,
+) -> None:
+    """Make a bundle of a run's snapshot: store, export and calibrate it."""
+    from training.data import DEFAULT_DATA, load
+    from training.release import release as make
+    from training.rundir import RunDir
+
+    with _failing_cleanly():
+        source = RunDir(run)
+        config = source.config
+        validation = load(data or DEFAULT_DATA, "val", config.recipe, config.size)
+        make(source, cycle or config.cycles, validation, output.name, version, output)
+    typer.echo(f"Written: {output}. Next: cxr evaluate --bundle {output}")
+
+
+@app.command()
+def evaluate(
+    split: Annotated[Literal["val", "test"], typer.Option(help="Choose nothing by the test split.")] = "val",
+    bundle: BundlePath = DEFAULT_BUNDLE,
+    data: DataPath = None,
+) -> None:
+    """Measure a bundle on a split, with 95 % intervals, and write its evaluation.json and MODEL_CARD.md.
+
+    On the validation split the ONNX graphs are compared with PyTorch as well.
+    """
+    from export.verify import verify
+    from training.card import Findings
+    from training.data import DEFAULT_DATA, load, read_table
+    from training.evaluate import evaluate as measure
+
+    with _failing_cleanly():
+        loaded = Bundle(bundle)
+        folder, recipe = data or DEFAULT_DATA, loaded.manifest.recipe
+        images = load(folder, split, recipe.id, recipe.size)
+        findings = Findings(loaded)
+        train_rows = tuple(row for row in read_table(folder) if row.split == "train")
+        with err.status("resampling patients"):
+            findings.splits[split] = measure(loaded, images, split, train_rows)
+        if split == "val":
+            with err.status(f"comparing with PyTorch on {len(images.rows)} images"):
+                findings.parity = verify(loaded, images.images, [row.file for row in images.rows])
+        card = findings.write()
+    out.print(_headline_table(findings.splits[split]))
+    typer.echo(f"Written: {card}")
+
+
 @contextmanager
 def _failing_cleanly() -> Iterator[None]:
     """Errors that the user can mend end the command with one line and status 2."""
@@ -157,6 +240,17 @@ def _parity_table(found: "list[Parity]", images: int) -> Table:
         flips = ", ".join(f"{flip.name} (margin {flip.margin:.1e})" for flip in parity.flips) or "none"
         figures = f"{parity.max_logit:.1e}", f"{parity.max_probability:.1e}"
         table.add_row(parity.member, parity.precision, *figures, flips)
+    return table
+
+
+def _headline_table(found: "Evaluation") -> Table:
+    table = Table(title=f"{found.bundle} {found.version} on {found.split}: {found.images} images")
+    for title in ("figure", "value", "95 % interval"):
+        table.add_column(title)
+    by_label = [f"{label}_{figure}" for label in LABELS for figure in ("ppv", "recall", "f1")]
+    for name in ("macro_f1", "accuracy", *by_label):
+        figure = found.figures[name]
+        table.add_row(name, f"{figure.value:.3f}", f"{figure.low:.3f} to {figure.high:.3f}")
     return table
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cxr.errors import BundleError
 from cxr.labels import LABELS, Label
@@ -84,7 +84,6 @@ class Manifest(_Strict):
     temperature: Annotated[float, Field(gt=0.0)]
     conformal: Conformal
     training_manifest_sha256: Sha256
-    evaluation: dict[str, JsonValue] = {}
 
     @model_validator(mode="after")
     def _consistent(self) -> "Manifest":

@@ -1,5 +1,7 @@
 """What a training run is: every number that changes its result, and the named presets."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
@@ -53,12 +55,38 @@ def plain() -> TrainConfig:
 
 def default() -> TrainConfig:
     """The recipe of `models/default`, fixed on the validation split (docs/decisions.md)."""
-    return TrainConfig(augmentation=STRONG)
+    return TrainConfig(epochs=480, cycles=2, mixup=0.4, augmentation=STRONG)
 
 
 def quick() -> TrainConfig:
     """A smaller image and few epochs: minutes on a CPU, to see the path work."""
     return replace(TrainConfig(), size=112, epochs=4, cycles=2, batch_size=64)
+
+
+def override(config: TrainConfig, settings: Iterable[str]) -> TrainConfig:
+    """Change knobs by `name=value`, those of the augmentation by `augmentation.name=value`; values are JSON.
+
+    Raises:
+        ValueError: no such knob, or a value of another type.
+    """
+    values = config.to_json()
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        group = values["augmentation"] if name.startswith("augmentation.") else values
+        knob = name.removeprefix("augmentation.")
+        if knob not in group or knob == "augmentation":
+            raise ValueError(f"there is no knob {name}")
+        group[knob] = _parsed(text, group[knob])
+    return TrainConfig.from_json(values)
+
+
+def _parsed(text: str, current: str | float) -> str | float:
+    if isinstance(current, str):
+        return text
+    value = json.loads(text)
+    if isinstance(value, bool) is not isinstance(current, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{text} is not of the knob's type")
+    return float(value) if isinstance(current, float) else value
 
 
 PRESETS: Final = {"default": default, "plain": plain, "quick": quick}

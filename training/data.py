@@ -79,8 +79,10 @@ def _row(path: Path, number: int, record: dict[str, str]) -> Row:
         raise DataError(f"{path}: column {', '.join(sorted(missing))} is missing")
     if record["label"] not in LABELS or record["split"] not in get_args(Split):
         raise DataError(f"{path}, line {number}: unknown label or split")
-    label, split = cast(Label, record["label"]), cast(Split, record["split"])
-    return Row(record["file"], label, record.get("source") or "unknown", record["patient"], split)
+    label: Label = record["label"]
+    return Row(
+        record["file"], label, record.get("source") or "unknown", record["patient"], cast(Split, record["split"])
+    )
 
 
 def table_sha256(folder: Path) -> str:
