@@ -64,3 +64,13 @@ def _member(root: Path, architecture: Architecture, seed: int) -> dict[str, obje
         "weights": f"{name}.safetensors",
         "sha256": sha256(data),
     }
+
+
+def variant(bundle: Bundle, root: Path, **changes: object) -> Bundle:
+    """A bundle with the same weights and graphs (by links: write none of them) and other fields in bundle.json."""
+    root.mkdir(parents=True)
+    for folder in ("weights", "onnx"):
+        (root / folder).symlink_to(bundle.root / folder)
+    manifest = json.loads((bundle.root / "bundle.json").read_text())
+    (root / "bundle.json").write_text(json.dumps(manifest | changes))
+    return Bundle(root)

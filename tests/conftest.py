@@ -1,5 +1,8 @@
 """Fixtures of many tests."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from cxr.bundle import Bundle
@@ -10,3 +13,16 @@ from tests.bundles import make_bundle
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Two members of different architecture, random weights, 64 pixels, exported. Do not write into it."""
     return make_bundle(tmp_path_factory.mktemp("bundles") / "pair", ("resnet18", "vgg16_bn"))
+
+
+@pytest.fixture
+def copy(bundle: Bundle, tmp_path: Path) -> Path:
+    """The folder of the same bundle, to write into. Weights and graphs are links: unlink before writing."""
+    return shutil.copytree(bundle.root, tmp_path / "copy", copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    if source.endswith(".json"):
+        shutil.copy(source, target)
+    else:
+        Path(target).hardlink_to(source)

@@ -104,7 +104,7 @@ def _blur(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
 
 
 def _exposure(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
-    exposed = images.clamp(min=1e-4) ** draw.around(how.gamma).exp()
+    exposed = images ** draw.around(how.gamma).exp()
     mean = exposed.mean(dim=(2, 3), keepdim=True)
     exposed = (exposed - mean) * draw.around(how.contrast).exp() + mean + draw.around(how.brightness)
     if not how.noise:

@@ -62,9 +62,9 @@ def read_table(folder: Path) -> tuple[Row, ...]:
     """
     path = folder / "metadata.csv"
     try:
-        with path.open(newline="") as handle:
+        with path.open(newline="", encoding="utf-8-sig") as handle:
             rows = tuple(_row(path, number, record) for number, record in enumerate(csv.DictReader(handle), 2))
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         raise DataError(f"{path} cannot be read") from None
     splits: dict[str, Split] = {}
     for row in rows:
@@ -79,6 +79,8 @@ def _row(path: Path, number: int, record: dict[str, str]) -> Row:
         raise DataError(f"{path}: column {', '.join(sorted(missing))} is missing")
     if record["label"] not in LABELS or record["split"] not in get_args(Split):
         raise DataError(f"{path}, line {number}: unknown label or split")
+    if not record["file"] or not record["patient"]:
+        raise DataError(f"{path}, line {number}: file or patient is empty")
     label: Label = record["label"]
     return Row(
         record["file"], label, record.get("source") or "unknown", record["patient"], cast(Split, record["split"])
@@ -109,9 +111,11 @@ def load(folder: Path, split: Split, recipe: str, size: int, cache: Path = DEFAU
         cache: where prepared arrays are kept, named by what they were made from.
 
     Raises:
-        DataError: a file is missing or cannot be decoded; all such files are named.
+        DataError: the split is empty, or files are missing or cannot be decoded: all such files are named.
     """
     rows = tuple(row for row in read_table(folder) if row.split == split)
+    if not rows:
+        raise DataError(f"{folder / 'metadata.csv'} has no images of the split {split}")
     paths = [folder / row.file for row in rows]
     target = cache / f"{split}-{recipe}-{size}-{_fingerprint(paths)}.npy"
     if not target.exists():
@@ -125,10 +129,10 @@ def load(folder: Path, split: Split, recipe: str, size: int, cache: Path = DEFAU
 
 def _fingerprint(paths: Sequence[Path]) -> str:
     """Names, sizes and times of the files: reading them all would cost what the cache saves."""
-    try:
-        stats = [(path.name, (status := path.stat()).st_size, status.st_mtime_ns) for path in paths]
-    except OSError as error:
-        raise DataError(f"{error.filename} is missing") from None
+    missing = [str(path) for path in paths if not path.is_file()]
+    if missing:
+        raise DataError("these images are missing: " + ", ".join(missing))
+    stats = [(path.name, (status := path.stat()).st_size, status.st_mtime_ns) for path in paths]
     return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
 
 
