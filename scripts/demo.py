@@ -90,7 +90,7 @@ def show(answers: dict[str, dict[str, Any]], seconds: float) -> None:
         table.add_row(f"{stage}, ms", *(f"{answer['timings_ms'][stage]:.1f}" for answer in answers.values()))
     console.print(table)
     answer = answers["application/dicom"]
-    for text in (answer["prediction_set_text"], answer["explanation"]["statement"], *answer["warnings"]):
+    for text in (answer["explanation"]["statement"], *answer["warnings"]):
         console.print(text)
     console.print(f"[dim]{answer['disclaimer']}[/dim]")
     console.print(f"{seconds:.0f} s. Overlays: {OUT}/overlay-*.png. The server's log: {OUT}/server.log.")

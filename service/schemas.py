@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from cxr.bundle import Manifest
 from cxr.decode import InstanceUIDs
 from cxr.explanation import Explanation, Method
-from cxr.labels import DISCLAIMER, DISPLAY_NAMES, Label
+from cxr.labels import DISCLAIMER, Label
+from cxr.narrate import set_in_words
 from cxr.pipeline import Finding, MemberFinding
 from cxr.posterior import EnsembleRule
 
@@ -85,7 +86,7 @@ def classification(
         prediction=finding.prediction,
         probabilities=finding.probabilities,
         prediction_set=list(finding.prediction_set),
-        prediction_set_text=set_text(finding.prediction_set, manifest.conformal.coverage),
+        prediction_set_text=set_in_words(finding, manifest.conformal.coverage),
         ensemble=finding.ensemble,
         members=list(finding.members),
         warnings=list(finding.warnings),
@@ -109,11 +110,3 @@ def explained(answer: Classification, explanation: Explanation) -> ExplainedClas
             statement=explanation.statement,
         ),
     )
-
-
-def set_text(labels: tuple[Label, ...], coverage: float) -> str:
-    """A prediction set in words."""
-    if not labels:
-        return f"Uncertain: at {coverage:.0%} coverage the image resembles none of the three classes."
-    names = " or ".join(DISPLAY_NAMES[label] for label in labels)
-    return f"At {coverage:.0%} coverage: {names}."
