@@ -8,7 +8,8 @@ from PIL import Image
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
-from pydicom.pixels import apply_color_lut, get_decoder
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import apply_color_lut
 
 from cxr.codestream import CodestreamSize, j2k_size, jpeg_size
 from cxr.dicom_elements import has_value, integer, lut, numbers, text

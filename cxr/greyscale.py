@@ -5,6 +5,7 @@ table of all 2^8 or 2^16 values that a pixel can store, in float64, and the imag
 exact, and a few hundred times less work than over the pixels of a large radiograph.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ class Lut:
     entries: Table
 
     def __call__(self, values: Table) -> Table:
-        index = np.clip(np.rint(values) - self.first, 0, len(self.entries) - 1)
+        index: Table = np.clip(np.rint(values) - self.first, 0, len(self.entries) - 1)
         return self.entries[index.astype(np.intp)]
 
 
@@ -66,7 +67,7 @@ class Greyscale:
 
 def to_grey(stored: NDArray[Any], meaning: Greyscale) -> NDArray[np.uint8]:
     """[H, W] integers of 8 or 16 bits, signed or not, native byte order → [H, W] uint8, 0 to 255."""
-    unsigned = np.ascontiguousarray(stored).view(f"u{stored.dtype.itemsize}")
+    unsigned: NDArray[np.uint8] | NDArray[np.uint16] = np.ascontiguousarray(stored).view(f"u{stored.dtype.itemsize}")
     every_value = np.arange(1 << 8 * stored.dtype.itemsize, dtype=unsigned.dtype).view(stored.dtype)
     # Hostile slopes and centres overflow to infinity, which the clip below brings back.
     with np.errstate(all="ignore"):
@@ -77,7 +78,7 @@ def to_grey(stored: NDArray[Any], meaning: Greyscale) -> NDArray[np.uint8]:
             grey = meaning.voi(values)
         else:
             grey = _ramp(values, *_percentiles(values, _counts(unsigned, every_value, meaning.padding)))
-        table = np.rint(np.clip(np.nan_to_num(grey), 0, 255)).astype(np.uint8)
+        table: NDArray[np.uint8] = np.rint(np.clip(np.nan_to_num(grey), 0, 255)).astype(np.uint8)
     return (255 - table if meaning.inverse else table)[unsigned]
 
 
@@ -95,9 +96,7 @@ def _ramp(values: Table, low: float, high: float) -> Table:
     return np.clip((values - low) / (high - low), 0, 1) * 255
 
 
-def _counts(
-    unsigned: NDArray[Any], every_value: NDArray[Any], padding: tuple[int, int] | None
-) -> NDArray[np.int64]:
+def _counts(unsigned: NDArray[Any], every_value: NDArray[Any], padding: tuple[int, int] | None) -> NDArray[np.int64]:
     """How many pixels store each value, padding not counted unless there is nothing else."""
     counts = np.zeros(len(every_value), np.int64)
     for start in range(0, unsigned.size, _COUNTED_AT_ONCE):
@@ -112,16 +111,17 @@ def _percentiles(values: Table, counts: NDArray[np.int64]) -> tuple[float, float
     """np.percentile of an image that holds each value so many times; its extremes where both coincide."""
     order = np.argsort(values, kind="stable")
     values, cumulative = values[order], np.cumsum(counts[order])
+    last = int(cumulative[-1]) - 1
 
-    def order_statistic(rank: float) -> float:
+    def order_statistic(rank: int) -> float:
         return float(values[np.searchsorted(cumulative, rank, side="right")])
 
     def percentile(percent: float) -> float:
-        rank = percent / 100 * (cumulative[-1] - 1)
-        below = order_statistic(np.floor(rank))
-        return below + (order_statistic(np.ceil(rank)) - below) * (rank - np.floor(rank))
+        rank = percent / 100 * last
+        below = order_statistic(math.floor(rank))
+        return below + (order_statistic(math.ceil(rank)) - below) * (rank - math.floor(rank))
 
     low, high = percentile(_LOW_PERCENT), percentile(_HIGH_PERCENT)
     if high > low:
         return low, high
-    return order_statistic(0), order_statistic(cumulative[-1] - 1)
+    return order_statistic(0), order_statistic(last)

@@ -64,6 +64,4 @@ def prediction_set(posterior: Floats, thresholds: Mapping[Label, float]) -> tupl
     Returns:
         Labels in the order of `LABELS`; empty when the image resembles none of the three.
     """
-    return tuple(
-        label for label, p in zip(LABELS, posterior, strict=True) if 1.0 - float(p) <= thresholds[label]
-    )
+    return tuple(label for label, p in zip(LABELS, posterior, strict=True) if 1.0 - float(p) <= thresholds[label])

@@ -21,7 +21,12 @@ def test_concurrent_answers_are_those_given_alone(server: Server) -> None:
 
 
 def test_the_check_sees_a_wrong_answer() -> None:
-    alone = {"prediction": "normal", "prediction_set": [], "instance": None, "probabilities": {"normal": 0.5}}
+    alone: concurrency.Answer = {
+        "prediction": "normal",
+        "prediction_set": [],
+        "instance": None,
+        "probabilities": {"normal": 0.5},
+    }
     sample = concurrency.Sample(b"", "image/png", alone)
     for change in ({"prediction": "covid19"}, {"prediction_set": ["normal"]}, {"probabilities": {"normal": 0.5001}}):
         tally = concurrency.Tally()

@@ -1,10 +1,7 @@
-"""PNG and JPEG: the grey image that a person would see comes out, or a refusal."""
+"""PNG and JPEG: the grey image that a person would see comes out."""
 
 import subprocess
 import sys
-import time
-import zlib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
@@ -13,10 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from PIL.PngImagePlugin import PngInfo
 
 from cxr import errors
-from cxr.decode import MAX_BYTES, Radiograph, decode
+from cxr.decode import Radiograph, decode
 from cxr.errors import Refusal
 from tests import files
 from tests.fuzz import damaged
@@ -93,8 +89,7 @@ def test_a_transparent_palette_entry_shows_black() -> None:
 
 def test_one_bit_is_black_and_white() -> None:
     assert (
-        decode(files.encoded(Image.fromarray(RAMP >= 100), "PNG")).pixels.tolist()
-        == [[0] * 20] * 5 + [[255] * 20] * 5
+        decode(files.encoded(Image.fromarray(RAMP >= 100), "PNG")).pixels.tolist() == [[0] * 20] * 5 + [[255] * 20] * 5
     )
 
 
@@ -153,79 +148,6 @@ def test_malformed_exif_is_ignored_in_silence(block: bytes, recwarn: pytest.Warn
     image = Image.fromarray(RAMP)
     assert decode(files.encoded(image, "JPEG", exif=block)).pixels.shape == RAMP.shape
     assert not recwarn.list
-
-
-# --- Refusals
-
-
-@pytest.mark.parametrize(
-    ("build", "refusal"),
-    [
-        (files.empty, errors.EmptyInput),
-        (files.text_file, errors.NotDecodable),
-        (files.truncated_png, errors.NotDecodable),
-        (files.truncated_jpeg, errors.NotDecodable),
-        (files.png_of_400_megapixels, errors.TooManyPixels),
-        (files.png_of_169_megapixels, errors.TooManyPixels),
-        (lambda: b"\x89PNG\r\n\x1a\n", errors.NotDecodable),
-        (lambda: b"\xff\xd8\xff", errors.NotDecodable),
-        (lambda: files.encoded(Image.fromarray(RAMP), "GIF"), errors.NotDecodable),
-        (lambda: files.encoded(Image.fromarray(RAMP), "TIFF"), errors.NotDecodable),
-        (lambda: files.encoded(Image.fromarray(RAMP), "BMP"), errors.NotDecodable),
-        (lambda: b"\0" * (MAX_BYTES + 1), errors.BodyTooLarge),
-    ],
-)
-def test_refusals(build: Callable[[], bytes], refusal: type[Refusal]) -> None:
-    data = build()
-    started = time.process_time()
-    with pytest.raises(refusal) as caught:
-        decode(data)
-    assert time.process_time() - started < 1
-    assert str(caught.value) == refusal.message
-    assert caught.value.__context__ is None
-
-
-def test_the_169_megapixel_png_is_a_small_and_complete_one() -> None:
-    data = files.png_of_169_megapixels()
-    assert len(data) < 200_000
-    start = data.index(b"IDAT") + 4
-    inflate = zlib.decompressobj()
-    rows = sum(len(inflate.decompress(data[at : at + 1000])) for at in range(start, len(data) - 16, 1000))
-    assert rows == 13_000 * 13_001
-
-
-def test_a_png_with_too_little_data_is_refused() -> None:
-    with pytest.raises(errors.NotDecodable):
-        decode(files.png_file(100, 100, zlib.compress(b"\0" * 1000)))
-
-
-def test_the_limit_of_pixels_is_40_million() -> None:
-    assert decode(files.png(np.zeros((5_000, 8_000), np.uint8))).pixels.size == 40_000_000
-    with pytest.raises(errors.TooManyPixels):
-        decode(files.png_file(8_000, 5_001, b""))
-
-
-def test_a_text_chunk_bomb_is_refused() -> None:
-    info = PngInfo()
-    info.add_text("Comment", "x" * (100 << 20), zip=True)
-    with pytest.raises(errors.NotDecodable):
-        decode(files.encoded(Image.fromarray(RAMP), "PNG", pnginfo=info))
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
-        + b"\x01" * (1 << 24),  # junk between markers
-        files.encoded(Image.fromarray(RAMP), "JPEG", progressive=True) + b"\xff\xda\0\x08" * 101,  # scans
-    ],
-    ids=["junk", "scans"],
-)
-def test_jpegs_that_would_take_minutes_are_refused_at_once(data: bytes) -> None:
-    started = time.process_time()
-    with pytest.raises(errors.NotDecodable):
-        decode(data)
-    assert time.process_time() - started < 1
 
 
 # --- Anything at all

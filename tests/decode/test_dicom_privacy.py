@@ -1,0 +1,94 @@
+"""DICOM: no word of a patient in any output."""
+
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pydicom.misc
+import pytest
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
+
+from cxr.decode import decode
+from cxr.errors import Refusal
+from tests import files
+
+CANARY = "CANARY4711"
+CHARACTER_SET = "ISO_IR 100"  # as long as the canary, which takes its place once the file is written
+TEXTS = [
+    "PatientName", "PatientID", "PatientBirthDate", "PatientComments", "StudyDate",
+    "AcquisitionTime", "AccessionNumber", "StudyID", "InstitutionName", "ReferringPhysicianName",
+    "StudyDescription", "OperatorsName", "StationName", "ImageComments", "ImageType",
+    "WindowCenterWidthExplanation", "IssuerOfPatientID", "SeriesDescription",
+    "RequestedProcedureDescription", "PatientAge",
+]  # fmt: skip
+
+
+def with_canaries(**elements: str) -> bytes:
+    """A radiograph with the canary in its texts, dates, character set, preamble and the elements given."""
+    dataset = files.parse(files.small_radiograph_dicom())
+    dataset.SpecificCharacterSet = CHARACTER_SET
+    for keyword, value in (dict.fromkeys(TEXTS, CANARY) | elements).items():
+        tag = Tag(keyword)
+        raw = value.encode() + b" " * (len(value) % 2)
+        dataset[tag] = RawDataElement(tag, dictionary_VR(tag), len(raw), raw, 0, False, True)
+    data = files.part10(dataset).replace(CHARACTER_SET.encode(), CANARY.encode())
+    return CANARY.encode().ljust(128) + data[128:]
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {},
+        {"PatientOrientation": "R\\F"},
+        *({keyword: CANARY} for keyword in (
+            "Modality", "BodyPartExamined", "ViewPosition", "PhotometricInterpretation", "PatientOrientation",
+            "PresentationIntentType", "PresentationLUTShape", "VOILUTFunction", "SOPInstanceUID",
+            "SOPClassUID", "WindowCenter", "WindowWidth", "RescaleSlope", "NumberOfFrames", "PatientAge",
+        )),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_nothing_of_a_patient_gets_out(
+    elements: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    data = with_canaries(**elements)
+    assert data.count(CANARY.encode()) >= len(TEXTS) + 2
+    outcome: Any
+    with caplog.at_level(logging.DEBUG):
+        try:
+            radiograph = decode(data)
+            outcome = (radiograph.instance, radiograph.warnings)
+        except Refusal as refusal:
+            outcome = (repr(refusal), refusal.__context__, refusal.__cause__)
+    said = f"{outcome} {caplog.text} {capfd.readouterr()} {[str(one.message) for one in recwarn]}"
+    assert "CANARY" not in said
+    assert not caplog.records
+    assert not recwarn.list
+
+
+def test_without_the_fence_pydicom_does_quote_the_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If this fails, pydicom no longer talks through these two doors, and the canary test proves less."""
+    said: list[str] = []
+    monkeypatch.setattr(pydicom.misc, "warnings", SimpleNamespace(warn=lambda text, *_, **__: said.append(text)))
+    decode(with_canaries())
+    assert any(CANARY in text for text in said)
+
+
+def test_the_decoders_loggers_reach_no_handler(monkeypatch: pytest.MonkeyPatch) -> None:
+    decode(files.small_radiograph_dicom())
+    decoders = logging.getLogger("pydicom.pixels.decoders.base")
+    assert not decoders.isEnabledFor(logging.CRITICAL)
+    # Not by caplog: pytest puts its handler on loggers that do not propagate, too.
+    heard: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", heard.append)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    logging.getLogger("cxr").error("heard")
+    monkeypatch.setattr(decoders, "level", logging.DEBUG)  # as verbose logging might set it
+    decoders.error(CANARY)
+    assert [record.msg for record in heard] == ["heard"]
