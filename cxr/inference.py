@@ -27,13 +27,14 @@ class Ensemble:
         Raises:
             BundleError: a graph is missing, altered, or made from other weights.
         """
-        self.provider = "CUDAExecutionProvider" if cuda_devices() else "CPUExecutionProvider"
-        self.precision: Precision = "float16" if cuda_devices() else "float32"
+        on_gpu = cuda_devices() > 0
+        if on_gpu:
+            onnxruntime.preload_dlls()  # CUDA's libraries lie in packages of their own, where no loader looks
+        self.provider = "CUDAExecutionProvider" if on_gpu else "CPUExecutionProvider"
+        self.precision: Precision = "float16" if on_gpu else "float32"
         options = session_options(threads)
         self._sessions = [
-            onnxruntime.InferenceSession(
-                bundle.read_onnx(member, self.precision), options, providers=[self.provider]
-            )
+            onnxruntime.InferenceSession(bundle.read_onnx(member, self.precision), options, providers=[self.provider])
             for member in bundle.manifest.members
         ]
 
