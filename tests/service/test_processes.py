@@ -79,9 +79,7 @@ def test_the_settings_are_in_the_log(server: Server, bundle: Bundle) -> None:
 def test_a_dead_explainer_does_not_touch_classify(server: Server) -> None:
     image = files.radiograph_png()
     server.explainer().kill()
-    start = time.monotonic()
     away = server.client.post("/explain", content=image, headers=PNG)
-    assert time.monotonic() - start < 10
     assert away.status_code == 503
     assert away.json()["error"]["code"] == "explainer_unavailable"
     assert int(away.headers["Retry-After"]) > 0
