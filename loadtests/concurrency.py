@@ -62,6 +62,8 @@ async def main(url: str, clients: dict[str, int], seconds: float, files: list[tu
     """Ask for every file alone, then all at once for some seconds."""
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S, limits=limits) as http:
+        if clients["/explain"]:
+            await explainer_started(http, *files[0])
         samples = [Sample(*file, await alone(http, *file)) for file in files]
         tallies = {route: Tally() for route in ROUTES}
         end = time.monotonic() + seconds
@@ -73,6 +75,13 @@ async def main(url: str, clients: dict[str, int], seconds: float, files: list[tu
             )
         )
     return tallies
+
+
+async def explainer_started(http: httpx.AsyncClient, data: bytes, media_type: str) -> None:
+    """Wait for the first explanation: the service is ready to classify before its explainer has loaded torch."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while (await http.post("/explain", content=data, headers={"Content-Type": media_type})).status_code == 503:
+            await asyncio.sleep(0.5)
 
 
 async def alone(http: httpx.AsyncClient, data: bytes, media_type: str) -> Answer:
