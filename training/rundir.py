@@ -37,9 +37,10 @@ class RunDir:
         self.path.mkdir(parents=True, exist_ok=True)
         wanted = {"train": config.to_json(), "table_sha256": table_sha256}
         file = self.path / "config.json"
-        if file.exists() and json.loads(file.read_text()) != wanted:
+        if not file.exists():
+            _write(file, json.dumps(wanted, indent=2) + "\n")
+        elif _parsed(file) != wanted:
             raise DataError(f"{self.path} holds a run with other knobs: choose another folder")
-        file.write_text(json.dumps(wanted, indent=2) + "\n")
         done = self.complete_cycles()
         self._forget_epochs_after(done)
         return done
@@ -108,8 +109,30 @@ class RunDir:
             return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(handle)]
 
     def _forget_epochs_after(self, cycle: int) -> None:
-        """Drop what an interrupted cycle logged: it will be run again."""
-        kept = [row for row in self.read_log() if row["cycle"] <= cycle]
-        (self.path / "log.csv").unlink(missing_ok=True)
-        for row in kept:
-            self.log({key: int(v) if key in ("cycle", "epoch") else v for key, v in row.items()})
+        """Drop what an interrupted cycle logged, down to half a line: it will be run again."""
+        file = self.path / "log.csv"
+        if not cycle or not file.exists():
+            file.unlink(missing_ok=True)
+            return
+        with file.open(newline="") as handle:
+            header, *lines = handle.readlines()
+        rows = csv.DictReader([header, *lines])
+        kept = [
+            line for line, row in zip(lines, rows, strict=True) if line.endswith("\n") and int(row["cycle"]) <= cycle
+        ]
+        _write(file, "".join([header, *kept]))
+
+
+def _parsed(file: Path) -> object:
+    """What a JSON file says; None where it is malformed."""
+    try:
+        return json.loads(file.read_text())
+    except ValueError:
+        return None
+
+
+def _write(file: Path, text: str) -> None:
+    """The whole text or nothing of it."""
+    partial = file.with_suffix(".partial")
+    partial.write_text(text, newline="")
+    partial.replace(file)
