@@ -25,6 +25,7 @@ def test_the_list_of_knobs_is_this_one() -> None:
         "batch_size",
         "label_smoothing",
         "mixup",
+        "clip_norm",
         "balanced",
         "seed",
         "augmentation",
