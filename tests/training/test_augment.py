@@ -106,9 +106,10 @@ def test_translation_stays_within_its_share() -> None:
         assert 0.07 < max(distances) <= 0.105
 
 
-def test_rotation_keeps_distance_and_mass() -> None:
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_rotation_of_an_image_or_its_mirror_image_keeps_distance_and_mass(flip: float) -> None:
     x0, y0 = centre(smooth().float())
-    for image in vary(smooth().expand(32, -1, -1, -1), only("rotation", 30.0)):
+    for image in vary(smooth().expand(32, -1, -1, -1), Augmentation(rotation=30.0, flip=flip)):
         x, y = centre(image)
         assert (x**2 + y**2) ** 0.5 == pytest.approx((x0**2 + y0**2) ** 0.5, abs=0.02)
         assert image.sum() == pytest.approx(float(smooth().sum()), rel=0.02)

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from training.config import TrainConfig
 from training.data import Dataset, Row, Split
 from training.metrics import macro_f1
 from training.rundir import RunDir
+from training.sampling import epoch_order
 from training.schedule import learning_rate
 from training.train import predict, train
 
@@ -171,6 +173,20 @@ def test_a_run_that_is_stopped_in_any_epoch_goes_on_as_if_it_had_not(
     assert same_weights(whole, resumed, 1)
     assert same_weights(whole, resumed, 2)
     assert [row["epoch"] for row in resumed.read_log()] == [1, 2, 3, 4]
+
+
+def test_every_cycle_visits_the_images_in_another_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = []
+
+    def record(*args: Any) -> torch.Tensor:
+        orders.append(epoch_order(*args))
+        return orders[-1]
+
+    monkeypatch.setattr("training.train.epoch_order", record)
+    few = TRAIN.where(index < 16 for index in range(48))
+    train(replace(TINY, epochs=2), few, few, TABLE, tmp_path)
+    assert len(orders) == 2
+    assert not torch.equal(*orders)
 
 
 def test_dropout_is_resumed_too(tmp_path: Path) -> None:
