@@ -1,5 +1,7 @@
 """The eight architectures: what a class activation map needs of them, and what a bundle stores of them."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from safetensors.torch import load, save
@@ -10,6 +12,15 @@ from cxr.nets import ARCHITECTURES, VGG_HEAD_WIDTH, Architecture, Network, build
 
 CELLS = {"vgg": (4, 4), "resnet": (2, 2), "densenet": (2, 2)}  # at 64 pixels: a 16th for VGG, else a 32nd
 IMAGES = torch.randint(0, 256, (2, 1, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Hundreds of small layers: on a busy machine threads would wait for each other at each."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
