@@ -245,12 +245,11 @@ def _parity_table(found: "list[Parity]", images: int) -> Table:
 
 def _headline_table(found: "Evaluation") -> Table:
     table = Table(title=f"{found.bundle} {found.version} on {found.split}: {found.images} images")
-    for title in ("figure", "value", "95 % interval"):
+    for title in ("figure", "value [95 % interval]"):
         table.add_column(title)
     by_label = [f"{label}_{figure}" for label in LABELS for figure in ("ppv", "recall", "f1")]
     for name in ("macro_f1", "accuracy", *by_label):
-        figure = found.figures[name]
-        table.add_row(name, f"{figure.value:.3f}", f"{figure.low:.3f} to {figure.high:.3f}")
+        table.add_row(name, str(found.figures[name]))
     return table
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cxr.bundle import Bundle, Manifest
 from cxr.labels import DISCLAIMER, DISPLAY_NAMES, LABELS
 from export.verify import Flip, Parity
-from training.evaluate import MIXED_SOURCE, Evaluation, Figure
+from training.evaluate import MIXED_SOURCE, Evaluation
 
 SPLIT_NAMES: Final = {"test": "Test split", "val": "Validation split"}
 BY_LABEL: Final = {
@@ -92,12 +92,12 @@ def _split(title: str, found: Evaluation) -> Iterator[str]:
     yield "| figure | value |"
     yield "| --- | --- |"
     for title_of, name in OVERALL.items():
-        yield f"| {title_of} | {_text(found.figures[name])} |"
+        yield f"| {title_of} | {found.figures[name]} |"
     yield f"\n| finding | images | {' | '.join(BY_LABEL)} | coverage of the 90 % prediction set |"
     yield "| --- " * (len(BY_LABEL) + 3) + "|"
     for label in LABELS:
-        figures = [_text(found.figures[f"{label}_{name}"]) for name in BY_LABEL.values()]
-        covered = _text(found.figures[f"conformal/{label}/coverage"])
+        figures = [str(found.figures[f"{label}_{name}"]) for name in BY_LABEL.values()]
+        covered = found.figures[f"conformal/{label}/coverage"]
         yield f"| {DISPLAY_NAMES[label]} | {found.counts[label]} | {' | '.join(figures)} | {covered} |"
     yield from _confusion(found)
     yield from _sources(found)
@@ -117,13 +117,13 @@ def _sources(found: Evaluation) -> Iterator[str]:
     yield "| --- " * (len(LABELS) + 2) + "|"
     for source in sources:
         cells = [_recall(found, source, label) for label in LABELS]
-        yield f"| {source} | {_text(found.figures[f'source/{source}/accuracy'])} | {' | '.join(cells)} |"
+        yield f"| {source} | {found.figures[f'source/{source}/accuracy']} | {' | '.join(cells)} |"
     yield ""
 
 
 def _recall(found: Evaluation, source: str, label: str) -> str:
     count = found.counts.get(f"{source}/{label}", 0)
-    return f"{_text(found.figures[f'source/{source}/{label}/recall'])}, n = {count}" if count else "–"
+    return f"{found.figures[f'source/{source}/{label}/recall']}, n = {count}" if count else "–"
 
 
 def _parities(parities: list[Parity]) -> Iterator[str]:
@@ -154,9 +154,3 @@ def _limits() -> Iterator[str]:
         "(per image, often CC BY-NC-SA 4.0), COVID-19 Radiography Database, COVID-CXNet (CC BY 4.0), a COVIDx mirror "
         "and the Hannover Medical School repository (CC BY 3.0). Use the weights for research, not commercially."
     )
-
-
-def _text(figure: Figure) -> str:
-    if figure.value is None or figure.low is None or figure.high is None:
-        return "–"
-    return f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]"

@@ -100,7 +100,7 @@ def half_of_validation(row: Row) -> Half:
     return "select" if hashlib.sha256(row.patient.encode()).digest()[0] % 2 else "calibrate"
 
 
-def load(folder: Path, split: Split, recipe: str, size: int, cache: Path = DEFAULT_CACHE) -> Dataset:
+def load(folder: Path, split: Split, recipe: str, size: int, cache: Path | None = None) -> Dataset:
     """Images of one split, from the cache if these files were prepared before.
 
     Args:
@@ -108,7 +108,7 @@ def load(folder: Path, split: Split, recipe: str, size: int, cache: Path = DEFAU
         split: train, val or test.
         recipe: pre-processing, a key of `cxr.preprocess.RECIPES`.
         size: side of the network's frame in pixels.
-        cache: where prepared arrays are kept, named by what they were made from.
+        cache: where prepared arrays are kept, named by what they were made from; by default `DEFAULT_CACHE`.
 
     Raises:
         DataError: the split is empty, or files are missing or cannot be decoded: all such files are named.
@@ -117,6 +117,7 @@ def load(folder: Path, split: Split, recipe: str, size: int, cache: Path = DEFAU
     if not rows:
         raise DataError(f"{folder / 'metadata.csv'} has no images of the split {split}")
     paths = [folder / row.file for row in rows]
+    cache = cache or DEFAULT_CACHE
     target = cache / f"{split}-{recipe}-{size}-{_fingerprint(paths)}.npy"
     if not target.exists():
         cache.mkdir(parents=True, exist_ok=True)

@@ -28,6 +28,12 @@ class Figure:
     low: float | None
     high: float | None
 
+    def __str__(self) -> str:
+        """Value and interval, or a dash where there is nothing to measure."""
+        if self.value is None or self.low is None or self.high is None:
+            return "–"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:

@@ -1,5 +1,6 @@
 """A snapshot of a run → a bundle: weights as shipped, exported, calibrated."""
 
+import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ def release(run: RunDir, cycle: int, validation: Dataset, name: str, version: st
     from the half that chose nothing; all of them from the graphs and weights as they are shipped.
 
     Raises:
-        DataError: the run has no such snapshot.
+        DataError: the run has no such snapshot, or one half of the validation split is empty.
     """
     member = _store(run, cycle, root)
     config = run.config
@@ -77,6 +78,8 @@ def _calibrated(bundle: Bundle, validation: Dataset) -> Manifest:
         half: validation.where(half_of_validation(row) == half for row in validation.rows)
         for half in ("select", "calibrate")
     }
+    if not all(half.rows for half in halves.values()):
+        raise DataError("the validation split has too few patients to be cut in two")
     ensemble = Ensemble(bundle)
     unseen = halves["calibrate"]
     logits = logits_of(ensemble, unseen)
@@ -84,11 +87,12 @@ def _calibrated(bundle: Bundle, validation: Dataset) -> Manifest:
     thresholds = fit_thresholds(combine(logits, temperature, manifest.ensemble), unseen.labels, COVERAGE)
     chosen_on = halves["select"]
     posterior = combine(logits_of(ensemble, chosen_on), temperature, manifest.ensemble)
-    validated = figures(posterior, chosen_on.labels)
+    validated = {name: value for name, value in figures(posterior, chosen_on.labels).items() if name in SHOWN}
+    shown = {name: value for name, value in validated.items() if not math.isnan(value)}  # JSON has no NaN
     update: dict[str, Any] = {
         "temperature": temperature,
         "conformal": Conformal(coverage=COVERAGE, thresholds=thresholds),
-        "members": (manifest.members[0].model_copy(update={"validation": {name: validated[name] for name in SHOWN}}),),
+        "members": (manifest.members[0].model_copy(update={"validation": shown}),),
     }
     return manifest.model_copy(update=update)
 

@@ -1,0 +1,48 @@
+"""The model that ships: its files, and a card that says what was measured and nothing else."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from cxr.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.labels import DISCLAIMER
+from training.card import Findings
+
+SHIPPED = Bundle(DEFAULT_BUNDLE)
+
+
+def test_the_weights_are_the_ones_described_and_small_enough_to_ship() -> None:
+    sizes = [len(SHIPPED.read_weights(member)) for member in SHIPPED.manifest.members]
+    assert sum(sizes) <= 24 * 1024 * 1024
+
+
+def test_the_card_that_ships_is_the_one_its_figures_make(tmp_path: Path) -> None:
+    for name in ("bundle.json", "evaluation.json"):
+        (tmp_path / name).write_text((DEFAULT_BUNDLE / name).read_text())
+    made = Findings(Bundle(tmp_path)).write().read_text()
+    assert made == (DEFAULT_BUNDLE / "MODEL_CARD.md").read_text()
+    assert (tmp_path / "evaluation.json").read_text() == (DEFAULT_BUNDLE / "evaluation.json").read_text()
+
+
+def test_the_evaluation_that_ships_is_of_this_bundle_and_both_splits() -> None:
+    findings = Findings(SHIPPED)
+    assert set(findings.splits) == {"val", "test"}
+    for found in findings.splits.values():
+        assert (found.bundle, found.version) == (SHIPPED.manifest.name, SHIPPED.manifest.version)
+        assert sum(map(sum, found.confusion)) == found.images
+    assert {parity.precision for parity in findings.parity} == {"float32", "float16"}
+    assert all(parity.holds for parity in findings.parity)
+
+
+def test_a_card_shows_the_figures_it_is_given(tmp_path: Path) -> None:
+    (tmp_path / "bundle.json").write_text((DEFAULT_BUNDLE / "bundle.json").read_text())
+    findings = Findings(Bundle(tmp_path))
+    shipped = Findings(SHIPPED).splits["test"]
+    macro_f1 = replace(shipped.figures["macro_f1"], value=0.1234, low=None)
+    findings.splits["test"] = replace(shipped, images=4321, figures=shipped.figures | {"macro_f1": macro_f1})
+    card = findings.write().read_text()
+    assert DISCLAIMER in card
+    assert "4321 images" in card
+    assert "| macro-F1 | – |" in card  # no interval, no figure
+    assert "Validation split" not in card.split("## Test split")[1]
+    assert json.loads((tmp_path / "evaluation.json").read_text())["splits"]["test"]["images"] == 4321

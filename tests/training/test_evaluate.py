@@ -1,0 +1,82 @@
+"""An evaluation of a bundle with random weights: figures against slow ones, by label and by source."""
+
+import numpy as np
+import pytest
+
+from cxr.bundle import Bundle
+from cxr.inference import Ensemble
+from cxr.labels import LABELS
+from cxr.posterior import combine, prediction_set
+from training import evaluate as module
+from training.data import Dataset, Row
+from training.evaluate import Evaluation, evaluate
+from training.metrics import figures
+from training.predict import logits_of
+
+SOURCES = ("cohen", "rsna")
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    rng = np.random.default_rng(0)
+    rows = [Row(f"{i}.png", LABELS[i % 3], SOURCES[i % 2], f"p{i // 2}", "test") for i in range(40)]
+    return Dataset(tuple(rows), rng.integers(0, 256, (40, 64, 64), dtype=np.uint8))
+
+
+@pytest.fixture(scope="module")
+def train_rows() -> tuple[Row, ...]:
+    """In training, `cohen` held COVID-19 and `rsna` normal images, mostly."""
+    held = [("cohen", "covid19")] * 3 + [("cohen", "pneumonia")] + [("rsna", "normal")] * 2
+    return tuple(Row("", label, source, str(i), "train") for i, (source, label) in enumerate(held))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def found(bundle: Bundle, data: Dataset, train_rows: tuple[Row, ...]) -> Evaluation:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "RESAMPLES", 50)
+        return evaluate(bundle, data, "test", train_rows)
+
+
+def test_it_measures_what_the_service_would_answer(found: Evaluation, bundle: Bundle, data: Dataset) -> None:
+    logits = logits_of(Ensemble(bundle), data)
+    posterior = combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble)
+    for name, value in figures(posterior, data.labels).items():
+        expected = None if np.isnan(value) else pytest.approx(value, abs=1e-4)
+        assert found.figures[name].value == expected, name
+    sets = [prediction_set(p, bundle.manifest.conformal.thresholds) for p in posterior]
+    assert found.figures["conformal/set_size"].value == pytest.approx(np.mean([len(kept) for kept in sets]), abs=1e-4)
+    covered = [label in kept for kept, label in zip(sets, [row.label for row in data.rows], strict=True)]
+    normal = [c for c, row in zip(covered, data.rows, strict=True) if row.label == "normal"]
+    assert found.figures["conformal/normal/coverage"].value == pytest.approx(np.mean(normal), abs=1e-4)
+    assert np.sum(found.confusion) == 40
+
+
+def test_sources_are_counted_apart(found: Evaluation, bundle: Bundle, data: Dataset) -> None:
+    assert found.counts["cohen/normal"] + found.counts["rsna/normal"] == found.counts["normal"]
+    logits = logits_of(Ensemble(bundle), data)
+    predicted = combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble).argmax(axis=1)
+    here = np.array([row.source == "cohen" for row in data.rows])
+    expected = (predicted == data.labels)[here].mean()
+    assert found.figures["source/cohen/accuracy"].value == pytest.approx(expected, abs=1e-4)
+    assert "source/cohen/covid19/recall" in found.figures
+
+
+def test_the_classifier_that_knows_only_the_source_takes_its_commonest_label(found: Evaluation, data: Dataset) -> None:
+    guessed = np.array([LABELS.index("covid19" if row.source == "cohen" else "normal") for row in data.rows])
+    f1 = [
+        2 * np.sum((guessed == k) & (data.labels == k)) / max(1, np.sum(guessed == k) + np.sum(data.labels == k))
+        for k in range(3)
+    ]
+    assert found.figures["source_only/macro_f1"].value == pytest.approx(np.mean(f1), abs=1e-4)
+
+
+def test_every_figure_lies_in_its_interval(found: Evaluation) -> None:
+    for name, figure in found.figures.items():
+        if figure.value is not None and figure.low is not None and figure.high is not None:
+            assert figure.low <= figure.high, name
+    inside = [f.low <= f.value <= f.high for f in found.figures.values() if None not in (f.value, f.low, f.high)]  # type: ignore[operator]
+    assert np.mean(inside) > 0.9  # the bootstrap of a biased figure, such as the ECE, may leave its value out
+
+
+def test_it_survives_json(found: Evaluation) -> None:
+    assert Evaluation.from_json(found.to_json()) == found
