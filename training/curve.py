@@ -20,7 +20,9 @@ def plot_learning_curve(run: RunDir) -> None:
     )
     top.plot(epochs, [row["train_loss"] for row in log], label="training", color="tab:blue")
     top.plot(epochs, [row["val_loss"] for row in log], label="validation", color="tab:orange")
-    top.set(ylabel="loss (nats)", title=f"{config.architecture}, recipe {config.recipe}, seed {config.seed}")
+    top.set(
+        ylabel="loss (nats)", yscale="log", title=f"{config.architecture}, recipe {config.recipe}, seed {config.seed}"
+    )
     top.legend(frameon=False)
     middle.plot(epochs, [row["val_macro_f1"] for row in log], color="tab:green")
     bottoms = [
