@@ -115,12 +115,15 @@ def explain(
         classifier, explainer = Classifier(loaded), Explainer(loaded)
         try:
             data = _read(file)
-            explanation = explainer.explain(data, classifier.classify(data), target, method)
+            finding = classifier.classify(data)
+            explanation = explainer.explain(data, finding, target, method)
         except Refusal as refusal:
             _complain(f"{file}: {refusal}")
             raise typer.Exit(1) from None
         picture.write_bytes(explanation.overlay_png)
     typer.echo(explanation.statement)
+    for warning in finding.warnings:
+        _complain(warning)
     typer.echo(f"Written: {picture}")
     _disclaim()
 

@@ -59,12 +59,6 @@ MAPS: Final[dict[Method, Callable[[Network, Tensor, Tensor], Tensor]]] = {
 }
 
 
-def to_unit_maximum(maps: Tensor) -> Tensor:
-    """Scale each of [N, h, w] maps ≥ 0 to a maximum of 1. A map without any evidence stays all zero."""
-    peaks = maps.amax(dim=(1, 2), keepdim=True)
-    return torch.where(peaks > 0, maps / torch.where(peaks > 0, peaks, 1), 0)
-
-
 def _activations_and_gradients(network: Network, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """A and ∂logit/∂A, both [N, C, h, w], without a graph; no parameter's `.grad` is touched."""
     if network.training:

@@ -16,7 +16,8 @@ SECONDARY_CAPTURE: Final = (
     "The DICOM object is a secondary capture: its pixels may have been processed, cropped or annotated."
 )
 MINOR: Final = "The patient is under 18 years old: the model was not made for children."
-MIRRORED: Final = "The image was stored mirrored. It was flipped, so that its left is the patient's right."
+MIRRORED: Final = "The image was stored mirrored. It was flipped, and its map with it: left is the patient's right."
+TURNED: Final = "The file states an orientation other than upright. The image was taken as it is stored."
 
 _RADIOGRAPHS: Final = {uid.ComputedRadiographyImageStorage, uid.DigitalXRayImageStorageForPresentation}
 _SECONDARY_CAPTURES: Final = {
@@ -29,10 +30,12 @@ _MODALITIES: Final = {"", "CR", "DX"}
 _SECONDARY_CAPTURE_MODALITIES: Final = _MODALITIES | {"OT", "SC"}  # film scans, screenshots
 
 # Lateral, left lateral, right lateral projection in SNOMED CT and its older SRT codes: DX states its view so.
-_LATERAL_VIEWS: Final = {"LL", "RL", "LATERAL"}
+_LATERAL_VIEWS: Final = {"LL", "RL", "LAT", "LATERAL"}
 _LATERAL_CODES: Final = {"399067008", "399173006", "399198007", "R-102CD", "R-10236", "R-10232"}
 # PS3.16 annex L writes CHEST, LUNG and THORAX; modalities add words, as in CHEST PA or PORT CHEST.
 _CHEST: Final = {"CHEST", "LUNG", "LUNGS", "THORAX"}
+
+_KNOWN_ORIENTATIONS: Final = {("", ""), ("L", ""), ("L", "F"), ("R", "F")}
 
 _AGE: Final = re.compile(r"(\d{1,3})([DWMY])")
 _AGES_AT_18: Final = {"D": 18 * 365.25, "W": 18 * 365.25 / 7, "M": 18 * 12, "Y": 18}
@@ -69,12 +72,12 @@ def _check_object(dataset: Dataset) -> None:
 
 def _check_view(dataset: Dataset) -> None:
     """Refuse another body part and lateral views, by each of the elements that may tell."""
-    body_part = " ".join(texts(dataset, "BodyPartExamined"))
-    if body_part and _CHEST.isdisjoint(re.split(r"[^A-Z]+", body_part)):
+    body_part = set(re.findall(r"[A-Z]+", " ".join(texts(dataset, "BodyPartExamined"))))
+    if body_part and body_part.isdisjoint(_CHEST):
         raise NotAChest
     rows_run_to, _ = _orientation(dataset)
     if (
-        text(dataset, "ViewPosition") in _LATERAL_VIEWS
+        {text(dataset, "ViewPosition"), *body_part} & _LATERAL_VIEWS
         or codes(dataset, "ViewCodeSequence") & _LATERAL_CODES
         or rows_run_to in ("A", "P")
     ):
@@ -97,5 +100,6 @@ def _warnings(dataset: Dataset) -> tuple[str, ...]:
         SECONDARY_CAPTURE: text(dataset, "SOPClassUID") in _SECONDARY_CAPTURES,
         MINOR: age is not None and int(age[1]) < _AGES_AT_18[age[2]],
         MIRRORED: _mirrored(dataset),
+        TURNED: _orientation(dataset) not in _KNOWN_ORIENTATIONS,
     }
     return tuple(sentence for sentence, applies in said.items() if applies)

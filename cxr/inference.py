@@ -30,13 +30,14 @@ class Ensemble:
         on_gpu = cuda_devices() > 0
         if on_gpu:
             onnxruntime.preload_dlls()  # CUDA's libraries lie in packages of their own, where no loader looks
-        self.provider = "CUDAExecutionProvider" if on_gpu else "CPUExecutionProvider"
+        wanted = "CUDAExecutionProvider" if on_gpu else "CPUExecutionProvider"
         self.precision: Precision = "float16" if on_gpu else "float32"
         options = session_options(threads)
         self._sessions = [
-            onnxruntime.InferenceSession(bundle.read_onnx(member, self.precision), options, providers=[self.provider])
+            onnxruntime.InferenceSession(bundle.read_onnx(member, self.precision), options, providers=[wanted])
             for member in bundle.manifest.members
         ]
+        self.provider: str = self._sessions[0].get_providers()[0]  # onnxruntime falls back without an error
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Prepared images [N, S, S] uint8 → logits [M, N, 3], members in the manifest's order."""

@@ -60,6 +60,8 @@ def set_in_words(finding: Finding, coverage: float) -> str:
     if finding.prediction_set == (finding.prediction,):
         return f"No other class fits {at}."  # not "ruled out": a radiograph excludes no COVID-19
     listed = " and ".join(names)
+    if finding.prediction not in finding.prediction_set:
+        return f"Uncertain: {at} the predicted class does not fit, but {listed} cannot be ruled out."
     return f"{listed[0].upper()}{listed[1:]} cannot be ruled out {at}."
 
 

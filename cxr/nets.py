@@ -17,7 +17,7 @@ from torchvision import models
 from cxr.errors import BundleError
 from cxr.labels import LABELS
 
-if TYPE_CHECKING:  # a training machine needs no pydantic
+if TYPE_CHECKING:  # so that training/ runs where there is no pydantic
     from cxr.bundle import Bundle, Member
 
 Architecture = Literal["vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18", "resnet34", "densenet161", "densenet201"]

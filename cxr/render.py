@@ -12,7 +12,7 @@ from cxr.heatmap import Grey, Map, blend, colour_bar, field, png
 
 # Pillow's own font, so that the picture needs no file: it has no dashes and no mathematical signs.
 DISCLAIMER_LINE: Final = "Research use only. Not for diagnosis."
-SIDES_LINE: Final = "Shown as received; by convention the patient's right is on the left of the image."
+SIDES_LINE: Final = "By convention the patient's right is on the left of the image."
 
 # Pixels. The widest picture is 2 x 700 + 20 + 2 x 32 + 112 = 1,596, the tallest 160 + 900 + 236 = 1,296.
 PANEL_MAX: Final = (700, 900)

@@ -136,5 +136,6 @@ def _wait_until_ready(process: subprocess.Popen[bytes], client: httpx.Client, lo
             if client.get("/readyz", timeout=2).is_success:
                 return
         except httpx.TransportError:
-            time.sleep(0.2)
+            pass
+        time.sleep(0.2)
     raise RuntimeError(f"the server did not become ready:\n{log.read_text(errors='replace')[-4000:]}")

@@ -2,6 +2,7 @@
 
 import ctypes
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -70,14 +71,28 @@ def test_float16_on_a_gpu_and_float32_without(
 ) -> None:
     loaded: list[tuple[bytes, list[str]]] = []
 
-    def session(data: bytes, _options: object, providers: list[str]) -> None:
+    def session(data: bytes, _options: object, providers: list[str]) -> SimpleNamespace:
         loaded.append((data, providers))
+        return SimpleNamespace(get_providers=lambda: [*providers, "CPUExecutionProvider"])
 
+    preloads: list[None] = []
     monkeypatch.setattr(inference, "cuda_devices", lambda: devices)
+    monkeypatch.setattr("cxr.inference.onnxruntime.preload_dlls", lambda: preloads.append(None))
     monkeypatch.setattr("cxr.inference.onnxruntime.InferenceSession", session)
     ensemble = Ensemble(bundle)
     assert (ensemble.provider, ensemble.precision) == (provider, precision)
     assert loaded == [(bundle.read_onnx(member, precision), [provider]) for member in bundle.manifest.members]
+    assert len(preloads) == devices
+
+
+def test_a_session_that_fell_back_to_the_cpu_is_not_called_cuda(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fallen = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr(inference, "cuda_devices", lambda: 1)
+    monkeypatch.setattr("cxr.inference.onnxruntime.preload_dlls", lambda: None)
+    monkeypatch.setattr("cxr.inference.onnxruntime.InferenceSession", lambda *_args, **_kwargs: fallen)
+    assert Ensemble(bundle).provider == "CPUExecutionProvider"
 
 
 # --- The driver

@@ -33,7 +33,7 @@ def test_statement_of_another_target_an_empty_map_and_a_member_that_disagrees() 
     [
         ((), "Uncertain: at 90% coverage none of the three classes fits."),
         (("covid19",), "No other class fits at 90% coverage."),
-        (("normal",), "Normal cannot be ruled out at 90% coverage."),
+        (("normal",), "Uncertain: at 90% coverage the predicted class does not fit, but normal cannot be ruled out."),
         (("normal", "covid19"), "Normal and COVID-19 cannot be ruled out at 90% coverage."),
         (
             ("normal", "pneumonia", "covid19"),

@@ -61,13 +61,17 @@ def test_a_folder_becomes_a_model(folder: Path, tmp_path: Path) -> None:
     assert re.search(r"## Test split: 12 images of 12 patients", card)
     assert "| resnet18 | float16 | 24 |" in card
     assert "prediction" in run("classify", folder / "0.png", "--bundle", bundle)
+    assert "small letters" in run("release", tmp_path / "run", "-o", tmp_path / "Model", "--data", folder, status=2)
 
 
 def test_a_knob_that_does_not_exist_is_named(folder: Path, tmp_path: Path) -> None:
     assert "no knob momentun" in run("train", tmp_path / "run", "--set", "momentun=0.9", "--data", folder, status=2)
 
 
-@pytest.mark.parametrize("setting", ["epochs=5", "mixup=much", "balanced=1", "epochs=true", "augmentation=1"])
+@pytest.mark.parametrize(
+    "setting",
+    ["epochs=5", "mixup=much", "balanced=1", "epochs=true", "augmentation=1", "cycles=0", "size=64.5", "recipe=none"],
+)
 def test_a_value_that_does_not_fit_starts_nothing(folder: Path, tmp_path: Path, setting: str) -> None:
     run("train", tmp_path / "run", "--set", setting, "--data", folder, status=2)
     assert not (tmp_path / "run").exists()

@@ -6,10 +6,29 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from cxr.bundle import Bundle, Manifest
+from cxr.bundle import Bundle, Manifest, sha256
 from cxr.labels import DISCLAIMER, DISPLAY_NAMES, LABELS
 from export.verify import Flip, Parity
 from training.evaluate import MIXED_SOURCE, Evaluation
+
+# What is known of a training table, by its hash: how labels and sources hang together, and whose terms hold.
+TABLES: Final = {
+    "3e8b3ee15986ec86f35ac2ec118617545d8ec5180716864ab0517cd54e7fce31": (
+        "- **Class and source are confounded** in the training data: COVID-19 comes mostly from sources that hold "
+        "nothing else. The classifier that sees no image and knows only the source, above, shows how far that alone "
+        "goes; within one hospital expect much less than the headline.\n"
+        "- Adults only: there is no image of a child in the training data.",
+        "The weights were trained on public collections with terms of their own: RSNA Pneumonia Detection Challenge "
+        "and NIH ChestX-ray8 (research use, with attribution), covid-chestxray-dataset (per image, often CC BY-NC-SA "
+        "4.0), COVID-19 Radiography Database, COVID-CXNet (CC BY 4.0), a COVIDx mirror and the Hannover Medical "
+        "School repository (CC BY 3.0). Use the weights for research, not commercially.",
+    )
+}
+UNKNOWN_TABLE: Final = (
+    "- If labels come from different sources, a network may have learnt to tell the sources apart: compare with the "
+    "classifier that knows only the source, above.",
+    "The weights are under the terms of the images that they were trained on.",
+)
 
 SPLIT_NAMES: Final = {"test": "Test split", "val": "Validation split"}
 BY_LABEL: Final = {
@@ -40,7 +59,10 @@ class Findings:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self._file = bundle.root / "evaluation.json"
+        self._bundle_sha256 = sha256((bundle.root / "bundle.json").read_bytes())
         stored = json.loads(self._file.read_text()) if self._file.exists() else {}
+        if stored.get("bundle_sha256") != self._bundle_sha256:
+            stored = {}  # figures of another model, or of another calibration
         self.splits = {name: Evaluation.from_json(values) for name, values in stored.get("splits", {}).items()}
         self.parity = [_parity(values) for values in stored.get("parity", [])]
 
@@ -48,7 +70,8 @@ class Findings:
         """Write evaluation.json and MODEL_CARD.md; returns the card's path."""
         splits = {name: found.to_json() for name, found in self.splits.items()}
         parity = [asdict(found) for found in self.parity]
-        self._file.write_text(json.dumps({"splits": splits, "parity": parity}, indent=1) + "\n")
+        found = {"bundle_sha256": self._bundle_sha256, "splits": splits, "parity": parity}
+        self._file.write_text(json.dumps(found, indent=1) + "\n")
         card = self.bundle.root / "MODEL_CARD.md"
         card.write_text("\n".join(_card(self)) + "\n")
         return card
@@ -69,7 +92,7 @@ def _card(findings: Findings) -> Iterator[str]:
             yield from _split(title, findings.splits[split])
     if findings.parity:
         yield from _parities(findings.parity)
-    yield from _limits()
+    yield from _limits(manifest.training_manifest_sha256)
 
 
 def _networks(manifest: Manifest) -> Iterator[str]:
@@ -88,7 +111,10 @@ def _networks(manifest: Manifest) -> Iterator[str]:
 
 def _split(title: str, found: Evaluation) -> Iterator[str]:
     yield f"## {title}: {found.images} images of {found.patients} patients or near-duplicate groups\n"
-    yield "In brackets the 95 % interval of a bootstrap that resamples patients 2,000 times.\n"
+    yield "In brackets the 95 % interval of a bootstrap that resamples patients 2,000 times."
+    if found.split == "val":
+        yield "Half of these images fitted temperature and thresholds: calibration and coverage flatter the model here."
+    yield ""
     yield "| figure | value |"
     yield "| --- | --- |"
     for title_of, name in OVERALL.items():
@@ -137,20 +163,14 @@ def _parities(parities: list[Parity]) -> Iterator[str]:
     yield ""
 
 
-def _limits() -> Iterator[str]:
+def _limits(table_sha256: str) -> Iterator[str]:
+    confounding, terms = TABLES.get(table_sha256, UNKNOWN_TABLE)
     yield "## Limits\n"
+    yield confounding
     yield (
-        "- **Class and source are confounded** in the training data: COVID-19 comes mostly from sources that hold "
-        "nothing else. The classifier that sees no image and knows only the source, above, shows how far that alone "
-        "goes; within one hospital expect much less than the headline.\n"
-        "- Adults, frontal views. Other findings (effusion, pneumothorax, nodules) are not looked for and may be "
-        "called any of the three labels.\n"
+        "- Frontal views, and the ages and machines of the training data. Other findings (effusion, pneumothorax, "
+        "nodules) are not looked for and may be called any of the three labels.\n"
         "- A map shows what raised one network's score, not where disease is.\n"
     )
     yield "## Licences\n"
-    yield (
-        "The code is under Apache-2.0. The weights were trained on public collections with terms of their own: RSNA "
-        "Pneumonia Detection Challenge and NIH ChestX-ray8 (research use, with attribution), covid-chestxray-dataset "
-        "(per image, often CC BY-NC-SA 4.0), COVID-19 Radiography Database, COVID-CXNet (CC BY 4.0), a COVIDx mirror "
-        "and the Hannover Medical School repository (CC BY 3.0). Use the weights for research, not commercially."
-    )
+    yield f"The code is under Apache-2.0. {terms}"

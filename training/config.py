@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from cxr.nets import Architecture
+from cxr.nets import ARCHITECTURES, Architecture
+from cxr.preprocess import RECIPES
 from training.augment import GENTLE, STRONG, Augmentation
 
 
@@ -34,7 +35,11 @@ class TrainConfig:
     augmentation: Augmentation = field(default_factory=lambda: GENTLE)
 
     def __post_init__(self) -> None:
-        """Raises ValueError unless the cycles divide the epochs."""
+        """Raises ValueError for an unknown name, a number out of range, or cycles that do not divide the epochs."""
+        if self.architecture not in ARCHITECTURES or self.recipe not in RECIPES:
+            raise ValueError("there is no such architecture or recipe")
+        if min(self.size, self.epochs, self.cycles, self.batch_size) < 1:
+            raise ValueError("size, epochs, cycles and batch_size are at least 1")
         if self.epochs % self.cycles:
             raise ValueError("the number of cycles must divide the number of epochs")
 
@@ -91,6 +96,8 @@ def _parsed(text: str, current: str | float) -> str | float:
     value = json.loads(text)
     if isinstance(value, bool) is not isinstance(current, bool) or not isinstance(value, int | float):
         raise ValueError(f"{text} is not of the knob's type")
+    if isinstance(current, int) and not isinstance(value, int):
+        raise ValueError(f"{text} is not a whole number")
     return float(value) if isinstance(current, float) else value
 
 

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ValidationError
 from safetensors.torch import save
 
 from cxr.bundle import Bundle, Conformal, Manifest, Member, Recipe, sha256
@@ -30,23 +31,26 @@ def release(run: RunDir, cycle: int, validation: Dataset, name: str, version: st
     from the half that chose nothing; all of them from the graphs and weights as they are shipped.
 
     Raises:
-        DataError: the run has no such snapshot, or one half of the validation split is empty.
+        DataError: the run has no such snapshot, one half of the validation split is empty, or the name will not do.
     """
     member = _store(run, cycle, root)
     config = run.config
-    manifest = Manifest(
-        schema_version=1,
-        name=name,
-        version=version,
-        labels=LABELS,
-        recipe=Recipe(id=config.recipe, size=config.size),
-        members=(member,),
-        ensemble="scpa",
-        explainer=member.name,
-        temperature=1.0,
-        conformal=Conformal(coverage=COVERAGE, thresholds=dict.fromkeys(LABELS, 1.0)),
-        training_manifest_sha256=run.table_sha256,
-    )
+    try:
+        manifest = Manifest(
+            schema_version=1,
+            name=name,
+            version=version,
+            labels=LABELS,
+            recipe=Recipe(id=config.recipe, size=config.size),
+            members=(member,),
+            ensemble="scpa",
+            explainer=member.name,
+            temperature=1.0,
+            conformal=Conformal(coverage=COVERAGE, thresholds=dict.fromkeys(LABELS, 1.0)),
+            training_manifest_sha256=run.table_sha256,
+        )
+    except ValidationError:
+        raise DataError("a bundle's name and version are of small letters, digits, dots and hyphens") from None
     _write(root, manifest)
     export_bundle(Bundle(root))
     _write(root, _calibrated(Bundle(root), validation))

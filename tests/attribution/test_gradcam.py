@@ -7,7 +7,7 @@ import torch
 from captum.attr import LayerGradCam
 from torch import Tensor, nn
 
-from attribution.gradcam import MAPS, gradcam, gradcam_plus_plus, to_unit_maximum
+from attribution.gradcam import MAPS, gradcam, gradcam_plus_plus
 from cxr.explanation import METHODS, Method
 from cxr.nets import ARCHITECTURES, Architecture, Network, build
 
@@ -125,10 +125,3 @@ def test_nothing_is_left_on_the_network(method: Method) -> None:
 def test_training_mode_is_refused(method: Method) -> None:
     with pytest.raises(ValueError, match="evaluation"):
         MAPS[method](tiny().train(), batch(1), torch.tensor([0]))
-
-
-def test_unit_maximum_is_per_map_and_keeps_zero() -> None:
-    maps = torch.tensor([[[0.0, 4.0], [2.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]], [[1e-30, 0.0], [0.0, 0.0]]])
-    scaled = to_unit_maximum(maps)
-    expected = [[[0.0, 1.0], [0.5, 0.0]], [[0.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 0.0]]]
-    torch.testing.assert_close(scaled, torch.tensor(expected))

@@ -50,10 +50,17 @@ def test_a_mirrored_image_is_flipped_and_said_to_be() -> None:
 
 
 @pytest.mark.parametrize("orientation", [["L", "F"], None, "", ["L"]])
-def test_other_orientations_are_left_alone(orientation: Any) -> None:
+def test_an_upright_image_is_left_alone(orientation: Any) -> None:
     radiograph = decode(files.radiograph_dicom(PatientOrientation=orientation))
     assert np.array_equal(radiograph.pixels, decode(files.radiograph_dicom()).pixels)
     assert radiograph.warnings == ()
+
+
+@pytest.mark.parametrize("orientation", [["L", "H"], ["R", "H"], ["F", "L"], ["H", "R"]])
+def test_a_turned_image_is_left_alone_and_said_to_be(orientation: list[str]) -> None:
+    radiograph = decode(files.radiograph_dicom(PatientOrientation=orientation))
+    assert np.array_equal(radiograph.pixels, decode(files.radiograph_dicom()).pixels)
+    assert radiograph.warnings == (dicom.TURNED,)
 
 
 @pytest.mark.parametrize(

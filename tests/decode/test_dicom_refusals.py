@@ -39,6 +39,8 @@ REFUSED: list[tuple[str, Callable[[], bytes], type[Refusal]]] = [
     ("lateral", files.lateral_dicom, errors.LateralView),
     ("right lateral", small(ViewPosition="RL"), errors.LateralView),
     ("lateral in words", small(ViewPosition="LATERAL"), errors.LateralView),
+    ("lateral in short", small(ViewPosition="LAT"), errors.LateralView),
+    ("lateral by its body part", small(BodyPartExamined="CHEST LAT"), errors.LateralView),
     ("lateral by rows", small(PatientOrientation=["A", "F"]), errors.LateralView),
     ("lateral by rows, other side", small(PatientOrientation=["P", "F"]), errors.LateralView),
     ("lateral by code", small(ViewCodeSequence=view_code("399173006")), errors.LateralView),

@@ -34,6 +34,25 @@ def test_the_evaluation_that_ships_is_of_this_bundle_and_both_splits() -> None:
     assert all(parity.holds for parity in findings.parity)
 
 
+def test_figures_of_another_calibration_are_forgotten(tmp_path: Path) -> None:
+    for name in ("bundle.json", "evaluation.json"):
+        (tmp_path / name).write_text((DEFAULT_BUNDLE / name).read_text())
+    assert Findings(Bundle(tmp_path)).splits
+    manifest = json.loads((tmp_path / "bundle.json").read_text()) | {"temperature": 1.5}
+    (tmp_path / "bundle.json").write_text(json.dumps(manifest))
+    findings = Findings(Bundle(tmp_path))
+    assert not findings.splits
+    assert not findings.parity
+
+
+def test_terms_are_those_of_the_table(tmp_path: Path) -> None:
+    manifest = json.loads((DEFAULT_BUNDLE / "bundle.json").read_text()) | {"training_manifest_sha256": "0" * 64}
+    (tmp_path / "bundle.json").write_text(json.dumps(manifest))
+    card = Findings(Bundle(tmp_path)).write().read_text()
+    assert "RSNA" not in card
+    assert "RSNA" in (DEFAULT_BUNDLE / "MODEL_CARD.md").read_text()
+
+
 def test_a_card_shows_the_figures_it_is_given(tmp_path: Path) -> None:
     (tmp_path / "bundle.json").write_text((DEFAULT_BUNDLE / "bundle.json").read_text())
     findings = Findings(Bundle(tmp_path))
