@@ -57,6 +57,9 @@ class RecordingSession:
         self.seen.append(feed[inference.INPUT].copy())
         return [np.zeros((len(feed[inference.INPUT]), 3), np.float32)]
 
+    def get_providers(self) -> list[str]:
+        return ["CPUExecutionProvider"]
+
 
 def write_table(folder: Path, records: list[tuple[str, str, str, str]]) -> None:
     with (folder / "metadata.csv").open("w", newline="") as handle:
