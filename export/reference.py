@@ -11,7 +11,7 @@ from cxr.decode import decode
 from cxr.errors import DataError
 from cxr.preprocess import preprocess
 
-REFERENCE = "RG1_UNCR.dcm"  # a real chest radiograph, in the public domain
+REFERENCE = "RG1_UNCR.dcm"  # a real chest radiograph; the package is under MIT
 
 
 def reference_images(recipe: Recipe) -> tuple[NDArray[np.uint8], list[str]]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cxr.bundle import Bundle, Manifest, sha256
 from cxr.labels import DISCLAIMER, DISPLAY_NAMES, LABELS
 from export.verify import Flip, Parity
-from training.evaluate import MIXED_SOURCE, Evaluation
+from training.evaluate import MIXED_SOURCE, RESAMPLES, Evaluation
 
 # What is known of a training table, by its hash: how labels and sources hang together, and whose terms hold.
 TABLES: Final = {
@@ -111,7 +111,7 @@ def _networks(manifest: Manifest) -> Iterator[str]:
 
 def _split(title: str, found: Evaluation) -> Iterator[str]:
     yield f"## {title}: {found.images} images of {found.patients} patients or near-duplicate groups\n"
-    yield "In brackets the 95 % interval of a bootstrap that resamples patients 2,000 times."
+    yield f"In brackets the 95 % interval of a bootstrap that resamples patients {RESAMPLES:,} times."
     if found.split == "val":
         yield "Half of these images fitted temperature and thresholds: calibration and coverage flatter the model here."
     yield ""

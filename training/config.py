@@ -14,8 +14,8 @@ from training.augment import GENTLE, STRONG, Augmentation
 class TrainConfig:
     """A run's knobs. Rates are per step of one batch; angles and shares are in `Augmentation`.
 
-    `clip_norm` bounds the gradient's norm, and 0 leaves it unbounded: at a first rate of 0.1 the loss of an
-    unbounded ResNet-18 goes from 1.1 to 20 in four steps and comes back to chance (docs/decisions.md).
+    `clip_norm` bounds the gradient's norm, and 0 leaves it unbounded: a ResNet-18 at a first rate of 0.1 then
+    starts by blowing up (docs/decisions.md).
     """
 
     architecture: Architecture = "resnet18"
