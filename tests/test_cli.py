@@ -67,7 +67,7 @@ def test_a_bad_file_is_named_and_the_others_are_answered(bundle: Bundle, radiogr
 
 
 def test_classify_as_a_table(bundle: Bundle, radiograph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.out.width", 160)
+    monkeypatch.setattr("cli.output.out.width", 160)
     result = runner.invoke(app, ["classify", str(radiograph), "--bundle", str(bundle.root)])
     assert result.exit_code == 0
     assert "chest [red].png" in result.stdout
@@ -126,7 +126,7 @@ def test_an_unknown_method_is_refused(radiograph: Path) -> None:
 def test_export_writes_graphs_that_classify(
     bundle: Bundle, radiograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.out.width", 160)
+    monkeypatch.setattr("cli.output.out.width", 160)
     fresh = first_member_only(bundle, tmp_path / "fresh")
     result = runner.invoke(app, ["export", str(fresh.root)])
     assert result.exit_code == 0, result.output
@@ -136,7 +136,7 @@ def test_export_writes_graphs_that_classify(
 
 
 def test_export_lists_flips(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.out.width", 160)
+    monkeypatch.setattr("cli.output.out.width", 160)
     parity = Parity("resnet18-0", "float16", 8, 0.01, 0.02, (Flip("chest.png", 0.003),))
     monkeypatch.setattr("export.to_onnx.export_bundle", lambda *_: None)
     monkeypatch.setattr("export.verify.verify", lambda *_: [parity])

@@ -1,0 +1,21 @@
+"""The console command `cxr`, a module a command.
+
+Commands import what they need inside themselves: `cxr --help` and `cxr classify` load no torch.
+"""
+
+import typer
+
+from cli import classify, evaluate, explain, export, release, train
+
+app = typer.Typer(
+    help="Classify and explain frontal chest radiographs: normal, pneumonia or COVID-19. Research use only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(export.export)
+app.command()(classify.classify)
+app.command()(explain.explain)
+app.command()(train.train)
+app.command()(release.release)
+app.command()(evaluate.evaluate)

@@ -1,0 +1,53 @@
+"""`cxr evaluate`."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from cli.output import BundlePath, DataPath, err, failing_cleanly, out
+from cxr.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.labels import LABELS
+
+if TYPE_CHECKING:
+    from training.evaluate import Evaluation
+
+
+def evaluate(
+    split: Annotated[Literal["val", "test"], typer.Option(help="Choose nothing by the test split.")] = "val",
+    bundle: BundlePath = DEFAULT_BUNDLE,
+    data: DataPath = None,
+) -> None:
+    """Measure a bundle on a split, with 95 % intervals, and write its evaluation.json and MODEL_CARD.md.
+
+    On the validation split the ONNX graphs are compared with PyTorch as well.
+    """
+    from export.verify import verify
+    from training.card import Findings
+    from training.data import DEFAULT_DATA, load, read_table
+    from training.evaluate import evaluate as measure
+
+    with failing_cleanly():
+        loaded = Bundle(bundle)
+        folder, recipe = data or DEFAULT_DATA, loaded.manifest.recipe
+        images = load(folder, split, recipe.id, recipe.size)
+        findings = Findings(loaded)
+        train_rows = tuple(row for row in read_table(folder) if row.split == "train")
+        with err.status("resampling patients"):
+            findings.splits[split] = measure(loaded, images, split, train_rows)
+        if split == "val":
+            with err.status(f"comparing with PyTorch on {len(images.rows)} images"):
+                findings.parity = verify(loaded, images.images, [row.file for row in images.rows])
+        card = findings.write()
+    out.print(_headline_table(findings.splits[split]))
+    typer.echo(f"Written: {card}")
+
+
+def _headline_table(found: "Evaluation") -> Table:
+    table = Table(title=f"{found.bundle} {found.version} on {found.split}: {found.images} images")
+    for title in ("figure", "value [95 % interval]"):
+        table.add_column(title)
+    by_label = [f"{label}_{figure}" for label in LABELS for figure in ("ppv", "recall", "f1")]
+    for name in ("macro_f1", "accuracy", *by_label):
+        table.add_row(name, str(found.figures[name]))
+    return table

@@ -1,0 +1,46 @@
+"""What all commands share: consoles, options, and one line for what went wrong."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cxr.errors import BodyTooLarge, BundleError, DataError, ParityError
+from cxr.labels import DISCLAIMER
+from cxr.radiograph import MAX_BYTES
+
+out, err = Console(markup=False), Console(stderr=True)  # a file name is no markup
+
+DataPath = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder with metadata.csv; by default ../shared/data/cxr.", show_default=False),
+]
+BundlePath = Annotated[Path, typer.Option("--bundle", help="Folder of the model.", show_default=False)]
+
+
+@contextmanager
+def failing_cleanly() -> Iterator[None]:
+    """Errors that the user can mend end the command with one line and status 2."""
+    try:
+        yield
+    except (BundleError, DataError, ParityError, OSError) as error:
+        complain(str(error))
+        raise typer.Exit(2) from None
+
+
+def complain(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def disclaim() -> None:
+    typer.echo(DISCLAIMER, err=True)
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a file, refused by size before they are read."""
+    if path.stat().st_size > MAX_BYTES:
+        raise BodyTooLarge
+    return path.read_bytes()
