@@ -1,0 +1,76 @@
+"""`POST /explain`. Its parameters are judged before a byte of the body is read."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from cxr.errors import UnknownMethod, UnknownTarget
+from cxr.explanation import METHODS, Method
+from cxr.labels import LABELS, Label
+from service.request import BODY, ERRORS, check_media_type, classified, runtime_of
+from service.schemas import ExplainedClassification, explained
+
+PREDICTED: Final = "predicted"
+
+# An unescaped plus sign in a query is a space.
+METHOD_SPELLINGS: Final[dict[str, Method]] = {
+    **{method: method for method in METHODS},
+    "gradcam++": "gradcam_plus_plus",
+    "gradcam  ": "gradcam_plus_plus",
+}
+
+MethodParameter = Annotated[str, Query(json_schema_extra={"enum": list(METHODS)})]
+TargetParameter = Annotated[str, Query(json_schema_extra={"enum": [PREDICTED, *LABELS]})]
+
+router = APIRouter()
+
+
+@router.post(
+    "/explain",
+    response_model=ExplainedClassification,
+    responses={**ERRORS, 200: {"content": {"image/png": {}}}},
+    openapi_extra=BODY,
+)
+async def explain(
+    request: Request, method: MethodParameter = "gradcam_plus_plus", target: TargetParameter = PREDICTED
+) -> ExplainedClassification | Response:
+    """Classify one radiograph and show where the network found evidence for the target.
+
+    The map is the bundle's explaining member's; label and probabilities are the ensemble's, as /classify gives
+    them. With `Accept: image/png` the answer is the overlay.
+    """
+    chosen = _method(method)
+    label = _target(target)
+    check_media_type(request.headers)
+    runtime = runtime_of(request)
+    runtime.explanations.check()
+    finding, answer, data = await classified(request)
+    explanation = await runtime.explain(data, finding, label or finding.prediction, chosen, answer.request_id)
+    if _wants_picture(request.headers):
+        return Response(explanation.overlay_png, media_type="image/png")
+    return explained(answer, explanation)
+
+
+def _method(value: str) -> Method:
+    try:
+        return METHOD_SPELLINGS[value]
+    except KeyError:
+        raise UnknownMethod from None
+
+
+def _target(value: str) -> Label | None:
+    """The label meant; None for the predicted one."""
+    if value == PREDICTED:
+        return None
+    for label in LABELS:
+        if value == label:
+            return label
+    raise UnknownTarget
+
+
+def _wants_picture(headers: Mapping[str, str]) -> bool:
+    """Whether the Accept header names PNG and not JSON."""
+    ranges = [part.split(";")[0].strip().lower() for part in headers.get("accept", "").split(",")]
+    return "image/png" in ranges and "application/json" not in ranges
