@@ -13,26 +13,12 @@ from cxr.inference import Ensemble
 from cxr.labels import LABELS
 from cxr.posterior import Floats, combine, prediction_set
 from training.data import Dataset, Row, Split
+from training.figure import Figure
 from training.metrics import Figures, auroc, bootstrap, calibration_error, confusion, figures, log_loss, macro_f1
 from training.predict import logits_of
 
 RESAMPLES: Final = 2000
 MIXED_SOURCE: Final = "cohen"  # the one source that holds COVID-19 and other pneumonia side by side
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A value and its 95 % interval from a patient-clustered bootstrap; NaN is written as null."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-
-    def __str__(self) -> str:
-        """Value and interval, or a dash where there is nothing to measure."""
-        if self.value is None or self.low is None or self.high is None:
-            return "–"
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +76,7 @@ def evaluate(bundle: Bundle, data: Dataset, split: Split, train_rows: tuple[Row,
         images=len(data.rows),
         patients=len({row.patient for row in data.rows}),
         provider=ensemble.provider,
-        figures={name: _figure(value, *intervals[name]) for name, value in values.items()},
+        figures={name: Figure.of(value, *intervals[name]) for name, value in values.items()},
         counts=_counts(data.rows),
         confusion=confusion(posterior, data.labels).astype(int).tolist(),
     )
@@ -154,7 +140,3 @@ def _counts(rows: tuple[Row, ...]) -> dict[str, int]:
 def _share(hits: NDArray[np.bool_], weights: Floats) -> float:
     total = weights.sum()
     return float((hits * weights).sum() / total) if total > 0 else float("nan")
-
-
-def _figure(value: float, low: float, high: float) -> Figure:
-    return Figure(*(None if np.isnan(x) else round(float(x), 4) for x in (value, low, high)))

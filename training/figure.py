@@ -1,0 +1,25 @@
+"""A measured value and its interval: what every table, card and report is made of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value and its 95 % interval; NaN, where there is nothing to measure, is None and in JSON null."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    @staticmethod
+    def of(value: float, low: float, high: float) -> "Figure":
+        """Rounded to four digits, NaN as None."""
+        return Figure(*(None if np.isnan(x) else round(float(x), 4) for x in (value, low, high)))
+
+    def __str__(self) -> str:
+        """Value and interval, or a dash where there is nothing to measure."""
+        if self.value is None or self.low is None or self.high is None:
+            return "–"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"

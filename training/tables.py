@@ -1,0 +1,224 @@
+"""study.json: what was trained, chosen and measured, in the layout of the paper's tables I to III.
+
+`cxr select` writes it with the half of the validation split that chooses; `cxr confirm` adds the test split, once a
+candidate is committed. A report renders it and computes nothing.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from cxr.errors import DataError
+from cxr.labels import Label
+from cxr.posterior import EnsembleRule
+from training.figure import Figure
+
+Part = Literal["select", "test"]
+"""Which images: the half of the validation split that chooses, or the test split."""
+
+Kind = Literal["snapshot", "snapshots", "pair", "triple", "greedy"]
+"""One network's chosen snapshot; all snapshots of one run; the chosen snapshots of two networks, or of the three best
+ones; whatever greedy selection takes from all snapshots (Caruana et al. 2004)."""
+
+SpectralMetric = Literal["log_norm", "alpha", "weighted_alpha"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A network at the bottom of a cycle: the run's folder name, and the cycle counting from 1."""
+
+    run: str
+    cycle: int
+
+    def __str__(self) -> str:
+        """As bundles name their members."""
+        return f"{self.run}-c{self.cycle:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """What was trained. `train_images` counts by label, `minutes` is the time of all its epochs where it is known."""
+
+    run: str
+    architecture: str
+    recipe: str
+    size: int
+    balanced: bool
+    seed: int
+    epochs: int
+    cycles: int
+    max_lr: float
+    train_images: dict[Label, int]
+    minutes: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    """WeightWatcher's figures beside validation's, on the choosing half.
+
+    Spectral figures are means over layers, None where the run kept no spectra. `log_loss` is in nats, as trained;
+    `calibrated_log_loss` after the temperature that minimises it.
+    """
+
+    snapshot: Snapshot
+    architecture: str
+    balanced: bool
+    log_norm: float | None
+    alpha: float | None
+    weighted_alpha: float | None
+    log_loss: float
+    temperature: float
+    calibrated_log_loss: float
+    macro_f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """Spearman's rank correlation between a spectral figure and the calibrated log loss.
+
+    `scope` is a run, or "all". Over all snapshots the interval resamples runs, since snapshots of one run hang
+    together; within a run it resamples snapshots, and is too narrow to the degree that they do.
+    """
+
+    metric: SpectralMetric
+    scope: str
+    snapshots: int
+    rho: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Explainer:
+    """The member whose maps are shown, why, and which one each spectral figure would have chosen."""
+
+    snapshot: Snapshot
+    reason: str
+    by_spectrum: dict[SpectralMetric, Snapshot]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Precision (positive predictive value), recall and F1: of one label, or their unweighted means over labels."""
+
+    precision: Figure
+    recall: Figure
+    f1: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class PaperScores:
+    """The same of the paper, where its figure is known for sure; `source` says where it stands."""
+
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One network or ensemble. `networks` has an architecture a member, or one if all members share it.
+
+    `balanced` is None where members were trained on both sets. `confusion` has rows of true and columns of predicted
+    labels.
+    """
+
+    name: str
+    kind: Kind
+    networks: tuple[str, ...]
+    balanced: bool | None
+    rule: EnsembleRule
+    members: tuple[Snapshot, ...]
+    temperature: float
+    macro: Scores
+    by_label: dict[Label, Scores]
+    accuracy: Figure
+    log_loss: Figure
+    confusion: tuple[tuple[int, ...], ...]
+    paper: PaperScores | None = None
+    paper_by_label: dict[Label, PaperScores] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A figure over seeds: one value a seed, their mean, standard deviation (n - 1), and Student's 95 % interval."""
+
+    values: tuple[float, ...]
+    mean: float
+    sd: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class SeedScores:
+    """As `Scores`, over seeds."""
+
+    precision: Spread
+    recall: Spread
+    f1: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class SeedRow:
+    """The same row of a table, trained from several seeds: how much chance in training alone moves it."""
+
+    name: str
+    networks: tuple[str, ...]
+    balanced: bool | None
+    rule: EnsembleRule
+    seeds: tuple[int, ...]
+    macro: SeedScores
+    by_label: dict[Label, SeedScores]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The paper's tables on one set of images.
+
+    Intervals are of a patient-clustered bootstrap with `resamples`. `networks` is table I: for each run its chosen
+    snapshot and the mean of all its snapshots. `ensembles` is table II: all pairs of networks and the triple of the
+    three best by each rule, and greedy selection. `best` is table III, the candidate.
+    """
+
+    part: Part
+    images: int
+    patients: int
+    resamples: int
+    networks: tuple[TableRow, ...]
+    ensembles: tuple[TableRow, ...]
+    best: TableRow
+    seeds: tuple[SeedRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResult:
+    """study.json. `test` and `candidate_commit`, the commit that fixed the candidate, come after everything else."""
+
+    version: Literal[1]
+    table_sha256: str
+    runs: tuple[RunRow, ...]
+    snapshots: tuple[SnapshotRow, ...]
+    correlations: tuple[Correlation, ...]
+    explainer: Explainer
+    select: Tables
+    test: Tables | None = None
+    candidate_commit: str | None = None
+
+    def write(self, path: Path) -> None:
+        """As JSON for people too."""
+        path.write_bytes(_ADAPTER.dump_json(self, indent=1) + b"\n")
+
+    @staticmethod
+    def read(path: Path) -> "StudyResult":
+        """Raises DataError if the file is missing or not of this version."""
+        try:
+            return _ADAPTER.validate_json(path.read_bytes())
+        except OSError:
+            raise DataError(f"{path} cannot be read") from None
+        except ValidationError as error:
+            raise DataError(f"{path} is not a study's result: {error.error_count()} values do not fit") from None
+
+
+_ADAPTER: Final = TypeAdapter(StudyResult)
