@@ -10,15 +10,26 @@ from cli.output import DataPath, failing_cleanly
 
 def train(
     run: Annotated[Path, typer.Argument(help="Folder of the run; an interrupted run in it goes on.")],
-    preset: Annotated[Literal["default", "plain", "quick"], typer.Option(help="Named set of knobs.")] = "default",
+    preset: Annotated[
+        Literal["default", "paper", "plain", "quick"], typer.Option(help="Named set of knobs.")
+    ] = "default",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Change a knob: mixup=0.2, augmentation.flip=0, seed=1.")
     ] = None,
+    keep: Annotated[
+        Literal["all", "last"], typer.Option(help="Whose weights to keep; what a snapshot said is always kept.")
+    ] = "all",
+    minutes: Annotated[
+        float | None, typer.Option(help="Begin no cycle that would end later than this.", show_default=False)
+    ] = None,
     data: DataPath = None,
 ) -> None:
-    """Train a network from scratch, with a snapshot at the bottom of each cycle of the learning rate."""
+    """Train a network from scratch, with a snapshot at the bottom of each cycle of the learning rate.
+
+    On several GPUs: torchrun --nproc-per-node 2 .venv/bin/cxr train ...
+    """
     from training.config import PRESETS, override
-    from training.data import DEFAULT_DATA, load, table_sha256
+    from training.data import DEFAULT_DATA, held_out, load, table_sha256
     from training.train import train as fit
 
     try:
@@ -28,6 +39,7 @@ def train(
     with failing_cleanly():
         folder = data or DEFAULT_DATA
         learnt = load(folder, "train", config.recipe, config.size)
-        validation = load(folder, "val", config.recipe, config.size)
-        fit(config, learnt, validation, table_sha256(folder), run)
-    typer.echo(f"Written: {run}, see learning-curve.png there.")
+        watched = held_out(folder, config.recipe, config.size)
+        seconds = float("inf") if minutes is None else 60 * minutes
+        done = fit(config, learnt, watched, table_sha256(folder), run, keep, seconds)
+    typer.echo(f"Written: {run}, {done.complete_cycles()} of {config.cycles} cycles; see learning-curve.png there.")

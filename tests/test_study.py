@@ -70,7 +70,7 @@ def test_a_knob_that_does_not_exist_is_named(folder: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "setting",
-    ["epochs=5", "mixup=much", "balanced=1", "epochs=true", "augmentation=1", "cycles=0", "size=64.5", "recipe=none"],
+    ["epochs=5", "mixup=much", "sampling=1", "epochs=true", "augmentation=1", "cycles=0", "size=64.5", "recipe=none"],
 )
 def test_a_value_that_does_not_fit_starts_nothing(folder: Path, tmp_path: Path, setting: str) -> None:
     run("train", tmp_path / "run", "--set", setting, "--data", folder, status=2)

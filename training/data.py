@@ -128,6 +128,13 @@ def load(folder: Path, split: Split, recipe: str, size: int, cache: Path | None 
     return Dataset(rows, np.load(target, mmap_mode="r"))
 
 
+def held_out(folder: Path, recipe: str, size: int, cache: Path | None = None) -> dict[Split, Dataset]:
+    """The validation split and, where the table has one, the test split; arguments and errors as for `load`."""
+    present = {row.split for row in read_table(folder)}
+    splits: tuple[Split, ...] = ("val", "test") if "test" in present else ("val",)
+    return {split: load(folder, split, recipe, size, cache) for split in splits}
+
+
 def _fingerprint(paths: Sequence[Path]) -> str:
     """Names, sizes and times of the files: reading them all would cost what the cache saves."""
     missing = [str(path) for path in paths if not path.is_file()]

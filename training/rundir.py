@@ -3,7 +3,9 @@
 config.json             the run's knobs and the hash of its table
 log.csv                 one line an epoch
 cycle-07.safetensors    the snapshot at the bottom of each cycle: a whole checkpoint, since momentum is reset
-cycle-07.npz            its logits on the validation split
+cycle-07.npz            its logits on the splits held out from training, and its layers' singular values
+
+To go on elsewhere a run needs config.json, log.csv, the archives and the newest snapshot alone.
 learning-curve.png
 """
 
@@ -11,7 +13,8 @@ import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,12 @@ from torch import nn
 
 from cxr.errors import DataError
 from training.config import TrainConfig
+from training.data import Split
+from training.spectra import Spectra, singular_values
+
+Keep = Literal["all", "last"]
+
+SPECTRUM: Final = "spectrum/"
 
 
 class RunDir:
@@ -61,30 +70,50 @@ class RunDir:
         return header
 
     def complete_cycles(self) -> int:
-        """Cycles with a snapshot, counted from the first without a gap."""
-        cycle = 0
-        while self.snapshot(cycle + 1).exists():
-            cycle += 1
-        return cycle
+        """The newest cycle with a snapshot before which no cycle's archive is missing."""
+        archived = 0
+        while self.archive(archived + 1).exists():
+            archived += 1
+        return next((cycle for cycle in range(archived, 0, -1) if self.snapshot(cycle).exists()), 0)
 
     def snapshot(self, cycle: int) -> Path:
         """Path of a cycle's weights; cycles count from 1."""
         return self.path / f"cycle-{cycle:02d}.safetensors"
 
-    def validation_logits(self, cycle: int) -> NDArray[np.float32]:
-        """[N, 3] logits of a cycle's snapshot on the validation split."""
-        with np.load(self.path / f"cycle-{cycle:02d}.npz") as archive:
-            return np.asarray(archive["val"])
+    def archive(self, cycle: int) -> Path:
+        """Path of what a cycle leaves besides its weights."""
+        return self.path / f"cycle-{cycle:02d}.npz"
 
-    def save_cycle(self, cycle: int, network: nn.Module, validation_logits: NDArray[np.float32]) -> None:
-        """Write a snapshot. The weights come last, by an atomic rename: they say that the cycle is complete."""
-        np.savez(self.path / f"cycle-{cycle:02d}.npz", val=validation_logits)
+    def logits(self, cycle: int, split: Split) -> NDArray[np.float32]:
+        """[N, 3] logits of a cycle's snapshot on a held-out split, in the order of the table's rows.
+
+        Raises:
+            DataError: the run has no such cycle, or was trained without that split.
+        """
+        return self._archived(cycle, split)
+
+    def spectra(self, cycle: int) -> Spectra:
+        """The singular values of a cycle's snapshot. Raises DataError if the run has no such cycle."""
+        return {name: self._archived(cycle, f"{SPECTRUM}{name}") for name in self._spectrum_names(cycle)}
+
+    def save_cycle(
+        self, cycle: int, network: nn.Module, logits: Mapping[Split, NDArray[np.float32]], keep: Keep = "all"
+    ) -> None:
+        """Write a snapshot. The weights come last, by an atomic rename: they say that the cycle is complete.
+
+        With `keep` at `last`, weights of the cycles before go: what they said stays in their archives.
+        """
+        spectra = {f"{SPECTRUM}{name}": values for name, values in singular_values(network).items()}
+        np.savez(self.archive(cycle), **logits, **spectra)  # type: ignore[arg-type]
         partial = self.snapshot(cycle).with_suffix(".partial")
         save_file(
             {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()},
             partial,
         )
         partial.rename(self.snapshot(cycle))
+        if keep == "last":
+            for earlier in range(1, cycle):
+                self.snapshot(earlier).unlink(missing_ok=True)
 
     def restore(self, cycle: int, network: nn.Module) -> None:
         """Load a cycle's snapshot into a network."""
@@ -107,6 +136,20 @@ class RunDir:
             return []
         with file.open(newline="") as handle:
             return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(handle)]
+
+    def _archived(self, cycle: int, name: str) -> NDArray[np.float32]:
+        try:
+            with np.load(self.archive(cycle)) as archive:
+                return np.asarray(archive[name])
+        except (OSError, KeyError, ValueError, BadZipFile):
+            raise DataError(f"{self.archive(cycle)} holds no {name}") from None
+
+    def _spectrum_names(self, cycle: int) -> list[str]:
+        try:
+            with np.load(self.archive(cycle)) as archive:
+                return [name.removeprefix(SPECTRUM) for name in archive.files if name.startswith(SPECTRUM)]
+        except (OSError, ValueError, BadZipFile):
+            raise DataError(f"{self.archive(cycle)} cannot be read") from None
 
     def _forget_epochs_after(self, cycle: int) -> None:
         """Drop what an interrupted cycle logged, down to half a line: it will be run again."""

@@ -5,6 +5,7 @@ checkpoint, and a run that is stopped and resumed goes on as if it had not been.
 """
 
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,64 +20,108 @@ from cxr.nets import build
 from training.augment import augment
 from training.config import TrainConfig
 from training.curve import plot_learning_curve
-from training.data import Dataset
+from training.data import Dataset, Split
 from training.metrics import macro_f1, negative_log_likelihood
-from training.rundir import RunDir
+from training.parallel import Team, team
+from training.rundir import Keep, RunDir
 from training.sampling import epoch_order
 from training.schedule import learning_rate
 
+Logits = NDArray[np.float32]
 
-def train(config: TrainConfig, train_set: Dataset, val_set: Dataset, table_sha256: str, folder: Path) -> RunDir:
+
+def train(
+    config: TrainConfig,
+    train_set: Dataset,
+    held_out: Mapping[Split, Dataset],
+    table_sha256: str,
+    folder: Path,
+    keep: Keep = "all",
+    seconds: float = float("inf"),
+) -> RunDir:
     """Train one network, or go on with it, and leave its snapshots in `folder`.
 
-    Runs compiled and in bfloat16 on a CUDA device, in float32 on a CPU.
+    Runs compiled and in bfloat16 on a CUDA device, in float32 on a CPU; under torchrun on several of them.
+
+    Args:
+        config: all that changes the result.
+        train_set: what is learnt from.
+        held_out: `val`, which is watched, and any other splits; each snapshot's logits on them are kept.
+        table_sha256: of the table that names the images.
+        folder: of the run.
+        keep: the weights of all snapshots, or of the last.
+        seconds: no cycle is begun that would end later than this, counted from the call.
 
     Raises:
         DataError: the folder holds a run with other knobs.
     """
-    run = RunDir(folder)
-    done = run.begin(config, table_sha256)
-    trainer = _Trainer(config, run, train_set, val_set)
-    if done:
-        run.restore(done, trainer.network)
-    epochs = config.epochs_per_cycle
-    with _progress(config) as progress:
-        task = progress.add_task("", total=config.epochs, completed=done * epochs, note="")
-        for cycle in range(done + 1, config.cycles + 1):
-            trainer.begin_cycle(cycle)
-            for epoch in range(epochs):
-                record = trainer.epoch(epoch)
-                run.log({"cycle": cycle, "epoch": (cycle - 1) * epochs + epoch + 1, **record})
-                progress.update(task, advance=1, note=f"validation macro-F1 {record['val_macro_f1']:.3f}")
-            run.save_cycle(cycle, trainer.network, trainer.validate())
-    plot_learning_curve(run)
-    return run
+    end = time.monotonic() + seconds
+    with team() as here:
+        run = RunDir(folder)
+        done = here.agree(run.begin(config, table_sha256) if here.leads else 0)
+        trainer = _Trainer(config, here, train_set, held_out)
+        if done:
+            run.restore(done, trainer.network)
+        with _progress(config, hidden=not here.leads) as progress:
+            task = progress.add_task("", total=config.epochs, completed=done * config.epochs_per_cycle, note="")
+            longest = 0.0
+            for cycle in range(done + 1, config.cycles + 1):
+                started = time.monotonic()
+                if not here.agree(started + longest < end):
+                    break
+                for record in trainer.cycle(cycle):
+                    run.log({"cycle": cycle, **record})
+                    progress.update(task, advance=1, note=f"validation macro-F1 {record['val_macro_f1']:.3f}")
+                if here.leads:
+                    run.save_cycle(cycle, trainer.network, trainer.logits(), keep)
+                longest = max(longest, time.monotonic() - started)
+        if here.leads:
+            plot_learning_curve(run)
+        return run
 
 
 class _Trainer:
-    """The state of a run between two snapshots."""
+    """The state of a run between two snapshots, in one process of a team."""
 
-    def __init__(self, config: TrainConfig, run: RunDir, train_set: Dataset, val_set: Dataset) -> None:
+    def __init__(self, config: TrainConfig, here: Team, train_set: Dataset, held_out: Mapping[Split, Dataset]) -> None:
         self.config = config
-        self.run = run
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.team = here
+        self.device = here.device
         torch.backends.cudnn.benchmark = True
         torch.manual_seed(config.seed)
         network = build(config.architecture)
         self.network: nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.forward = torch.compile(self.network) if self.device.type == "cuda" else self.network
+        compiled = torch.compile(self.network) if self.device.type == "cuda" else self.network
+        self.forward = here.synchronised(compiled)  # type: ignore[arg-type]
         self.images = _images(train_set, self.device)
         self.labels = torch.from_numpy(train_set.labels)
         self.targets = F.one_hot(self.labels, len(LABELS)).float().to(self.device)
-        self.val_images = _images(val_set, self.device)
-        self.val_labels = val_set.labels
+        self.held_out = {split: _images(data, self.device) for split, data in held_out.items() if here.leads}
+        self.val_labels = held_out["val"].labels
 
-    def begin_cycle(self, cycle: int) -> None:
+    def cycle(self, cycle: int) -> Iterator[dict[str, float]]:
+        """Train from one snapshot to the next; yields what to log of each epoch, in the leading process alone."""
+        self._begin(cycle)
+        for epoch in range(self.config.epochs_per_cycle):
+            record = {"epoch": (cycle - 1) * self.config.epochs_per_cycle + epoch + 1, **self._epoch(epoch)}
+            if self.team.leads:
+                logits = predict(self.network, self.held_out["val"], bfloat16=self.device.type == "cuda")
+                yield record | {
+                    "val_loss": negative_log_likelihood(logits, self.val_labels),
+                    "val_macro_f1": macro_f1(logits, self.val_labels),
+                }
+
+    def logits(self) -> dict[Split, Logits]:
+        """[N, 3] logits of each held-out split, in float32."""
+        return {split: predict(self.network, images) for split, images in self.held_out.items()}
+
+    def _begin(self, cycle: int) -> None:
         """Reset momentum, and derive all chance of the cycle from the run's seed and the cycle's number alone."""
-        seed = int(np.random.SeedSequence([self.config.seed, cycle]).generate_state(1)[0])
-        torch.manual_seed(seed)  # dropout
+        seed = _seed(self.config.seed, cycle)
+        own = seed if self.team.leads else _seed(self.config.seed, cycle, self.team.rank)
+        torch.manual_seed(own)  # dropout
         self.order_chance = torch.Generator().manual_seed(seed)
-        self.augment_chance = torch.Generator(self.device).manual_seed(seed)
+        self.augment_chance = torch.Generator(self.device).manual_seed(own)
         self.mix_chance = np.random.default_rng(seed)
         self.optimizer = torch.optim.SGD(
             self.network.parameters(),
@@ -87,33 +132,26 @@ class _Trainer:
             fused=True,
         )
 
-    def epoch(self, epoch: int) -> dict[str, float]:
-        """One pass over the training images, `epoch` counting from 0 within the cycle; what to log of it."""
+    def _epoch(self, epoch: int) -> dict[str, float]:
+        """One pass over the training images, `epoch` counting from 0 within the cycle."""
         started = time.perf_counter()
-        self.network.train()
+        self.forward.train()
         batches = self._batches()
         losses = torch.zeros(len(batches), device=self.device)
         for index, batch in enumerate(batches):
             rate = self._set_rate(epoch * len(batches) + index + 1, len(batches))
-            losses[index] = self._step(batch)
-        loss = float(losses.mean())  # waits for the device
+            losses[index] = self._step(self.team.share(batch))
+        loss = float(self.team.mean(losses).mean())  # waits for the device
         seconds = time.perf_counter() - started
-        logits = self.validate()
         return {
             "lr": rate,
             "train_loss": loss,
-            "val_loss": negative_log_likelihood(logits, self.val_labels),
-            "val_macro_f1": macro_f1(logits, self.val_labels),
             "images_per_second": len(batches) * len(batches[0]) / seconds,
         }
 
-    def validate(self) -> NDArray[np.float32]:
-        """[N, 3] logits of the validation images."""
-        return predict(self.network, self.val_images)
-
     def _batches(self) -> list[Tensor]:
         """Whole batches only: a rest would be compiled again, and normalised by fewer images."""
-        order = epoch_order(self.labels, self.config.balanced, self.order_chance).to(self.device)
+        order = epoch_order(self.labels, self.config.sampling, self.order_chance).to(self.device)
         size = min(self.config.batch_size, len(order))
         return list(order[: len(order) // size * size].split(size))
 
@@ -125,7 +163,7 @@ class _Trainer:
         return rate
 
     def _step(self, batch: Tensor) -> Tensor:
-        """One update from the images at these indices; its loss, on the device."""
+        """One update from the images at these indices, this process's share of a batch; its loss, on the device."""
         inputs = augment(self.images[batch], self.config.augmentation, self.augment_chance)
         targets = self.targets[batch]
         if self.config.mixup:
@@ -147,10 +185,14 @@ class _Trainer:
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, images: Tensor, batch_size: int = 512) -> NDArray[np.float32]:
-    """Logits [N, 3] in float32 of [N, 1, S, S] uint8 images on the network's device, in evaluation mode."""
+def predict(network: nn.Module, images: Tensor, batch_size: int = 512, bfloat16: bool = False) -> Logits:
+    """Logits [N, 3] of [N, 1, S, S] uint8 images on the network's device, in evaluation mode.
+
+    In float32, or in bfloat16, which is quicker on a GPU and enough to watch a run by.
+    """
     network.eval()
-    logits = torch.cat([network(batch) for batch in images.split(batch_size)])
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
+        logits = torch.cat([network(batch) for batch in images.split(batch_size)])
     return np.asarray(logits.float().cpu().numpy())
 
 
@@ -158,11 +200,16 @@ def _images(data: Dataset, device: torch.device) -> Tensor:
     return torch.from_numpy(np.array(data.images)).unsqueeze(1).to(device)
 
 
-def _progress(config: TrainConfig) -> Progress:
+def _seed(*entropy: int) -> int:
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
+def _progress(config: TrainConfig, hidden: bool) -> Progress:
     return Progress(
         TextColumn(f"{config.architecture} epoch"),
         MofNCompleteColumn(),
         BarColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
+        disable=hidden,
     )

@@ -26,7 +26,7 @@ def test_the_list_of_knobs_is_this_one() -> None:
         "label_smoothing",
         "mixup",
         "clip_norm",
-        "balanced",
+        "sampling",
         "seed",
         "augmentation",
     ]

@@ -37,7 +37,7 @@ def run(tmp_path: Path) -> RunDir:
     assert made.begin(CONFIG, TABLE) == 0
     for cycle in (1, 2):
         log_cycle(made, cycle)
-        made.save_cycle(cycle, network(cycle), LOGITS * cycle)
+        made.save_cycle(cycle, network(cycle), {"val": LOGITS * cycle})
     return made
 
 
@@ -54,7 +54,7 @@ def test_a_snapshot_is_restored_bit_by_bit_with_its_logits(run: RunDir) -> None:
     for name, tensor in network(2).state_dict().items():
         assert torch.equal(restored.state_dict()[name], tensor)
         assert restored.state_dict()[name].dtype == tensor.dtype
-    assert np.array_equal(run.validation_logits(2), LOGITS * 2)
+    assert np.array_equal(run.logits(2, "val"), LOGITS * 2)
 
 
 def test_an_interrupted_cycles_epochs_are_forgotten_and_the_others_kept(run: RunDir) -> None:
@@ -89,15 +89,37 @@ def test_a_half_written_snapshot_does_not_count(run: RunDir, monkeypatch: pytest
 
     monkeypatch.setattr(Path, "rename", die)
     with pytest.raises(KeyboardInterrupt):
-        run.save_cycle(3, network(3), LOGITS)
+        run.save_cycle(3, network(3), {"val": LOGITS})
     assert run.complete_cycles() == 2
 
 
 def test_cycles_are_counted_without_a_gap(run: RunDir) -> None:
-    run.save_cycle(3, network(3), LOGITS)
-    run.snapshot(2).unlink()
+    run.save_cycle(3, network(3), {"val": LOGITS})
+    run.archive(2).unlink()
     assert run.begin(CONFIG, TABLE) == 1
     assert {row["cycle"] for row in run.read_log()} == {1}
+
+
+def test_the_last_snapshot_is_enough_to_go_on(run: RunDir) -> None:
+    run.save_cycle(3, network(3), {"val": LOGITS}, keep="last")
+    assert [run.snapshot(cycle).exists() for cycle in (1, 2, 3)] == [False, False, True]
+    assert run.begin(CONFIG, TABLE) == 3
+    assert np.array_equal(run.logits(1, "val"), LOGITS)
+    run.snapshot(3).unlink()
+    assert run.complete_cycles() == 0
+
+
+def test_a_snapshots_singular_values_are_kept(run: RunDir) -> None:
+    (spectrum,) = run.spectra(2).values()
+    weight = next(network(2).parameters()).detach().numpy()
+    np.testing.assert_allclose(spectrum, np.linalg.svd(weight, compute_uv=False), rtol=1e-5)
+
+
+def test_what_a_run_does_not_hold_is_a_named_error(run: RunDir) -> None:
+    with pytest.raises(DataError, match=r"cycle-02\.npz holds no test"):
+        run.logits(2, "test")
+    with pytest.raises(DataError, match=r"cycle-03\.npz"):
+        run.spectra(3)
 
 
 @pytest.mark.parametrize(

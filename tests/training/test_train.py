@@ -22,7 +22,7 @@ from training.config import TrainConfig
 from training.data import Dataset, Row, Split
 from training.metrics import macro_f1
 from training.rundir import RunDir
-from training.sampling import epoch_order
+from training.sampling import SAMPLINGS, Sampling, epoch_order
 from training.schedule import learning_rate
 from training.train import predict, train
 
@@ -56,6 +56,7 @@ def synthetic(split: Split, count: int, seed: int) -> Dataset:
 
 
 TRAIN, VAL = synthetic("train", 48, 0), synthetic("val", 24, 1)
+HELD_OUT: dict[Split, Dataset] = {"val": VAL, "test": synthetic("test", 12, 2)}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -77,7 +78,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     """An uninterrupted run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.cuda, "is_available", lambda: False)
-        return train(TINY, TRAIN, VAL, TABLE, tmp_path_factory.mktemp("whole"))
+        return train(TINY, TRAIN, HELD_OUT, TABLE, tmp_path_factory.mktemp("whole"))
 
 
 def same_weights(one: RunDir, other: RunDir, cycle: int) -> bool:
@@ -90,8 +91,8 @@ def test_a_run_learns_what_can_be_learnt(tmp_path: Path) -> None:
     gentle = Augmentation(noise=0.02)
     steady = replace(TINY, epochs=10, max_lr=0.01, batch_size=12)
     config = replace(steady, mixup=0.0, label_smoothing=0.0, augmentation=gentle)
-    run = train(config, TRAIN, VAL, TABLE, tmp_path)
-    assert macro_f1(run.validation_logits(2), VAL.labels) > 0.9
+    run = train(config, TRAIN, HELD_OUT, TABLE, tmp_path)
+    assert macro_f1(run.logits(2, "val"), VAL.labels) > 0.9
     log = run.read_log()
     assert log[-1]["train_loss"] < 0.5 * log[0]["train_loss"]
     assert log[-1]["val_loss"] < 0.5
@@ -126,13 +127,13 @@ def test_a_snapshot_with_its_logits_ends_every_cycle(whole: RunDir) -> None:
         network = build("resnet18")
         whole.restore(cycle, network)
         expected = predict(network, images)
-        np.testing.assert_allclose(whole.validation_logits(cycle), expected, rtol=0, atol=1e-4)
-    assert whole.read_log()[-1]["val_macro_f1"] == macro_f1(whole.validation_logits(2), VAL.labels)
+        np.testing.assert_allclose(whole.logits(cycle, "val"), expected, rtol=0, atol=1e-4)
+    assert whole.read_log()[-1]["val_macro_f1"] == macro_f1(whole.logits(2, "val"), VAL.labels)
 
 
 def test_another_seed_is_another_run(tmp_path: Path) -> None:
     one, same, other = (
-        train(replace(TINY, seed=seed, epochs=1, cycles=1), TRAIN, VAL, TABLE, tmp_path / name)
+        train(replace(TINY, seed=seed, epochs=1, cycles=1), TRAIN, HELD_OUT, TABLE, tmp_path / name)
         for name, seed in (("one", 1), ("same", 1), ("other", 2))
     )
     assert same_weights(one, same, 1)
@@ -142,9 +143,9 @@ def test_another_seed_is_another_run(tmp_path: Path) -> None:
 def test_a_deleted_cycle_is_made_again_to_the_bit(whole: RunDir, tmp_path: Path) -> None:
     copy = RunDir(Path(shutil.copytree(whole.path, tmp_path / "copy")))
     copy.snapshot(2).unlink()
-    train(TINY, TRAIN, VAL, TABLE, copy.path)
+    train(TINY, TRAIN, HELD_OUT, TABLE, copy.path)
     assert same_weights(whole, copy, 2)
-    assert np.array_equal(copy.validation_logits(2), whole.validation_logits(2))
+    assert np.array_equal(copy.logits(2, "val"), whole.logits(2, "val"))
     timeless = [[{**row, "images_per_second": 0.0} for row in run.read_log()] for run in (whole, copy)]
     assert timeless[0] == timeless[1]
 
@@ -165,11 +166,11 @@ def test_a_run_that_is_stopped_in_any_epoch_goes_on_as_if_it_had_not(
     with monkeypatch.context() as patch:
         patch.setattr(RunDir, "log", stop)
         with pytest.raises(Stopped):
-            train(TINY, TRAIN, VAL, TABLE, tmp_path)
+            train(TINY, TRAIN, HELD_OUT, TABLE, tmp_path)
     stopped = RunDir(tmp_path)
     assert stopped.complete_cycles() == complete
     torch.manual_seed(1234)  # whatever happens in between
-    resumed = train(TINY, TRAIN, VAL, TABLE, tmp_path)
+    resumed = train(TINY, TRAIN, HELD_OUT, TABLE, tmp_path)
     assert same_weights(whole, resumed, 1)
     assert same_weights(whole, resumed, 2)
     assert [row["epoch"] for row in resumed.read_log()] == [1, 2, 3, 4]
@@ -184,7 +185,7 @@ def test_every_cycle_visits_the_images_in_another_order(tmp_path: Path, monkeypa
 
     monkeypatch.setattr("training.train.epoch_order", record)
     few = TRAIN.where(index < 16 for index in range(48))
-    train(replace(TINY, epochs=2), few, few, TABLE, tmp_path)
+    train(replace(TINY, epochs=2), few, {"val": few}, TABLE, tmp_path)
     assert len(orders) == 2
     assert not torch.equal(*orders)
 
@@ -192,30 +193,30 @@ def test_every_cycle_visits_the_images_in_another_order(tmp_path: Path, monkeypa
 def test_dropout_is_resumed_too(tmp_path: Path) -> None:
     config = replace(TINY, architecture="vgg16_bn", epochs=2, batch_size=6)
     few = TRAIN.where(index < 6 for index in range(48))
-    run = train(config, few, few, TABLE, tmp_path / "run")
+    run = train(config, few, {"val": few}, TABLE, tmp_path / "run")
     copy = RunDir(Path(shutil.copytree(run.path, tmp_path / "copy")))
     copy.snapshot(2).unlink()
-    train(config, few, few, TABLE, copy.path)
+    train(config, few, {"val": few}, TABLE, copy.path)
     assert same_weights(run, copy, 2)
 
 
 def test_a_finished_run_is_left_as_it_is(whole: RunDir, tmp_path: Path) -> None:
     copy = shutil.copytree(whole.path, tmp_path / "copy")
-    train(TINY, TRAIN, VAL, TABLE, copy)
+    train(TINY, TRAIN, HELD_OUT, TABLE, copy)
     for path in whole.path.iterdir():
         assert path.suffix == ".png" or (copy / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_another_run_is_not_continued(whole: RunDir) -> None:
     with pytest.raises(DataError, match="other knobs"):
-        train(replace(TINY, max_lr=0.1), TRAIN, VAL, TABLE, whole.path)
+        train(replace(TINY, max_lr=0.1), TRAIN, HELD_OUT, TABLE, whole.path)
 
 
-@pytest.mark.parametrize("balanced", [True, False])
-def test_fewer_images_than_a_batch_are_one_batch(tmp_path: Path, balanced: bool) -> None:
-    config = replace(TINY, epochs=1, cycles=1, batch_size=512, balanced=balanced)
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_fewer_images_than_a_batch_are_one_batch(tmp_path: Path, sampling: Sampling) -> None:
+    config = replace(TINY, epochs=1, cycles=1, batch_size=512, sampling=sampling)
     few = TRAIN.where(index < 7 for index in range(48))
-    run = train(config, few, VAL, TABLE, tmp_path)
+    run = train(config, few, HELD_OUT, TABLE, tmp_path)
     assert len(run.read_log()) == 1
     assert run.read_log()[0]["lr"] == config.max_lr
 

@@ -1,0 +1,56 @@
+"""Training throughput, in images a second of the whole loop: sampling, augmentation, update.
+
+    python -m scripts.bench_training resnet18 vgg19_bn densenet161
+    torchrun --nproc-per-node 2 -m scripts.bench_training densenet161      # its images a second over one GPU's
+
+Synthetic images, since their content costs nothing; the loop is `training.train` itself. An epoch is `STEPS` batches,
+and the figure the median epoch's after the first, which compiles.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Final, cast
+
+import numpy as np
+import torch
+
+from cxr.labels import LABELS
+from cxr.nets import Architecture
+from training.config import paper
+from training.data import Dataset, Row, Split
+from training.train import train
+
+STEPS: Final = 25
+EPOCHS: Final = 6
+
+
+def synthetic(split: Split, count: int, size: int) -> Dataset:
+    """Noise with labels in turn."""
+    rows = tuple(Row(f"{index}", LABELS[index % 3], "synthetic", f"{split}{index}", split) for index in range(count))
+    return Dataset(rows, np.random.default_rng(0).integers(0, 256, (count, size, size), dtype=np.uint8))
+
+
+def images_per_second(architecture: Architecture) -> float | None:
+    """Of the whole training loop, as the paper's preset runs it; None in a process that does not lead."""
+    config = replace(paper(), architecture=architecture, epochs=EPOCHS, cycles=1)
+    images = synthetic("train", STEPS * config.batch_size, config.size)
+    with TemporaryDirectory() as folder:
+        run = train(config, images, {"val": synthetic("val", 32, config.size)}, "0" * 64, Path(folder))
+        rates = [row["images_per_second"] for row in run.read_log()[1:]]
+    return median(rates) if rates else None
+
+
+def main(architectures: list[str]) -> None:
+    """Print a line for each architecture."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    for architecture in architectures:
+        rate = images_per_second(cast(Architecture, architecture))
+        if rate is not None:
+            print(f"{architecture}: {rate:,.0f} images/s on {device}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,66 @@
+"""Two processes train what one trains: on a CPU, by gloo."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.test_train import HELD_OUT, TABLE, TINY, TRAIN
+from training.augment import Augmentation
+from training.parallel import Team
+from training.rundir import RunDir
+from training.train import train
+
+CONFIG = replace(TINY, epochs=4, cycles=2, mixup=0.0, augmentation=Augmentation())
+
+
+def test_one_process_is_a_team_of_its_own() -> None:
+    alone = Team(0, 1, torch.device("cpu"))
+    batch = torch.arange(5)
+    assert torch.equal(alone.share(batch), batch)
+    assert alone.agree(7) == 7
+
+
+@pytest.mark.parametrize("count", [8, 9])
+def test_the_shares_of_a_batch_are_disjoint_and_of_one_size(count: int) -> None:
+    shares = [Team(rank, 2, torch.device("cpu")).share(torch.arange(count)) for rank in range(2)]
+    assert sorted(torch.cat(shares).tolist()) == list(range(8))
+    assert [len(share) for share in shares] == [4, 4]
+
+
+def of_two_processes(folder: Path) -> RunDir:
+    """The run of `main`, by torchrun."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    subprocess.run(
+        [*command, "--standalone", "-m", "tests.training.test_parallel", str(folder)],
+        check=True,
+        capture_output=True,
+        cwd=Path(__file__).parents[2],
+        timeout=300,
+    )
+    return RunDir(folder)
+
+
+@pytest.mark.slow
+def test_two_processes_lose_what_one_loses(tmp_path: Path) -> None:
+    """Within noise: BatchNorm sees half the batch in each. Other seeds give the noise's size."""
+    both = of_two_processes(tmp_path / "two")
+    alone = [train(replace(CONFIG, seed=seed), TRAIN, HELD_OUT, TABLE, tmp_path / str(seed)) for seed in range(3)]
+    curves = torch.tensor([[row["train_loss"] for row in run.read_log()] for run in (both, *alone)])
+    spread = (curves[1:] - curves[1]).abs().max()
+    assert (curves[0] - curves[1]).abs().max() <= max(2 * float(spread), 0.05)
+    assert both.complete_cycles() == 2
+    assert [row["epoch"] for row in both.read_log()] == [1, 2, 3, 4]
+
+
+def main(folder: Path) -> None:
+    """What torchrun runs in each process."""
+    torch.set_num_threads(1)
+    train(CONFIG, TRAIN, HELD_OUT, TABLE, folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
