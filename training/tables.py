@@ -18,9 +18,9 @@ from training.figure import Figure
 Part = Literal["select", "test"]
 """Which images: the half of the validation split that chooses, or the test split."""
 
-Kind = Literal["snapshot", "snapshots", "pair", "triple", "greedy"]
-"""One network's chosen snapshot; all snapshots of one run; the chosen snapshots of two networks, or of the three best
-ones; whatever greedy selection takes from all snapshots (Caruana et al. 2004)."""
+Kind = Literal["snapshot", "last", "snapshots", "pair", "triple", "greedy"]
+"""One run's chosen snapshot; its last few snapshots; all its snapshots; the chosen snapshots of two architectures,
+or of the three best ones; whatever greedy selection takes from all snapshots (Caruana et al. 2004)."""
 
 SpectralMetric = Literal["log_norm", "alpha", "weighted_alpha"]
 
@@ -39,19 +39,24 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """What was trained. `train_images` counts by label, `minutes` is the time of all its epochs where it is known."""
+    """What was trained, and on what.
+
+    `sampling` is one of `training.sampling.SAMPLINGS`: the paper's imbalanced set is `natural`, its balanced one
+    `undersampled`. `train_images` counts different images by label. `cycles` have come to their end. `minutes` is the
+    time of their epochs, validation apart.
+    """
 
     run: str
     architecture: str
     recipe: str
     size: int
-    balanced: bool
+    sampling: str
     seed: int
     epochs: int
     cycles: int
     max_lr: float
     train_images: dict[Label, int]
-    minutes: float | None
+    minutes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class SnapshotRow:
 
     snapshot: Snapshot
     architecture: str
-    balanced: bool
+    sampling: str
     log_norm: float | None
     alpha: float | None
     weighted_alpha: float | None
@@ -120,14 +125,14 @@ class PaperScores:
 class TableRow:
     """One network or ensemble. `networks` has an architecture a member, or one if all members share it.
 
-    `balanced` is None where members were trained on both sets. `confusion` has rows of true and columns of predicted
+    `sampling` is None where the members' differ. `confusion` has rows of true and columns of predicted
     labels.
     """
 
     name: str
     kind: Kind
     networks: tuple[str, ...]
-    balanced: bool | None
+    sampling: str | None
     rule: EnsembleRule
     members: tuple[Snapshot, ...]
     temperature: float
@@ -162,11 +167,11 @@ class SeedScores:
 
 @dataclass(frozen=True, slots=True)
 class SeedRow:
-    """The same row of a table, trained from several seeds: how much chance in training alone moves it."""
+    """The same network or ensemble from several seeds: how much chance in training alone moves it."""
 
     name: str
     networks: tuple[str, ...]
-    balanced: bool | None
+    sampling: str | None
     rule: EnsembleRule
     seeds: tuple[int, ...]
     macro: SeedScores
@@ -178,8 +183,9 @@ class Tables:
     """The paper's tables on one set of images.
 
     Intervals are of a patient-clustered bootstrap with `resamples`. `networks` is table I: for each run its chosen
-    snapshot and the mean of all its snapshots. `ensembles` is table II: all pairs of networks and the triple of the
-    three best by each rule, and greedy selection. `best` is table III, the candidate.
+    snapshot, the mean of its last ones, and all its snapshots by each rule. `ensembles` is table II: all pairs of
+    architectures and the triple of the three best by each rule, and greedy selection. `best` is table III, the
+    candidate.
     """
 
     part: Part

@@ -34,7 +34,7 @@ def result() -> StudyResult:
         name="vgg19",
         kind="snapshot",
         networks=("vgg19",),
-        balanced=True,
+        sampling="natural",
         rule="scpa",
         members=(LAST,),
         temperature=1.5,
@@ -46,13 +46,13 @@ def result() -> StudyResult:
         paper=PaperScores(recall=0.9, source="its table III"),
     )
     spread = SeedScores(*[Spread((0.5, 0.6, 0.7), 0.6, 0.1, 0.35, 0.85)] * 3)
-    seeds = SeedRow("vgg19", ("vgg19",), True, "scpa", (0, 1, 2), spread, dict.fromkeys(LABELS, spread))
-    run = RunRow("vgg19", "vgg19", "clahe-1", 224, True, 0, 200, 20, 0.1, dict.fromkeys(LABELS, 1004), None)
+    seeds = SeedRow("vgg19", ("vgg19",), "natural", "scpa", (0, 1, 2), spread, dict.fromkeys(LABELS, spread))
+    run = RunRow("vgg19", "vgg19", "clahe-1", 224, "natural", 0, 200, 20, 0.1, dict.fromkeys(LABELS, 1004), 12.5)
     return StudyResult(
         version=1,
         table_sha256="0" * 64,
         runs=(run,),
-        snapshots=(SnapshotRow(LAST, "vgg19", True, None, 3.1, 2.0, 0.4, 1.5, 0.3, 0.8),),
+        snapshots=(SnapshotRow(LAST, "vgg19", "natural", None, 3.1, 2.0, 0.4, 1.5, 0.3, 0.8),),
         correlations=(Correlation("alpha", "all", 20, SOME),),
         explainer=Explainer(LAST, "the only one", {"alpha": LAST}),
         select=Tables("select", 11, 10, 2000, (row,), (), row, (seeds,)),
