@@ -71,7 +71,7 @@ def test_the_tool_gives_a_trained_network_the_same_figures() -> None:
         trained = load_member(bundle, bundle.explainer)
         torch.manual_seed(0)
         number = count()
-        trunk = OrderedDict((f"part{next(number)}", part) for part in list(trained.trunk)[:6])
+        trunk = OrderedDict((f"part{next(number)}", part) for part in list(trained.trunk.children())[:6])
         trunk["nine"] = nn.Conv2d(1, 16, 3)
         network = Network(nn.Sequential(trunk), nn.Sequential(nn.Linear(96, 64), nn.Linear(512, 3))).eval()
         watcher = tool.WeightWatcher(model=network)

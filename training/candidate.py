@@ -1,0 +1,77 @@
+"""The candidate: what selection chose, as a file that is committed before the test split is run."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from cxr.bundle import sha256
+from cxr.errors import DataError
+from training.ensemble import Plan
+from training.intervals import RESAMPLES
+from training.study import Study
+from training.tables import Explainer, Snapshot, Tables
+from training.tabulate import tabulator
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """candidate.json: the chosen plan, the member that explains, every other row, and hashes of what they rest on.
+
+    `archives` holds, by snapshot, the SHA-256 of the file with its logits.
+    """
+
+    version: Literal[1]
+    table_sha256: str
+    chosen: Plan
+    explainer: Explainer
+    plans: tuple[Plan, ...]
+    archives: dict[str, str]
+
+    def write(self, path: Path) -> None:
+        """As JSON for people too."""
+        path.write_bytes(_ADAPTER.dump_json(self, indent=1) + b"\n")
+
+    @staticmethod
+    def read(path: Path) -> "Candidate":
+        """Raises DataError if the file is missing or not a candidate."""
+        try:
+            return _ADAPTER.validate_json(path.read_bytes())
+        except OSError:
+            raise DataError(f"{path} cannot be read") from None
+        except ValidationError as error:
+            raise DataError(f"{path} is not a candidate: {error.error_count()} values do not fit") from None
+
+
+def evaluate_candidate(study: Study, candidate: Candidate, resamples: int = RESAMPLES) -> Tables:
+    """The tables on the test split, as the candidate fixed them; the only function that reads it.
+
+    Temperatures come from the calibrating half, as in a bundle.
+
+    Raises:
+        DataError: the study is of another table, or a snapshot is missing or not the one that was chosen.
+    """
+    if study.table_sha256 != candidate.table_sha256 or candidate.chosen not in candidate.plans:
+        raise DataError("the candidate was chosen on another table, or is none of its own rows")
+    found = archive_hashes(study, (member for plan in candidate.plans for member in plan.members))
+    changed = [name for name, sha in candidate.archives.items() if found.get(name) != sha]
+    if changed:
+        raise DataError(f"not the snapshots that were chosen: {', '.join(changed)}")
+    maker = tabulator(study, study.part("calibrate"), study.part("test"), resamples)
+    return maker.tables("test", candidate.plans, candidate.chosen)
+
+
+def archive_hashes(study: Study, snapshots: Iterable[Snapshot]) -> dict[str, str]:
+    """By name, the SHA-256 of each snapshot's archive. Raises DataError for one that is not in the study."""
+    known = set(study.snapshots)
+    hashes: dict[str, str] = {}
+    for snapshot in dict.fromkeys(snapshots):
+        if snapshot not in known:
+            raise DataError(f"these runs have no snapshot {snapshot}")
+        hashes[str(snapshot)] = sha256(study.runs[snapshot.run].archive(snapshot.cycle).read_bytes())
+    return hashes
+
+
+_ADAPTER: Final = TypeAdapter(Candidate)
