@@ -5,7 +5,7 @@ Commands import what they need inside themselves: `cxr --help` and `cxr classify
 
 import typer
 
-from cli import classify, evaluate, explain, export, release, train
+from cli import classify, evaluate, explain, export, release, select, train
 
 app = typer.Typer(
     help="Classify and explain frontal chest radiographs: normal, pneumonia or COVID-19. Research use only.",
@@ -17,5 +17,7 @@ app.command()(export.export)
 app.command()(classify.classify)
 app.command()(explain.explain)
 app.command()(train.train)
+app.command()(select.select)
+app.command()(select.confirm)
 app.command()(release.release)
 app.command()(evaluate.evaluate)

@@ -1,0 +1,86 @@
+"""`cxr select` and `cxr confirm`: choose on validation, then run the test split once."""
+
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.output import DataPath, err, failing_cleanly
+from cxr.errors import DataError
+
+Runs = Annotated[list[Path], typer.Argument(help="Runs, or folders of runs.")]
+
+
+def select(
+    runs: Runs,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.")] = Path("study"),
+    only_kept: Annotated[
+        bool, typer.Option("--only-kept", help="Choose among snapshots whose weights are here.")
+    ] = False,
+    data: DataPath = None,
+) -> None:
+    """Choose snapshots and ensembles on half of the validation split, and say why.
+
+    Writes study.json, selection.md and candidate.json. The other half calibrates; the test split is not read.
+    """
+    from training.data import DEFAULT_DATA
+    from training.selection import select as choose
+    from training.selection_page import selection_page
+    from training.study import load_study
+    from training.tables import StudyResult
+
+    with failing_cleanly():
+        file = output / "study.json"
+        if file.exists() and StudyResult.read(file).test is not None:
+            raise DataError(f"{file} has figures of the test split: choosing now would be choosing by them")
+        study = load_study(runs, data or DEFAULT_DATA)
+        found = choose(study, only_kept)
+        output.mkdir(parents=True, exist_ok=True)
+        found.result.write(file)
+        found.candidate.write(output / "candidate.json")
+        (output / "selection.md").write_text(selection_page(found.result))
+    chosen = found.candidate.chosen
+    typer.echo(f"{chosen.name}, {chosen.rule}: {', '.join(map(str, chosen.members))}")
+    typer.echo(f"Explains: {found.candidate.explainer.snapshot}, {found.candidate.explainer.reason}")
+    typer.echo(f"Written: {output}. Next: commit {output / 'candidate.json'}, then cxr confirm.")
+
+
+def confirm(
+    runs: Runs,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder that `cxr select` wrote.")] = Path("study"),
+    data: DataPath = None,
+) -> None:
+    """Measure a committed candidate, and every row of its tables, on the test split."""
+    from dataclasses import replace
+
+    from training.candidate import Candidate, evaluate_candidate
+    from training.data import DEFAULT_DATA
+    from training.study import load_study
+    from training.tables import StudyResult
+
+    with failing_cleanly():
+        result = StudyResult.read(output / "study.json")
+        commit = _commit_of(output / "candidate.json")
+        candidate = Candidate.read(output / "candidate.json")
+        with err.status("resampling patients"):
+            tables = evaluate_candidate(load_study(runs, data or DEFAULT_DATA), candidate)
+        replace(result, test=tables, candidate_commit=commit).write(output / "study.json")
+    best, covid = tables.best, tables.best.by_label["covid19"]
+    typer.echo(f"{best.name} on {tables.images} test images of {tables.patients} patients:")
+    typer.echo(f"macro-F1 {best.macro.f1}, COVID-19 precision {covid.precision}, recall {covid.recall}")
+
+
+def _commit_of(file: Path) -> str:
+    """The commit that fixed a file. Raises DataError unless the file is as that commit has it."""
+    folder = file.resolve().parent
+    changed = _git(folder, "status", "--porcelain", "--ignored", "--", file.name)
+    commit = _git(folder, "log", "-1", "--format=%H", "--", file.name)
+    if changed or not commit:
+        raise DataError(f"{file} is not committed: fix the candidate before its test figures are seen")
+    return commit
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
