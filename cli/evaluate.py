@@ -10,7 +10,7 @@ from cxr.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.labels import LABELS
 
 if TYPE_CHECKING:
-    from training.evaluate import Evaluation
+    from training.evaluation import Evaluation
 
 
 def evaluate(
@@ -24,7 +24,7 @@ def evaluate(
     """
     from export.verify import verify
     from training.card import Findings
-    from training.data import DEFAULT_DATA, load, read_table
+    from training.data import DEFAULT_DATA, half_of_validation, load, read_table, table_sha256
     from training.evaluate import evaluate as measure
 
     with failing_cleanly():
@@ -32,9 +32,13 @@ def evaluate(
         folder, recipe = data or DEFAULT_DATA, loaded.manifest.recipe
         images = load(folder, split, recipe.id, recipe.size)
         findings = Findings(loaded)
-        train_rows = tuple(row for row in read_table(folder) if row.split == "train")
+        rows = read_table(folder)
+        train_rows = tuple(row for row in rows if row.split == "train")
+        calibration_rows = tuple(row for row in rows if row.split == "val" and half_of_validation(row) == "calibrate")
+        if table_sha256(folder) != loaded.manifest.training_manifest_sha256:
+            calibration_rows = ()
         with err.status("resampling patients"):
-            findings.splits[split] = measure(loaded, images, split, train_rows)
+            findings.splits[split] = measure(loaded, images, split, train_rows, calibration_rows)
         if split == "val":
             with err.status(f"comparing with PyTorch on {len(images.rows)} images"):
                 findings.parity = verify(loaded, images.images, [row.file for row in images.rows])

@@ -8,7 +8,8 @@ from scipy.optimize import minimize_scalar
 
 from cxr.labels import LABELS, Label
 from cxr.posterior import EnsembleRule, Floats, combine
-from training.metrics import Ints, log_loss
+from training.metrics import log_loss
+from training.weighted import Ints
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: Ints, rule: EnsembleRule) -> float:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cxr.bundle import Bundle, Manifest, sha256
 from cxr.labels import DISCLAIMER, DISPLAY_NAMES, LABELS
 from export.verify import Flip, Parity
-from training.evaluate import MIXED_SOURCE, RESAMPLES, Evaluation
+from training.evaluation import Evaluation
 
 # What is known of a training table, by its hash: how labels and sources hang together, and whose terms hold.
 TABLES: Final = {
@@ -47,8 +47,8 @@ OVERALL: Final = {
     "ECE, 15 bins": "ece",
     "ECE before the temperature": "uncalibrated/ece",
     "labels in a prediction set": "conformal/set_size",
-    "share of empty prediction sets": "conformal/empty",
-    f"AUROC of COVID-19 against pneumonia within `{MIXED_SOURCE}`": f"{MIXED_SOURCE}/covid19_vs_pneumonia_auroc",
+    "share of empty prediction sets": "conformal/size_0",
+    "AUROC of COVID-19 against pneumonia within `cohen`": "cohen/covid19_vs_pneumonia_auroc",
     "**macro-F1 of a classifier that knows only the source**": "source_only/macro_f1",
 }
 
@@ -111,14 +111,15 @@ def _networks(manifest: Manifest) -> Iterator[str]:
 
 def _split(title: str, found: Evaluation) -> Iterator[str]:
     yield f"## {title}: {found.images} images of {found.patients} patients or near-duplicate groups\n"
-    yield f"In brackets the 95 % interval of a bootstrap that resamples patients {RESAMPLES:,} times."
-    if found.split == "val":
-        yield "Half of these images fitted temperature and thresholds: calibration and coverage flatter the model here."
+    yield f"In brackets the 95 % interval of a bootstrap that resamples patients {found.resamples:,} times."
+    if found.held_out < found.images:
+        yield f"Calibration and coverage are those of the {found.held_out} images that fitted neither."
     yield ""
     yield "| figure | value |"
     yield "| --- | --- |"
     for title_of, name in OVERALL.items():
-        yield f"| {title_of} | {found.figures[name]} |"
+        if name in found.figures:
+            yield f"| {title_of} | {found.figures[name]} |"
     yield f"\n| finding | images | {' | '.join(BY_LABEL)} | coverage of the 90 % prediction set |"
     yield "| --- " * (len(BY_LABEL) + 3) + "|"
     for label in LABELS:

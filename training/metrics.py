@@ -1,37 +1,27 @@
-"""Figures of merit of posteriors against labels.
+"""Figures of merit of posteriors against labels, each image counting once.
 
-Every function takes posteriors [N, K], labels [N] in 0..K-1 and, where it says so, weights [N]: how often each
-image counts, which is what a bootstrap resample comes down to.
+Every function takes posteriors [N, K] and labels [N] in 0..K-1. `training.weighted` defines the figures.
 """
-
-from collections.abc import Callable
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from cxr.labels import LABELS
-from cxr.posterior import softmax
+from cxr.posterior import Floats, softmax
+from training import weighted
+from training.weighted import Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Figures = dict[str, float]
 
-ECE_BINS: Final = 15
 
-
-def confusion(posterior: NDArray[np.floating], labels: Ints, weights: Floats | None = None) -> Floats:
+def confusion(posterior: NDArray[np.floating], labels: Ints) -> NDArray[np.int64]:
     """[K, K] counts: rows the true label, columns the predicted one."""
-    k = posterior.shape[1]
-    cells = labels * k + posterior.argmax(axis=1)
-    return np.bincount(cells, weights, minlength=k * k).reshape(k, k).astype(np.float64)
+    return np.asarray(weighted.confusion(posterior, labels, _once(labels))[0].round().astype(np.int64))
 
 
-def macro_f1(scores: NDArray[np.floating], labels: Ints, weights: Floats | None = None) -> float:
+def macro_f1(scores: NDArray[np.floating], labels: Ints) -> float:
     """The unweighted mean of the labels' F1; a label that never occurs nor is predicted counts 0."""
-    table = confusion(scores, labels, weights)
-    return float(np.mean(_ratio(2 * table.diagonal(), table.sum(axis=0) + table.sum(axis=1))))
+    return float(weighted.macro_f1(scores, labels, _once(labels))[0])
 
 
 def negative_log_likelihood(logits: NDArray[np.floating], labels: Ints) -> float:
@@ -39,93 +29,49 @@ def negative_log_likelihood(logits: NDArray[np.floating], labels: Ints) -> float
     return log_loss(softmax(logits), labels)
 
 
-def log_loss(posterior: Floats, labels: Ints, weights: Floats | None = None) -> float:
+def log_loss(posterior: Floats, labels: Ints) -> float:
     """Mean of -ln p(true label), in nats."""
-    p = posterior[np.arange(len(labels)), labels]
-    return float(np.average(-np.log(np.maximum(p, 1e-12)), weights=weights))
+    return float(weighted.log_loss(posterior, labels, _once(labels))[0])
 
 
-def brier(posterior: Floats, labels: Ints, weights: Floats | None = None) -> float:
-    """Mean squared distance to the one-hot label, summed over labels: 0 to 2 (Brier 1950)."""
-    distance = ((posterior - np.eye(posterior.shape[1])[labels]) ** 2).sum(axis=1)
-    return float(np.average(distance, weights=weights))
-
-
-def calibration_error(posterior: Floats, labels: Ints, weights: Floats | None = None) -> float:
-    """Expected calibration error of the largest probability, 15 bins of equal width (Guo et al. 2017)."""
-    weight = np.ones(len(labels)) if weights is None else weights
-    confidence, correct = posterior.max(axis=1), posterior.argmax(axis=1) == labels
-    bins = np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)
-    gaps = np.bincount(bins, weight * (confidence - correct), minlength=ECE_BINS)
-    return float(np.abs(gaps).sum() / weight.sum())
-
-
-def auroc(posterior: Floats, labels: Ints, label: int, weights: Floats | None = None) -> float:
-    """Area under the ROC curve of one label against the rest; NaN when only one of the two is there."""
-    positive = labels == label
-    if weights is not None:
-        positive, posterior, weights = positive[weights > 0], posterior[weights > 0], weights[weights > 0]
-    if positive.all() or not positive.any():
-        return float("nan")
-    return float(roc_auc_score(positive, posterior[:, label], sample_weight=weights))
-
-
-def figures(posterior: Floats, labels: Ints, weights: Floats | None = None) -> Figures:
+def figures(posterior: Floats, labels: Ints) -> Figures:
     """All headline figures; those of a label are named `<label>_<figure>`. A ratio without a denominator is NaN."""
-    table = confusion(posterior, labels, weights)
-    hits, true, predicted = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
-    total = table.sum()
-    by_label: dict[str, Floats] = {
-        "ppv": _ratio(hits, predicted, np.nan),
-        "recall": _ratio(hits, true, np.nan),
-        "f1": _ratio(2 * hits, true + predicted, np.nan),
-        "specificity": _ratio(total - true - predicted + hits, total - true, np.nan),
-        "npv": _ratio(total - true - predicted + hits, total - predicted, np.nan),
-    }
-    result = {
-        "macro_f1": macro_f1(posterior, labels, weights),
-        "accuracy": float(hits.sum() / total),
-        "log_loss": log_loss(posterior, labels, weights),
-        "brier": brier(posterior, labels, weights),
-        "ece": calibration_error(posterior, labels, weights),
-    }
-    for index, label in enumerate(LABELS):
-        result |= {f"{label}_{name}": float(values[index]) for name, values in by_label.items()}
-        result[f"{label}_auroc"] = auroc(posterior, labels, index, weights)
-    return result
+    weights = _once(labels)
+    found = discrimination(posterior, labels, weights) | calibration(posterior, labels, weights)
+    return {name: float(values[0]) for name, values in found.items()}
 
 
-def bootstrap(
-    figure: Callable[[Floats], Figures], groups: list[str], resamples: int = 2000, seed: int = 0
-) -> dict[str, tuple[float, float]]:
-    """95 % percentile intervals by resampling patients, not images, with replacement.
+def discrimination(posterior: Floats, labels: Ints, weights: Floats) -> dict[str, Floats]:
+    """Figures of how well labels are told apart, for each of R weightings [R, N].
 
-    Args:
-        figure: weights [N] → figures.
-        groups: [N] the patient of each image.
-        resamples: number of bootstrap samples.
-        seed: of the resampling.
-
-    Returns:
-        For each figure (low, high). Resamples in which a figure is NaN do not count for it.
+    For each label PPV, recall (sensitivity), F1, specificity, NPV, AUROC and average precision; their macro means,
+    where a label without a value makes the mean NaN, save that of F1; and micro averages over all pairs of image and
+    label. With one label an image, micro PPV, recall and F1 are the accuracy.
     """
-    _, member = np.unique(groups, return_inverse=True)
-    count = int(member.max()) + 1
-    rng = np.random.default_rng(seed)
-    draws = [
-        figure(np.bincount(rng.integers(count, size=count), minlength=count)[member].astype(np.float64))
-        for _ in range(resamples)
-    ]
-    return {name: _interval(np.array([draw[name] for draw in draws])) for name in draws[0]}
+    told = weighted.by_label(posterior, labels, weights)
+    one_hot = labels[:, None] == np.arange(posterior.shape[1])
+    columns = list(zip(posterior.T, one_hot.T, strict=True))
+    told["auroc"] = np.stack([weighted.auroc(p, positive, weights) for p, positive in columns], axis=1)
+    told["ap"] = np.stack([weighted.average_precision(p, positive, weights) for p, positive in columns], axis=1)
+    found = {f"macro_{name}": values.mean(axis=1) for name, values in told.items()}
+    found["macro_f1"] = weighted.macro_f1(posterior, labels, weights)
+    found["accuracy"] = weighted.mean(posterior.argmax(axis=1) == labels, weights)
+    pairs = posterior.ravel(), one_hot.ravel(), np.repeat(weights, posterior.shape[1], axis=1)
+    found["micro_auroc"] = weighted.auroc(*pairs)
+    found["micro_ap"] = weighted.average_precision(*pairs)
+    for index, label in enumerate(LABELS):
+        found |= {f"{label}_{name}": values[:, index] for name, values in told.items()}
+    return found
 
 
-def _interval(values: Floats) -> tuple[float, float]:
-    if np.isnan(values).all():
-        return float("nan"), float("nan")
-    low, high = np.nanpercentile(values, [2.5, 97.5])
-    return float(low), float(high)
+def calibration(posterior: Floats, labels: Ints, weights: Floats) -> dict[str, Floats]:
+    """Log loss, Brier score and expected calibration error, for each of R weightings [R, N]."""
+    return {
+        "log_loss": weighted.log_loss(posterior, labels, weights),
+        "brier": weighted.brier(posterior, labels, weights),
+        "ece": weighted.calibration_error(posterior, labels, weights),
+    }
 
 
-def _ratio(numerator: Floats, denominator: Floats, empty: float = 0.0) -> Floats:
-    safe = np.where(denominator > 0, denominator, 1.0)
-    return np.where(denominator > 0, numerator / safe, empty)
+def _once(labels: Ints) -> Floats:
+    return np.ones((1, len(labels)))

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from cxr.labels import LABELS
-from cxr.posterior import ENSEMBLE_RULES, EnsembleRule, combine, softmax
+from cxr.posterior import ENSEMBLE_RULES, EnsembleRule, Floats, combine, softmax
 from training.calibrate import fit_temperature, fit_thresholds
-from training.metrics import Floats, Ints, calibration_error, log_loss
+from training.metrics import figures, log_loss
+from training.weighted import Ints
 
 
 def drawn(count: int, seed: int) -> tuple[Floats, Ints]:
@@ -22,7 +23,7 @@ def test_the_temperature_that_spoilt_the_logits_is_found(temperature: float) -> 
     logits, labels = drawn(20_000, 0)
     fitted = fit_temperature(logits[np.newaxis] * temperature, labels, "scpa")
     assert fitted == pytest.approx(temperature, rel=0.05)
-    assert calibration_error(softmax(logits * temperature, fitted), labels) < 0.02
+    assert figures(softmax(logits * temperature, fitted), labels)["ece"] < 0.02
 
 
 @pytest.mark.parametrize("rule", ENSEMBLE_RULES)

@@ -1,5 +1,7 @@
 """An evaluation of a bundle with random weights: figures against slow ones, by label and by source."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -9,17 +11,20 @@ from cxr.labels import LABELS
 from cxr.posterior import combine, prediction_set
 from training import evaluate as module
 from training.data import Dataset, Row
-from training.evaluate import Evaluation, evaluate
+from training.evaluate import evaluate
+from training.evaluation import Evaluation
 from training.metrics import figures
 from training.predict import logits_of
 
 SOURCES = ("cohen", "rsna")
+CALIBRATED = 10  # of the 40 images fitted temperature and thresholds
+CALIBRATION = ("ece", "brier", "log_loss")
 
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
     rng = np.random.default_rng(0)
-    rows = [Row(f"{i}.png", LABELS[i % 3], SOURCES[i % 2], f"p{i // 2}", "test") for i in range(40)]
+    rows = [Row(f"{i}.png", LABELS[i % 3], SOURCES[i % 2], f"p{i // 2}", "val") for i in range(40)]
     return Dataset(tuple(rows), rng.integers(0, 256, (40, 64, 64), dtype=np.uint8))
 
 
@@ -34,21 +39,25 @@ def train_rows() -> tuple[Row, ...]:
 def found(bundle: Bundle, data: Dataset, train_rows: tuple[Row, ...]) -> Evaluation:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "RESAMPLES", 50)
-        return evaluate(bundle, data, "test", train_rows)
+        return evaluate(bundle, data, "val", train_rows, data.rows[:CALIBRATED])
 
 
 def test_it_measures_what_the_service_would_answer(found: Evaluation, bundle: Bundle, data: Dataset) -> None:
     logits = logits_of(Ensemble(bundle), data)
     posterior = combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble)
-    for name, value in figures(posterior, data.labels).items():
+    held_out = np.arange(len(data.rows)) >= CALIBRATED
+    calibrated = figures(posterior[held_out], data.labels[held_out])
+    expected_figures = figures(posterior, data.labels) | {name: calibrated[name] for name in CALIBRATION}
+    for name, value in expected_figures.items():
         expected = None if np.isnan(value) else pytest.approx(value, abs=1e-4)
         assert found.figures[name].value == expected, name
-    sets = [prediction_set(p, bundle.manifest.conformal.thresholds) for p in posterior]
+    sets = [prediction_set(p, bundle.manifest.conformal.thresholds) for p in posterior[held_out]]
     assert found.figures["conformal/set_size"].value == pytest.approx(np.mean([len(kept) for kept in sets]), abs=1e-4)
-    covered = [label in kept for kept, label in zip(sets, [row.label for row in data.rows], strict=True)]
-    normal = [c for c, row in zip(covered, data.rows, strict=True) if row.label == "normal"]
+    covered = [label in kept for kept, label in zip(sets, [row.label for row in data.rows[CALIBRATED:]], strict=True)]
+    normal = [c for c, row in zip(covered, data.rows[CALIBRATED:], strict=True) if row.label == "normal"]
     assert found.figures["conformal/normal/coverage"].value == pytest.approx(np.mean(normal), abs=1e-4)
-    assert np.sum(found.confusion) == 40
+    assert np.sum(found.confusion) == found.images == 40
+    assert (found.held_out, found.patients, found.resamples) == (30, 20, 50)
 
 
 def test_sources_are_counted_apart(found: Evaluation, bundle: Bundle, data: Dataset) -> None:
@@ -78,5 +87,40 @@ def test_every_figure_lies_in_its_interval(found: Evaluation) -> None:
     assert np.mean(inside) > 0.9  # the bootstrap of a biased figure, such as the ECE, may leave its value out
 
 
+def test_predictive_values_follow_bayes(found: Evaluation) -> None:
+    recall, specificity = found.figures["covid19_recall"].value, found.figures["covid19_specificity"].value
+    assert recall is not None
+    assert specificity is not None
+    hits, alarms = 0.05 * recall, 0.95 * (1 - specificity)
+    assert found.figures["covid19_ppv@0.05"].value == pytest.approx(hits / (hits + alarms), abs=1e-3)
+
+
+def test_curves_end_where_they_must_and_keep_their_intervals(found: Evaluation) -> None:
+    assert {"risk", "roc/covid19", "pr/normal", "reliability", "if_calibrated/reliability"} <= set(found.curves)
+    for label in LABELS:
+        roc = found.curves[f"roc/{label}"]
+        assert (roc.value[0], roc.value[-1]) == (0, 1)
+        recall_all = found.curves[f"pr/{label}"].value[-1]
+        assert recall_all is not None
+        assert recall_all >= found.counts[label] / found.images - 1e-4
+    accuracy, risk = found.figures["accuracy"].value, found.curves["risk"].value[-1]
+    assert risk == pytest.approx(1 - (accuracy or 0), abs=1e-4)
+    for curve in found.curves.values():
+        assert len(curve.x) == len(curve.value) == len(curve.low) == len(curve.high)
+    assert sum(value or 0 for value in found.curves["share"].value) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_label_that_was_calibrated_has_a_coverage_to_expect(
+    found: Evaluation, bundle: Bundle, data: Dataset, train_rows: tuple[Row, ...]
+) -> None:
+    expected = found.figures["conformal/normal/expected"]
+    assert expected.value == 1  # four images are too few for a guarantee: the label is never ruled out
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "RESAMPLES", 2)
+        foreign = evaluate(bundle, data, "val", train_rows)
+    assert "conformal/normal/expected" not in foreign.figures
+    assert foreign.held_out == foreign.images
+
+
 def test_it_survives_json(found: Evaluation) -> None:
-    assert Evaluation.from_json(found.to_json()) == found
+    assert Evaluation.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False))) == found

@@ -1,0 +1,49 @@
+"""95 % intervals by resampling patients, not images, with replacement."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from cxr.posterior import Floats
+
+RESAMPLES: Final = 2000
+BLOCK: Final = 250  # resamples at a time: as matrices, and none of them large
+
+
+def bootstrap(
+    figures: Callable[[Floats], Mapping[str, Floats]],
+    patients: Sequence[str],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, tuple[Floats, Floats]]:
+    """Percentile intervals of figures of a whole data set (Efron & Tibshirani 1993, chapter 13).
+
+    Args:
+        figures: weights [R, N], how often each image counts in R resamples → figures [R, …], as those of
+            `training.weighted` are.
+        patients: [N] the patient of each image; a patient's images come and go together.
+        resamples: number of bootstrap samples.
+        seed: of the resampling.
+
+    Returns:
+        For each figure (low, high), of the figure's shape. Resamples in which a figure is NaN do not count for it.
+    """
+    _, member = np.unique(np.asarray(patients), return_inverse=True)
+    rng = np.random.default_rng(seed)
+    blocks = [figures(_weights(member, min(BLOCK, resamples - start), rng)) for start in range(0, resamples, BLOCK)]
+    return {name: interval(np.concatenate([block[name] for block in blocks])) for name in blocks[0]}
+
+
+def interval(values: Floats) -> tuple[Floats, Floats]:
+    """The 2.5th and 97.5th percentile over the first axis, NaN left out; NaN where all of them are."""
+    empty = np.isnan(values).all(axis=0)
+    low, high = np.nanpercentile(np.where(empty, 0.0, values), [2.5, 97.5], axis=0)
+    return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
+
+
+def _weights(member: np.ndarray[tuple[int], np.dtype[np.int64]], count: int, rng: np.random.Generator) -> Floats:
+    """[count, N] how often each image is drawn, from [N] the number of its patient."""
+    patients = int(member.max()) + 1
+    drawn = rng.integers(patients, size=(count, patients))
+    return np.stack([np.bincount(row, minlength=patients) for row in drawn])[:, member].astype(np.float64)
