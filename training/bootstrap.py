@@ -29,10 +29,18 @@ def bootstrap(
     Returns:
         For each figure (low, high), of the figure's shape. Resamples in which a figure is NaN do not count for it.
     """
-    _, member = np.unique(np.asarray(patients), return_inverse=True)
     rng = np.random.default_rng(seed)
-    blocks = [figures(_weights(member, min(BLOCK, resamples - start), rng)) for start in range(0, resamples, BLOCK)]
+    starts = range(0, resamples, BLOCK)
+    blocks = [figures(resample(patients, min(BLOCK, resamples - start), rng)) for start in starts]
     return {name: interval(np.concatenate([block[name] for block in blocks])) for name in blocks[0]}
+
+
+def resample(patients: Sequence[str], count: int, rng: np.random.Generator) -> Floats:
+    """[count, N] how often each of N images is drawn, when as many patients as there are are drawn with replacement."""
+    _, member = np.unique(np.asarray(patients), return_inverse=True)
+    number = int(member.max()) + 1
+    drawn = rng.integers(number, size=(count, number))
+    return np.stack([np.bincount(row, minlength=number) for row in drawn])[:, member].astype(np.float64)
 
 
 def interval(values: Floats) -> tuple[Floats, Floats]:
@@ -40,10 +48,3 @@ def interval(values: Floats) -> tuple[Floats, Floats]:
     empty = np.isnan(values).all(axis=0)
     low, high = np.nanpercentile(np.where(empty, 0.0, values), [2.5, 97.5], axis=0)
     return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
-
-
-def _weights(member: np.ndarray[tuple[int], np.dtype[np.int64]], count: int, rng: np.random.Generator) -> Floats:
-    """[count, N] how often each image is drawn, from [N] the number of its patient."""
-    patients = int(member.max()) + 1
-    drawn = rng.integers(patients, size=(count, patients))
-    return np.stack([np.bincount(row, minlength=patients) for row in drawn])[:, member].astype(np.float64)

@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from cxr.bundle import sha256
 from cxr.errors import DataError
+from training.bootstrap import RESAMPLES
 from training.ensemble import Plan
-from training.intervals import RESAMPLES
 from training.study import Study
 from training.tables import Explainer, Snapshot, Tables
 from training.tabulate import tabulator

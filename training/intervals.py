@@ -1,20 +1,18 @@
-"""The patient-clustered bootstrap of `training.metrics.bootstrap` for many tables at once.
+"""The patient-clustered bootstrap of `training.bootstrap` for many tables at once.
 
 What a resample makes of a prediction is linear in how often each image counts. So one matrix of counts, drawn once,
 serves every row of every table.
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxr.labels import LABELS
+from training.bootstrap import RESAMPLES, interval, resample
 from training.figure import Figure
 from training.tables import Scores
-
-RESAMPLES: Final = 2000
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -65,24 +63,14 @@ class Resampling:
 
 
 def _counts(patients: Sequence[str], resamples: int, seed: int) -> NDArray[np.float32]:
-    """[1 + R, N] how often each image counts; row 0 is of ones. The draws are those of `training.metrics.bootstrap`."""
-    _, member = np.unique(patients, return_inverse=True)
-    number = int(member.max()) + 1
-    rng = np.random.default_rng(seed)
-    counts = np.ones((1 + resamples, len(member)), dtype=np.float32)
-    for row in counts[1:]:
-        row[:] = np.bincount(rng.integers(number, size=number), minlength=number)[member]
-    return counts
+    """[1 + R, N] how often each image counts; row 0 is of ones."""
+    drawn = resample(patients, resamples, np.random.default_rng(seed))
+    return np.concatenate([np.ones((1, len(patients))), drawn]).astype(np.float32)
 
 
 def _figures(values: Floats) -> list[Figure]:
     """[F, 1 + R] → a figure a row; resamples in which it is NaN do not count."""
-    lacking = np.asarray(np.isnan(values[:, 1:]).all(axis=1))
-    low, high = np.nanpercentile(np.where(lacking[:, np.newaxis], 0.0, values[:, 1:]), [2.5, 97.5], axis=1)
-    return [
-        Figure.of(value, *(np.nan, np.nan) if empty else (below, above))
-        for value, below, above, empty in zip(values[:, 0], low, high, lacking, strict=True)
-    ]
+    return list(map(Figure.of, values[:, 0], *interval(values[:, 1:].T)))
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:

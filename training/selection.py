@@ -17,11 +17,11 @@ from rich.progress import track
 
 from cxr.errors import DataError
 from cxr.posterior import softmax
+from training.bootstrap import RESAMPLES
 from training.calibrate import fit_temperature
 from training.candidate import Candidate, archive_hashes
 from training.correlation import METRICS, correlations
 from training.ensemble import MAX_MEMBERS, Losses, Plan, best_of_runs, of_networks, of_one_run
-from training.intervals import RESAMPLES
 from training.metrics import figures, log_loss, macro_f1
 from training.study import Part, Study
 from training.tables import Correlation, Explainer, Snapshot, SnapshotRow, SpectralMetric, StudyResult

@@ -8,8 +8,9 @@ import numpy as np
 from scipy.stats import t as student
 
 from cxr.labels import LABELS
+from training.bootstrap import RESAMPLES
 from training.ensemble import Plan
-from training.intervals import RESAMPLES, Resampling
+from training.intervals import Resampling
 from training.paper import BEST, BEST_BY_LABEL, BEST_PAIR
 from training.study import Part, Study
 from training.tables import Part as Shown
