@@ -2,9 +2,10 @@
 
 CxrError
 ├── Refusal                     what a client sent cannot be answered; a 4xx, with a fixed message
-│   ├── BadRequest              400: EmptyInput, UnknownTarget, UnknownMethod
-│   ├── TooLarge                413: BodyTooLarge, TooManyPixels
-│   ├── UnsupportedMedia        415
+│   ├── BadRequest              400: EmptyInput, UnknownTarget, UnknownMethod, MalformedForm
+│   ├── UploadTooSlow           408
+│   ├── TooLarge                413: BodyTooLarge, BatchTooLarge, TooManyFiles, TooManyPixels
+│   ├── UnsupportedMedia        415: NotAForm
 │   └── Unprocessable           422: NotDecodable, TransferSyntaxUnsupported, DeflatedDicom, NoPixels,
 │                                    MultiFrame, ForProcessing, NotARadiograph, LateralView, NotAChest, TooSmall
 ├── Unavailable                 the service cannot answer now: Busy, ExplainerUnavailable, DeadlineExceeded
@@ -56,6 +57,16 @@ class UnknownMethod(BadRequest):
     message = "Unknown method. Use gradcam_plus_plus or gradcam."
 
 
+class MalformedForm(BadRequest):
+    code = "malformed_form"
+    message = "The multipart form is incomplete or malformed."
+
+
+class UploadTooSlow(Refusal):
+    code = "upload_too_slow"
+    message = "The body did not arrive within the deadline."
+
+
 class TooLarge(Refusal):
     """The input is over a size limit."""
 
@@ -63,6 +74,16 @@ class TooLarge(Refusal):
 class BodyTooLarge(TooLarge):
     code = "body_too_large"
     message = "The body is larger than 64 MiB."
+
+
+class BatchTooLarge(TooLarge):
+    code = "batch_too_large"
+    message = "The form is larger than 256 MiB."
+
+
+class TooManyFiles(TooLarge):
+    code = "too_many_files"
+    message = "The form has more than 64 files."
 
 
 class TooManyPixels(TooLarge):
@@ -73,6 +94,11 @@ class TooManyPixels(TooLarge):
 class UnsupportedMedia(Refusal):
     code = "unsupported_media_type"
     message = "Unsupported media type. Send image/png, image/jpeg or application/dicom as the raw body."
+
+
+class NotAForm(UnsupportedMedia):
+    code = "not_a_form"
+    message = "Unsupported media type. Send several files as multipart/form-data."
 
 
 class Unprocessable(Refusal):

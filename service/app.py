@@ -16,13 +16,16 @@ from cxr import __version__
 from cxr.bundle import Bundle
 from cxr.errors import BundleError
 from cxr.labels import DISCLAIMER
-from service import errors, logs
+from service import batch, errors, logs
+from service.access import Keys
 from service.explainer import ExplainerService
 from service.metrics import Metrics
 from service.middleware import Boundary
 from service.routes import router
 from service.runtime import Runtime
 from service.settings import Settings
+from service.supervisor import confine
+from service.uploads import BATCH, FILE, Uploads
 from service.verify import verify
 
 logger = logging.getLogger("cxr.service")
@@ -42,11 +45,13 @@ app = FastAPI(
 )
 app.include_router(router)
 errors.install(app)
+
 paths = [DOCS, *(route.path for route in router.routes if isinstance(route, APIRoute))]
+boundary = Boundary(app, dict.fromkeys(paths, FILE) | {batch.PATH: BATCH}, metrics.requested)
 
 
 # A wrapped app is no Starlette to BentoML, which then leaves all paths but its probes' to us, unknown ones too.
-@bentoml.asgi_app(Boundary(app, paths, metrics.requested), path="/")
+@bentoml.asgi_app(boundary, path="/")
 @bentoml.service(
     name="deepcovidexplainer",
     workers=1,
@@ -62,18 +67,24 @@ class Api:
 
     def __init__(self) -> None:
         logs.configure()
-        app.state.runtime = Runtime(Settings(), metrics, self.explainer)
+        settings = Settings()
+        app.state.runtime = Runtime(settings, metrics, self.explainer)
+        boundary.open(
+            Keys([key.get_secret_value() for key in settings.api_keys]),
+            Uploads(settings.upload_mib << 20, settings.upload_seconds),
+        )
         logger.info("ready")
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
-    def verify_bundle() -> None:
+    def prepare() -> None:
         """Before any process starts: one clear line and an end, where a failing worker would be restarted."""
         logs.configure()
         try:
             settings = Settings()
             logger.info("settings: %s", settings)
             verify(Bundle(settings.bundle))
+            confine(settings)
         except ValidationError as error:
             raise SystemExit(f"The settings are wrong. {error}") from None
         except BundleError as error:

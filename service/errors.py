@@ -25,6 +25,7 @@ from cxr.errors import (
     Unavailable,
     Unprocessable,
     UnsupportedMedia,
+    UploadTooSlow,
 )
 from service.schemas import ErrorAnswer, ErrorDetail
 
@@ -32,18 +33,25 @@ logger = logging.getLogger("cxr.service")
 
 STATUS: Final[dict[type[Refusal | Unavailable], int]] = {
     BadRequest: 400,
+    UploadTooSlow: 408,
     TooLarge: 413,
     UnsupportedMedia: 415,
     Unprocessable: 422,
-    Busy: 503,
+    Busy: 429,
     ExplainerUnavailable: 503,
     DeadlineExceeded: 504,
 }
 
-RETRY_AFTER_S: Final[dict[type[Unavailable], int]] = {Busy: 1, ExplainerUnavailable: 5}
+HEADERS: Final[dict[type[Refusal | Unavailable], dict[str, str]]] = {
+    Busy: {"Retry-After": "1"},
+    ExplainerUnavailable: {"Retry-After": "5"},
+    UploadTooSlow: {"Connection": "close"},  # or its rest would still be read
+}
 
 HTTP_ERRORS: Final[dict[int, tuple[str, str]]] = {
     400: ("malformed_request", "The request is malformed."),
+    401: ("unauthorized", "A key is needed: Authorization: Bearer KEY, or X-API-Key: KEY."),
+    403: ("forbidden", "The key is not one of those that open this service."),
     404: ("not_found", "There is nothing at this path."),
     405: ("method_not_allowed", "This path does not answer to this method."),
     499: ("client_disconnected", "The client went away before its request was complete."),
@@ -69,6 +77,11 @@ def answer_error(
     request.state.error_code = code
     detail = ErrorDetail(code=code, message=message, request_id=request.state.request_id)
     return JSONResponse(ErrorAnswer(error=detail).model_dump(), status, headers)
+
+
+def answer_named(request: Request, error: Refusal | Unavailable) -> JSONResponse:
+    """An error that the project raises on purpose."""
+    return answer_error(request, status_of(error), error.code, error.message, HEADERS.get(type(error)))
 
 
 def answer_http_error(request: Request, status: int, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -103,9 +116,7 @@ def _our_line(error: BaseException) -> str:
 
 async def _on_named(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refusal | Unavailable)
-    retry = RETRY_AFTER_S.get(type(error)) if isinstance(error, Unavailable) else None
-    headers = {"Retry-After": str(retry)} if retry else None
-    return answer_error(request, status_of(error), error.code, error.message, headers)
+    return answer_named(request, error)
 
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
 from cxr.errors import Busy, DeadlineExceeded
@@ -40,16 +40,28 @@ class Gate(Generic[T]):
             DeadlineExceeded: no result within so many seconds.
         """
         self.check()
-        turn = _Turn(work)
+        return await self._begin(work).result(seconds)
+
+    async def run_all(
+        self, works: Iterable[Callable[[], Awaitable[T]]], seconds: float
+    ) -> list[tuple[T, float] | BaseException]:
+        """Run several works that came together: all of them are admitted if there is one place left.
+
+        Returns:
+            For each work, in order, what `run` would have returned or raised.
+
+        Raises:
+            Busy: the queue is full.
+        """
+        self.check()
+        turns = [self._begin(work) for work in works]  # at once, so that none is refused for the others' sake
+        return await asyncio.gather(*(turn.result(seconds) for turn in turns), return_exceptions=True)
+
+    def _begin(self, work: Callable[[], Awaitable[T]]) -> "_Turn[T]":
         self._taken += 1
-        task = asyncio.create_task(turn.take(self._slots))
-        task.add_done_callback(self._leave)
-        done, _ = await asyncio.wait({task}, timeout=seconds)
-        if done:
-            return task.result(), turn.waited_ms
-        if not turn.begun:
-            task.cancel()
-        raise DeadlineExceeded
+        turn = _Turn(work, self._slots)
+        turn.task.add_done_callback(self._leave)
+        return turn
 
     def _leave(self, task: "asyncio.Task[T]") -> None:
         self._taken -= 1
@@ -58,16 +70,25 @@ class Gate(Generic[T]):
 
 
 class _Turn(Generic[T]):
-    """One work and how long it waited."""
+    """One work, from its place in the queue to its result."""
 
-    def __init__(self, work: Callable[[], Awaitable[T]]) -> None:
+    def __init__(self, work: Callable[[], Awaitable[T]], slots: asyncio.Semaphore) -> None:
         self._work = work
         self._start = time.perf_counter()
-        self.begun = False
-        self.waited_ms = 0.0
+        self._begun = False
+        self._waited_ms = 0.0
+        self.task = asyncio.create_task(self._take(slots))
 
-    async def take(self, slots: asyncio.Semaphore) -> T:
+    async def result(self, seconds: float) -> tuple[T, float]:
+        done, _ = await asyncio.wait({self.task}, timeout=seconds)
+        if done:
+            return self.task.result(), self._waited_ms
+        if not self._begun:
+            self.task.cancel()
+        raise DeadlineExceeded
+
+    async def _take(self, slots: asyncio.Semaphore) -> T:
         async with slots:
-            self.begun = True
-            self.waited_ms = (time.perf_counter() - self._start) * 1000
+            self._begun = True
+            self._waited_ms = (time.perf_counter() - self._start) * 1000
             return await self._work()

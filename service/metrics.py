@@ -47,7 +47,9 @@ class Metrics:
         self._answers = Counter(
             "cxr_answers", "Radiographs classified, by predicted label.", ["label"], registry=self.registry
         )
-        self._errors = Counter("cxr_errors", "Requests refused or failed, by code.", ["code"], registry=self.registry)
+        self._errors = Counter(
+            "cxr_errors", "Requests and files of a batch refused or failed, by code.", ["code"], registry=self.registry
+        )
         self._bundle = Gauge(
             "cxr_bundle_info", "The bundle that is served.", ["name", "version"], registry=self.registry
         )
@@ -70,7 +72,11 @@ class Metrics:
         """Time one request by its route template; count its error, if it was one."""
         self._requests.labels(route, str(status)).observe(seconds)
         if code is not None:
-            self._errors.labels(code).inc()
+            self.failed(code)
+
+    def failed(self, code: str) -> None:
+        """Count one error: of a request, or of one file among several."""
+        self._errors.labels(code).inc()
 
     def text(self) -> bytes:
         """The exposition format."""

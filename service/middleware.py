@@ -1,23 +1,26 @@
-"""The boundary around every route: request id, bounded body, one log line, metrics, no error left over."""
+"""The boundary around every route: request id, key, bounded body, one log line, metrics, no error left over."""
 
 import logging
+import re
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cxr.decode import MAX_BYTES
-from cxr.errors import BodyTooLarge
+from service.access import Keys
 from service.errors import answer_http_error, log_unexpected
+from service.uploads import FILE, Body, Limit, Uploads
 
 access_log = logging.getLogger("cxr.access")
 
 OTHER: Final = "other"
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 
 Observe = Callable[[str, int, float, str | None], None]
 
@@ -29,11 +32,22 @@ class Boundary:
     Paths without a route are all called "other", in the log as in the metrics.
     """
 
-    def __init__(self, app: ASGIApp, paths: Collection[str], observe: Observe) -> None:
-        """`observe` is told each request's path, if it is one of `paths`, status, seconds and error code."""
+    def __init__(self, app: ASGIApp, limits: Mapping[str, Limit], observe: Observe) -> None:
+        """Nothing passes before `open` is called.
+
+        Args:
+            app: what is inside.
+            limits: every path that has a route, and how long its bodies may be.
+            observe: is told each request's path, if it is one of these, status, seconds and error code.
+        """
         self.app = app
-        self._paths = frozenset(paths)
+        self._limits = limits
         self._observe = observe
+
+    def open(self, keys: Keys, uploads: Uploads) -> None:
+        """Let requests pass that have a key, and their bodies as far as there is room."""
+        self._keys = keys
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,22 +60,46 @@ class Boundary:
         await self._answer(request, _Sender(send, request.state.request_id))
 
     async def _answer(self, request: Request, sender: "_Sender") -> None:
+        body = Body(request, self._limits.get(request.scope["path"], FILE), self._uploads)
         try:
-            await self.app(request.scope, _bounded(request), sender)
+            await self._inside(request)(request.scope, body.receive, sender)
         except Exception as error:
             log_unexpected(error, request.state.request_id)
             if not sender.status:
                 await answer_http_error(request, 500)(request.scope, request.receive, sender)
         finally:
+            body.release()
             self._record(request, sender.status or 500)
+
+    def _inside(self, request: Request) -> ASGIApp:
+        """The app, or the answer that keeps a request out of it."""
+        status = self._keys.refusal(request.headers)
+        if status is None:
+            return self.app
+        return answer_http_error(request, status, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
 
     def _record(self, request: Request, status: int) -> None:
         path = request.scope["path"]
-        route = path if path in self._paths else OTHER
+        route = path if path in self._limits else OTHER
         seconds = time.perf_counter() - request.state.started
         self._observe(route, status, seconds, request.state.error_code)
         method = request.method if request.method in METHODS else OTHER
-        access_log.info("%s %s %d %.1f ms, request %s", method, route, status, seconds * 1000, request.state.request_id)
+        fields = {
+            "method": method,
+            "route": route,
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "code": request.state.error_code,
+            "request_id": request.state.request_id,
+            "trace_id": _trace_id(request),
+        }
+        access_log.info("request", extra={"fields": fields})
+
+
+def _trace_id(request: Request) -> str:
+    """The caller's trace, if it names one as W3C Trace Context does; else the request is a trace of its own."""
+    parent = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    return parent[1] if parent else str(request.state.request_id)
 
 
 class _Sender:
@@ -79,21 +117,3 @@ class _Sender:
             headers["X-Request-ID"] = self._request_id
             headers["Cache-Control"] = "no-store"  # answers are about patients
         await self._send(message)
-
-
-def _bounded(request: Request) -> Receive:
-    """A receive that raises BodyTooLarge in its reader, before the first byte if the length was declared."""
-    declared = request.headers.get("content-length", "")
-    left = MAX_BYTES
-
-    async def receive() -> Message:
-        nonlocal left
-        if declared.isdecimal() and int(declared) > MAX_BYTES:
-            raise BodyTooLarge
-        message = await request.receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise BodyTooLarge
-        return message
-
-    return receive

@@ -20,10 +20,14 @@ BODY: Final[dict[str, Any]] = {
 }
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": ErrorAnswer, "description": "Empty body, or an unknown method, target or member."},
+    401: {"model": ErrorAnswer, "description": "No key, where one is needed."},
+    403: {"model": ErrorAnswer, "description": "Not one of the keys."},
+    408: {"model": ErrorAnswer, "description": "The body did not arrive in time."},
     413: {"model": ErrorAnswer, "description": "Over 64 MiB or 40 megapixels."},
     415: {"model": ErrorAnswer, "description": "Not one of the three media types."},
     422: {"model": ErrorAnswer, "description": "Not decodable, or not a frontal chest radiograph."},
-    503: {"model": ErrorAnswer, "description": "At capacity, or the explainer is away. See Retry-After."},
+    429: {"model": ErrorAnswer, "description": "At capacity. See Retry-After."},
+    503: {"model": ErrorAnswer, "description": "The explainer is away. See Retry-After."},
     504: {"model": ErrorAnswer, "description": "Not answered within the deadline."},
 }
 

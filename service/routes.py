@@ -3,12 +3,13 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service import explain_route
+from service import batch, explain_route
 from service.request import BODY, ERRORS, check_media_type, classified, runtime_of
 from service.schemas import Classification
 
 router = APIRouter()
 router.include_router(explain_route.router)
+router.include_router(batch.router)
 
 
 @router.post("/classify", responses=ERRORS, openapi_extra=BODY)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -50,10 +50,17 @@ class Runtime:
             Refusal: see `Classifier.classify`.
             Busy, DeadlineExceeded: see `Gate.run`.
         """
-        finding, waited_ms = await self.classifications.run(self._classification(data), self.settings.classify_seconds)
-        timings_ms = {"queue": waited_ms, **finding.timings_ms}
-        self.metrics.classified(finding.prediction, timings_ms)
-        return finding, timings_ms
+        return self._found(*await self.classifications.run(self._classification(data), self.settings.classify_seconds))
+
+    async def classify_all(self, files: Sequence[bytes]) -> list[tuple[Finding, dict[str, float]] | BaseException]:
+        """For each file, in order, what `classify` would have returned or raised.
+
+        Raises:
+            Busy: the queue is full.
+        """
+        works = [self._classification(data) for data in files]
+        results = await self.classifications.run_all(works, self.settings.classify_seconds)
+        return [result if isinstance(result, BaseException) else self._found(*result) for result in results]
 
     async def explain(
         self, data: bytes, finding: Finding, target: Label, method: Method, request_id: str
@@ -81,6 +88,11 @@ class Runtime:
         explanation, _ = await self.explanations.run(work, self.settings.explain_seconds + 1)
         self.metrics.explained(method, time.monotonic() - start)
         return explanation
+
+    def _found(self, finding: Finding, waited_ms: float) -> tuple[Finding, dict[str, float]]:
+        timings_ms = {"queue": waited_ms, **finding.timings_ms}
+        self.metrics.classified(finding.prediction, timings_ms)
+        return finding, timings_ms
 
     def _classification(self, data: bytes) -> Callable[[], Awaitable[Finding]]:
         async def work() -> Finding:

@@ -76,6 +76,13 @@ class ErrorAnswer(_Answer):
     error: ErrorDetail
 
 
+class Batch(_Answer):
+    """Answers to several files, in their order: what /classify would have said to each, or why it could not."""
+
+    request_id: str
+    results: list[Classification | ErrorAnswer]
+
+
 def classification(
     finding: Finding, manifest: Manifest, timings_ms: dict[str, float], request_id: str
 ) -> Classification:

@@ -4,31 +4,53 @@ import os
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cxr.bundle import DEFAULT_BUNDLE
+from cxr.decode import MAX_BYTES
 
 CORES: Final = len(os.sched_getaffinity(0))  # those that this process may use
+MIN_KEY_LENGTH: Final = 16
 
 Seconds = Annotated[float, Field(gt=0.0, le=240.0)]  # BentoML's own timeout, in another shape, is at 300
+Key = Annotated[SecretStr, Field(min_length=MIN_KEY_LENGTH)]
 
 
 class Settings(BaseSettings):
     """The service's settings; each field's description is its documentation."""
 
-    model_config = SettingsConfigDict(env_prefix="CXR_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="CXR_", frozen=True, hide_input_in_errors=True)
 
     bundle: Annotated[Path, Field(description="Folder of the bundle to serve.")] = DEFAULT_BUNDLE
     threads: Annotated[int, Field(ge=1, description="Threads of one inference or one explanation.")] = CORES
     classifications: Annotated[int, Field(ge=1, description="Classifications that run at once.")] = CORES
     explanations: Annotated[int, Field(ge=1, description="Explanations that run at once.")] = 1
     queue: Annotated[
-        int, Field(ge=0, description="Requests of a kind that may wait for their turn; the next gets a 503.")
+        int, Field(ge=0, description="Files of a kind that may wait for their turn; the next request gets a 429.")
     ] = 64
     classify_seconds: Annotated[Seconds, Field(description="Deadline of a classification, its wait included.")] = 30.0
     explain_seconds: Annotated[Seconds, Field(description="Deadline of an explanation, its wait included.")] = 60.0
+    upload_seconds: Annotated[Seconds, Field(description="Deadline of a request's body; later it gets a 408.")] = 30.0
+    upload_mib: Annotated[
+        int,
+        Field(ge=MAX_BYTES >> 20, description="MiB of bodies held at once, all requests together; then 429."),
+    ] = 512
+    api_keys: Annotated[
+        tuple[Key, ...],
+        NoDecode,
+        Field(description="Keys that open the service, separated by commas, 16 characters or more; none: all may."),
+    ] = ()
+    allow_anonymous: Annotated[
+        bool, Field(description="Listen beyond loopback without a key: where a proxy authenticates.")
+    ] = False
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
     def __str__(self) -> str:
-        """One line for the log. No setting is a secret; one that is must not be printed here."""
-        return " ".join(f"CXR_{name.upper()}={value}" for name, value in self)
+        """One line for the log; of the keys, only how many there are."""
+        shown = {**dict(self), "api_keys": len(self.api_keys)}
+        return " ".join(f"CXR_{name.upper()}={value}" for name, value in shown.items())

@@ -12,7 +12,9 @@ from fastapi import FastAPI, Request
 from cxr.decode import MAX_BYTES
 from cxr.errors import Busy, DeadlineExceeded, ExplainerUnavailable, NotDecodable
 from service import errors
+from service.access import Keys
 from service.middleware import Boundary
+from service.uploads import FILE, Uploads
 
 SECRET = "Jane^Doe"
 MIB = bytes(1024 * 1024)
@@ -25,7 +27,12 @@ class Observed:
         self.app = FastAPI()
         errors.install(self.app)
         self.seen: list[tuple[str, int, str | None]] = []
-        self.boundary = Boundary(self.app, ["/route"], self._observe)
+        self.boundary = Boundary(self.app, {"/route": FILE}, self._observe)
+        self.open()
+
+    def open(self, *keys: str, max_bytes: int = 2 * MAX_BYTES, seconds: float = 30.0) -> None:
+        self.uploads = Uploads(max_bytes, seconds)
+        self.boundary.open(Keys(keys), self.uploads)
 
     def _observe(self, path: str, status: int, seconds: float, code: str | None) -> None:
         assert seconds >= 0
@@ -67,7 +74,7 @@ def test_an_unexpected_error_is_a_500_without_its_text(
     ("error", "status", "retry_after"),
     [
         (NotDecodable, 422, None),
-        (Busy, 503, "1"),
+        (Busy, 429, "1"),
         (ExplainerUnavailable, 503, "5"),
         (DeadlineExceeded, 504, None),
     ],

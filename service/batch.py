@@ -1,0 +1,60 @@
+"""Several files in one request."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+
+from cxr.errors import Refusal, Unavailable
+from cxr.pipeline import Finding
+from service.errors import HTTP_ERRORS, log_unexpected
+from service.multipart import read_files
+from service.request import ERRORS, runtime_of
+from service.runtime import Runtime
+from service.schemas import Batch, Classification, ErrorAnswer, ErrorDetail, classification
+
+PATH: Final = "/v1/classify"
+
+_FORM: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                }
+            }
+        },
+    }
+}
+
+router = APIRouter()
+
+
+@router.post(PATH, responses={key: value for key, value in ERRORS.items() if key != 422}, openapi_extra=_FORM)
+async def classify_batch(request: Request) -> Batch:
+    """Classify up to 64 files, PNG, JPEG or DICOM, each a part of a multipart form of at most 256 MiB.
+
+    The answers come in the files' order. A file that cannot be answered gets its error and spoils no other.
+    """
+    runtime = runtime_of(request)
+    runtime.classifications.check()
+    files = await read_files(request.headers.get("content-type", ""), request.stream())
+    results = await runtime.classify_all(files)
+    request_id = request.state.request_id
+    return Batch(request_id=request_id, results=[_answer(result, runtime, request_id) for result in results])
+
+
+def _answer(
+    result: tuple[Finding, dict[str, float]] | BaseException, runtime: Runtime, request_id: str
+) -> Classification | ErrorAnswer:
+    if not isinstance(result, BaseException):
+        finding, timings_ms = result
+        return classification(finding, runtime.manifest, timings_ms, request_id)
+    if isinstance(result, Refusal | Unavailable):
+        code, message = result.code, result.message
+    else:
+        log_unexpected(result, request_id)
+        code, message = HTTP_ERRORS[500]
+    runtime.metrics.failed(code)
+    return ErrorAnswer(error=ErrorDetail(code=code, message=message, request_id=request_id))

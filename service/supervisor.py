@@ -1,0 +1,43 @@
+"""What BentoML's supervisor listens on: the service's own port, and that one only where it is allowed to.
+
+BentoML starts its workers with circus, whose control ports are TCP on the loopback interface: any user of the machine
+could stop the server there. They become Unix sockets in a private folder. And BentoML listens on every address
+unless told otherwise; beyond loopback that takes an API key, or the operator's word that a proxy authenticates.
+"""
+
+import ipaddress
+import tempfile
+from collections.abc import Iterable
+from typing import Any
+
+from bentoml._internal.utils import circus
+
+from service.settings import Settings
+
+
+def confine(settings: Settings) -> None:
+    """Confine the supervisor that this process is about to start."""
+    start = circus.Arbiter.__init__
+
+    def confined(self: circus.Arbiter, *args: Any, **options: Any) -> None:
+        refuse_open_sockets(options.get("sockets", ()), settings)
+        folder = tempfile.TemporaryDirectory(prefix="cxr-")  # only its owner may enter
+        endpoints = {name: f"ipc://{folder.name}/{name}" for name in ("endpoint", "pubsub_endpoint")}
+        start(self, *args, **options | endpoints)
+        self.exit_stack.push(folder)
+
+    circus.Arbiter.__init__ = confined  # type: ignore[method-assign]
+
+
+def refuse_open_sockets(sockets: Iterable[Any], settings: Settings) -> None:
+    """Raise SystemExit if one of circus's sockets would listen where it must not."""
+    hosts = [socket.host for socket in sockets if socket.host]  # a Unix socket has none
+    if len(hosts) > 1:
+        raise SystemExit("The explainer trusts whoever reaches it: unset BENTOML_NO_UDS.")
+    if settings.api_keys or settings.allow_anonymous:
+        return
+    if not all(ipaddress.ip_address(host).is_loopback for host in hosts):
+        raise SystemExit(
+            "Without a key the service listens on loopback only. Set CXR_API_KEYS, or CXR_ALLOW_ANONYMOUS=1 where a "
+            "proxy authenticates, or serve with --host 127.0.0.1."
+        )

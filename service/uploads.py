@@ -1,0 +1,93 @@
+"""Bodies on their way in: bounded one by one and together, in bytes and in time, before memory is taken."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import Request
+from starlette.types import Message
+
+from cxr.decode import MAX_BYTES
+from cxr.errors import BatchTooLarge, BodyTooLarge, Busy, TooLarge, UploadTooSlow
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How long a body may be, and what a longer one is told."""
+
+    max_bytes: int
+    refusal: type[TooLarge]
+
+
+FILE: Final = Limit(MAX_BYTES, BodyTooLarge)
+BATCH: Final = Limit(256 * 2**20, BatchTooLarge)
+
+
+class Uploads:
+    """What all bodies in memory may hold together.
+
+    A body is held until its request is answered: while it is read, while it waits and while it is worked on. Bytes
+    count when they come, not when they are announced, so that nobody takes a share without sending it.
+    """
+
+    def __init__(self, max_bytes: int, seconds: float) -> None:
+        self.seconds = seconds
+        self._left = max_bytes
+
+    def take(self, count: int) -> None:
+        """Raises Busy when there is no room for so many bytes."""
+        if count > self._left:
+            raise Busy
+        self._left -= count
+
+    def release(self, count: int) -> None:
+        self._left += count
+
+
+class Body:
+    """The body of one request. `receive` is what its reader calls; `release` is for when it has been answered."""
+
+    def __init__(self, request: Request, limit: Limit, uploads: Uploads) -> None:
+        self._request = request
+        self._limit = limit
+        self._uploads = uploads
+        self._deadline = time.monotonic() + uploads.seconds
+        self._held = 0
+        self._complete = False
+        self._declared = request.headers.get("content-length", "")
+
+    async def receive(self) -> Message:
+        """The next message.
+
+        Raises:
+            TooLarge: more than the limit; before the first byte if the length was declared.
+            UploadTooSlow: the deadline came first.
+            Busy: all bodies together hold what they may.
+        """
+        if self._complete:  # what comes now is that the client goes away, whenever it does
+            return await self._request.receive()
+        if self._declared.isdecimal() and int(self._declared) > self._limit.max_bytes:
+            raise self._limit.refusal
+        message = await self._in_time()
+        self._complete = not message.get("more_body", False)
+        self._hold(len(message.get("body", b"")))
+        return message
+
+    def release(self) -> None:
+        """Give the bytes back."""
+        self._uploads.release(self._held)
+        self._held = 0
+
+    async def _in_time(self) -> Message:
+        try:
+            async with asyncio.timeout(self._deadline - time.monotonic()):
+                return await self._request.receive()
+        except TimeoutError:
+            raise UploadTooSlow from None
+
+    def _hold(self, count: int) -> None:
+        if self._held + count > self._limit.max_bytes:
+            raise self._limit.refusal
+        self._uploads.take(count)
+        self._held += count
