@@ -64,6 +64,7 @@ def serve(
     bundle: Path | None,
     service: Sequence[str] = ("service.app:Api",),
     cwd: Path = REPOSITORY,
+    host: str = "127.0.0.1",
     **settings: object,
 ) -> Iterator[Server]:
     """A server that is ready, and gone afterwards.
@@ -73,6 +74,7 @@ def serve(
         bundle: what to serve; by default what CXR_BUNDLE's default is there.
         service: arguments of `bentoml serve`.
         cwd: where it is started.
+        host: the address it listens on; it is asked at 127.0.0.1.
         settings: CXR_* variables, in lower case without the prefix.
     """
     port = free_port()
@@ -82,7 +84,7 @@ def serve(
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
     ):
         process = subprocess.Popen(
-            [*_command(service), "--port", str(port)],
+            [*_command(service, host), "--port", str(port)],
             cwd=cwd,
             env=_environment(scratch, bundle, settings),
             stdout=out,
@@ -115,8 +117,8 @@ def free_port() -> int:
         return port
 
 
-def _command(service: Sequence[str]) -> list[str]:
-    options = ("--host", "127.0.0.1", "--timeout-graceful-shutdown", "30")
+def _command(service: Sequence[str], host: str) -> list[str]:
+    options = ("--host", host, "--timeout-graceful-shutdown", "30")
     return [sys.executable, "-m", "bentoml", "serve", *service, *options]
 
 

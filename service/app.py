@@ -9,7 +9,6 @@ from typing import Final
 
 import bentoml
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
 from cxr import __version__
@@ -46,8 +45,10 @@ app = FastAPI(
 app.include_router(router)
 errors.install(app)
 
-paths = [DOCS, *(route.path for route in router.routes if isinstance(route, APIRoute))]
-boundary = Boundary(app, dict.fromkeys(paths, FILE) | {batch.PATH: BATCH}, metrics.requested)
+# Every path with a route, and how long its bodies may be; all other paths are one in log and metrics.
+LIMITS: Final = {"/classify": FILE, "/explain": FILE, batch.PATH: BATCH, "/metrics": FILE, DOCS: FILE}
+
+boundary = Boundary(app, LIMITS, metrics.requested)
 
 
 # A wrapped app is no Starlette to BentoML, which then leaves all paths but its probes' to us, unknown ones too.

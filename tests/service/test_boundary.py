@@ -1,6 +1,7 @@
 """The boundary around the routes, in process: nothing that goes wrong inside may show outside."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,6 +14,7 @@ from cxr.decode import MAX_BYTES
 from cxr.errors import Busy, DeadlineExceeded, ExplainerUnavailable, NotDecodable
 from service import errors
 from service.access import Keys
+from service.logs import JsonLines
 from service.middleware import Boundary
 from service.uploads import FILE, Uploads
 
@@ -187,3 +189,85 @@ def test_a_client_that_goes_away_is_counted_and_logs_no_error(
     asyncio.run(scenario())
     assert observed.seen == [("/route", 499, "client_disconnected")]
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_a_request_without_a_key_never_comes_in(observed: Observed) -> None:
+    @observed.app.post("/route")
+    def route() -> None:
+        raise AssertionError("it came in")
+
+    async def never() -> AsyncIterator[bytes]:
+        raise AssertionError("the body was read")
+        yield b""
+
+    observed.open("0123456789abcdef")
+    answer = observed.request("POST", "/route", content=never())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthorized")
+    assert observed.request("POST", "/route", headers={"X-API-Key": SECRET}).status_code == 403
+    assert observed.seen == [("/route", 401, "unauthorized"), ("/route", 403, "forbidden")]
+
+
+def test_a_body_counts_until_its_request_is_answered(observed: Observed) -> None:
+    @observed.app.post("/route")
+    async def route(request: Request) -> int:
+        size = len(await request.body())
+        with pytest.raises(Busy):
+            observed.uploads.take(1)
+        return size
+
+    observed.open(max_bytes=1000)
+    for _ in range(3):
+        assert observed.request("POST", "/route", content=bytes(1000)).json() == 1000
+    answer = observed.request("POST", "/route", content=bytes(1001))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "busy")
+    observed.uploads.take(1000)
+
+
+def test_a_slow_body_is_a_408_that_closes_its_connection(observed: Observed) -> None:
+    @observed.app.post("/route")
+    async def route(request: Request) -> None:
+        await request.body()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"1"
+        await asyncio.sleep(30)
+
+    observed.open(seconds=0.01)
+    answer = observed.request("POST", "/route", content=slow())
+    assert answer.status_code == 408
+    assert answer.headers["Connection"] == "close"
+
+
+@pytest.fixture
+def access_log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    monkeypatch.setattr(logging.getLogger("cxr"), "propagate", True)
+    caplog.set_level(logging.INFO, "cxr.access")
+    return caplog
+
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "followed"),
+    [
+        (f"00-{TRACE}-b7ad6b7169203331-01", True),
+        (f"cc-{TRACE}-b7ad6b7169203331-01-more", True),
+        (f"ff-{TRACE}-b7ad6b7169203331-01", False),
+        (f"00-{'0' * 32}-b7ad6b7169203331-01", False),
+        (f"00-{TRACE}-{'0' * 16}-01", False),
+        (f"00-{TRACE.upper()}-b7ad6b7169203331-01", False),
+        (SECRET, False),
+        ("", False),
+    ],
+)
+def test_the_callers_trace_is_followed_if_it_is_one(
+    observed: Observed, traceparent: str, followed: bool, access_log: pytest.LogCaptureFixture
+) -> None:
+    answer = observed.request("GET", f"/{SECRET}?{SECRET}", headers={"traceparent": traceparent})
+    record = next(record for record in access_log.records if record.name == "cxr.access")
+    line = json.loads(JsonLines().format(record))
+    assert line["request_id"] == answer.headers["X-Request-ID"]
+    assert line["trace_id"] == (TRACE if followed else line["request_id"])
+    assert (line["method"], line["route"], line["status"], line["code"]) == ("GET", "other", 404, "not_found")
+    assert SECRET not in json.dumps(line)

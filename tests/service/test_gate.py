@@ -137,3 +137,47 @@ def test_one_that_runs_past_its_deadline_keeps_its_slot_to_the_end() -> None:
         assert (await gate.run(instantly, LONG))[0] == "done"
 
     asyncio.run(scenario())
+
+
+def test_works_that_came_together_are_admitted_together() -> None:
+    async def fails() -> str:
+        raise NotDecodable
+
+    async def scenario() -> None:
+        gate = Gate[str](1, 0)
+        results = await gate.run_all([instantly, fails, instantly], LONG)
+        assert [result[0] if isinstance(result, tuple) else type(result) for result in results] == [
+            "done",
+            NotDecodable,
+            "done",
+        ]
+        gate.check()
+
+    asyncio.run(scenario())
+
+
+def test_works_that_came_together_take_a_place_each() -> None:
+    async def scenario() -> None:
+        gate, works = Gate[str](1, 3), [Work() for _ in range(4)]
+        together = asyncio.create_task(gate.run_all(works, LONG))
+        await works[0].begun.wait()
+        with pytest.raises(Busy):
+            await gate.run_all([instantly], LONG)
+        for work in works:
+            work.may_end.set()
+        assert [result[0] for result in await together if isinstance(result, tuple)] == ["done"] * 4
+        gate.check()
+
+    asyncio.run(scenario())
+
+
+def test_of_works_that_came_together_the_late_ones_alone_are_late() -> None:
+    async def scenario() -> None:
+        gate, late = Gate[str](1, 3), Work()
+        first, second, third = await gate.run_all([instantly, late, instantly], 0.02)
+        assert isinstance(first, tuple)
+        assert isinstance(second, DeadlineExceeded)
+        assert isinstance(third, DeadlineExceeded)
+        late.may_end.set()
+
+    asyncio.run(scenario())

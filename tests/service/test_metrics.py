@@ -5,6 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from cxr.errors import LateralView
 from cxr.labels import LABELS
 from scripts.server import Server
+from service.app import LIMITS, app
 from tests import files
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -62,5 +63,16 @@ def test_names_and_labels(server: Server) -> None:
         assert name.startswith("cxr_")
         values = dict(labels)
         assert set(values) <= {"le", "route", "status", "method", "label", "code", "name", "version"}
-        assert values.get("route", "other") in {"/classify", "/explain", "/metrics", "/docs.json", "other"}
+        assert values.get("route", "other") in {
+            "/classify",
+            "/explain",
+            "/v1/classify",
+            "/metrics",
+            "/docs.json",
+            "other",
+        }
         assert values.get("label", "normal") in LABELS
+
+
+def test_every_route_is_known_by_name() -> None:
+    assert {*app.openapi()["paths"], "/metrics", "/docs.json"} == set(LIMITS)

@@ -2,12 +2,17 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import psutil
 import pytest
 from pydantic import ValidationError
 
@@ -15,6 +20,7 @@ from cxr.bundle import Bundle
 from cxr.errors import BundleError
 from scripts.server import REPOSITORY, Server, serve
 from service.settings import Settings
+from service.supervisor import refuse_open_sockets
 from service.verify import verify
 from tests import files
 
@@ -69,6 +75,43 @@ def test_a_broken_bundle_ends_the_server_with_one_line(bundle: Bundle, tmp_path:
     assert "The bundle cannot be served." in log
     assert "Traceback" not in log
     assert "worker" not in log
+
+
+@pytest.mark.parametrize(
+    ("hosts", "settings", "refused"),
+    [
+        (["127.0.0.1"], {}, False),
+        (["::1"], {}, False),
+        (["0.0.0.0"], {}, True),
+        (["::"], {}, True),
+        (["10.0.0.1"], {}, True),
+        (["0.0.0.0"], {"api_keys": "0123456789abcdef"}, False),
+        (["0.0.0.0"], {"allow_anonymous": True}, False),
+        (["127.0.0.1", "127.0.0.1"], {"allow_anonymous": True}, True),  # the explainer on TCP
+    ],
+)
+def test_beyond_loopback_only_with_a_key_or_a_word(hosts: list[str], settings: dict[str, Any], refused: bool) -> None:
+    sockets = [SimpleNamespace(host=None), *(SimpleNamespace(host=host) for host in hosts)]
+    with pytest.raises(SystemExit) if refused else nullcontext():
+        refuse_open_sockets(sockets, Settings(**settings))
+
+
+def test_a_server_that_would_listen_everywhere_ends_with_one_line(bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as caught, serve(tmp_path / "log", bundle.root, host="0.0.0.0"):
+        pytest.fail("it started")
+    assert "Without a key the service listens on loopback only." in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+
+
+def test_the_services_own_port_is_the_only_one(server: Server) -> None:
+    parent = psutil.Process(server.process.pid)
+    listening = {
+        connection.laddr
+        for process in (parent, *parent.children(recursive=True))
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN or connection.type == socket.SOCK_DGRAM
+    }
+    assert listening == {("127.0.0.1", server.client.base_url.port)}
 
 
 def test_the_settings_are_in_the_log(server: Server, bundle: Bundle) -> None:

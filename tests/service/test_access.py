@@ -1,0 +1,84 @@
+"""API keys: in process what the boundary says, and live that the door is shut."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from cxr.bundle import Bundle
+from scripts.server import serve
+from service.access import Keys
+from service.settings import Settings
+from tests import files
+
+FIRST, SECOND = "0123456789abcdef", "a key of another ward"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"authorization": "Basic dXNlcg=="}, 401),
+        ({"authorization": "Bearer "}, 401),
+        ({"authorization": f"Bearer {FIRST}"}, None),
+        ({"authorization": f"bearer {SECOND}"}, None),
+        ({"x-api-key": SECOND}, None),
+        ({"x-api-key": SECOND[:-1]}, 403),
+        ({"x-api-key": f"{SECOND}x"}, 403),
+        ({"authorization": "Bearer wrong", "x-api-key": SECOND}, 403),
+        ({"x-api-key": "é"}, 403),
+    ],
+)
+def test_a_request_passes_with_any_of_the_keys(headers: dict[str, str], status: int | None) -> None:
+    assert Keys([FIRST, SECOND]).refusal(headers) == status
+
+
+def test_without_keys_everyone_passes() -> None:
+    assert Keys([]).refusal({}) is None
+
+
+def test_every_key_is_compared_even_after_a_match(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[bytes] = []
+
+    def compare(left: bytes, right: bytes) -> bool:
+        compared.append(right)
+        return left == right
+
+    monkeypatch.setattr("service.access.hmac.compare_digest", compare)
+    assert Keys([FIRST, SECOND, "third"]).refusal({"x-api-key": FIRST}) is None
+    assert len(compared) == 3
+
+
+def test_keys_are_read_from_one_variable_and_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXR_API_KEYS", f"{FIRST}, {SECOND},")
+    settings = Settings()
+    assert [key.get_secret_value() for key in settings.api_keys] == [FIRST, SECOND]
+    assert "CXR_API_KEYS=2" in str(settings)
+    for shown in (str(settings), repr(settings)):
+        assert FIRST not in shown
+        assert SECOND not in shown
+
+
+def test_a_short_key_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXR_API_KEYS", "hunter2")
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_live_server_asks_for_its_key_everywhere_but_at_its_probes(bundle: Bundle, tmp_path: Path) -> None:
+    image = files.radiograph_png()
+    png = {"Content-Type": "image/png"}
+    with serve(tmp_path / "log", bundle.root, api_keys=f"{FIRST},{SECOND}") as server:
+        client = server.client
+        assert client.post("/classify", content=image, headers=png | {"X-API-Key": SECOND}).status_code == 200
+        for path in ("/metrics", "/docs.json", "/nothing"):
+            assert client.get(path).status_code == 401
+        answer = client.post("/classify", content=image, headers=png)
+        assert answer.json()["error"]["code"] == "unauthorized"
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        wrong = client.post("/classify", content=image, headers=png | {"Authorization": "Bearer not-one-of-them"})
+        assert (wrong.status_code, wrong.json()["error"]["code"]) == (403, "forbidden")
+        for path in ("/livez", "/readyz", "/healthz"):
+            assert client.get(path).status_code == 200
+        assert not any(secret in server.log_text() for secret in (FIRST, SECOND, "not-one-of-them"))
