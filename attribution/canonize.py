@@ -1,0 +1,142 @@
+"""A network rewritten so that relevance can be propagated through it layer by layer, with the same logits.
+
+LRP's rules are defined on linear layers, activations and pools; torchvision's networks also have BatchNorm, in-place
+sums and functional calls, which the rules would treat wrongly or not see at all. The canonical copy is a tree of
+
+- `nn.Sequential`,
+- `Residual`: add(body(x), shortcut(x)),
+- `Concatenation`: x and body(x), stacked along the channels,
+- and leaves, each used once: Conv2d, Linear, ReLU, BatchNorm2d, pools, Flatten, `Add`.
+
+`run` is the one place that knows the tree, and every convolution of it but the first reads values ≥ 0. (Montavon et al.
+2019, "Layer-Wise Relevance Propagation: An Overview"; Guillemot et al. 2020, "Breaking Batch Normalization for better
+explainability of deep neural networks through Layer-wise Relevance Propagation".)
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torchvision.models.densenet import _DenseBlock, _DenseLayer, _Transition
+from torchvision.models.resnet import BasicBlock
+
+from cxr.nets import Network
+
+Apply = Callable[..., Tensor]
+"""How a leaf is applied to its inputs: (leaf, *inputs) → output."""
+
+
+class Add(nn.Module):
+    """The sum of a residual block, as a module so that a rule can have it."""
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        """Two tensors of one shape → their sum."""
+        return left + right
+
+
+class Residual(nn.Module):
+    """add(body(x), shortcut(x)); the ReLU behind it is a leaf of its own."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body, self.shortcut, self.add = body, shortcut, Add()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, h, w] → [N, C', h', w']."""
+        return run(self, x, _call)
+
+
+class Concatenation(nn.Module):
+    """x and body(x) along the channels: what a layer of a dense block hands on."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, h, w] → [N, C + growth, h, w]."""
+        return run(self, x, _call)
+
+
+class CanonicalNetwork(Network):
+    """What `canonize` makes: a `Network` with the same A and logits, always in evaluation mode, nothing to learn."""
+
+
+def run(module: nn.Module, x: Tensor, apply: Apply) -> Tensor:
+    """A canonical module's output for x, each leaf applied by `apply`."""
+    match module:
+        case nn.Sequential():
+            for child in module:
+                x = run(child, x, apply)
+            return x
+        case Residual():
+            return apply(module.add, run(module.body, x, apply), run(module.shortcut, x, apply))
+        case Concatenation():
+            return torch.cat([x, run(module.body, x, apply)], dim=1)
+        case _:
+            return apply(module, x)
+
+
+def canonize(network: Network) -> CanonicalNetwork:
+    """A canonical copy of a network; the network itself is untouched and shares no tensor with it.
+
+    Convolutions take in the BatchNorm behind them. A BatchNorm in front of a ReLU (DenseNet) stays. The average pool
+    of a DenseNet's transition moves in front of its 1 x 1 convolution: both are linear and commute, and so the pool
+    averages values ≥ 0. Dropout goes; ReLUs work in place no longer.
+
+    Args:
+        network: one of `cxr.nets.ARCHITECTURES`, in either mode, on any device, of any float type.
+
+    Raises:
+        TypeError: the network has a module that has no canonical form.
+    """
+    frozen = copy.deepcopy(network).eval().requires_grad_(False)
+    return CanonicalNetwork(_sequence(frozen.trunk), _sequence(frozen.head)).eval()
+
+
+def _call(leaf: nn.Module, *inputs: Tensor) -> Tensor:
+    output: Tensor = leaf(*inputs)
+    return output
+
+
+def _sequence(*modules: nn.Module) -> nn.Sequential:
+    """The modules' canonical forms in a row, each convolution fused with a BatchNorm behind it."""
+    layers: list[nn.Module] = []
+    for layer in (layer for module in modules for layer in _layers(module)):
+        if layers and isinstance(layer, nn.BatchNorm2d) and isinstance(layers[-1], nn.Conv2d):
+            layers[-1] = fuse_conv_bn_eval(layers[-1], layer)
+        else:
+            layers.append(layer)
+    return nn.Sequential(*layers)
+
+
+def _layers(module: nn.Module) -> Iterator[nn.Module]:
+    match module:
+        case _DenseBlock():
+            for layer in module.values():
+                assert isinstance(layer, _DenseLayer)
+                yield Concatenation(
+                    _sequence(layer.norm1, layer.relu1, layer.conv1, layer.norm2, layer.relu2, layer.conv2)
+                )
+        case _Transition():
+            for layer in (module.norm, module.relu, module.pool, module.conv):
+                yield from _layers(layer)
+        case BasicBlock():
+            body = _sequence(module.conv1, module.bn1, module.relu, module.conv2, module.bn2)
+            yield Residual(body, _sequence(module.downsample) if module.downsample else nn.Sequential())
+            yield nn.ReLU()
+        case nn.Sequential():
+            for child in module:
+                yield from _layers(child)
+        case nn.ReLU():
+            yield nn.ReLU()
+        case nn.Dropout():
+            pass
+        case nn.Conv2d() | nn.BatchNorm2d() | nn.Linear() | nn.Flatten():
+            yield module
+        case nn.MaxPool2d() | nn.AvgPool2d() | nn.AdaptiveAvgPool2d():
+            yield module
+        case _:
+            raise TypeError(f"{type(module).__name__} has no canonical form")

@@ -1,0 +1,107 @@
+"""Layer-wise relevance propagation: what each pixel contributed to a logit (Bach et al. 2015).
+
+Relevance takes the way of the gradient. Each leaf of a canonical network becomes an autograd function: forward it is
+the layer, backward its rule. So fan-out, in residual and dense blocks, is autograd's business, and there are no hooks,
+no changed weights and no state: several threads may share a network.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from attribution.canonize import Add, Apply, CanonicalNetwork, run
+from attribution.rules import Epsilon, Flat, Inputs, Rule, ZBox, ZPlus, passed, proportional
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """Which rule each layer has: pixels are unlike activations, and convolutions unlike dense layers.
+
+    Activations and BatchNorm pass relevance on, max pools hand it to the maximum, sums and average pools share it in
+    proportion.
+    """
+
+    first: Rule
+    convolution: Rule
+    dense: Rule
+
+
+EPSILON_PLUS_FLAT: Final = Composite(Flat(), ZPlus(), Epsilon())
+EPSILON_PLUS_BOX: Final = Composite(ZBox(-2.0, 2.0), ZPlus(), Epsilon())  # the range of `Network.normalise`
+
+
+def lrp(
+    canonical: CanonicalNetwork, images: Tensor, targets: Tensor, composite: Composite = EPSILON_PLUS_FLAT
+) -> Tensor:
+    """The relevance of every pixel for one logit of each image.
+
+    The target's logit is shared out among the pixels. No rule of the two composites above gives biases a share, so
+    that the sum over an image's pixels is the logit, up to rounding and to what reaches a neuron without evidence.
+
+    Args:
+        canonical: from `attribution.canonize.canonize`, in evaluation mode.
+        images: [N, 1, H, W] uint8.
+        targets: [N] int64, for each image the index of the label to explain.
+        composite: the rules.
+
+    Returns:
+        [N, H, W] in units of the logit, positive where a pixel speaks for the label, negative where against it (of
+        its logit's sign throughout, where all rules are of positive contributions); each map depends on its own
+        image alone.
+
+    Raises:
+        ValueError: the network is in training mode.
+    """
+    if canonical.training:
+        raise ValueError("relevance needs the network in evaluation mode")
+    apply = _applying(canonical, composite)
+    with torch.enable_grad():
+        pixels = canonical.normalise(images).requires_grad_()
+        logits = run(canonical.head, run(canonical.trunk, pixels, apply), apply)
+        chosen = logits.gather(1, targets[:, None])
+        (relevance,) = torch.autograd.grad(chosen, pixels, chosen.detach())
+    return relevance[:, 0]
+
+
+def _applying(canonical: CanonicalNetwork, composite: Composite) -> Apply:
+    """Leaves with their rules; max pools and Flatten keep their gradient, which is the rule for them."""
+    first = next(module for module in canonical.modules() if isinstance(module, nn.Conv2d))
+
+    def apply(leaf: nn.Module, *inputs: Tensor) -> Tensor:
+        rule = composite.first if leaf is first else _rule(leaf, composite)
+        output: Tensor = leaf(*inputs) if rule is None else _Ruled.apply(rule, leaf, *inputs)
+        return output
+
+    return apply
+
+
+def _rule(leaf: nn.Module, composite: Composite) -> Rule | None:
+    match leaf:
+        case nn.Conv2d():
+            return composite.convolution
+        case nn.Linear():
+            return composite.dense
+        case nn.ReLU() | nn.BatchNorm2d():
+            return passed
+        case Add() | nn.AvgPool2d() | nn.AdaptiveAvgPool2d():
+            return proportional
+        case _:
+            return None
+
+
+class _Ruled(torch.autograd.Function):
+    """A layer whose gradient is a rule's relevance."""
+
+    @staticmethod
+    def forward(ctx: Any, rule: Rule, leaf: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        ctx.rule, ctx.leaf = rule, leaf
+        ctx.save_for_backward(*inputs)
+        return leaf(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, relevance: Tensor) -> tuple[Tensor | None, ...]:
+        inputs: Inputs = ctx.saved_tensors
+        return None, None, *ctx.rule(ctx.leaf, inputs, relevance)

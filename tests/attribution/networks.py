@@ -1,0 +1,33 @@
+"""Networks and images for the tests of attribution."""
+
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+from cxr.nets import Architecture, Network, build
+
+
+@cache
+def randomised(architecture: Architecture) -> Network:
+    """A network with random weights and random BatchNorm statistics, as if it had learnt; evaluation mode.
+
+    Shared by the tests, which must leave it as it is.
+    """
+    torch.manual_seed(0)
+    network = build(architecture)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.running_mean, module.bias):
+                assert tensor is not None
+                nn.init.normal_(tensor, std=0.3)
+            for tensor in (module.running_var, module.weight):
+                assert tensor is not None
+                nn.init.uniform_(tensor, 0.5, 1.5)
+    return network.eval()
+
+
+def batch(count: int, size: int = 32) -> Tensor:
+    """[count, 1, size, size] uint8 noise."""
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(0, 256, (count, 1, size, size), dtype=torch.uint8, generator=generator)
