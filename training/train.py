@@ -6,6 +6,8 @@ checkpoint, and a run that is stopped and resumed goes on as if it had not been.
 
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
+from torchvision.models.densenet import _DenseBlock as DenseBlock
 
 from cxr.labels import LABELS
 from cxr.nets import build
@@ -21,6 +24,7 @@ from training.augment import augment
 from training.config import TrainConfig
 from training.curve import plot_learning_curve
 from training.data import Dataset, Split
+from training.fusion import fuse_norm_relu
 from training.metrics import macro_f1, negative_log_likelihood
 from training.parallel import Team, team
 from training.rundir import Keep, RunDir
@@ -56,7 +60,7 @@ def train(
         DataError: the folder holds a run with other knobs.
     """
     end = time.monotonic() + seconds
-    with team() as here:
+    with team() as here, ThreadPoolExecutor(1) as writer:  # a snapshot is written while the next one is trained
         run = RunDir(folder)
         done = here.agree(run.begin(config, table_sha256) if here.leads else 0)
         trainer = _Trainer(config, here, train_set, held_out)
@@ -64,7 +68,7 @@ def train(
             run.restore(done, trainer.network)
         with _progress(config, hidden=not here.leads) as progress:
             task = progress.add_task("", total=config.epochs, completed=done * config.epochs_per_cycle, note="")
-            longest = 0.0
+            longest, written = 0.0, None
             for cycle in range(done + 1, config.cycles + 1):
                 started = time.monotonic()
                 if not here.agree(started + longest < end):
@@ -73,9 +77,13 @@ def train(
                     run.log({"cycle": cycle, **record})
                     progress.update(task, advance=1, note=f"validation macro-F1 {record['val_macro_f1']:.3f}")
                 if here.leads:
-                    run.save_cycle(cycle, trainer.network, trainer.logits(), keep)
+                    if written:
+                        written.result()
+                    snapshot = deepcopy(trainer.network).cpu()
+                    written = writer.submit(run.save_cycle, cycle, snapshot, trainer.logits(), keep)
                 longest = max(longest, time.monotonic() - started)
-        if here.leads:
+        if written:
+            written.result()
             plot_learning_curve(run)
         return run
 
@@ -91,8 +99,7 @@ class _Trainer:
         torch.manual_seed(config.seed)
         network = build(config.architecture)
         self.network: nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        compiled = torch.compile(self.network) if self.device.type == "cuda" else self.network
-        self.forward = here.synchronised(compiled)  # type: ignore[arg-type]
+        self.forward = here.synchronised(_accelerated(self.network) if self.device.type == "cuda" else self.network)
         self.images = _images(train_set, self.device)
         self.labels = torch.from_numpy(train_set.labels)
         self.targets = F.one_hot(self.labels, len(LABELS)).float().to(self.device)
@@ -194,6 +201,12 @@ def predict(network: nn.Module, images: Tensor, batch_size: int = 512, bfloat16:
     with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
         logits = torch.cat([network(batch) for batch in images.split(batch_size)])
     return np.asarray(logits.float().cpu().numpy())
+
+
+def _accelerated(network: nn.Module) -> nn.Module:
+    """Kernels fused: of a VGG or a ResNet all, of a DenseNet those that can be compiled in reasonable time."""
+    is_dense = any(isinstance(module, DenseBlock) for module in network.modules())
+    return fuse_norm_relu(network) if is_dense else torch.compile(network)  # type: ignore[return-value]
 
 
 def _images(data: Dataset, device: torch.device) -> Tensor:
