@@ -1,8 +1,9 @@
 """The bundle: a folder that is all a service needs, and whose every byte is accounted for.
 
     bundle.json             this module's `Manifest`
-    weights/*.safetensors   one file a member
-    onnx/                   made by `export`, never committed: one file a member and precision, and manifest.json
+    weights/*.safetensors   one file a member, and one for the lung segmenter
+    onnx/                   made by `export`, never committed: one graph a member and precision, lungs.onnx, and
+                            manifest.json
 
 `read_weights` and `read_onnx` return bytes whose SHA-256 has been compared; torch and onnxruntime are given those
 bytes and no path, so that nothing can change between the check and the use.
@@ -20,7 +21,12 @@ from cxr.labels import LABELS, Label
 from cxr.posterior import EnsembleRule
 from cxr.preprocess import RECIPES
 
+ENSEMBLE: Final = "ensemble"  # names all members together where a member could be named
+
 DEFAULT_BUNDLE: Final = Path(__file__).parent.parent / "models" / "default"
+
+LUNGS_ONNX: Final = "lungs.onnx"
+"""File name of the lung segmenter's graph inside onnx/; a member's has two dots."""
 
 Precision = Literal["float32", "float16"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -57,6 +63,14 @@ class Member(_Strict):
     validation: dict[str, float] = {}
 
 
+class Segmenter(_Strict):
+    """The network that outlines the lungs, so that words can say where a map's evidence lies."""
+
+    weights: FileName
+    sha256: Sha256
+    recipe: Recipe
+
+
 class Conformal(_Strict):
     """Class-conditional conformal prediction: thresholds on 1 - p for one target coverage."""
 
@@ -84,6 +98,7 @@ class Manifest(_Strict):
     temperature: Annotated[float, Field(gt=0.0)]
     conformal: Conformal
     training_manifest_sha256: Sha256
+    lungs: Segmenter | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Manifest":
@@ -92,7 +107,14 @@ class Manifest(_Strict):
             raise ValueError("labels differ from this build's")
         if len(set(names)) != len(names) or self.explainer not in names:
             raise ValueError("members need distinct names, and the explainer must be one of them")
+        if ENSEMBLE in names:
+            raise ValueError("a member's name is that of the whole ensemble")
         return self
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What may be asked for an explanation: each member, and all together."""
+        return *(member.name for member in self.members), ENSEMBLE
 
 
 class OnnxFile(_Strict):
@@ -121,9 +143,9 @@ class Bundle:
         """The member whose maps are shown."""
         return next(m for m in self.manifest.members if m.name == self.manifest.explainer)
 
-    def read_weights(self, member: Member) -> bytes:
-        """The bytes of a member's safetensors file. Raises BundleError unless their hash is the manifest's."""
-        return _read_verified(self.root / "weights" / member.weights, member.sha256)
+    def read_weights(self, network: Member | Segmenter) -> bytes:
+        """The bytes of a network's safetensors file. Raises BundleError unless their hash is the manifest's."""
+        return _read_verified(self.root / "weights" / network.weights, network.sha256)
 
     def read_onnx(self, member: Member, precision: Precision) -> bytes:
         """The bytes of a member's graph.
@@ -131,9 +153,15 @@ class Bundle:
         Raises:
             BundleError: not exported, altered, or exported from other weights.
         """
-        name = onnx_name(member, precision)
+        return self._read_graph(onnx_name(member, precision), member.sha256)
+
+    def read_lungs_onnx(self, segmenter: Segmenter) -> bytes:
+        """The bytes of the lung segmenter's graph; errors as for `read_onnx`."""
+        return self._read_graph(LUNGS_ONNX, segmenter.sha256)
+
+    def _read_graph(self, name: str, weights_sha256: str) -> bytes:
         entry = self._onnx.files.get(name)
-        if entry is None or entry.weights_sha256 != member.sha256:
+        if entry is None or entry.weights_sha256 != weights_sha256:
             raise BundleError(f"{self.root / 'onnx' / name} does not belong to these weights: run `cxr export`")
         return _read_verified(self.root / "onnx" / name, entry.sha256)
 

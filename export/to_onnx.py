@@ -15,9 +15,11 @@ import torch
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from cxr.bundle import Bundle, Member, OnnxFile, OnnxManifest, Precision, onnx_name, sha256
+from cxr.bundle import LUNGS_ONNX, Bundle, Member, OnnxFile, OnnxManifest, Precision, Segmenter, onnx_name, sha256
 from cxr.inference import INPUT, OUTPUT
+from cxr.lungs import LUNG_LOGITS
 from cxr.nets import Network, load_member
+from cxr.unet import load_segmenter
 
 Track = Callable[[Sequence[Member]], Iterable[Member]]
 
@@ -42,7 +44,7 @@ class Deployed(nn.Module):
 
 
 def export_bundle(bundle: Bundle, track: Track = iter) -> None:
-    """Write onnx/<member>.<precision>.onnx for every member and precision, then onnx/manifest.json.
+    """Write onnx/<member>.<precision>.onnx for every member and precision, onnx/lungs.onnx, then onnx/manifest.json.
 
     Each file appears whole or not at all and the manifest comes last, so a killed export leaves a bundle that
     verifies or one that is refused. Graphs of members that the bundle no longer has are removed.
@@ -59,16 +61,24 @@ def export_bundle(bundle: Bundle, track: Track = iter) -> None:
     files: dict[str, OnnxFile] = {}
     for member in track(bundle.manifest.members):
         for precision, model in _graphs(load_member(bundle, member), bundle.manifest.recipe.size).items():
-            data = model.SerializeToString(deterministic=True)
             name = onnx_name(member, precision)
-            _write(folder / name, data)
-            files[name] = OnnxFile(sha256=sha256(data), weights_sha256=member.sha256)
+            files[name] = _store(folder / name, model, member)
+    segmenter = bundle.manifest.lungs
+    if segmenter is not None:
+        model = _trace(load_segmenter(bundle, segmenter), segmenter.recipe.size, LUNG_LOGITS)
+        files[LUNGS_ONNX] = _store(folder / LUNGS_ONNX, model, segmenter)
     _write(folder / "manifest.json", OnnxManifest(files=files).model_dump_json(indent=2).encode() + b"\n")
     _prune(folder, keep=files)
 
 
+def _store(path: Path, model: ModelProto, source: Member | Segmenter) -> OnnxFile:
+    data = model.SerializeToString(deterministic=True)
+    _write(path, data)
+    return OnnxFile(sha256=sha256(data), weights_sha256=source.sha256)
+
+
 def _graphs(network: Network, size: int) -> dict[Precision, ModelProto]:
-    model = _trace(network, size)
+    model = _trace(Deployed(network), size, OUTPUT)
     half = ModelProto()
     half.CopyFrom(model)
     _round_to_half(half)
@@ -77,13 +87,13 @@ def _graphs(network: Network, size: int) -> dict[Precision, ModelProto]:
     return {"float32": model, "float16": half}
 
 
-def _trace(network: Network, size: int) -> ModelProto:
+def _trace(network: nn.Module, size: int, output: str) -> ModelProto:
     batch: Final = 2  # torch.export takes an example's batch of 1 for a constant
     program = torch.onnx.export(
-        Deployed(network),
+        network,
         (torch.zeros(batch, 1, size, size, dtype=torch.uint8),),
         input_names=[INPUT],
-        output_names=[OUTPUT],
+        output_names=[output],
         dynamic_shapes={INPUT: {0: torch.export.Dim("N")}},
         dynamo=True,
         verbose=False,

@@ -8,8 +8,12 @@ PRECISIONS: Final[tuple[Precision, ...]] = ("float32", "float16")
 
 
 def verify(bundle: Bundle) -> None:
-    """Raises BundleError unless each member's weights and its graph in each precision are those described."""
+    """Raises BundleError unless weights and graphs of every member and of the lungs are those described."""
     for member in bundle.manifest.members:
         bundle.read_weights(member)
         for precision in PRECISIONS:
             bundle.read_onnx(member, precision)
+    segmenter = bundle.manifest.lungs
+    if segmenter is not None:
+        bundle.read_weights(segmenter)
+        bundle.read_lungs_onnx(segmenter)

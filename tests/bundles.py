@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from cxr.bundle import Bundle, sha256
+from cxr.bundle import DEFAULT_BUNDLE, Bundle, sha256
 from cxr.labels import LABELS
 from cxr.nets import Architecture, build, storable
 from cxr.posterior import EnsembleRule
@@ -20,8 +20,12 @@ def make_bundle(
     ensemble: EnsembleRule = "scpa",
     size: int = 64,
     seed: int = 0,
+    lungs: bool = False,
 ) -> Bundle:
-    """Write and export a bundle with one randomly initialised member for each architecture."""
+    """Write and export a bundle with one randomly initialised member for each architecture.
+
+    With `lungs` it has the default bundle's lung segmenter, which is not random.
+    """
     (root / "weights").mkdir(parents=True)
     members = [_member(root, architecture, seed) for seed, architecture in enumerate(architectures, seed)]
     manifest = {
@@ -36,6 +40,7 @@ def make_bundle(
         "temperature": 0.5,
         "conformal": {"coverage": 0.9, "thresholds": dict.fromkeys(LABELS, 0.7)},
         "training_manifest_sha256": "0" * 64,
+        "lungs": _lungs(root) if lungs else None,
     }
     (root / "bundle.json").write_text(json.dumps(manifest))
     bundle = Bundle(root)
@@ -43,9 +48,17 @@ def make_bundle(
     return Bundle(root)
 
 
+def _lungs(root: Path) -> dict[str, object]:
+    default = Bundle(DEFAULT_BUNDLE)
+    segmenter = default.manifest.lungs
+    assert segmenter is not None
+    (root / "weights" / segmenter.weights).write_bytes(default.read_weights(segmenter))
+    return segmenter.model_dump()
+
+
 def first_member_only(bundle: Bundle, root: Path) -> Bundle:
     """A bundle of another's first member, not exported; the weights are links, so unlink before writing."""
-    manifest = bundle.manifest.model_copy(update={"members": bundle.manifest.members[:1]})
+    manifest = bundle.manifest.model_copy(update={"members": bundle.manifest.members[:1], "lungs": None})
     (root / "weights").mkdir(parents=True)
     weights = manifest.members[0].weights
     (root / "weights" / weights).hardlink_to(bundle.root / "weights" / weights)

@@ -57,10 +57,22 @@ def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Te
         [N, 1, S, S] float32 in [0, 255].
     """
     draw = _Draw(len(images), generator)
-    varied = _warp(images.float() / 255, how, draw)
-    varied = _blur(varied, how, draw)
-    varied = _exposure(varied, how, draw)
-    return _erase(varied, how, draw).clamp(0, 1) * 255
+    return _disturb(_warp(images.float() / 255, how, draw), how, draw)
+
+
+def augment_with_masks(
+    images: Tensor, masks: Tensor, how: Augmentation, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """The same, with masks [N, 1, S, S] in [0, 1] that move with their images and are disturbed by nothing else."""
+    draw = _Draw(len(images), generator)
+    warped = _warp(torch.cat([images.float() / 255, masks.float()], dim=1), how, draw)
+    return _disturb(warped[:, :1], how, draw), warped[:, 1:]
+
+
+def _disturb(images: Tensor, how: Augmentation, draw: "_Draw") -> Tensor:
+    blurred = _blur(images, how, draw)
+    exposed = _exposure(blurred, how, draw)
+    return _erase(exposed, how, draw).clamp(0, 1) * 255
 
 
 class _Draw:
