@@ -85,7 +85,7 @@ class Conformal(_Strict):
 
 
 class Manifest(_Strict):
-    """bundle.json."""
+    """bundle.json. Bundles made before a choice was explained have no `explainer_reason`."""
 
     schema_version: Literal[1]
     name: Name
@@ -95,6 +95,7 @@ class Manifest(_Strict):
     members: Annotated[tuple[Member, ...], Field(min_length=1)]
     ensemble: EnsembleRule
     explainer: Name
+    explainer_reason: str | None = None
     temperature: Annotated[float, Field(gt=0.0)]
     conformal: Conformal
     training_manifest_sha256: Sha256

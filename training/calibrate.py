@@ -30,6 +30,11 @@ def fit_temperature(logits: NDArray[np.floating], labels: Ints, rule: EnsembleRu
     return math.exp(minimize_scalar(loss, bounds=(math.log(0.05), math.log(20)), method="bounded").x)
 
 
+def calibrated_log_loss(logits: NDArray[np.floating], labels: Ints, rule: EnsembleRule) -> float:
+    """In nats, at the temperature that minimises it on the same images; arguments as for `fit_temperature`."""
+    return log_loss(combine(logits, fit_temperature(logits, labels, rule), rule), labels)
+
+
 def fit_thresholds(posterior: Floats, labels: Ints, coverage: float) -> dict[Label, float]:
     """Class-conditional split conformal thresholds on 1 - p(label) (Vovk 2012; Sadinle et al. 2019).
 

@@ -10,8 +10,7 @@ from itertools import combinations
 from typing import Final
 
 from cxr.posterior import ENSEMBLE_RULES, EnsembleRule, Floats, combine
-from training.calibrate import fit_temperature
-from training.metrics import log_loss
+from training.calibrate import calibrated_log_loss, fit_temperature
 from training.study import Part, Study
 from training.tables import Kind, Snapshot
 
@@ -41,7 +40,7 @@ class Plan:
 
     def calibrated_log_loss(self, part: Part) -> float:
         """In nats, at the temperature that minimises it on the same images."""
-        return log_loss(self.posterior(part, self.fit(part)), part.labels)
+        return calibrated_log_loss(part.stack(self.members), part.labels, self.rule)
 
 
 def best_of_runs(losses: Losses) -> dict[str, Snapshot]:

@@ -1,9 +1,13 @@
-"""A snapshot of a run → a bundle: weights as shipped, exported, calibrated."""
+"""Snapshots of runs → a bundle: weights as shipped, exported, calibrated, one of them chosen to explain."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors.torch import save
 
@@ -12,11 +16,11 @@ from cxr.errors import DataError
 from cxr.inference import Ensemble
 from cxr.labels import LABELS
 from cxr.nets import build, storable
-from cxr.posterior import combine
+from cxr.posterior import EnsembleRule, combine
 from export.to_onnx import export_bundle
-from training.calibrate import fit_temperature, fit_thresholds
-from training.data import Dataset, half_of_validation
-from training.metrics import figures
+from training.calibrate import calibrated_log_loss, fit_temperature, fit_thresholds
+from training.data import Dataset, Half, half_of_validation
+from training.metrics import Ints, figures
 from training.predict import logits_of
 from training.rundir import RunDir
 
@@ -24,81 +28,150 @@ COVERAGE: Final = 0.9
 SHOWN: Final = ("macro_f1", "log_loss", "covid19_ppv", "covid19_recall")
 
 
-def release(run: RunDir, cycle: int, validation: Dataset, name: str, version: str, root: Path) -> Bundle:
-    """Write a bundle of one network into `root`, with its ONNX graphs.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The snapshot that becomes a member: of which run, at the end of which cycle."""
 
-    The figures of the member come from the half of the validation split that chose it, temperature and thresholds
-    from the half that chose nothing; all of them from the graphs and weights as they are shipped.
+    run: RunDir
+    cycle: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which of the sources explains, counting from 0, and why."""
+
+    index: int
+    reason: str
+
+
+def release(
+    sources: Sequence[Source],
+    validation: Dataset,
+    name: str,
+    version: str,
+    root: Path,
+    rule: EnsembleRule = "scpa",
+    explainer: Choice | None = None,
+) -> Bundle:
+    """Write a bundle into `root`, with its ONNX graphs.
+
+    Each member's figures come from the half of the validation split that chooses, temperature and thresholds from the
+    half that chose nothing; all of them from the graphs and weights as they are shipped.
+
+    Args:
+        sources: the members, at least one.
+        validation: images of the validation split, prepared with the members' recipe.
+        name: of the bundle.
+        version: of the bundle.
+        root: folder to write.
+        rule: how members are combined.
+        explainer: what selection chose; by default the member with the least calibrated log loss on the choosing half.
 
     Raises:
-        DataError: the run has no such snapshot, one half of the validation split is empty, or the name will not do.
+        DataError: there is no such snapshot, members do not fit together, one half of the validation split is empty,
+            or the name will not do.
     """
-    member = _store(run, cycle, root)
-    config = run.config
+    manifest = _manifest(sources, name, version, root, rule)
+    _write(root, manifest)
+    export_bundle(Bundle(root))
+    _write(root, _calibrated(Bundle(root), validation, explainer))
+    return Bundle(root)
+
+
+def _manifest(sources: Sequence[Source], name: str, version: str, root: Path, rule: EnsembleRule) -> Manifest:
+    """Weights in place, everything still uncalibrated."""
+    inputs = {(source.run.config.recipe, source.run.config.size, source.run.table_sha256) for source in sources}
+    if len(inputs) != 1:
+        raise DataError("the members of a bundle share one recipe, one size and one training table")
+    ((recipe, size, table),) = inputs
+    members = tuple(_store(source, call, root) for source, call in zip(sources, _names(sources), strict=True))
     try:
-        manifest = Manifest(
+        return Manifest(
             schema_version=1,
             name=name,
             version=version,
             labels=LABELS,
-            recipe=Recipe(id=config.recipe, size=config.size),
-            members=(member,),
-            ensemble="scpa",
-            explainer=member.name,
+            recipe=Recipe(id=recipe, size=size),
+            members=members,
+            ensemble=rule,
+            explainer=members[0].name,
             temperature=1.0,
             conformal=Conformal(coverage=COVERAGE, thresholds=dict.fromkeys(LABELS, 1.0)),
-            training_manifest_sha256=run.table_sha256,
+            training_manifest_sha256=table,
         )
     except ValidationError:
         raise DataError("a bundle's name and version are of small letters, digits, dots and hyphens") from None
-    _write(root, manifest)
-    export_bundle(Bundle(root))
-    _write(root, _calibrated(Bundle(root), validation))
-    return Bundle(root)
 
 
-def _store(run: RunDir, cycle: int, root: Path) -> Member:
-    if not run.snapshot(cycle).exists():
-        raise DataError(f"{run.snapshot(cycle)} does not exist")
-    network = build(run.config.architecture)
-    run.restore(cycle, network)
+def _names(sources: Sequence[Source]) -> list[str]:
+    """A lone network is called by its architecture, members also by cycle, and where that is not enough by number."""
+    plain = [source.run.config.architecture.replace("_", "-") for source in sources]
+    if len(plain) == 1:
+        return plain
+    named = [f"{call}-c{source.cycle:02d}" for call, source in zip(plain, sources, strict=True)]
+    if len(set(named)) == len(named):
+        return named
+    return [f"{call}-{number}" for number, call in enumerate(named, 1)]
+
+
+def _store(source: Source, name: str, root: Path) -> Member:
+    if not source.run.snapshot(source.cycle).exists():
+        raise DataError(f"{source.run.snapshot(source.cycle)} does not exist")
+    architecture = source.run.config.architecture
+    network = build(architecture)
+    source.run.restore(source.cycle, network)
     data = save(storable(network))
-    name = run.config.architecture.replace("_", "-")
-    folder = root / "weights"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.safetensors").write_bytes(data)
-    return Member(
-        name=name,
-        architecture=run.config.architecture,
-        weights=f"{name}.safetensors",
-        sha256=sha256(data),
-        cycle=cycle,
-    )
+    file = root / "weights" / f"{name}.safetensors"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    return Member(name=name, architecture=architecture, weights=file.name, sha256=sha256(data), cycle=source.cycle)
 
 
-def _calibrated(bundle: Bundle, validation: Dataset) -> Manifest:
-    manifest = bundle.manifest
-    halves = {
-        half: validation.where(half_of_validation(row) == half for row in validation.rows)
-        for half in ("select", "calibrate")
-    }
-    if not all(half.rows for half in halves.values()):
-        raise DataError("the validation split has too few patients to be cut in two")
-    ensemble = Ensemble(bundle)
-    unseen = halves["calibrate"]
+def _calibrated(bundle: Bundle, validation: Dataset, explainer: Choice | None) -> Manifest:
+    manifest, ensemble = bundle.manifest, Ensemble(bundle)
+    unseen = _half(validation, "calibrate")
     logits = logits_of(ensemble, unseen)
     temperature = fit_temperature(logits, unseen.labels, manifest.ensemble)
-    thresholds = fit_thresholds(combine(logits, temperature, manifest.ensemble), unseen.labels, COVERAGE)
-    chosen_on = halves["select"]
-    posterior = combine(logits_of(ensemble, chosen_on), temperature, manifest.ensemble)
-    validated = {name: value for name, value in figures(posterior, chosen_on.labels).items() if name in SHOWN}
-    shown = {name: value for name, value in validated.items() if not math.isnan(value)}  # JSON has no NaN
+    posterior = combine(logits, temperature, manifest.ensemble)
+    chosen_on = _half(validation, "select")
+    logits = logits_of(ensemble, chosen_on)
+    explainer = explainer or _surest(logits, chosen_on.labels)
     update: dict[str, Any] = {
         "temperature": temperature,
-        "conformal": Conformal(coverage=COVERAGE, thresholds=thresholds),
-        "members": (manifest.members[0].model_copy(update={"validation": shown}),),
+        "conformal": Conformal(coverage=COVERAGE, thresholds=fit_thresholds(posterior, unseen.labels, COVERAGE)),
+        "members": tuple(
+            member.model_copy(update={"validation": _shown(one, chosen_on.labels, temperature)})
+            for member, one in zip(manifest.members, logits, strict=True)
+        ),
+        "explainer": manifest.members[explainer.index].name,
+        "explainer_reason": explainer.reason,
     }
     return manifest.model_copy(update=update)
+
+
+def _half(validation: Dataset, half: Half) -> Dataset:
+    rows = validation.where(half_of_validation(row) == half for row in validation.rows)
+    if not rows.rows:
+        raise DataError("the validation split has too few patients to be cut in two")
+    return rows
+
+
+def _surest(logits: NDArray[np.float32], labels: Ints) -> Choice:
+    """The member of [M, N, 3] that validation speaks for."""
+    if len(logits) == 1:
+        return Choice(0, "the only member")
+    losses = [calibrated_log_loss(one[np.newaxis], labels, "scpa") for one in logits]
+    best = int(np.argmin(losses))
+    reason = (
+        f"least calibrated log loss on the choosing half of validation: {losses[best]:.4f} of {len(losses)} members"
+    )
+    return Choice(best, reason)
+
+
+def _shown(logits: NDArray[np.float32], labels: Ints, temperature: float) -> dict[str, float]:
+    """Figures of one member alone; JSON has no NaN."""
+    found = figures(combine(logits[np.newaxis], temperature, "scpa"), labels)
+    return {name: found[name] for name in SHOWN if not math.isnan(found[name])}
 
 
 def _write(root: Path, manifest: Manifest) -> None:
