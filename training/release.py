@@ -20,9 +20,10 @@ from cxr.posterior import EnsembleRule, combine
 from export.to_onnx import export_bundle
 from training.calibrate import calibrated_log_loss, fit_temperature, fit_thresholds
 from training.data import Dataset, Half, half_of_validation
-from training.metrics import Ints, figures
+from training.metrics import figures
 from training.predict import logits_of
 from training.rundir import RunDir
+from training.weighted import Ints
 
 COVERAGE: Final = 0.9
 SHOWN: Final = ("macro_f1", "log_loss", "covid19_ppv", "covid19_recall")

@@ -38,7 +38,9 @@ def test_values_and_intervals_are_those_of_the_bootstrap(
         quick |= {f"{label}_ppv": scores.precision, f"{label}_recall": scores.recall, f"{label}_f1": scores.f1}
     assert len(quick) == 12
     for name, figure in quick.items():
-        assert (figure.value, figure.low, figure.high) == pytest.approx((values[name], *map(float, slow[name])), abs=1e-4), name
+        assert (figure.value, figure.low, figure.high) == pytest.approx(
+            (values[name], *map(float, slow[name])), abs=1e-4
+        ), name
 
 
 def test_what_cannot_be_measured_is_no_figure_and_counts_nothing_in_the_mean() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from cli import app
@@ -22,7 +23,7 @@ from training.config import TrainConfig
 from training.data import Dataset, Row, half_of_validation, table_sha256
 from training.ensemble import Plan
 from training.predict import logits_of
-from training.release import Choice, Source, release
+from training.release import Source, release
 from training.rundir import RunDir
 from training.study import load_study
 from training.tables import Explainer, Snapshot
@@ -36,8 +37,8 @@ def write_run(path: Path, config: TrainConfig, table: str, validation: Dataset) 
     run.begin(config, table)
     for cycle in (1, 2):
         torch.manual_seed(10 * config.seed + cycle)
-        nothing = np.zeros((len(validation.rows), 3), dtype=np.float32)
-        run.save_cycle(cycle, build(config.architecture), {"val": nothing})
+        np.savez(run.archive(cycle), val=np.full((len(validation.rows), 3), cycle, dtype=np.float32))
+        save_file(build(config.architecture).state_dict(), run.snapshot(cycle))
     return run
 
 
@@ -100,17 +101,9 @@ def test_members_that_do_not_fit_together_are_refused(runs: list[RunDir], valida
         release([Source(runs[0], 3)], validation, "pair", "1", tmp_path / "bundle")
 
 
-def test_snapshots_of_one_name_are_numbered(runs: list[RunDir], validation: Dataset, tmp_path: Path) -> None:
-    sources = [Source(run, 2) for run in runs]
-    bundle = release(sources, validation, "twins", "1", tmp_path / "twins", "pm", Choice(1, "drawn by lot"))
-    assert [member.name for member in bundle.manifest.members] == ["resnet18-c02-1", "resnet18-c02-2"]
-    assert (bundle.manifest.explainer, bundle.manifest.explainer_reason) == ("resnet18-c02-2", "drawn by lot")
-    assert bundle.manifest.ensemble == "pm"
-
-
 @pytest.fixture
 def on_disk(validation: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """runs/ and data/ as the command finds them; the images are in the memory of `load`."""
+    """runs/ and data/ as the command finds them; images come from memory."""
     data = tmp_path / "data"
     data.mkdir()
     lines = [f"{row.file},{row.label},{row.patient},{row.split}" for row in validation.rows]
@@ -127,26 +120,31 @@ def run(*arguments: object, status: int = 0) -> str:
     return result.output
 
 
-def test_the_command_takes_runs_with_cycles(on_disk: Path) -> None:
-    runs, data = on_disk / "runs", ("--data", on_disk / "data")
-    run("release", f"{runs}/s0@1", runs / "s1", "-o", on_disk / "pair", *data)
-    assert [member.cycle for member in Bundle(on_disk / "pair").manifest.members] == [1, 2]
-    run("release", runs / "s1", "-o", on_disk / "one", *data)
-    manifest = Bundle(on_disk / "one").manifest
-    assert (manifest.explainer, manifest.explainer_reason) == ("resnet18", "the only member")
+def test_the_command_takes_runs_with_cycles(on_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[tuple[str, int]]] = []
+
+    def record(sources: list[Source], *_: object) -> None:
+        asked.append([(source.run.path.name, source.cycle) for source in sources])
+
+    monkeypatch.setattr("training.release.release", record)
+    runs, rest = on_disk / "runs", ("-o", on_disk / "bundle", "--data", on_disk / "data")
+    run("release", runs / "s1", *rest)
+    run("release", f"{runs}/s0@1", runs / "s1", *rest)
+    assert asked == [[("s1", 2)], [("s0", 1), ("s1", 2)]]
+    assert "config.json" in run("release", runs / "s9@1", *rest, status=2)
 
 
 def test_a_candidate_becomes_the_bundle_it_describes(on_disk: Path) -> None:
     study = load_study([on_disk / "runs"], on_disk / "data")
-    plan = Plan("pair", "pair", (Snapshot("s0", 2), Snapshot("s1", 1)), "pm")
-    explainer = Explainer(Snapshot("s1", 1), "validation says so", {})
+    plan = Plan("pair", "pair", (Snapshot("s0", 2), Snapshot("s1", 2)), "pm")
+    explainer = Explainer(Snapshot("s1", 2), "validation says so", {})
     hashes = archive_hashes(study, plan.members)
     Candidate(1, study.table_sha256, plan, explainer, (plan,), hashes).write(on_disk / "candidate.json")
     command = ("release", on_disk / "runs", "-o", on_disk / "chosen", "--data", on_disk / "data")
     run(*command, "--candidate", on_disk / "candidate.json")
     manifest = Bundle(on_disk / "chosen").manifest
-    assert [member.cycle for member in manifest.members] == [2, 1]
-    assert (manifest.ensemble, manifest.explainer) == ("pm", "resnet18-c01")
+    assert [member.name for member in manifest.members] == ["resnet18-c02-1", "resnet18-c02-2"]
+    assert (manifest.ensemble, manifest.explainer) == ("pm", "resnet18-c02-2")
     assert manifest.explainer_reason == "validation says so"
     shutil.copy(on_disk / "runs" / "s0" / "cycle-01.npz", on_disk / "runs" / "s0" / "cycle-02.npz")
     assert "s0-c02 is not the snapshot" in run(*command, "--candidate", on_disk / "candidate.json", status=2)
