@@ -123,11 +123,11 @@ def _merit(plan: Plan, part: Part) -> tuple[float, float]:
 def choose_explainer(
     members: Sequence[Snapshot], rows: Sequence[SnapshotRow], found: Sequence[Correlation]
 ) -> Explainer:
-    """The member with the least calibrated log loss, and why not the one that its spectrum speaks for."""
-    by_name = {row.snapshot: row for row in rows}
-    here = [by_name[member] for member in members]
-    best = min(here, key=lambda row: row.calibrated_log_loss)
-    by_spectrum = {metric: pick for metric in METRICS if (pick := _lowest(here, metric)) is not None}
+    """The member with the least calibrated log loss, and why not the snapshot that its spectrum speaks for."""
+    best = min((row for row in rows if row.snapshot in members), key=lambda row: row.calibrated_log_loss)
+    runs = {member.run for member in members}
+    siblings = [row for row in rows if row.snapshot.run in runs]
+    by_spectrum = {metric: pick for metric in METRICS if (pick := _lowest(siblings, metric)) is not None}
     reason = f"least calibrated log loss on the choosing half of validation: {best.calibrated_log_loss:.4f}"
     if len(members) > 1:
         reason += f" of {len(members)} members"
@@ -141,10 +141,10 @@ def _lowest(rows: Sequence[SnapshotRow], metric: SpectralMetric) -> Snapshot | N
 
 def _beside(best: Snapshot, by_spectrum: Mapping[SpectralMetric, Snapshot], found: Sequence[Correlation]) -> str:
     """WeightWatcher's opinion in words, with what it was worth over all snapshots."""
-    overall = {one.metric: one for one in found if one.scope == "all"}
+    worth = {one.metric: str(one) for one in found if one.scope == "all"}
     words = []
     for metric, pick in by_spectrum.items():
         opinion = "agrees" if pick == best else f"prefers {pick}"
-        worth = f" (rank correlation with the loss over {overall[metric].snapshots} snapshots: {overall[metric].rho})"
-        words.append(f"{metric.replace('_', ' ')} {opinion}{worth if metric in overall else ''}")
-    return f"WeightWatcher's {', '.join(words)}." if words else ""
+        words.append(f"{metric.replace('_', ' ')} {opinion} ({worth.get(metric, '–')})")
+    lead = "WeightWatcher, with its rank correlation with that loss over all snapshots: "
+    return f"{lead}{', '.join(words)}." if words else ""

@@ -34,20 +34,17 @@ def _correlations(result: StudyResult) -> Iterator[str]:
     yield ""
     yield (
         "Spearman's rank correlation with the calibrated log loss; low is good in all of them, so WeightWatcher is "
-        "right where it is positive. In brackets 95 % intervals: over all snapshots by resampling runs, else snapshots."
+        "right where it is positive. In brackets 95 % intervals: over all snapshots by resampling runs, of which "
+        "that takes three, else by resampling snapshots."
     )
     yield ""
     yield "| snapshots of | n | log norm | alpha | weighted alpha |"
     yield "| --- | --- | --- | --- | --- |"
     scopes: dict[str, dict[str, str]] = {}
     for one in result.correlations:
-        scopes.setdefault(one.scope, {"n": str(one.snapshots)})[one.metric] = _rho(one.rho.value, str(one.rho))
+        scopes.setdefault(one.scope, {"n": str(one.snapshots)})[one.metric] = str(one)
     for scope, cells in scopes.items():
         yield f"| {scope} | {' | '.join(cells[name] for name in ('n', 'log_norm', 'alpha', 'weighted_alpha'))} |"
-
-
-def _rho(value: float | None, whole: str) -> str:
-    return whole if whole != "–" or value is None else f"{value:.3f}, no interval"
 
 
 def _snapshots(result: StudyResult) -> Iterator[str]:

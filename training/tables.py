@@ -92,10 +92,17 @@ class Correlation:
     snapshots: int
     rho: Figure
 
+    def __str__(self) -> str:
+        """Rho with its interval, where there is one."""
+        return str(self.rho) if self.rho.low is not None or self.rho.value is None else f"{self.rho.value:.3f}"
+
 
 @dataclass(frozen=True, slots=True)
 class Explainer:
-    """The member whose maps are shown, why, and which one each spectral figure would have chosen."""
+    """The member whose maps are shown, and why.
+
+    `by_spectrum` is what each spectral figure would have chosen among all snapshots of the members' runs.
+    """
 
     snapshot: Snapshot
     reason: str
