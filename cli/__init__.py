@@ -5,7 +5,7 @@ Commands import what they need inside themselves: `cxr --help` and `cxr classify
 
 import typer
 
-from cli import classify, evaluate, explain, export, lungs, release, select, train
+from cli import average, classify, evaluate, explain, export, lungs, release, select, train
 
 app = typer.Typer(
     help="Classify and explain frontal chest radiographs: normal, pneumonia or COVID-19. Research use only.",
@@ -17,6 +17,7 @@ app.command()(export.export)
 app.command()(classify.classify)
 app.command()(explain.explain)
 app.command()(train.train)
+app.command()(average.average)
 app.command()(select.select)
 app.command()(select.confirm)
 app.command()(lungs.lungs)
