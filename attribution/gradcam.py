@@ -33,8 +33,7 @@ def gradcam(network: Network, images: Tensor, targets: Tensor) -> Tensor:
     Raises:
         ValueError: the network is in training mode, where dropout and batch statistics would enter the map.
     """
-    activations, gradients = _activations_and_gradients(network, images, targets)
-    return _weighted_sum(activations, gradients.mean(dim=(2, 3)))
+    return _gradcam(*_activations_and_gradients(network, images, targets))
 
 
 def gradcam_plus_plus(network: Network, images: Tensor, targets: Tensor) -> Tensor:
@@ -47,16 +46,29 @@ def gradcam_plus_plus(network: Network, images: Tensor, targets: Tensor) -> Tens
 
     Arguments, shapes and errors are those of `gradcam`; the maps have no unit.
     """
-    activations, gradients = _activations_and_gradients(network, images, targets)
-    positive = gradients.relu()
-    alphas = 1 / (2 + activations.sum(dim=(2, 3), keepdim=True) * positive)
-    return _weighted_sum(activations, (alphas * positive).sum(dim=(2, 3)))
+    return _gradcam_plus_plus(*_activations_and_gradients(network, images, targets))
 
 
 MAPS: Final[dict[Method, Callable[[Network, Tensor, Tensor], Tensor]]] = {
     "gradcam_plus_plus": gradcam_plus_plus,
     "gradcam": gradcam,
 }
+
+
+def both(network: Network, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """(`gradcam`, `gradcam_plus_plus`) for the cost of one of them: they share all but the last sum."""
+    activations, gradients = _activations_and_gradients(network, images, targets)
+    return _gradcam(activations, gradients), _gradcam_plus_plus(activations, gradients)
+
+
+def _gradcam(activations: Tensor, gradients: Tensor) -> Tensor:
+    return _weighted_sum(activations, gradients.mean(dim=(2, 3)))
+
+
+def _gradcam_plus_plus(activations: Tensor, gradients: Tensor) -> Tensor:
+    positive = gradients.relu()
+    alphas = 1 / (2 + activations.sum(dim=(2, 3), keepdim=True) * positive)
+    return _weighted_sum(activations, (alphas * positive).sum(dim=(2, 3)))
 
 
 def _activations_and_gradients(network: Network, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

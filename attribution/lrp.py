@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from attribution.canonize import Add, Apply, CanonicalNetwork, run
-from attribution.rules import Epsilon, Flat, Inputs, Rule, ZBox, ZPlus, passed, proportional
+from attribution.rules import Epsilon, Flat, Inputs, Rule, ZBox, ZPlus, proportional
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,12 @@ def _applying(canonical: CanonicalNetwork, composite: Composite) -> Apply:
     first = next(module for module in canonical.modules() if isinstance(module, nn.Conv2d))
 
     def apply(leaf: nn.Module, *inputs: Tensor) -> Tensor:
-        rule = composite.first if leaf is first else _rule(leaf, composite)
-        output: Tensor = leaf(*inputs) if rule is None else _Ruled.apply(rule, leaf, *inputs)
+        output: Tensor
+        if isinstance(leaf, nn.ReLU | nn.BatchNorm2d):
+            output = _Passed.apply(leaf, *inputs)
+        else:
+            rule = composite.first if leaf is first else _rule(leaf, composite)
+            output = leaf(*inputs) if rule is None else _Ruled.apply(rule, leaf, *inputs)
         return output
 
     return apply
@@ -84,12 +88,22 @@ def _rule(leaf: nn.Module, composite: Composite) -> Rule | None:
             return composite.convolution
         case nn.Linear():
             return composite.dense
-        case nn.ReLU() | nn.BatchNorm2d():
-            return passed
         case Add() | nn.AvgPool2d() | nn.AdaptiveAvgPool2d():
             return proportional
         case _:
             return None
+
+
+class _Passed(torch.autograd.Function):
+    """A layer whose gradient is 1."""
+
+    @staticmethod
+    def forward(_: Any, leaf: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        return leaf(x)
+
+    @staticmethod
+    def backward(_: Any, relevance: Tensor) -> tuple[None, Tensor]:
+        return None, relevance
 
 
 class _Ruled(torch.autograd.Function):

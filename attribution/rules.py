@@ -98,11 +98,6 @@ def proportional(layer: nn.Module, inputs: Inputs, relevance: Tensor) -> Inputs:
     return tuple(x * gradient for x, gradient in zip(inputs, gradients, strict=True))
 
 
-def passed(_: nn.Module, __: Inputs, relevance: Tensor) -> Inputs:
-    """One input a output, q = 1: activations and element-wise affine layers hand relevance through."""
-    return (relevance,)
-
-
 class _Linear:
     """A Conv2d or Linear layer with other weights: the map and its transpose."""
 

@@ -7,7 +7,7 @@ import torch
 from captum.attr import LayerGradCam
 from torch import Tensor, nn
 
-from attribution.gradcam import MAPS, gradcam, gradcam_plus_plus
+from attribution.gradcam import MAPS, both, gradcam, gradcam_plus_plus
 from cxr.explanation import METHODS, Method
 from cxr.nets import ARCHITECTURES, Architecture, Network, build
 
@@ -65,6 +65,13 @@ def test_gradcam_plus_plus_is_the_papers_third_derivatives(target: int) -> None:
     maps = gradcam_plus_plus(network, image, torch.tensor([target]))
     assert expected.amax() > 0
     torch.testing.assert_close(maps[0], expected, rtol=1e-10, atol=1e-14)
+
+
+def test_both_at_once_are_each_alone() -> None:
+    network, images, targets = tiny(), batch(3), torch.arange(3)
+    first, second = both(network, images, targets)
+    assert torch.equal(first, gradcam(network, images, targets))
+    assert torch.equal(second, gradcam_plus_plus(network, images, targets))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
