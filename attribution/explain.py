@@ -1,31 +1,48 @@
-"""From the bytes of a file and its finding to an explanation, on a CPU."""
+"""From the bytes of a file and its finding to an explanation, on a GPU where there is one."""
 
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from attribution.gradcam import MAPS
-from cxr.bundle import Bundle
-from cxr.explanation import Explanation, Method
-from cxr.heatmap import heatmap_png
+from attribution.lrp import lrp
+from attribution.networks import Networks
+from cxr.bundle import ENSEMBLE, Bundle, Member
+from cxr.errors import UnknownMember
+from cxr.explanation import METHODS, Explanation, Method, Panel
+from cxr.heatmap import resample
+from cxr.illustrate import Illustrator, Question
 from cxr.labels import LABELS, Label
-from cxr.narrate import caption, statement
-from cxr.nets import load_member
 from cxr.pipeline import Finding, Stopwatch, prepare
-from cxr.render import overlay_png
 
 Target = Label | Literal["predicted"]
+Map = NDArray[np.float32]
 
 
 class Explainer:
-    """The member of a bundle whose maps are shown, loaded and ready. Safe to call from several threads."""
+    """Explains what a bundle's ensemble found, by any member or all together. Safe to call from several threads."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Raises BundleError unless the explaining member's weights are those that the bundle describes."""
+    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+        """Load the explaining member; others are loaded when they are asked for.
+
+        Args:
+            bundle: its lung segmenter, where it has one, must have been exported.
+            threads: of the lung segmenter.
+
+        Raises:
+            BundleError: weights or graph are not those that the bundle describes.
+        """
         self.bundle = bundle
-        self._network = load_member(bundle, bundle.explainer)
+        self._networks = Networks(bundle)
+        self._illustrator = Illustrator(bundle, threads)
+        self._networks.plain(bundle.explainer)
 
-    def explain(self, data: bytes, finding: Finding, target: Target, method: Method) -> Explanation:
+    def explain(
+        self, data: bytes, finding: Finding, target: Target, method: Method, member: str | None = None
+    ) -> Explanation:
         """Explain what `cxr.pipeline.Classifier` of the same bundle found in the same bytes.
 
         Label and probabilities shown are the ensemble's, from `finding`; the map is one member's, and the
@@ -36,19 +53,73 @@ class Explainer:
             finding: of these bytes.
             target: the label to look for evidence of; `predicted` is the finding's.
             method: how to make the map.
+            member: whose map; by default the bundle's explaining member's. `ENSEMBLE` takes the mean over all.
 
         Raises:
-            Refusal: the bytes cannot be classified; its class says why.
+            Refusal: the bytes cannot be classified, or there is no such member; its class says which.
         """
         watch = Stopwatch()
-        radiograph, image = prepare(data, self.bundle, Stopwatch())  # classifying has timed these stages
-        label = finding.prediction if target == "predicted" else target
+        question, image = self._question(data, finding, target, member)
         with watch.stage("attribution"):
-            batch = torch.from_numpy(image)[None, None]
-            heatmap = MAPS[method](self._network, batch, torch.tensor([LABELS.index(label)]))[0].numpy()
-        member, coverage = self.bundle.explainer.name, self.bundle.manifest.conformal.coverage
-        words = (finding, label, method, member, coverage, not heatmap.any())
-        with watch.stage("render"):
-            overlay = overlay_png(radiograph.pixels, heatmap, caption(*words))
-            grey = heatmap_png(heatmap, radiograph.pixels.shape)
-        return Explanation(method, label, member, grey, overlay, statement(*words), watch.timings_ms)
+            heatmap, error = self._map(question, image, method)
+        return self._illustrator.explanation(question, method, heatmap, error, watch)
+
+    def panel(self, data: bytes, finding: Finding, target: Target, member: str | None = None) -> Panel:
+        """The maps of every method side by side; arguments and errors as for `explain`."""
+        question, image = self._question(data, finding, target, member)
+        return self._illustrator.panel(question, {method: self._map(question, image, method)[0] for method in METHODS})
+
+    def _question(
+        self, data: bytes, finding: Finding, target: Target, member: str | None
+    ) -> tuple[Question, NDArray[np.uint8]]:
+        name = member or self.bundle.explainer.name
+        if name not in self.bundle.manifest.choices:
+            raise UnknownMember
+        radiograph, image = prepare(data, self.bundle, Stopwatch())  # classifying has timed these stages
+        return Question(radiograph, finding, finding.prediction if target == "predicted" else target, name), image
+
+    def _map(self, question: Question, image: NDArray[np.uint8], method: Method) -> tuple[Map, float | None]:
+        """The map asked for, and for LRP its conservation error."""
+        batch = torch.from_numpy(image)[None, None].to(self._networks.device)
+        target = torch.tensor([LABELS.index(question.target)], device=self._networks.device)
+        members = self.bundle.manifest.members
+        if question.member != ENSEMBLE:
+            members = tuple(member for member in members if member.name == question.member)
+        maps, errors = zip(*(self._member_map(member, batch, target, method) for member in members), strict=True)
+        found = [error for error in errors if error is not None]
+        if question.member != ENSEMBLE:
+            return maps[0], max(found, default=None)
+        weights = {member.name: member.probabilities[question.target] for member in question.finding.members}
+        return mean_map(maps, [weights[member.name] for member in members]), max(found, default=None)
+
+    def _member_map(self, member: Member, batch: Tensor, target: Tensor, method: Method) -> tuple[Map, float | None]:
+        if method != "lrp":
+            return _array(MAPS[method](self._networks.plain(member), batch, target)), None
+        canonical = self._networks.canonical(member)
+        relevance = _array(lrp(canonical, batch, target))
+        with torch.inference_mode():
+            logit = float(canonical(batch)[0, target])
+        return relevance, abs(float(relevance.sum(dtype=np.float64)) - logit) / max(abs(logit), 1)
+
+
+def mean_map(maps: tuple[Map, ...], weights: list[float]) -> Map:
+    """The weighted mean of several networks' maps [h, w], each first scaled to a positive evidence of 1.
+
+    Networks of different architecture have maps of different size and unit; the mean has the size of the largest. A
+    map without positive evidence adds nothing.
+    """
+    shape = max(heatmap.shape for heatmap in maps)
+    total = sum(weights) or 1.0
+    mean = np.zeros(shape, np.float32)
+    for heatmap, weight in zip(maps, weights, strict=True):
+        resampled = resample(heatmap, (shape[0], shape[1]))
+        evidence = float(np.maximum(resampled, 0).sum())
+        if evidence > 0:
+            mean += np.float32(weight / total / evidence) * resampled
+    return mean
+
+
+def _array(maps: Tensor) -> Map:
+    """[1, h, w] → [h, w]."""
+    array: Map = maps[0].detach().cpu().numpy()
+    return array

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from cxr.dicom_elements import codes, instance_uids, integer, read, text, texts
 from cxr.dicom_pixels import SUPPORTED_SYNTAXES, grey_pixels
 from cxr.errors import ForProcessing, LateralView, MultiFrame, NotAChest, NotARadiograph
-from cxr.radiograph import Radiograph
+from cxr.radiograph import MIRROR, Radiograph
 
 SECONDARY_CAPTURE: Final = (
     "The DICOM object is a secondary capture: its pixels may have been processed, cropped or annotated."
@@ -52,7 +52,8 @@ def decode_dicom(data: bytes) -> Radiograph:
     pixels = grey_pixels(dataset)
     if _mirrored(dataset):
         pixels = np.ascontiguousarray(pixels[:, ::-1])
-    return Radiograph(pixels, "application/dicom", instance_uids(dataset), _warnings(dataset))
+    turned = MIRROR if _mirrored(dataset) else 1
+    return Radiograph(pixels, "application/dicom", instance_uids(dataset), _warnings(dataset), turned)
 
 
 def _check_object(dataset: Dataset) -> None:

@@ -2,7 +2,7 @@
 
 CxrError
 ├── Refusal                     what a client sent cannot be answered; a 4xx, with a fixed message
-│   ├── BadRequest              400: EmptyInput, UnknownTarget, UnknownMethod, MalformedForm
+│   ├── BadRequest              400: EmptyInput, UnknownTarget, UnknownMethod, UnknownMember, MalformedForm
 │   ├── UploadTooSlow           408
 │   ├── TooLarge                413: BodyTooLarge, BatchTooLarge, TooManyFiles, TooManyPixels
 │   ├── UnsupportedMedia        415: NotAForm
@@ -54,7 +54,12 @@ class UnknownTarget(BadRequest):
 
 class UnknownMethod(BadRequest):
     code = "unknown_method"
-    message = "Unknown method. Use gradcam_plus_plus or gradcam."
+    message = "Unknown method. Use gradcam_plus_plus, gradcam or lrp."
+
+
+class UnknownMember(BadRequest):
+    code = "unknown_member"
+    message = "Unknown member. Use ensemble, or a name that /classify lists under members."
 
 
 class MalformedForm(BadRequest):

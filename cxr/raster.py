@@ -76,13 +76,13 @@ def check_scans(data: bytes) -> None:
 def _decode(plugin: type[ImageFile], data: bytes, media_type: str) -> Radiograph:
     file = _open(plugin, data)
     check_size(*file.size)
-    pixels = grey(upright(_load(file), file.info.get("exif", b"")))
-    return Radiograph(pixels, media_type, instance=None, warnings=())
+    turned = orientation(file.info.get("exif", b""))
+    return Radiograph(grey(upright(_load(file), turned)), media_type, instance=None, warnings=(), turned=turned)
 
 
-def upright(image: Image.Image, exif: bytes) -> Image.Image:
+def upright(image: Image.Image, turned: int) -> Image.Image:
     """The image turned as its EXIF orientation says."""
-    how = _UPRIGHT.get(orientation(exif))
+    how = _UPRIGHT.get(turned)
     return image if how is None else image.transpose(how)
 
 

@@ -1,40 +1,51 @@
-"""The picture for people: radiograph and map side by side, what was found, how sure, and what it is not."""
+"""The pictures for people: radiograph and maps side by side, what was found, how sure, where, and what it is not."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
-import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from cxr.heatmap import Grey, Map, blend, colour_bar, field, png
+from cxr.canvas import (
+    ACCENT,
+    BAR_WIDTH,
+    BLACK,
+    DISCLAIMER_LINE,
+    GAP,
+    GREY,
+    LINE,
+    MARGIN,
+    SIDES_LINE,
+    TRACK,
+    WHITE,
+    draw_bar,
+    draw_probability,
+    fit,
+    font,
+    outline,
+    wrap,
+    write,
+    write_lines,
+)
+from cxr.colour import Grey, Map, blend
+from cxr.heatmap import field, png
+from cxr.zones import ZoneMap
 
-# Pillow's own font, so that the picture needs no file: it has no dashes and no mathematical signs.
-DISCLAIMER_LINE: Final = "Research use only. Not for diagnosis."
-SIDES_LINE: Final = "By convention the patient's right is on the left of the image."
-
-# Pixels. The widest picture is 2 x 700 + 20 + 2 x 32 + 112 = 1,596, the tallest 160 + 900 + 236 = 1,296.
-PANEL_MAX: Final = (700, 900)
-PANEL_MIN: Final = (440, 260)
-MARGIN: Final = 32
-GAP: Final = 20
-BAR_GUTTER: Final = 112
-HEADER: Final = 160
-FOOTER: Final = 236
-
-BLACK: Final = (12, 13, 16)
-WHITE: Final = (240, 240, 242)
-GREY: Final = (164, 166, 172)
-TRACK: Final = (48, 50, 56)
-ACCENT: Final = (245, 125, 21)  # from the middle of inferno
+HEADER: Final = 148  # pixels
+ROW: Final = 32  # a probability's
+NOTE: Final = 20  # font size
+PROBABILITIES: Final = 440  # width of the probabilities' column
+PANEL_MIN: Final = {2: (440, 260), 4: (340, 260)}
+# The most that all panels of a picture may take: of two, each 700 x 900; of four, each 460 x 600.
+PANEL_MAX: Final = {2: (700, 900), 4: (460, 600)}
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
     """The words and figures of a picture.
 
-    `probabilities` are (name, p, p in words) from top to bottom, `marked` the one that the map is for.
+    `notes` are sentences. `probabilities` are (name, p, p in words) from top to bottom, `marked` the one that the maps
+    are for.
     """
 
     headline: str
@@ -45,129 +56,138 @@ class Caption:
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """A map [h, w] over the whole radiograph, in any unit; its title, and a line on where its evidence lies."""
+
+    heatmap: Map
+    title: str
+    places: str = ""
+    signed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class _Layout:
     """Sizes (width, height) in pixels: of the image inside a panel, and of the panel that centres it."""
 
     image: tuple[int, int]
     panel: tuple[int, int]
+    columns: int
 
     @classmethod
-    def of(cls, shape: tuple[int, int]) -> "_Layout":
+    def of(cls, shape: tuple[int, int], columns: int) -> "_Layout":
         height, width = shape
-        scale = min(PANEL_MAX[0] / width, PANEL_MAX[1] / height)
+        least, most = PANEL_MIN[columns], PANEL_MAX[columns]
+        scale = min(most[0] / width, most[1] / height)
         image = (max(1, round(width * scale)), max(1, round(height * scale)))
-        return cls(image, (max(image[0], PANEL_MIN[0]), max(image[1], PANEL_MIN[1])))
+        return cls(image, (max(image[0], least[0]), max(image[1], least[1])), columns)
 
-    @property
-    def canvas(self) -> tuple[int, int]:
-        width, height = self.panel
-        return 2 * MARGIN + 2 * width + GAP + BAR_GUTTER, HEADER + height + FOOTER
+    def left(self, column: int) -> int:
+        """Where the panel of a column begins; that of the column after the last is where the colour bars begin."""
+        return MARGIN + column * (self.panel[0] + GAP)
 
     def origin(self, column: int) -> tuple[int, int]:
-        """Left and top of the image in the panel of column 0 or 1."""
-        left = MARGIN + column * (self.panel[0] + GAP)
-        return left + (self.panel[0] - self.image[0]) // 2, HEADER + (self.panel[1] - self.image[1]) // 2
+        """Left and top of the image in the panel of a column."""
+        return (
+            self.left(column) + (self.panel[0] - self.image[0]) // 2,
+            HEADER + (self.panel[1] - self.image[1]) // 2,
+        )
 
 
-def overlay_png(pixels: Grey, heatmap: Map, caption: Caption) -> bytes:
-    """Radiograph and map side by side, with colour bar, words and probabilities.
+def overlay_png(pixels: Grey, layer: Layer, where: ZoneMap, caption: Caption) -> bytes:
+    """Radiograph and map side by side, with zones, colour bar, words and probabilities.
 
     Args:
         pixels: [H, W] uint8, the radiograph at full resolution.
-        heatmap: [h, w] ≥ 0, in any unit, over the whole of the radiograph.
+        layer: the map.
+        where: the zones to outline on it.
         caption: what to write.
 
     Returns:
-        An RGB PNG of at most 1,596 x 1,296 pixels, whatever the radiograph's size.
+        An RGB PNG, at most 1,628 pixels wide.
     """
-    layout = _Layout.of(pixels.shape)
-    grey = _fit(pixels, layout.image)
-    overlay = blend(grey, field(heatmap, grey.shape))
-    canvas = Image.new("RGB", layout.canvas, BLACK)
-    canvas.paste(Image.fromarray(grey), layout.origin(0))
-    canvas.paste(Image.fromarray(overlay), layout.origin(1))
+    return _picture(pixels, (layer,), where, caption, columns=2)
+
+
+def panel_png(pixels: Grey, layers: tuple[Layer, ...], where: ZoneMap, caption: Caption) -> bytes:
+    """Radiograph and three maps side by side, as in figures 1 to 4 of Karim et al. 2020; at most 2,088 pixels wide.
+
+    Arguments are those of `overlay_png`.
+    """
+    return _picture(pixels, layers, where, caption, columns=4)
+
+
+def _picture(pixels: Grey, layers: tuple[Layer, ...], where: ZoneMap, caption: Caption, columns: int) -> bytes:
+    layout = _Layout.of((pixels.shape[0], pixels.shape[1]), columns)
+    grey = fit(pixels, layout.image)
+    width = layout.left(columns) + BAR_WIDTH + MARGIN
+    notes = [wrap(note, NOTE, width - MARGIN - _notes_left(layout)) for note in caption.notes]
+    canvas = Image.new("RGB", (width, _height(layout, layers, caption, notes)), BLACK)
     _write_header(canvas, caption)
-    _draw_bar(canvas, layout)
-    _write_footer(canvas, layout, caption)
+    canvas.paste(Image.fromarray(grey), layout.origin(0))
+    _write_titles(canvas, layout, 0, "Radiograph", "")
+    for column, layer in enumerate(layers, 1):
+        painted = outline(blend(grey, field(layer.heatmap, grey.shape), layer.signed), where)
+        canvas.paste(Image.fromarray(painted), layout.origin(column))
+        _write_titles(canvas, layout, column, layer.title, layer.places)
+    _draw_bars(canvas, layout, layers)
+    _write_footer(canvas, layout, layers, caption, notes)
     return png(np.asarray(canvas))
 
 
-def _fit(pixels: Grey, size: tuple[int, int]) -> Grey:
-    """Resize to (width, height): averages when shrinking, smooth when enlarging."""
-    shrinks = size[0] < pixels.shape[1]
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return cv2.resize(pixels, size, interpolation=interpolation).astype(np.uint8, copy=False)
+def _notes_left(layout: _Layout) -> int:
+    return max(layout.left(1), MARGIN + PROBABILITIES)
+
+
+def _footer_top(layout: _Layout, layers: tuple[Layer, ...]) -> int:
+    places = max(len(_places(layout, layer)) for layer in layers)
+    return HEADER + layout.panel[1] + 52 + round(places * LINE * 16) + (8 if places else 0)
+
+
+def _height(layout: _Layout, layers: tuple[Layer, ...], caption: Caption, notes: list[list[str]]) -> int:
+    words = sum(round(LINE * NOTE) * len(note) + 8 for note in notes)
+    return _footer_top(layout, layers) + max(words, ROW * len(caption.probabilities)) + 76
 
 
 def _write_header(canvas: Image.Image, caption: Caption) -> None:
     draw = ImageDraw.Draw(canvas)
     width = canvas.width - 2 * MARGIN
-    _line(draw, (MARGIN, 26), caption.headline, 40, WHITE, width)
-    _line(draw, (MARGIN, 84), caption.detail, 22, ACCENT, width)
-    draw.line((MARGIN, 126, canvas.width - MARGIN, 126), fill=TRACK, width=1)
+    write(draw, (MARGIN, 24), caption.headline, 38, WHITE, width)
+    write(draw, (MARGIN, 78), caption.detail, 21, ACCENT, width)
+    draw.line((MARGIN, 120, canvas.width - MARGIN, 120), fill=TRACK, width=1)
 
 
-def _draw_bar(canvas: Image.Image, layout: _Layout) -> None:
+def _places(layout: _Layout, layer: Layer) -> list[str]:
+    return wrap(layer.places, 16, layout.panel[0]) if layer.places else []
+
+
+def _write_titles(canvas: Image.Image, layout: _Layout, column: int, title: str, places: str) -> None:
     draw = ImageDraw.Draw(canvas)
-    left = MARGIN + 2 * layout.panel[0] + 2 * GAP
-    height = min(layout.panel[1], 420)
-    top = HEADER + (layout.panel[1] - height) // 2
-    canvas.paste(Image.fromarray(colour_bar(height, 18)), (left, top))
-    for value, label in ((1.0, "max"), (0.5, "half"), (0.0, "0")):
-        y = top + round((1 - value) * (height - 1))
-        draw.line((left + 18, y, left + 24, y), fill=GREY, width=1)
-        draw.text((left + 30, y), label, fill=GREY, font=_font(17), anchor="lm")
-    title = Image.new("RGB", (height, 24), BLACK)
-    ImageDraw.Draw(title).text((height // 2, 12), "relative evidence", fill=GREY, font=_font(17), anchor="mm")
-    canvas.paste(title.rotate(90, expand=True), (left + 72, top))
+    left, top = layout.left(column), HEADER + layout.panel[1] + 12
+    draw.text((left + layout.panel[0] // 2, top), title, fill=WHITE, font=font(18), anchor="ma")
+    for row, line in enumerate(wrap(places, 16, layout.panel[0]) if places else []):
+        y = top + 30 + round(row * LINE * 16)
+        draw.text((left + layout.panel[0] // 2, y), line, fill=GREY, font=font(16), anchor="ma")
 
 
-def _write_footer(canvas: Image.Image, layout: _Layout, caption: Caption) -> None:
+def _draw_bars(canvas: Image.Image, layout: _Layout, layers: tuple[Layer, ...]) -> None:
+    """One bar for each kind of map that is shown."""
+    kinds = sorted({layer.signed for layer in layers})
+    height = min((layout.panel[1] - GAP * (len(kinds) - 1)) // len(kinds), 420)
+    top = HEADER + (layout.panel[1] - height * len(kinds) - GAP * (len(kinds) - 1)) // 2
+    for row, signed in enumerate(kinds):
+        draw_bar(canvas, (layout.left(layout.columns), top + row * (height + GAP)), height, signed)
+
+
+def _write_footer(
+    canvas: Image.Image, layout: _Layout, layers: tuple[Layer, ...], caption: Caption, notes: list[list[str]]
+) -> None:
     draw = ImageDraw.Draw(canvas)
-    top = HEADER + layout.panel[1] + 14
-    for column, text in enumerate(("Radiograph", "Radiograph and map")):
-        centre = MARGIN + column * (layout.panel[0] + GAP) + layout.panel[0] // 2
-        draw.text((centre, top), text, fill=GREY, font=_font(17), anchor="ma")
-    top += 40
+    top, left = _footer_top(layout, layers), _notes_left(layout)
     for row, probability in enumerate(caption.probabilities):
-        _probability(draw, (MARGIN, top + row * 34), probability, marked=row == caption.marked)
-    left = MARGIN + layout.panel[0] + GAP
-    for row, note in enumerate(caption.notes):
-        _line(draw, (left, top + row * 34), note, 20, WHITE, canvas.width - MARGIN - left)
-    bottom = canvas.height - 40
-    _line(draw, (MARGIN, bottom), DISCLAIMER_LINE, 22, WHITE, layout.panel[0])
-    _line(draw, (left, bottom + 4), SIDES_LINE, 16, GREY, canvas.width - MARGIN - left)
-
-
-def _probability(
-    draw: ImageDraw.ImageDraw, at: tuple[int, int], probability: tuple[str, float, str], marked: bool
-) -> None:
-    (x, y), (name, p, figure) = at, probability
-    words = WHITE if marked else GREY
-    left, right = x + 130, x + 310
-    draw.text((x, y), name, fill=words, font=_font(20))
-    draw.rectangle((left, y + 6, right, y + 18), fill=TRACK)
-    draw.rectangle((left, y + 6, left + round(p * (right - left)), y + 18), fill=ACCENT if marked else GREY)
-    draw.text((right + 16, y), figure, fill=words, font=_font(20))
-
-
-def _line(
-    draw: ImageDraw.ImageDraw,
-    at: tuple[int, int],
-    text: str,
-    size: int,
-    colour: tuple[int, int, int],
-    width: int,
-) -> None:
-    """Write one line; shrink it until it fits, so that no word is lost."""
-    while size > 10 and _font(size).getlength(text) > width:
-        size -= 1
-    draw.text(at, text, fill=colour, font=_font(size))
-
-
-@lru_cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size)
-    if not isinstance(font, ImageFont.FreeTypeFont):
-        raise RuntimeError("Pillow was built without FreeType")
-    return font
+        draw_probability(draw, (MARGIN, top + row * ROW), probability, marked=row == caption.marked)
+    y = top
+    for note in notes:
+        y = write_lines(draw, (left, y), note, NOTE, WHITE, canvas.width - MARGIN - left) + 8
+    bottom = canvas.height - 44
+    write(draw, (MARGIN, bottom), DISCLAIMER_LINE, 21, WHITE, PROBABILITIES - 20)
+    write(draw, (left, bottom + 4), SIDES_LINE, 16, GREY, canvas.width - MARGIN - left)

@@ -6,7 +6,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from cxr.errors import UnknownMethod, UnknownTarget
+from cxr.bundle import ENSEMBLE, Manifest
+from cxr.errors import UnknownMember, UnknownMethod, UnknownTarget
 from cxr.explanation import METHODS, Method
 from cxr.labels import LABELS, Label
 from service.request import BODY, ERRORS, check_media_type, classified, runtime_of
@@ -23,6 +24,10 @@ METHOD_SPELLINGS: Final[dict[str, Method]] = {
 
 MethodParameter = Annotated[str, Query(json_schema_extra={"enum": list(METHODS)})]
 TargetParameter = Annotated[str, Query(json_schema_extra={"enum": [PREDICTED, *LABELS]})]
+MemberParameter = Annotated[
+    str | None,
+    Query(description=f"A member's name, or {ENSEMBLE} for the mean of all; the explaining member by default."),
+]
 
 router = APIRouter()
 
@@ -34,20 +39,30 @@ router = APIRouter()
     openapi_extra=BODY,
 )
 async def explain(
-    request: Request, method: MethodParameter = "gradcam_plus_plus", target: TargetParameter = PREDICTED
+    request: Request,
+    method: MethodParameter = "gradcam_plus_plus",
+    target: TargetParameter = PREDICTED,
+    member: MemberParameter = None,
 ) -> ExplainedClassification | Response:
     """Classify one radiograph and show where the network found evidence for the target.
 
-    The map is the bundle's explaining member's; label and probabilities are the ensemble's, as /classify gives
-    them. With `Accept: image/png` the answer is the overlay.
+    The map is the bundle's explaining member's, or that of the member named, or the ensemble's; label and probabilities
+    are the ensemble's, as /classify gives them. With `Accept: image/png` the answer is the overlay.
     """
-    chosen = _method(method)
-    label = _target(target)
-    check_media_type(request.headers)
+    chosen, label = _method(method), _target(target)
     runtime = runtime_of(request)
+    whose = _member(member, runtime.manifest)
+    check_media_type(request.headers)
     runtime.explanations.check()
     finding, answer, data = await classified(request)
-    explanation = await runtime.explain(data, finding, label or finding.prediction, chosen, answer.request_id)
+    explanation = await runtime.explain(
+        data=data,
+        finding=finding,
+        target=label or finding.prediction,
+        method=chosen,
+        member=whose,
+        request_id=answer.request_id,
+    )
     if _wants_picture(request.headers):
         return Response(explanation.overlay_png, media_type="image/png")
     return explained(answer, explanation)
@@ -68,6 +83,15 @@ def _target(value: str) -> Label | None:
         if value == label:
             return label
     raise UnknownTarget
+
+
+def _member(value: str | None, manifest: Manifest) -> str:
+    """The member meant; the bundle's explaining member where none is named."""
+    if value is None:
+        return manifest.explainer
+    if value not in manifest.choices:
+        raise UnknownMember
+    return value
 
 
 def _wants_picture(headers: Mapping[str, str]) -> bool:

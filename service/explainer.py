@@ -50,13 +50,15 @@ class ExplainerService:
         from attribution.explain import Explainer
 
         torch.set_num_threads(settings.threads)
-        self._explainer = Explainer(Bundle(settings.bundle))
+        self._explainer = Explainer(Bundle(settings.bundle), settings.threads)
 
     @bentoml.api  # type: ignore[untyped-decorator]
-    def explain(self, data: bytes, finding: Finding, target: Label, method: Method, request_id: str) -> Outcome:
+    def explain(
+        self, data: bytes, finding: Finding, target: Label, method: Method, member: str, request_id: str
+    ) -> Outcome:
         """Explain what the ensemble said about a file. Never raises."""
         try:
-            return Outcome(explanation=self._explainer.explain(data, finding, target, method))
+            return Outcome(explanation=self._explainer.explain(data, finding, target, method, member))
         except Refusal as refusal:
             return Outcome(refusal=refusal.code)
         except Exception as error:

@@ -11,7 +11,6 @@ import numpy as np
 
 from cxr.bundle import Bundle
 from cxr.explanation import Explanation, Method
-from cxr.labels import Label
 from cxr.pipeline import Classifier, Finding
 from service.explaining import ExplainerClient
 from service.gate import Gate
@@ -62,30 +61,21 @@ class Runtime:
         results = await self.classifications.run_all(works, self.settings.classify_seconds)
         return [result if isinstance(result, BaseException) else self._found(*result) for result in results]
 
-    async def explain(
-        self, data: bytes, finding: Finding, target: Label, method: Method, request_id: str
-    ) -> Explanation:
-        """An explanation of a finding.
+    async def explain(self, method: Method, **question: Any) -> Explanation:
+        """An explanation of a finding; what else to ask is what `ExplainerService.explain` takes.
 
         Raises:
             Busy, DeadlineExceeded: see `Gate.run`.
             ExplainerUnavailable: the explainer does not answer.
         """
         start = time.monotonic()
-        deadline = start + self.settings.explain_seconds
+        seconds = self.settings.deadline(method)
 
         async def work() -> Explanation:
-            return await self._explainer.explain(
-                deadline - time.monotonic(),
-                data=data,
-                finding=finding,
-                target=target,
-                method=method,
-                request_id=request_id,
-            )
+            return await self._explainer.explain(start + seconds - time.monotonic(), method=method, **question)
 
         # The work ends itself at the deadline. The gate's is later, and only for those that still wait by then.
-        explanation, _ = await self.explanations.run(work, self.settings.explain_seconds + 1)
+        explanation, _ = await self.explanations.run(work, seconds + 1)
         self.metrics.explained(method, time.monotonic() - start)
         return explanation
 

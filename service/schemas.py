@@ -5,13 +5,15 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cxr.bundle import Manifest
+from cxr.bundle import ENSEMBLE, Manifest
 from cxr.decode import InstanceUIDs
 from cxr.explanation import Explanation, Method
 from cxr.labels import DISCLAIMER, Label
 from cxr.narrate import set_in_words
 from cxr.pipeline import Finding, MemberFinding
 from cxr.posterior import EnsembleRule
+from cxr.regions import Box
+from cxr.zones import ZoneShare
 
 Probabilities = Annotated[dict[Label, float], Field(description="Calibrated; they sum to 1.")]
 
@@ -48,14 +50,35 @@ class Classification(_Answer):
 
 
 class ExplanationAnswer(_Answer):
-    """Where one member of the ensemble found evidence for the target."""
+    """Where one member of the ensemble, or all of them together, found evidence for the target."""
 
     method: Method
     target: Label
-    member: str
-    heatmap_png: Annotated[str, Field(description="Base64: 8-bit grey PNG of the radiograph's own size.")]
+    member: Annotated[str, Field(description=f"A member's name; {ENSEMBLE}: the mean, weighted by probability.")]
+    heatmap_png: Annotated[
+        str,
+        Field(
+            description="Base64: 8-bit grey PNG of the radiograph's own size, upright. 255 is the most evidence; "
+            "for lrp 128 is none, above speaks for the target, below against it."
+        ),
+    ]
     overlay_png: Annotated[str, Field(description="Base64: the map over the radiograph, for people.")]
-    statement: str
+    statement: Annotated[str, Field(description="Finding, places and warnings in sentences.")]
+    warnings: Annotated[list[str], Field(description="Those of the statement.")]
+    zones: Annotated[
+        list[ZoneShare],
+        Field(description="Shares of the positive evidence, and of the image's area; sides are the patient's."),
+    ]
+    no_lungs: Annotated[
+        str, Field(description="Why the zones are thirds of the image's halves; empty where they are of the lungs.")
+    ]
+    boxes: Annotated[
+        list[Box],
+        Field(description="Critical regions in pixels of the stored image, before any flip or turn for display."),
+    ]
+    conservation_error: Annotated[
+        float | None, Field(description="For lrp: |sum of relevance - logit| / max(|logit|, 1), the members' largest.")
+    ]
 
 
 class ExplainedClassification(Classification):
@@ -115,5 +138,10 @@ def explained(answer: Classification, explanation: Explanation) -> ExplainedClas
             heatmap_png=b64encode(explanation.heatmap_png).decode(),
             overlay_png=b64encode(explanation.overlay_png).decode(),
             statement=explanation.statement,
+            warnings=list(explanation.warnings),
+            zones=list(explanation.zones),
+            no_lungs=explanation.no_lungs,
+            boxes=list(explanation.boxes),
+            conservation_error=explanation.conservation_error,
         ),
     )

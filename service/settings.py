@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cxr.bundle import DEFAULT_BUNDLE
 from cxr.decode import MAX_BYTES
+from cxr.explanation import Method
 
 CORES: Final = len(os.sched_getaffinity(0))  # those that this process may use
 MIN_KEY_LENGTH: Final = 16
@@ -30,7 +31,10 @@ class Settings(BaseSettings):
         int, Field(ge=0, description="Files of a kind that may wait for their turn; the next request gets a 429.")
     ] = 64
     classify_seconds: Annotated[Seconds, Field(description="Deadline of a classification, its wait included.")] = 30.0
-    explain_seconds: Annotated[Seconds, Field(description="Deadline of an explanation, its wait included.")] = 60.0
+    explain_seconds: Annotated[
+        Seconds, Field(description="Deadline of a class activation map (both Grad-CAMs), its wait included.")
+    ] = 60.0
+    lrp_seconds: Annotated[Seconds, Field(description="Deadline of an explanation by LRP, its wait included.")] = 120.0
     upload_seconds: Annotated[Seconds, Field(description="Deadline of a request's body; later it gets a 408.")] = 30.0
     upload_mib: Annotated[
         int,
@@ -49,6 +53,10 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    def deadline(self, method: Method) -> float:
+        """Seconds that an explanation by a method may take: LRP costs several times what the others do."""
+        return self.lrp_seconds if method == "lrp" else self.explain_seconds
 
     def __str__(self) -> str:
         """One line for the log; of the keys, only how many there are."""

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from cli import app
 from cxr.bundle import Bundle
-from cxr.errors import NotDecodable, ParityError
+from cxr.errors import NotDecodable, ParityError, UnknownMember
 from cxr.labels import DISCLAIMER, LABELS
 from cxr.pipeline import Classifier
 from export.verify import Flip, Parity
@@ -82,9 +82,32 @@ def test_explain_writes_the_picture(bundle: Bundle, radiograph: Path, tmp_path: 
     result = runner.invoke(app, ["explain", str(radiograph), *options])
     assert result.exit_code == 0
     assert "The radiograph is classified as" in result.stdout
-    assert "Grad-CAM map" in result.stdout
+    assert "Grad-CAM locates" in result.stdout
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert DISCLAIMER in result.stderr
+
+
+def test_explain_draws_all_methods_side_by_side_of_whom_one_asks(
+    bundle: Bundle, radiograph: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "panel.png"
+    options = ["--method", "all", "--member", "ensemble", "-o", str(picture), "--bundle", str(bundle.root)]
+    result = runner.invoke(app, ["explain", str(radiograph), *options])
+    assert result.exit_code == 0, result.output
+    assert all(f"{name} " in result.stdout for name in ("Grad-CAM++", "Grad-CAM", "LRP"))
+    assert "mean of the members' maps" in result.stdout
+    drawn = cv2.imread(str(picture))
+    assert drawn is not None
+    assert drawn.shape[1] > 4 * 340
+
+
+def test_explain_refuses_a_member_that_is_not_there(bundle: Bundle, radiograph: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "made.png"
+    options = ["--member", "alexnet", "-o", str(picture), "--bundle", str(bundle.root)]
+    result = runner.invoke(app, ["explain", str(radiograph), *options])
+    assert result.exit_code == 1
+    assert UnknownMember.message in result.stderr
+    assert not picture.exists()
 
 
 def test_explain_names_the_picture_after_the_file(

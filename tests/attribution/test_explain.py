@@ -1,25 +1,37 @@
-"""The explainer of a real bundle: the same bytes, the ensemble's figures, one member's map."""
+"""The explainer of a real bundle: the same bytes, the ensemble's figures, the map of whom one asks."""
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
-from attribution.explain import Explainer
+from attribution import networks as networks_module
+from attribution.canonize import canonize
+from attribution.explain import Explainer, mean_map
 from attribution.gradcam import MAPS
-from cxr.bundle import Bundle
-from cxr.errors import NotDecodable, Refusal
-from cxr.explanation import METHODS, Explanation, Method
-from cxr.heatmap import heatmap_png
+from attribution.lrp import lrp
+from attribution.networks import Networks
+from cxr.bundle import ENSEMBLE, Bundle, Member
+from cxr.errors import NotDecodable, Refusal, UnknownMember
+from cxr.explanation import METHODS, SIGNED, Explanation, Method
+from cxr.heatmap import heatmap_png, resample
 from cxr.labels import LABELS
-from cxr.nets import load_member
+from cxr.nets import Network, load_member
 from cxr.pipeline import Classifier, Finding, Stopwatch, prepare
+from cxr.zones import LUNG_ZONES, ZONES
+from tests import files
+from tests.bundles import first_member_only
+
+SHAPE = (120, 200)
 
 
-def radiograph(height: int = 120, width: int = 200) -> bytes:
+def radiograph(height: int = SHAPE[0], width: int = SHAPE[1]) -> bytes:
     noise = np.random.default_rng(0).integers(0, 256, (6, 10)).astype(np.float32)
     smooth = np.clip(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), 0, 255)
     return bytes(cv2.imencode(".png", smooth.astype(np.uint8))[1])
@@ -27,12 +39,17 @@ def radiograph(height: int = 120, width: int = 200) -> bytes:
 
 @pytest.fixture(scope="module")
 def explainer(bundle: Bundle) -> Explainer:
-    return Explainer(bundle)
+    return Explainer(bundle, threads=1)
 
 
 @pytest.fixture(scope="module")
-def finding(bundle: Bundle) -> Finding:
-    return Classifier(bundle, threads=1).classify(radiograph())
+def classifier(bundle: Bundle) -> Classifier:
+    return Classifier(bundle, threads=1)
+
+
+@pytest.fixture(scope="module")
+def finding(classifier: Classifier) -> Finding:
+    return classifier.classify(radiograph())
 
 
 def picture(data: bytes) -> np.ndarray:
@@ -41,16 +58,78 @@ def picture(data: bytes) -> np.ndarray:
     return decoded
 
 
+def expected_map(bundle: Bundle, member: Member, method: Method, label: int) -> NDArray[np.float32]:
+    """The map as the bare functions make it."""
+    _, image = prepare(radiograph(), bundle, Stopwatch())
+    batch, target = torch.from_numpy(image)[None, None], torch.tensor([label])
+    network = load_member(bundle, member)
+    maps = lrp(canonize(network), batch, target) if method == "lrp" else MAPS[method](network, batch, target)
+    return np.asarray(maps[0].numpy())
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_the_map_is_the_explaining_members_on_the_prepared_image(
     bundle: Bundle, explainer: Explainer, finding: Finding, method: Method
 ) -> None:
-    _, image = prepare(radiograph(), bundle, Stopwatch())
-    target = torch.tensor([LABELS.index("pneumonia")])
-    expected = MAPS[method](load_member(bundle, bundle.explainer), torch.from_numpy(image)[None, None], target)
     made = explainer.explain(radiograph(), finding, "pneumonia", method)
-    assert made.heatmap_png == heatmap_png(expected[0].numpy(), (120, 200))
+    expected = expected_map(bundle, bundle.explainer, method, 1)
+    assert made.heatmap_png == heatmap_png(expected, SHAPE, method in SIGNED)
     assert (made.method, made.target, made.member) == (method, "pneumonia", bundle.explainer.name)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_any_member_can_be_asked(bundle: Bundle, explainer: Explainer, finding: Finding, method: Method) -> None:
+    other = bundle.manifest.members[1]
+    made = explainer.explain(radiograph(), finding, "normal", method, other.name)
+    assert made.member == other.name
+    assert made.heatmap_png == heatmap_png(expected_map(bundle, other, method, 0), SHAPE, method in SIGNED)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_ensembles_map_is_the_mean_weighted_by_the_members_posteriors(
+    bundle: Bundle, explainer: Explainer, finding: Finding, method: Method
+) -> None:
+    made = explainer.explain(radiograph(), finding, "covid19", method, ENSEMBLE)
+    maps = tuple(expected_map(bundle, member, method, 2) for member in bundle.manifest.members)
+    mean = mean_map(maps, [member.probabilities["covid19"] for member in finding.members])
+    assert made.member == ENSEMBLE
+    np.testing.assert_allclose(
+        picture(made.heatmap_png).astype(int), picture(heatmap_png(mean, SHAPE, method in SIGNED)).astype(int), atol=1
+    )
+    assert "mean of the members' maps" in made.statement
+
+
+def test_a_mean_has_the_largest_size_and_counts_evidence_not_units() -> None:
+    fine, coarse = np.zeros((14, 14), np.float32), np.zeros((7, 7), np.float32)
+    fine[:, 0], coarse[:, 6] = 1000, 0.001
+    mean = mean_map((fine, coarse), [0.75, 0.25])
+    assert mean.shape == (14, 14)
+    assert mean.sum() == pytest.approx(1, abs=1e-5)
+    assert mean[:, :7].sum() == pytest.approx(0.75, abs=1e-5)
+    np.testing.assert_allclose(mean_map((coarse,), [0.2]), resample(coarse, (7, 7)) / coarse.sum(), rtol=1e-5)
+
+
+def test_a_member_without_evidence_adds_nothing_to_the_mean() -> None:
+    some, none, against = (np.full((7, 7), value, np.float32) for value in (1, 0, -1))
+    mean = mean_map((some, none, against), [0.5, 0.3, 0.2])
+    np.testing.assert_allclose(mean, np.full((7, 7), 0.5 / 49), rtol=1e-5)
+    assert not mean_map((none, against), [0.0, 0.0]).any()
+
+
+def test_relevance_is_conserved_and_only_lrp_says_so(explainer: Explainer, finding: Finding) -> None:
+    for method in METHODS:
+        for member in explainer.bundle.manifest.choices:
+            error = explainer.explain(radiograph(), finding, "predicted", method, member).conservation_error
+            assert (error is not None) == (method == "lrp")
+            assert error is None or error < 1e-4
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet18-0 ", "../weights", "Ensemble"])
+def test_an_unknown_member_is_refused(explainer: Explainer, finding: Finding, name: str) -> None:
+    with pytest.raises(UnknownMember):
+        explainer.explain(radiograph(), finding, "predicted", "gradcam", name)
+    with pytest.raises(UnknownMember):
+        explainer.panel(radiograph(), finding, "predicted", name)
 
 
 def test_predicted_is_the_findings_label(explainer: Explainer, finding: Finding) -> None:
@@ -67,10 +146,39 @@ def test_predicted_is_the_findings_label(explainer: Explainer, finding: Finding)
 
 def test_pictures_and_timings(explainer: Explainer, finding: Finding) -> None:
     made = explainer.explain(radiograph(), finding, "predicted", "gradcam_plus_plus")
-    assert picture(made.heatmap_png).shape == (120, 200)
+    assert picture(made.heatmap_png).shape == SHAPE
     assert picture(made.overlay_png).shape[2] == 3
-    assert set(made.timings_ms) == {"attribution", "render"}
+    assert set(made.timings_ms) == {"attribution", "lungs", "render"}
     assert min(made.timings_ms.values()) > 0
+    panel = explainer.panel(radiograph(), finding, "predicted")
+    assert picture(panel.overlay_png).shape[1] > picture(made.overlay_png).shape[1]
+    assert panel.statement.count("locates") == len(METHODS)
+
+
+def test_a_real_radiograph_has_zones_of_its_lungs(explainer: Explainer, classifier: Classifier) -> None:
+    data = files.radiograph_png()
+    made = explainer.explain(data, classifier.classify(data), "predicted", "gradcam")
+    assert [zone.zone for zone in made.zones] == list(ZONES)
+    assert made.no_lungs == ""
+    assert sum(zone.share for zone in made.zones) == pytest.approx(1)
+    assert made.boxes
+    assert "The lungs hold" in made.statement
+
+
+def test_a_film_on_its_side_falls_back_to_thirds_and_says_so(explainer: Explainer, classifier: Classifier) -> None:
+    upright = cv2.imdecode(np.frombuffer(files.radiograph_png(), np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert upright is not None
+    data = files.png(np.ascontiguousarray(np.rot90(upright)))
+    made = explainer.explain(data, classifier.classify(data), "predicted", "gradcam")
+    assert [zone.zone for zone in made.zones] == list(LUNG_ZONES)
+    assert made.no_lungs
+    assert made.no_lungs in made.statement
+
+
+def test_a_bundle_without_a_segmenter_falls_back_too(bundle: Bundle, finding: Finding, tmp_path: Path) -> None:
+    bare = first_member_only(bundle, tmp_path / "bundle")
+    made = Explainer(bare).explain(radiograph(), finding, "predicted", "gradcam")
+    assert made.no_lungs == "this model has no lung segmenter"
 
 
 def test_a_bad_file_is_refused_as_in_classification(explainer: Explainer, finding: Finding) -> None:
@@ -81,13 +189,40 @@ def test_a_bad_file_is_refused_as_in_classification(explainer: Explainer, findin
 
 
 def test_four_threads_get_what_one_gets(explainer: Explainer, finding: Finding) -> None:
+    """Different images, methods, targets and members at once."""
+    choices = explainer.bundle.manifest.choices
+
     def run(i: int) -> Explanation:
-        return explainer.explain(radiograph(100 + i, 150), finding, LABELS[i % 3], METHODS[i % 2])
+        data = radiograph(100 + i, 150)
+        return explainer.explain(data, finding, LABELS[i % 3], METHODS[i % 3], choices[i % 2])
 
     alone = [run(i) for i in range(6)]
     with ThreadPoolExecutor(4) as pool:
         for expected, actual in zip(alone, pool.map(run, range(6)), strict=True):
             assert (actual.heatmap_png, actual.statement) == (expected.heatmap_png, expected.statement)
+
+
+def test_members_are_loaded_when_asked_for_and_once(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+
+    def counting(source: Bundle, member: Member) -> Network:
+        loaded.append(member.name)
+        return load_member(source, member)
+
+    monkeypatch.setattr(networks_module, "load_member", counting)
+    networks, first = Networks(bundle), bundle.manifest.members[0]
+    assert loaded == []
+    together = Barrier(4)
+
+    def ask(_: int) -> Network:
+        together.wait()
+        return networks.canonical(first)
+
+    with ThreadPoolExecutor(4) as pool:
+        copies = list(pool.map(ask, range(4)))
+    assert loaded == [first.name]
+    assert all(made is copies[0] for made in copies)
+    assert networks.plain(first) is networks.plain(first)
 
 
 def test_finding_and_explanation_cross_processes(explainer: Explainer, finding: Finding) -> None:

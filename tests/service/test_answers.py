@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from cxr.bundle import Bundle
+from cxr.explanation import METHODS
 from cxr.labels import DISCLAIMER, LABELS
 from cxr.pipeline import Classifier
 from scripts.server import Server
@@ -89,16 +90,32 @@ def test_explain_has_classifys_label_and_probabilities(server: Server, media_typ
     assert explanation["target"] == alone["prediction"]
     assert explanation["member"] == "resnet18-0"
     assert explanation["statement"]
+    assert sum(zone["share"] for zone in explanation["zones"]) == pytest.approx(1)
+    assert explanation["no_lungs"] == ""
+    assert explanation["boxes"]
+    for box in explanation["boxes"]:
+        assert 0 <= box["x"] < box["x"] + box["width"] <= SHAPE[1]
+        assert 0 <= box["y"] < box["y"] + box["height"] <= SHAPE[0]
     assert picture(b64decode(explanation["heatmap_png"])).shape == SHAPE
     assert picture(b64decode(explanation["overlay_png"])).ndim == 3
 
 
 @pytest.mark.parametrize("target", LABELS)
-@pytest.mark.parametrize("method", ["gradcam", "gradcam_plus_plus"])
+@pytest.mark.parametrize("method", METHODS)
 def test_methods_and_targets(server: Server, method: str, target: str) -> None:
     response = post(server, f"/explain?method={method}&target={target}", files.radiograph_png(), PNG)
     explanation = answer(response)["explanation"]
     assert (explanation["method"], explanation["target"]) == (method, target)
+    assert (explanation["conservation_error"] is None) == (method != "lrp")
+    assert method != "lrp" or explanation["conservation_error"] < 1e-4
+
+
+@pytest.mark.parametrize("member", ["resnet18-0", "vgg16-bn-1", "ensemble"])
+def test_whose_map_may_be_chosen(server: Server, member: str) -> None:
+    result = answer(post(server, f"/explain?member={member}", files.radiograph_png(), PNG))
+    assert result["explanation"]["member"] == member
+    assert result["probabilities"] == answer(post(server, "/classify", files.radiograph_png(), PNG))["probabilities"]
+    assert ("mean of the members' maps" in result["explanation"]["statement"]) == (member == "ensemble")
 
 
 @pytest.mark.parametrize("spelling", ["gradcam++", "gradcam%2B%2B", "gradcam%20%20"])

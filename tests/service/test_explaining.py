@@ -8,12 +8,27 @@ import pytest
 from cxr import errors
 from cxr.errors import ExplainerUnavailable, LateralView, Refusal
 from cxr.explanation import Explanation
+from cxr.regions import Box
+from cxr.zones import ZoneShare
 from service import explaining
 from service.errors import ExplanationFailed
 from service.explainer import Outcome
 from service.explaining import ExplainerClient
 
-ANSWER = Explanation("gradcam", "normal", "member", b"map", b"overlay", "A sentence.", {"attribution": 1.0})
+ANSWER = Explanation(
+    method="gradcam",
+    target="normal",
+    member="member",
+    heatmap_png=b"map",
+    overlay_png=b"overlay",
+    statement="A sentence.",
+    warnings=(),
+    zones=(ZoneShare("outside", 1.0, 0.7),),
+    no_lungs="",
+    boxes=(Box(1, 2, 3, 4, 0.5),),
+    conservation_error=None,
+    timings_ms={"attribution": 1.0},
+)
 
 
 class Remote:

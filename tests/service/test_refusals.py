@@ -87,6 +87,9 @@ def test_too_much_in_chunks(server: Server, route: str) -> None:
         ("target=tuberculosis-CANARY", errors.UnknownTarget),
         ("target=COVID19", errors.UnknownTarget),
         ("target=", errors.UnknownTarget),
+        ("member=alexnet-CANARY", errors.UnknownMember),
+        ("member=Ensemble", errors.UnknownMember),
+        ("member=", errors.UnknownMember),
     ],
 )
 def test_unknown_parameters_are_not_echoed(server: Server, query: str, refusal: type[Refusal]) -> None:

@@ -1,0 +1,65 @@
+"""Colours of a map: inferno for evidence, a blue and orange pair for relevance that has a sign.
+
+Both are perceptually uniform: equal steps of the map are equal steps of lightness, and both are safe to those who tell
+red from green badly.
+"""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.uint8]
+Colour = NDArray[np.uint8]
+Map = NDArray[np.float32]
+
+OPACITY: Final = 0.72  # at the map's maximum; the ribs must show through
+BAR_GREY: Final = 96  # the colour bar is blended over this grey, so that its colours are those in the picture
+
+LIGHTNESS: Final = (30.0, 72.0)  # CIE L* from no relevance to the most
+ORANGE: Final = (58.0, 45.0, 85.0)  # hue angle in CIELAB in degrees, chroma of no relevance, and of the most
+BLUE: Final = (262.0, 45.0, 42.0)  # sRGB has no light blue of more chroma
+
+
+def blend(pixels: Grey, strength: Map, signed: bool = False) -> Colour:
+    """Lay a field [H, W] over a radiograph [H, W]: RGB [H, W, 3], untouched where the field is 0.
+
+    The field is in [0, 1], or in [-1, 1] and `signed`.
+    """
+    alpha = (OPACITY * smoothstep(np.abs(strength)))[..., np.newaxis]
+    grey = pixels[..., np.newaxis].astype(np.float32)
+    colours = _DIVERGING[np.rint((strength + 1) * 255).astype(np.intp)] if signed else _INFERNO[_byte(strength)]
+    return np.rint(grey + alpha * (colours - grey)).astype(np.uint8)
+
+
+def colour_bar(height: int, width: int, signed: bool = False) -> Colour:
+    """The colours of `blend` from 1 at the top to 0, or -1, at the bottom: RGB [height, width, 3]."""
+    ramp = np.linspace(1, -1 if signed else 0, height, dtype=np.float32)[:, np.newaxis].repeat(width, axis=1)
+    return blend(np.full((height, width), BAR_GREY, np.uint8), ramp, signed)
+
+
+def smoothstep(strength: Map) -> Map:
+    """[0, 1] → [0, 1], rising from 0.15 to 0.75: weak evidence leaves the radiograph as it is."""
+    t: Map = np.clip((strength - 0.15) / 0.6, 0, 1, dtype=np.float32)
+    return t * t * (3 - 2 * t)
+
+
+def _byte(strength: Map) -> NDArray[np.uint8]:
+    return np.rint(strength * 255).astype(np.uint8)
+
+
+def _branch(hue: float, least: float, most: float) -> NDArray[np.float32]:
+    """RGB [256, 3] in 0..255 from dark to light along one hue."""
+    lightness, chroma = np.linspace(*LIGHTNESS, 256), np.linspace(least, most, 256)
+    angle = np.deg2rad(hue)
+    lab = np.stack([lightness, chroma * np.cos(angle), chroma * np.sin(angle)], axis=-1).astype(np.float32)
+    rgb = cv2.cvtColor(lab[np.newaxis], cv2.COLOR_Lab2RGB)[0]
+    branch: NDArray[np.float32] = np.clip(rgb * 255, 0, 255, dtype=np.float32)
+    return branch
+
+
+_INFERNO: Final = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, np.newaxis], cv2.COLORMAP_INFERNO)[
+    :, 0, ::-1
+].astype(np.float32)
+_DIVERGING: Final = np.concatenate([_branch(*BLUE)[:0:-1], _branch(*ORANGE)])
