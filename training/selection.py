@@ -23,6 +23,7 @@ from training.candidate import Candidate, archive_hashes
 from training.correlation import METRICS, correlations
 from training.ensemble import MAX_MEMBERS, Losses, Plan, best_of_runs, of_networks, of_one_run
 from training.metrics import figures, log_loss, macro_f1
+from training.operating_point import operating_point
 from training.study import Part, Study
 from training.tables import Correlation, Explainer, Snapshot, SnapshotRow, SpectralMetric, StudyResult
 from training.tabulate import tabulator
@@ -68,6 +69,7 @@ def select(study: Study, only_kept: bool = False, resamples: int = RESAMPLES) ->
         correlations=found,
         explainer=explainer,
         select=tabulator(study, part, part, resamples).tables("select", plans, best),
+        operating_point=operating_point(part, best.posterior(part, best.fit(part)), resamples),
     )
     hashes = archive_hashes(study, (member for plan in plans for member in plan.members))
     return Selection(result, Candidate(1, study.table_sha256, best, explainer, tuple(plans), hashes))
