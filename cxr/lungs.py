@@ -14,8 +14,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from cxr.bundle import Bundle, Segmenter
-from cxr.inference import INPUT, session_options
 from cxr.preprocess import preprocess
+from cxr.sessions import INPUT, session_options
 
 Mask = NDArray[np.bool_]
 

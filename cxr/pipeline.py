@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr.bundle import Bundle
+from cxr.bundle import Bundle, Precision
 from cxr.decode import InstanceUIDs, Radiograph, decode
-from cxr.inference import Ensemble
+from cxr.inference import MAX_BATCH, Ensemble
 from cxr.labels import LABELS, Label
 from cxr.posterior import EnsembleRule, combine, prediction_set, softmax
 from cxr.preprocess import preprocess
@@ -63,13 +64,29 @@ class Stopwatch:
             self.timings_ms[name] = (time.perf_counter() - start) * 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A decoded file, [S, S] uint8 for the networks, and how long that took."""
+
+    radiograph: Radiograph
+    image: NDArray[np.uint8]
+    watch: Stopwatch
+
+
 class Classifier:
     """A verified bundle, loaded and ready. Safe to call from several threads."""
 
-    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
-        """Raises BundleError unless every graph is the one that the bundle describes."""
+    def __init__(
+        self,
+        bundle: Bundle,
+        threads: int | None = None,
+        precision: Precision | None = None,
+        max_batch: int = MAX_BATCH,
+    ) -> None:
+        """Raises BundleError unless every graph is the one that the bundle describes. Arguments: see `Ensemble`."""
+        cv2.setNumThreads(1)  # callers have threads of their own, which would wait for those of OpenCV
         self.bundle = bundle
-        self.ensemble = Ensemble(bundle, threads)
+        self.ensemble = Ensemble(bundle, threads, precision, max_batch)
 
     def classify(self, data: bytes) -> Finding:
         """Classify one file: PNG, JPEG or DICOM Part 10.
@@ -77,14 +94,20 @@ class Classifier:
         Raises:
             Refusal: the bytes cannot be classified; its class says why.
         """
-        watch = Stopwatch()
-        radiograph, image = prepare(data, self.bundle, watch)
-        with watch.stage("inference"):
-            logits = self.ensemble.logits(image[np.newaxis])
-        return self._finding(radiograph, logits, watch)
+        prepared = self.prepare(data)
+        with prepared.watch.stage("inference"):
+            logits = self.ensemble.logits(prepared.image[np.newaxis])
+        return self.conclude(prepared, logits)
 
-    def _finding(self, radiograph: Radiograph, logits: NDArray[np.float32], watch: Stopwatch) -> Finding:
+    def prepare(self, data: bytes) -> "Prepared":
+        """The first half of `classify`, for those who give the networks several images at once."""
+        watch = Stopwatch()
+        return Prepared(*prepare(data, self.bundle, watch), watch)
+
+    def conclude(self, prepared: "Prepared", logits: NDArray[np.float32]) -> Finding:
+        """The second half: what the members' logits [M, 1, 3] say of a prepared file."""
         manifest = self.bundle.manifest
+        radiograph = prepared.radiograph
         posterior = combine(logits, manifest.temperature, manifest.ensemble)[0]
         members = softmax(logits[:, 0], manifest.temperature)
         return Finding(
@@ -99,7 +122,7 @@ class Classifier:
             media_type=radiograph.media_type,
             instance=radiograph.instance,
             warnings=radiograph.warnings,
-            timings_ms=watch.timings_ms,
+            timings_ms=prepared.watch.timings_ms,
         )
 
 

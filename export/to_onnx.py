@@ -16,9 +16,9 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from cxr.bundle import LUNGS_ONNX, Bundle, Member, OnnxFile, OnnxManifest, Precision, Segmenter, onnx_name, sha256
-from cxr.inference import INPUT, OUTPUT
 from cxr.lungs import LUNG_LOGITS
 from cxr.nets import Network, load_member
+from cxr.sessions import INPUT, OUTPUT
 from cxr.unet import load_segmenter
 
 Track = Callable[[Sequence[Member]], Iterable[Member]]
@@ -102,6 +102,7 @@ def _trace(network: nn.Module, size: int, output: str) -> ModelProto:
         raise RuntimeError("torch.onnx.export with dynamo=True returned no program")
     model: ModelProto = program.model_proto
     _strip(model)
+    _chain_concatenations(model)
     return model
 
 
@@ -125,6 +126,23 @@ def _strip(model: ModelProto) -> None:
     for proto in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
         proto.ClearField("metadata_props")
         proto.ClearField("doc_string")
+
+
+def _chain_concatenations(model: ModelProto) -> None:
+    """Let each concatenation begin with the one before it: concat(a, b, c) becomes concat(concat(a, b), c).
+
+    A dense block's layer l concatenates the l tensors before it, up to 48 of them. onnxruntime's CUDA kernel takes 32
+    while a CUDA graph is captured; two are always enough, and the bytes that come out are the same.
+    """
+    known: dict[tuple[int, tuple[str, ...]], str] = {}
+    for node in model.graph.node:
+        if node.op_type != "Concat":
+            continue
+        axis, names = node.attribute[0].i, tuple(node.input)
+        before = known.get((axis, names[:-1]))
+        known[axis, names] = node.output[0]
+        if before is not None:
+            node.input[:] = [before, names[-1]]
 
 
 def _round_to_half(model: ModelProto) -> None:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from cxr.bundle import Bundle, Member, Precision
 from cxr.errors import ParityError
-from cxr.inference import INPUT, OUTPUT, session_options
 from cxr.nets import Network, load_member
 from cxr.posterior import softmax
+from cxr.sessions import INPUT, OUTPUT, session_options
 
 Logits = NDArray[np.float32]
 

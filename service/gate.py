@@ -19,7 +19,13 @@ class Gate(Generic[T]):
     def __init__(self, at_once: int, queue: int) -> None:
         self._slots = asyncio.Semaphore(at_once)
         self._places = at_once + queue
+        self._at_once = at_once
         self._taken = 0
+
+    @property
+    def running(self) -> int:
+        """How many works have a slot, or are about to take one that is free."""
+        return min(self._taken, self._at_once)
 
     def check(self) -> None:
         """Raises Busy when there is no place left: ask before reading a body that could not be used."""

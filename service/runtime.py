@@ -10,8 +10,10 @@ import cv2
 import numpy as np
 
 from cxr.bundle import Bundle
+from cxr.cuda import LANES
 from cxr.explanation import Explanation, Method
 from cxr.pipeline import Classifier, Finding
+from service.batching import Batcher
 from service.explaining import ExplainerClient
 from service.gate import Gate
 from service.metrics import Metrics
@@ -33,9 +35,13 @@ class Runtime:
 
         self.settings = settings
         self.metrics = metrics
-        self.classifier = Classifier(Bundle(settings.bundle), settings.threads)
+        self.classifier = Classifier(Bundle(settings.bundle), settings.threads, max_batch=settings.batch)
         self.manifest = self.classifier.bundle.manifest
-        self.classifications: Gate[Finding] = Gate(settings.classifications, settings.queue)
+        batch = self.classifier.ensemble.max_batch
+        # An image that waits for its batch needs no core: as many more may be on the way.
+        at_once = settings.classifications + (LANES * batch if batch > 1 else 0)
+        self.classifications: Gate[Finding] = Gate(at_once, settings.queue)
+        self._batcher = Batcher(self.classifier.ensemble.logits, batch, lambda: self.classifications.running)
         self.explanations: Gate[Explanation] = Gate(settings.explanations, settings.queue)
         self._explainer = ExplainerClient(explainer)
         self._threads = ThreadPoolExecutor(settings.classifications, "classify")
@@ -89,7 +95,14 @@ class Runtime:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._threads, self.classifier.classify, data)
 
-        return work
+        async def work_in_batches() -> Finding:
+            loop = asyncio.get_running_loop()
+            prepared = await loop.run_in_executor(self._threads, self.classifier.prepare, data)
+            with prepared.watch.stage("inference"):
+                logits = await self._batcher.logits(prepared.image)
+            return self.classifier.conclude(prepared, logits)
+
+        return work if self.classifier.ensemble.max_batch == 1 else work_in_batches
 
 
 def synthetic_png() -> bytes:

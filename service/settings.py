@@ -1,6 +1,5 @@
 """What an operator may set, through environment variables that start with CXR_. There are no others."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -8,10 +7,12 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cxr.bundle import DEFAULT_BUNDLE
+from cxr.cores import usable_cores
 from cxr.decode import MAX_BYTES
 from cxr.explanation import Method
+from cxr.inference import MAX_BATCH
 
-CORES: Final = len(os.sched_getaffinity(0))  # those that this process may use
+CORES: Final = usable_cores()
 MIN_KEY_LENGTH: Final = 16
 
 Seconds = Annotated[float, Field(gt=0.0, le=240.0)]  # BentoML's own timeout, in another shape, is at 300
@@ -24,8 +25,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CXR_", frozen=True, hide_input_in_errors=True)
 
     bundle: Annotated[Path, Field(description="Folder of the bundle to serve.")] = DEFAULT_BUNDLE
-    threads: Annotated[int, Field(ge=1, description="Threads of one inference or one explanation.")] = CORES
+    threads: Annotated[
+        int, Field(ge=1, description="Threads of an inference that runs alone, or of one explanation.")
+    ] = CORES
     classifications: Annotated[int, Field(ge=1, description="Classifications that run at once.")] = CORES
+    batch: Annotated[int, Field(ge=2, le=512, description="Images that a GPU is given at once, at most.")] = MAX_BATCH
     explanations: Annotated[int, Field(ge=1, description="Explanations that run at once.")] = 1
     queue: Annotated[
         int, Field(ge=0, description="Files of a kind that may wait for their turn; the next request gets a 429.")

@@ -1,8 +1,7 @@
 """onnxruntime behind `Ensemble`: the members' logits, on the device that is there."""
 
-import ctypes
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
+from threading import Event, Semaphore
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from cxr import inference
+from cxr import cuda
 from cxr.bundle import Bundle
-from cxr.inference import Ensemble, cuda_devices, session_options
+from cxr.inference import Ensemble
 from cxr.nets import load_member
+from cxr.sessions import session_options
 
 Images = NDArray[np.uint8]
 
@@ -53,8 +53,38 @@ def test_several_threads_get_what_one_gets(ensemble: Ensemble, images: Images) -
         np.testing.assert_allclose(logits, alone[index % 5], rtol=0, atol=1e-5)
 
 
+def test_a_lone_inference_gets_all_threads_and_each_of_several_gets_one(
+    bundle: Bundle, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end, used = Semaphore(0), Event(), []
+
+    class Session:
+        def __init__(self, _graph: bytes, options: Any, providers: list[str]) -> None:
+            assert providers == ["CPUExecutionProvider"]
+            self.threads = options.intra_op_num_threads
+
+        def run(self, _outputs: object, feeds: Any) -> list[Any]:
+            used.append(self.threads)
+            begun.release()
+            assert may_end.wait(30)
+            return [np.zeros((len(feeds["image"]), 3), np.float32)]
+
+    monkeypatch.setattr("cxr.inference.onnxruntime.InferenceSession", Session)
+    monkeypatch.setattr(cuda, "devices", lambda: 0)
+    ensemble = Ensemble(bundle, threads=4)
+    with ThreadPoolExecutor(3) as pool:
+        for number in range(3):
+            pool.submit(ensemble.logits, images)
+            begun.acquire()
+            assert used[number] == (4 if number == 0 else 1)
+        may_end.set()
+    used.clear()
+    ensemble.logits(images)
+    assert used == [4, 4]  # its two members
+
+
 def test_sessions_do_not_spin_and_stay_within_their_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cxr.inference.os.sched_getaffinity", lambda _: {3, 5, 7})
+    monkeypatch.setattr("cxr.sessions.usable_cores", lambda: 3)
     options = session_options()
     assert options.intra_op_num_threads == 3
     assert options.inter_op_num_threads == 1
@@ -62,80 +92,32 @@ def test_sessions_do_not_spin_and_stay_within_their_cores(monkeypatch: pytest.Mo
     assert session_options(2).intra_op_num_threads == 2
 
 
-@pytest.mark.parametrize(
-    ("devices", "provider", "precision"),
-    [(0, "CPUExecutionProvider", "float32"), (1, "CUDAExecutionProvider", "float16")],
-)
-def test_float16_on_a_gpu_and_float32_without(
-    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, devices: int, provider: str, precision: Any
+class Fake:
+    """A CUDA device."""
+
+    provider, max_batch = "CUDAExecutionProvider", 8
+
+
+def test_float16_on_a_gpu(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[Any] = []
+
+    def load(*given: Any) -> Fake:
+        loaded.append(given)
+        return Fake()
+
+    monkeypatch.setattr(cuda, "devices", lambda: 1)
+    monkeypatch.setattr(cuda, "load", load)
+    ensemble = Ensemble(bundle, max_batch=8)
+    assert (ensemble.provider, ensemble.precision, ensemble.max_batch) == ("CUDAExecutionProvider", "float16", 8)
+    graphs = [bundle.read_onnx(member, "float16") for member in bundle.manifest.members]
+    assert loaded == [(graphs, bundle.manifest.recipe.size, 8)]
+
+
+@pytest.mark.parametrize("devices", [0, 1])
+def test_float32_on_a_processor_also_where_cuda_cannot_be_used(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, devices: int
 ) -> None:
-    loaded: list[tuple[bytes, list[str]]] = []
-
-    def session(data: bytes, _options: object, providers: list[str]) -> SimpleNamespace:
-        loaded.append((data, providers))
-        return SimpleNamespace(get_providers=lambda: [*providers, "CPUExecutionProvider"])
-
-    preloads: list[None] = []
-    monkeypatch.setattr(inference, "cuda_devices", lambda: devices)
-    monkeypatch.setattr("cxr.inference.onnxruntime.preload_dlls", lambda: preloads.append(None))
-    monkeypatch.setattr("cxr.inference.onnxruntime.InferenceSession", session)
+    monkeypatch.setattr(cuda, "devices", lambda: devices)
+    monkeypatch.setattr(cuda, "load", lambda *_: None)
     ensemble = Ensemble(bundle)
-    assert (ensemble.provider, ensemble.precision) == (provider, precision)
-    assert loaded == [(bundle.read_onnx(member, precision), [provider]) for member in bundle.manifest.members]
-    assert len(preloads) == devices
-
-
-def test_a_session_that_fell_back_to_the_cpu_is_not_called_cuda(
-    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fallen = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
-    monkeypatch.setattr(inference, "cuda_devices", lambda: 1)
-    monkeypatch.setattr("cxr.inference.onnxruntime.preload_dlls", lambda: None)
-    monkeypatch.setattr("cxr.inference.onnxruntime.InferenceSession", lambda *_args, **_kwargs: fallen)
-    assert Ensemble(bundle).provider == "CPUExecutionProvider"
-
-
-# --- The driver
-
-
-class FakeDriver:
-    """libcuda, as far as it is asked."""
-
-    def __init__(self, devices: int, init: int = 0, count: int = 0) -> None:
-        self.devices, self.init, self.count = devices, init, count
-
-    def cuInit(self, _flags: int) -> int:
-        return self.init
-
-    def cuDeviceGetCount(self, reference: Any) -> int:
-        reference._obj.value = self.devices
-        return self.count
-
-
-@pytest.mark.parametrize(
-    ("driver", "devices"),
-    [
-        (FakeDriver(0), 0),
-        (FakeDriver(1), 1),
-        (FakeDriver(8), 8),
-        (FakeDriver(4, init=100), 0),  # CUDA_ERROR_NO_DEVICE
-        (FakeDriver(4, count=3), 0),
-    ],
-)
-def test_devices_are_those_that_the_driver_shows(
-    monkeypatch: pytest.MonkeyPatch, driver: FakeDriver, devices: int
-) -> None:
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: {"libcuda.so.1": driver}[name])
-    assert cuda_devices() == devices
-
-
-def test_no_driver_no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(name: str) -> None:
-        raise OSError(name)
-
-    monkeypatch.setattr(ctypes, "CDLL", absent)
-    assert cuda_devices() == 0
-
-
-def test_the_drivers_count_is_torchs() -> None:
-    assert cuda_devices() == torch.cuda.device_count()
+    assert (ensemble.provider, ensemble.precision, ensemble.max_batch) == ("CPUExecutionProvider", "float32", 1)

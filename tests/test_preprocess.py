@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cxr import inference, preprocess
+from cxr import preprocess
 from cxr.bundle import Bundle, sha256
 from cxr.decode import decode
 from cxr.errors import TooSmall
 from cxr.pipeline import Classifier, Stopwatch, prepare
 from cxr.preprocess import MIN_SIDE, RECIPES, SHORT_SIDE
+from cxr.sessions import INPUT
 from tests import files
 from tests.bundles import variant
 from training import data
@@ -54,8 +55,8 @@ class RecordingSession:
         pass
 
     def run(self, _outputs: list[str], feed: dict[str, Grey]) -> list[NDArray[np.float32]]:
-        self.seen.append(feed[inference.INPUT].copy())
-        return [np.zeros((len(feed[inference.INPUT]), 3), np.float32)]
+        self.seen.append(feed[INPUT].copy())
+        return [np.zeros((len(feed[INPUT]), 3), np.float32)]
 
     def get_providers(self) -> list[str]:
         return ["CPUExecutionProvider"]

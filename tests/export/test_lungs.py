@@ -7,8 +7,8 @@ import torch
 
 from cxr.bundle import Bundle, Segmenter, sha256
 from cxr.errors import BundleError
-from cxr.inference import INPUT
 from cxr.lungs import LUNG_LOGITS
+from cxr.sessions import INPUT
 from cxr.unet import load_segmenter
 from tests.bundles import first_member_only
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from onnx import TensorProto
 from torch import nn
+from torchvision.models.densenet import _DenseBlock
 
 from cxr.bundle import Bundle, Precision
 from cxr.errors import BundleError
-from cxr.inference import INPUT, OUTPUT, session_options
 from cxr.nets import load_member
+from cxr.sessions import INPUT, OUTPUT, session_options
 from export import to_onnx
 from export.to_onnx import Deployed, export_bundle
 from tests.bundles import first_member_only
@@ -112,3 +113,30 @@ def test_batchnorm_becomes_a_scale_and_a_shift_without_changing_the_logits(bundl
     with torch.no_grad():
         expected = network(image)
         torch.testing.assert_close(Deployed(network)(image), expected.float(), rtol=1e-6, atol=0)
+
+
+def test_a_dense_block_concatenates_two_tensors_at_a_time() -> None:
+    """More than 32 cannot be captured as a CUDA graph."""
+    block = _DenseBlock(40, num_input_features=2, bn_size=1, growth_rate=2, drop_rate=0.0)
+    model = to_onnx._trace(Grey(block).eval(), 8, OUTPUT)
+    concatenations = [node for node in model.graph.node if node.op_type == "Concat"]
+    assert len(concatenations) >= 40
+    assert {len(node.input) for node in concatenations} == {2}
+    image = torch.randint(0, 256, (2, 1, 8, 8), dtype=torch.uint8)
+    with torch.no_grad():
+        expected = Grey(block).eval()(image).numpy()
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(session.run([OUTPUT], {INPUT: image.numpy()})[0], expected, rtol=1e-3, atol=1e-4)
+
+
+class Grey(nn.Module):
+    """uint8 in, two channels for the block."""
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        self.block = block
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        grey = image.float() / 255
+        out: torch.Tensor = self.block(torch.cat([grey, -grey], 1))
+        return out
