@@ -36,7 +36,7 @@ class Server:
         """The access line of a request, which may be written a moment after its answer."""
         end = time.monotonic() + 5
         while time.monotonic() < end:
-            for line in self.log_text().splitlines():
+            for line in self.log_text().split("\n")[:-1]:  # the last one may still be growing
                 if request_id in line and "cxr.access" in line:
                     return line
             time.sleep(0.01)
