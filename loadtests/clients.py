@@ -1,0 +1,110 @@
+"""Clients of a service: closed loops, where each waits for its answer, and Poisson arrivals, where nobody waits."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import aiohttp
+import numpy as np
+import uvloop
+
+from loadtests.golden import Question
+
+TIMEOUT_S: Final = 120.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What became of one question. `status` is 0 where no answer came; times are of `time.monotonic()`."""
+
+    question: Question
+    begun: float
+    seconds: float
+    status: int
+    right: bool
+    error: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """The service said that it has no room."""
+        return self.status in (429, 503)
+
+    @property
+    def lost(self) -> bool:
+        """No answer came."""
+        return self.status == 0
+
+    @property
+    def wrong(self) -> bool:
+        """An answer that contradicts the golden one; a refusal contradicts nothing."""
+        return self.status == 200 and not self.right
+
+    @property
+    def failed(self) -> bool:
+        """A 5xx that is no honest refusal."""
+        return self.status >= 500 and not self.refused
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run one load in an event loop that costs the servers little of their processor."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+async def closed_loop(url: str, questions: Sequence[Question], clients: int, seconds: float) -> list[Reply]:
+    """So many clients, each asking its next question when it has the answer to the last; all questions in turn."""
+    replies: list[Reply] = []
+    end = time.monotonic() + seconds
+    turn = itertools.cycle(questions)
+
+    async def client(session: aiohttp.ClientSession) -> None:
+        while time.monotonic() < end:
+            replies.append(await ask(session, next(turn)))
+
+    async with _session(url) as session:
+        await asyncio.gather(*(client(session) for _ in range(clients)))
+    return replies
+
+
+async def poisson(
+    url: str, questions: Sequence[Question], rate: float, seconds: float, seed: int = 0
+) -> list[Reply]:
+    """Questions at exponential intervals, `rate` a second on average, however slow the answers are."""
+    chance = random.Random(seed)
+    begin, asked = time.monotonic(), []
+    turn = itertools.cycle(questions)
+    async with _session(url) as session, asyncio.TaskGroup() as group:
+        due = begin
+        while (due := due + chance.expovariate(rate)) < begin + seconds:
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            asked.append(group.create_task(ask(session, next(turn))))
+    return [task.result() for task in asked]
+
+
+async def ask(session: aiohttp.ClientSession, question: Question) -> Reply:
+    """One question; a broken connection is a reply too."""
+    begun = time.monotonic()
+    headers = {"Content-Type": question.sample.media_type}
+    try:
+        async with session.post(question.route, data=question.sample.data, headers=headers) as response:
+            body = await response.read()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return Reply(question, begun, time.monotonic() - begun, 0, False, type(error).__name__)
+    seconds = time.monotonic() - begun
+    return Reply(question, begun, seconds, response.status, question.is_answered_by(response.status, body))
+
+
+def milliseconds(replies: Iterable[Reply], *percentiles: float) -> list[float]:
+    """Percentiles of the time to an answer; NaN where there is none."""
+    return list(np.percentile([reply.seconds * 1000 for reply in replies] or [np.nan], percentiles))
+
+
+def _session(url: str) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=0)
+    return aiohttp.ClientSession(url, connector=connector, timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))

@@ -1,0 +1,143 @@
+"""The service beside a bare loop and beside other servers: one run, interleaved rounds, paired ratios.
+
+    python -m loadtests.compare
+
+Every contestant has the same graph, images, clients and threads. Within a round each is measured for some seconds, in
+an order drawn anew, while the others are stopped. A ratio is of two measurements of one round, so that whatever else
+the machine does meets both alike.
+"""
+
+import math
+import random
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import track
+from scipy import stats
+
+from loadtests import tables
+from loadtests.contestants import Contestant, Measured, as_form, ceiling, peer, service
+from loadtests.golden import Question, questions
+from loadtests.samples import radiographs
+from service.settings import Settings
+
+CLIENTS: Final = 8
+OURS: Final = "this service"
+CEILING: Final = "the same pipeline in threads, no HTTP"
+PEERS: Final = {
+    "FastAPI, onnxruntime": ("fastapi_onnx", lambda question: question),
+    "LitServe, onnxruntime": ("litserve_onnx", as_form),
+    "FastAPI, eager PyTorch": ("fastapi_torch", lambda question: question),
+}
+
+Rounds = dict[tuple[str, int], list[Measured]]
+"""By contestant and number of clients, one measurement a round."""
+
+
+@contextmanager
+def contestants(settings: Settings, logs: Path) -> Iterator[list[Contestant]]:
+    """All of them, started, and stopped where they stand."""
+    with ExitStack() as stack:
+        everybody = [ceiling(CEILING, settings), stack.enter_context(service(OURS, logs / "service.log", settings))]
+        for name, (module, sending) in PEERS.items():
+            log = logs / f"{module}.log"
+            everybody.append(stack.enter_context(peer(name, module, sending, log, settings)))
+        for contestant in everybody:
+            stack.callback(contestant.go)
+            contestant.stop()
+        yield everybody
+
+
+def measure(everybody: Sequence[Contestant], asked: Sequence[Question], rounds: int, seconds: float) -> Rounds:
+    """Every contestant in every round, with `CLIENTS` clients and with one."""
+    chance = random.Random(0)
+    measured: Rounds = {(one.name, clients): [] for one in everybody for clients in (CLIENTS, 1)}
+    for _ in track(range(rounds), "rounds", console=Console(stderr=True)):
+        for clients in (CLIENTS, 1):
+            for contestant in chance.sample(everybody, len(everybody)):
+                with contestant.awake():
+                    one = contestant.measure(asked, clients, seconds)
+                measured[contestant.name, clients].append(one)
+    return measured
+
+
+def interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean of paired values, and its 95 % confidence interval by Student's t."""
+    mean = float(np.mean(values))
+    half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
+    return mean, mean - half, mean + half
+
+
+def ratio(ours: Sequence[Measured], theirs: Sequence[Measured]) -> tuple[float, float, float]:
+    """Our throughput over another's: geometric mean of the rounds' ratios and its interval."""
+    logs = [math.log(a.per_second / b.per_second) for a, b in zip(ours, theirs, strict=True)]
+    low, middle, high = sorted(map(math.exp, interval(logs)))
+    return middle, low, high
+
+
+def added_ms(ours: Sequence[Measured], theirs: Sequence[Measured]) -> tuple[float, float, float]:
+    """Our median latency less another's: mean of the rounds' differences and its interval."""
+    return interval([a.median_ms - b.median_ms for a, b in zip(ours, theirs, strict=True)])
+
+
+def result(measured: Rounds) -> str:
+    """The table, one row a contestant."""
+    head = (
+        "contestant",
+        f"{CLIENTS} clients: requests/s",
+        "ours ÷ it [95 % interval]",
+        "1 client: median ms",
+        "ours - it, ms [95 % interval]",
+        "wrong",
+        "failed",
+    )
+    rows = []
+    for name in dict.fromkeys(name for name, _ in measured):
+        many, one = measured[name, CLIENTS], measured[name, 1]
+        quotient, difference = ratio(measured[OURS, CLIENTS], many), added_ms(measured[OURS, 1], one)
+        ours = name == OURS
+        rows.append(
+            (
+                name,
+                f"{np.median([m.per_second for m in many]):.1f}",
+                "" if ours else "{:.3f} [{:.3f}, {:.3f}]".format(*quotient),
+                f"{np.median([m.median_ms for m in one]):.1f}",
+                "" if ours else "{:+.1f} [{:+.1f}, {:+.1f}]".format(*difference),
+                sum(m.wrong for m in many + one),
+                sum(m.failed for m in many + one),
+            )
+        )
+    return tables.table(head, rows)
+
+
+def command(
+    rounds: Annotated[int, typer.Option(help="Interleaved rounds.")] = 9,
+    seconds: Annotated[float, typer.Option(help="Of each measurement.")] = 6,
+    media: Annotated[str, typer.Option(help="What is sent: image/jpeg, image/png or application/dicom.")] = "image/jpeg",
+    count: Annotated[int, typer.Option(help="How many images.")] = 32,
+    write: Annotated[bool, typer.Option(help="Put the table into docs/performance.md.")] = False,
+) -> None:
+    """Compare this service with its ceiling and its peers."""
+    settings = Settings()
+    asked = questions([sample for sample in radiographs(count) if sample.media_type == media], explain=False)
+    with tempfile.TemporaryDirectory() as logs, contestants(settings, Path(logs)) as everybody:
+        measured = measure(everybody, asked, rounds, seconds)
+    text = result(measured) + (
+        f"\n\n{tables.machine()}. {media}, {rounds} rounds of {seconds:g} s, {settings.threads} thread(s) an inference, "
+        f"{settings.classifications} at once. `{' '.join(['python -m loadtests.compare', *sys.argv[1:]])}`"
+    )
+    Console(width=160).print(Markdown(text))
+    if write:
+        tables.replace(tables.PERFORMANCE, f"compare {media}", text)
+
+
+if __name__ == "__main__":
+    typer.run(command)

@@ -1,0 +1,161 @@
+"""Who takes part in a comparison: how each is started, measured, and kept from the processor while others run."""
+
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import psutil
+
+from cxr.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.pipeline import Classifier
+from loadtests.clients import closed_loop, run
+from loadtests.golden import Question
+from scripts.server import REPOSITORY, free_port, serve, stop
+from service.settings import Settings
+
+WARM_UP_S: Final = 1.0
+START_S: Final = 60
+BOUNDARY: Final = "a-file-follows"
+
+Sending = Callable[[Question], Question]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One contestant, so many clients, some seconds."""
+
+    per_second: float
+    median_ms: float
+    wrong: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A name, a way to measure (questions, clients, seconds), and the process to stop meanwhile, if it has one."""
+
+    name: str
+    measure: Callable[[Sequence[Question], int, float], Measured]
+    process: psutil.Process | None = None
+
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        """Running inside, stopped afterwards."""
+        self.go()
+        try:
+            yield
+        finally:
+            self.stop()
+
+    def go(self) -> None:
+        """Let it run."""
+        for process in self._family():
+            process.resume()
+
+    def stop(self) -> None:
+        """Let it use no processor."""
+        for process in self._family():
+            process.suspend()
+
+    def _family(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)] if self.process else []
+
+
+@contextmanager
+def service(name: str, log: Path, settings: Settings) -> Iterator[Contestant]:
+    """This service, from this checkout."""
+    with serve(log, None, threads=settings.threads, classifications=settings.classifications) as server:
+        measure = partial(_over_http, str(server.client.base_url), lambda question: question)
+        yield Contestant(name, measure, psutil.Process(server.process.pid))
+
+
+@contextmanager
+def peer(name: str, module: str, sending: Sending, log: Path, settings: Settings) -> Iterator[Contestant]:
+    """One of `loadtests.peers`."""
+    port = free_port()
+    command = [sys.executable, "-m", f"loadtests.peers.{module}"]
+    arguments = [str(port), str(settings.threads), str(settings.classifications)]
+    with log.open("wb") as out:
+        process = subprocess.Popen([*command, *arguments], cwd=REPOSITORY, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_for(url, process, log)
+            yield Contestant(name, partial(_over_http, url, sending), psutil.Process(process.pid))
+        finally:
+            stop(process)
+
+
+def ceiling(name: str, settings: Settings) -> Contestant:
+    """The same decoding, pre-processing and onnxruntime in threads of this process, without HTTP."""
+    return Contestant(name, partial(_in_process, Classifier(Bundle(DEFAULT_BUNDLE), settings.threads), settings))
+
+
+def as_form(question: Question) -> Question:
+    """The same file in a form's field `request`."""
+    sample = question.sample
+    head = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="request"; filename="image"\r\n'
+        f"Content-Type: {sample.media_type}\r\n\r\n"
+    )
+    body = head.encode() + sample.data + f"\r\n--{BOUNDARY}--\r\n".encode()
+    media_type = f"multipart/form-data; boundary={BOUNDARY}"
+    return replace(question, sample=replace(sample, media_type=media_type, data=body))
+
+
+def _over_http(url: str, sending: Sending, asked: Sequence[Question], clients: int, seconds: float) -> Measured:
+    begin = time.monotonic() + WARM_UP_S
+    replies = run(closed_loop(url, [sending(question) for question in asked], clients, WARM_UP_S + seconds))
+    counted = [reply for reply in replies if begin <= reply.begun + reply.seconds < begin + seconds]
+    return Measured(
+        len(counted) / seconds,
+        float(np.median([reply.seconds for reply in counted] or [np.nan])) * 1000,
+        sum(reply.wrong for reply in replies),
+        sum(reply.status != reply.question.status for reply in replies),
+    )
+
+
+def _in_process(
+    classifier: Classifier, settings: Settings, asked: Sequence[Question], clients: int, seconds: float
+) -> Measured:
+    begin = time.monotonic() + WARM_UP_S
+    threads = min(clients, settings.classifications)
+
+    def loop(first: int) -> list[float]:
+        taken = []
+        turn = first
+        while (start := time.monotonic()) < begin + seconds:
+            classifier.classify(asked[turn % len(asked)].sample.data)
+            end = time.monotonic()
+            if begin <= end < begin + seconds:
+                taken.append(end - start)
+            turn += threads
+        return taken
+
+    with ThreadPoolExecutor(threads) as pool:
+        taken = [one for many in pool.map(loop, range(threads)) for one in many]
+    return Measured(len(taken) / seconds, float(np.median(taken or [np.nan])) * 1000)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Return when something answers there."""
+    end = time.monotonic() + START_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            urllib.request.urlopen(f"{url}/docs", timeout=2)
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError(f"{url} did not become ready:\n{log.read_text(errors='replace')[-4000:]}")

@@ -1,0 +1,92 @@
+"""What the service must answer: computed once, in this process, by the same `cxr` and `attribution` without HTTP."""
+
+import json
+from base64 import b64decode
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from cxr.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.explanation import Explanation, Method
+from cxr.pipeline import Classifier, Finding
+from loadtests.samples import Bad, Sample
+
+TOLERANCE: Final = 1e-5  # of a probability: thread counts change the order of sums
+GREY_LEVELS: Final = 1  # of a heatmap's pixel, for the same reason
+METHOD: Final[Method] = "gradcam_plus_plus"
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request and the answer to it: a finding, with an explanation where one is asked for, or a refusal."""
+
+    route: str
+    sample: Sample
+    status: int = 200
+    finding: Finding | None = None
+    explanation: Explanation | None = None
+
+    def is_answered_by(self, status: int, body: bytes) -> bool:
+        """Whether an answer is the golden one."""
+        if status != self.status:
+            return False
+        answer = json.loads(body)
+        if self.finding is None:
+            return set(answer) == {"error"}
+        return _classifies(self.finding, answer) and (
+            self.explanation is None or _explains(self.explanation, answer["explanation"])
+        )
+
+
+def questions(samples: list[Sample], explain: bool, bundle: Bundle | None = None) -> list[Question]:
+    """For each sample a question to /classify, and one to /explain where explanations are wanted (loads torch)."""
+    bundle = bundle or Bundle(DEFAULT_BUNDLE)
+    classifier = Classifier(bundle)
+    asked = [Question("/classify", sample, finding=classifier.classify(sample.data)) for sample in samples]
+    if not explain:
+        return asked
+    from attribution.explain import Explainer
+
+    explainer = Explainer(bundle)
+    return asked + [
+        Question(
+            "/explain",
+            question.sample,
+            finding=question.finding,
+            explanation=explainer.explain(question.sample.data, question.finding, "predicted", METHOD),
+        )
+        for question in asked
+        if question.finding
+    ]
+
+
+def refusals(bad: list[Bad]) -> list[Question]:
+    """Bad files, asked of /classify."""
+    return [Question("/classify", one.sample, one.status) for one in bad]
+
+
+def _classifies(finding: Finding, answer: Answer) -> bool:
+    instance = asdict(finding.instance) if finding.instance else None
+    same = (
+        answer["prediction"] == finding.prediction
+        and answer["prediction_set"] == list(finding.prediction_set)
+        and answer["instance"] == instance
+    )
+    probabilities = answer["probabilities"]
+    return same and all(abs(probabilities[label] - p) <= TOLERANCE for label, p in finding.probabilities.items())
+
+
+def _explains(golden: Explanation, answer: Answer) -> bool:
+    if (answer["method"], answer["target"], answer["statement"]) != (golden.method, golden.target, golden.statement):
+        return False
+    heatmap = b64decode(answer["heatmap_png"])
+    return heatmap == golden.heatmap_png or _alike(heatmap, golden.heatmap_png)
+
+
+def _alike(png: bytes, other: bytes) -> bool:
+    one, two = (cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) for data in (png, other))
+    return one.shape == two.shape and int(cv2.absdiff(one, two).max()) <= GREY_LEVELS

@@ -1,0 +1,35 @@
+"""FastAPI and eager PyTorch on the CPU."""
+
+import sys
+
+import numpy as np
+import torch
+import uvicorn
+from numpy.typing import NDArray
+
+from cxr.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.nets import load_member
+from cxr.pipeline import Classifier
+from loadtests.peers.fastapi_onnx import app
+
+
+class Eager:
+    """In the place of the ONNX ensemble."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._networks = [load_member(bundle, member) for member in bundle.manifest.members]
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Prepared images [N, S, S] uint8 → logits [M, N, 3]."""
+        batch = torch.from_numpy(images)[:, None]
+        with torch.inference_mode():
+            return np.stack([network(batch).numpy() for network in self._networks])
+
+
+if __name__ == "__main__":
+    port, threads, _ = map(int, sys.argv[1:])
+    torch.set_num_threads(threads)
+    bundle = Bundle(DEFAULT_BUNDLE)
+    app.state.classifier = Classifier(bundle, threads)
+    app.state.classifier.ensemble = Eager(bundle)
+    uvicorn.run(app, port=port)

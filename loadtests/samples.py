@@ -1,0 +1,117 @@
+"""The files that a load test sends: real radiographs as PNG, JPEG and DICOM of native size, and bad ones.
+
+The images are those of the data set where it lies beside the checkout. Elsewhere they are made of the one radiograph
+of pydicom-data, darker and brighter. A DICOM file is that radiograph's object with another image in it, enlarged to
+its 1955 × 1841 pixels, since the data set's own images are stored at a short side of 256.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
+
+from cxr.decode import decode
+
+IMAGES: Final = Path(__file__).parents[2] / "shared" / "data" / "cxr" / "images"
+SHORT_SIDE: Final = 256
+STORED_BITS: Final = 12
+
+Grey = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A file as it is posted."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A file, and the status that refuses it."""
+
+    sample: Sample
+    status: int
+
+
+def radiographs(count: int, folder: Path = IMAGES) -> list[Sample]:
+    """So many images as the data set stores them, each three times: JPEG, PNG, and DICOM of native size."""
+    samples = []
+    for name, jpeg in _jpegs(count, folder):
+        pixels = decode(jpeg).pixels
+        samples += [
+            Sample(name, "image/jpeg", jpeg),
+            Sample(name, "image/png", _encoded(pixels, ".png")),
+            Sample(name, "application/dicom", native_dicom(name, pixels)),
+        ]
+    return samples
+
+
+def native_dicom(name: str, pixels: Grey) -> bytes:
+    """[H, W] uint8 → a CR object of 1955 × 1841 pixels of 12 bits, uncompressed: 7 MB. Names make its UIDs."""
+    dataset = pydicom.dcmread(io.BytesIO(_real()))
+    large = cv2.resize(pixels, (dataset.Columns, dataset.Rows), interpolation=cv2.INTER_CUBIC)
+    stored = large.astype(np.uint16) << (STORED_BITS - 8)
+    dataset.BitsStored, dataset.HighBit = STORED_BITS, STORED_BITS - 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.PixelData = stored.tobytes()
+    for keyword in ("WindowCenter", "WindowWidth", "SmallestImagePixelValue", "LargestImagePixelValue"):
+        if keyword in dataset:
+            delattr(dataset, keyword)
+    dataset.SOPInstanceUID = generate_uid(entropy_srcs=[name])
+    return _part10(dataset)
+
+
+def bad_ones(good: list[Sample]) -> list[Bad]:
+    """One of each kind of mistake that clients make."""
+    by_type = {sample.media_type: sample for sample in good}
+    half = {media: Sample(f"half {media}", media, s.data[: len(s.data) // 2]) for media, s in by_type.items()}
+    lateral = pydicom.dcmread(io.BytesIO(by_type["application/dicom"].data))
+    lateral.ViewPosition = "LL"
+    return [
+        *(Bad(sample, 422) for sample in half.values()),
+        Bad(Sample("text", "image/png", b"not a picture " * 1000), 422),
+        Bad(Sample("lateral", "application/dicom", _part10(lateral)), 422),
+        Bad(Sample("empty", "image/png", b""), 400),
+        Bad(Sample("pdf", "application/pdf", by_type["image/png"].data), 415),
+    ]
+
+
+def _jpegs(count: int, folder: Path) -> list[tuple[str, bytes]]:
+    """Name and bytes of images evenly spread over a folder, or variants of the one at hand."""
+    found = sorted(folder.glob("*.jpg")) if folder.is_dir() else []
+    if found:
+        return [(path.stem, path.read_bytes()) for path in found[:: max(1, len(found) // count)][:count]]
+    whole = decode(_real()).pixels
+    scale = SHORT_SIDE / min(whole.shape)
+    small = cv2.resize(whole, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) / 255
+    variants = ((255 * small**gamma).astype(np.uint8) for gamma in np.geomspace(0.5, 2, count))
+    return [(f"variant-{i}", _encoded(pixels, ".jpg")) for i, pixels in enumerate(variants)]
+
+
+def _real() -> bytes:
+    path = get_testdata_file("RG1_UNCR.dcm", download=False)
+    if path is None:
+        raise RuntimeError("pydicom-data is not installed: run `make setup`")
+    return Path(path).read_bytes()
+
+
+def _encoded(pixels: Grey, suffix: str) -> bytes:
+    _, data = cv2.imencode(suffix, pixels)
+    return data.tobytes()
+
+
+def _part10(dataset: pydicom.Dataset) -> bytes:
+    stream = io.BytesIO()
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    pydicom.dcmwrite(stream, dataset, enforce_file_format=True)
+    return stream.getvalue()

@@ -1,0 +1,32 @@
+"""Markdown tables, written into a document between two markers of their own."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+PERFORMANCE: Final = Path("docs/performance.md")
+RELIABILITY: Final = Path("docs/reliability.md")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def replace(document: Path, name: str, text: str) -> None:
+    """Put a text between `<!-- NAME -->` and `<!-- /NAME -->`. Raises ValueError where the document has no such place."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, found, rest = document.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"{document} has no place for {name}")
+    document.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def machine() -> str:
+    """What this machine is, for the line under a table."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+    return f"{len(os.sched_getaffinity(0))} cores of an {model}"
