@@ -45,4 +45,4 @@ check: $(STAMP)
 	$(BIN)/mypy
 
 bento: $(GRAPHS)
-	$(BIN)/bentoml build
+	PATH="$(abspath $(dir $(UV))):$$PATH" $(BIN)/bentoml build # which wants uv

@@ -1,10 +1,11 @@
 """Clients of a service: closed loops, where each waits for its answer, and Poisson arrivals, where nobody waits."""
 
 import asyncio
+import io
 import itertools
 import random
 import time
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -57,14 +58,19 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return runner.run(work)
 
 
-async def closed_loop(url: str, questions: Sequence[Question], clients: int, seconds: float) -> list[Reply]:
+def lasting(seconds: float) -> Callable[[], bool]:
+    """True for so many seconds from now."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() < end
+
+
+async def closed_loop(url: str, asked: Sequence[Question], clients: int, going: Callable[[], bool]) -> list[Reply]:
     """So many clients, each asking its next question when it has the answer to the last; all questions in turn."""
     replies: list[Reply] = []
-    end = time.monotonic() + seconds
-    turn = itertools.cycle(questions)
+    turn = itertools.cycle(asked)
 
     async def client(session: aiohttp.ClientSession) -> None:
-        while time.monotonic() < end:
+        while going():
             replies.append(await ask(session, next(turn)))
 
     async with _session(url) as session:
@@ -73,31 +79,33 @@ async def closed_loop(url: str, questions: Sequence[Question], clients: int, sec
 
 
 async def poisson(
-    url: str, questions: Sequence[Question], rate: float, seconds: float, seed: int = 0
+    url: str, asked: Sequence[Question], rate: float, going: Callable[[], bool], seed: int = 0
 ) -> list[Reply]:
     """Questions at exponential intervals, `rate` a second on average, however slow the answers are."""
     chance = random.Random(seed)
-    begin, asked = time.monotonic(), []
-    turn = itertools.cycle(questions)
+    turn = itertools.cycle(asked)
+    tasks = []
+    due = time.monotonic()
     async with _session(url) as session, asyncio.TaskGroup() as group:
-        due = begin
-        while (due := due + chance.expovariate(rate)) < begin + seconds:
+        while going():
+            due += chance.expovariate(rate)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            asked.append(group.create_task(ask(session, next(turn))))
-    return [task.result() for task in asked]
+            tasks.append(group.create_task(ask(session, next(turn))))
+    return [task.result() for task in tasks]
 
 
 async def ask(session: aiohttp.ClientSession, question: Question) -> Reply:
     """One question; a broken connection is a reply too."""
     begun = time.monotonic()
     headers = {"Content-Type": question.sample.media_type}
+    body = io.BytesIO(question.sample.data)  # sent in pieces: megabytes at once would hold up the other clients
     try:
-        async with session.post(question.route, data=question.sample.data, headers=headers) as response:
-            body = await response.read()
+        async with session.post(question.route, data=body, headers=headers) as response:
+            answer = await response.read()
     except (aiohttp.ClientError, TimeoutError) as error:
         return Reply(question, begun, time.monotonic() - begun, 0, False, type(error).__name__)
     seconds = time.monotonic() - begun
-    return Reply(question, begun, seconds, response.status, question.is_answered_by(response.status, body))
+    return Reply(question, begun, seconds, response.status, question.is_answered_by(response.status, answer))
 
 
 def milliseconds(replies: Iterable[Reply], *percentiles: float) -> list[float]:

@@ -121,7 +121,7 @@ def result(measured: Rounds) -> str:
 def command(
     rounds: Annotated[int, typer.Option(help="Interleaved rounds.")] = 9,
     seconds: Annotated[float, typer.Option(help="Of each measurement.")] = 6,
-    media: Annotated[str, typer.Option(help="What is sent: image/jpeg, image/png or application/dicom.")] = "image/jpeg",
+    media: Annotated[str, typer.Option(help="image/jpeg, image/png or application/dicom.")] = "image/jpeg",
     count: Annotated[int, typer.Option(help="How many images.")] = 32,
     write: Annotated[bool, typer.Option(help="Put the table into docs/performance.md.")] = False,
 ) -> None:
@@ -131,8 +131,8 @@ def command(
     with tempfile.TemporaryDirectory() as logs, contestants(settings, Path(logs)) as everybody:
         measured = measure(everybody, asked, rounds, seconds)
     text = result(measured) + (
-        f"\n\n{tables.machine()}. {media}, {rounds} rounds of {seconds:g} s, {settings.threads} thread(s) an inference, "
-        f"{settings.classifications} at once. `{' '.join(['python -m loadtests.compare', *sys.argv[1:]])}`"
+        f"\n\n{tables.machine()}. {media}, {rounds} rounds of {seconds:g} s, {settings.threads} thread(s) an "
+        f"inference, {settings.classifications} at once. `{' '.join(['python -m loadtests.compare', *sys.argv[1:]])}`"
     )
     Console(width=160).print(Markdown(text))
     if write:

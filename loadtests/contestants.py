@@ -18,7 +18,7 @@ import psutil
 
 from cxr.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.pipeline import Classifier
-from loadtests.clients import closed_loop, run
+from loadtests.clients import closed_loop, lasting, run
 from loadtests.golden import Question
 from scripts.server import REPOSITORY, free_port, serve, stop
 from service.settings import Settings
@@ -114,7 +114,7 @@ def as_form(question: Question) -> Question:
 
 def _over_http(url: str, sending: Sending, asked: Sequence[Question], clients: int, seconds: float) -> Measured:
     begin = time.monotonic() + WARM_UP_S
-    replies = run(closed_loop(url, [sending(question) for question in asked], clients, WARM_UP_S + seconds))
+    replies = run(closed_loop(url, [sending(question) for question in asked], clients, lasting(WARM_UP_S + seconds)))
     counted = [reply for reply in replies if begin <= reply.begun + reply.seconds < begin + seconds]
     return Measured(
         len(counted) / seconds,

@@ -16,7 +16,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def replace(document: Path, name: str, text: str) -> None:
-    """Put a text between `<!-- NAME -->` and `<!-- /NAME -->`. Raises ValueError where the document has no such place."""
+    """Put a text between `<!-- NAME -->` and `<!-- /NAME -->`. Raises ValueError where there is no such place."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, found, rest = document.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)

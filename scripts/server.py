@@ -44,8 +44,12 @@ class Server:
 
     def explainer(self) -> psutil.Process:
         """The explainer's process."""
+        return self.worker("explainer")
+
+    def worker(self, service: str) -> psutil.Process:
+        """The process of a BentoML service. Raises StopIteration while it has none."""
         children = psutil.Process(self.process.pid).children(recursive=True)
-        return next(child for child in children if "explainer" in child.cmdline())
+        return next(child for child in children if service in child.cmdline())
 
     def wait_for_explainer(self, png: bytes) -> None:
         """Return when /explain answers 200 to a radiograph; it starts in its own time."""

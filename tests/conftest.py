@@ -1,11 +1,14 @@
 """Fixtures of many tests."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cxr.bundle import Bundle
+from scripts.server import Server, serve
+from tests import files
 from tests.bundles import make_bundle
 
 
@@ -16,6 +19,14 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     Do not write into it.
     """
     return make_bundle(tmp_path_factory.mktemp("bundles") / "pair", ("resnet18", "vgg16_bn"), lungs=True)
+
+
+@pytest.fixture(scope="session")
+def server(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real server with that bundle; its explainer is awake."""
+    with serve(tmp_path_factory.mktemp("server") / "log", bundle.root) as running:
+        running.wait_for_explainer(files.radiograph_png())
+        yield running
 
 
 @pytest.fixture

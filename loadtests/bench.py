@@ -1,0 +1,105 @@
+"""Locust at the knee, and Poisson arrivals at 0.8 of capacity: percentiles by endpoint and media type.
+
+    python -m loadtests.bench
+
+The knee is the smallest number of clients that gets at least 95 % of the most answers a second that any number gets.
+Locust's CSV and HTML reports are kept under build/locust.
+"""
+
+import csv
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+
+from loadtests import mix, tables
+from loadtests.clients import closed_loop, lasting, run
+from loadtests.golden import Question, questions
+from loadtests.samples import radiographs
+from scripts.server import REPOSITORY, serve
+
+CLIENTS: Final = (1, 2, 4, 8, 16)
+ENOUGH: Final = 0.95
+LOAD: Final = 0.8
+REPORTS: Final = REPOSITORY / "build" / "locust"
+PERCENTILES: Final = ("50%", "95%", "99%", "99.9%")
+
+
+def knee(url: str, asked: Sequence[Question], seconds: float) -> tuple[int, float]:
+    """The smallest number of clients that is enough, and the most answers a second."""
+    rates = {}
+    for clients in CLIENTS:
+        replies = run(closed_loop(url, asked, clients, lasting(seconds)))
+        span = max(reply.begun + reply.seconds for reply in replies) - min(reply.begun for reply in replies)
+        rates[clients] = len(replies) / span
+    most = max(rates.values())
+    return min(clients for clients, rate in rates.items() if rate >= ENOUGH * most), most
+
+
+def locust(url: str, name: str, minutes: float, *arguments: str) -> list[dict[str, str]]:
+    """The rows of Locust's statistics. Raises CalledProcessError when it ends with anything but 0 or failures (1)."""
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    report = REPORTS / name
+    command = [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--host", url]
+    options = ["--run-time", f"{minutes * 60:.0f}s", "--csv", str(report), "--html", f"{report}.html", "--only-summary"]
+    done = subprocess.run([*command, *options, *arguments], cwd=REPOSITORY, check=False, capture_output=True, text=True)
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"locust failed:\n{done.stderr[-4000:]}")
+    with Path(f"{report}_stats.csv").open(newline="") as rows:
+        return list(csv.DictReader(rows))
+
+
+def result(loads: dict[str, list[dict[str, str]]]) -> str:
+    """One row for each load, endpoint and media type."""
+    head = (
+        "load",
+        "endpoint",
+        "media type",
+        "requests",
+        "per second",
+        "errors",
+        *(f"p{p[:-1]} ms" for p in PERCENTILES),
+    )
+    lines = []
+    for load, rows in loads.items():
+        for row in rows:
+            route, _, media_type = row["Name"].partition(" ")
+            numbers = (row["Request Count"], f"{float(row['Requests/s']):.2f}", row["Failure Count"])
+            lines.append((load, route, media_type, *numbers, *(row[p] for p in PERCENTILES)))
+    return tables.table(head, lines)
+
+
+def command(
+    minutes: Annotated[float, typer.Option(help="Of each load.")] = 10,
+    write: Annotated[bool, typer.Option(help="Put the table into docs/performance.md.")] = False,
+) -> None:
+    """Run Locust at the knee, and with Poisson arrivals."""
+    asked = mix.draw(questions(radiographs(32), explain=True))
+    with tempfile.TemporaryDirectory() as logs, serve(Path(logs) / "log", None) as server:
+        url = str(server.client.base_url)
+        server.wait_for_explainer(next(q.sample.data for q in asked if q.sample.media_type == "image/png"))
+        clients, most = knee(url, asked, seconds=20)
+        users, rate = str(clients), f"{LOAD * most:.2f}"
+        loads = {
+            f"{users} clients": locust(url, "closed", minutes, "-u", users, "-r", users, "Client"),
+            f"Poisson, {rate}/s": locust(url, "poisson", minutes, "--rate", rate, "Arrivals"),
+        }
+    text = result(loads) + (
+        f"\n\n{clients} clients are the knee of {CLIENTS}; capacity {most:.1f} requests/s of the mix (a tenth "
+        f"explanations, a fifth DICOM files of 7 MB). An answer other than the golden one is an error. The clients "
+        f"share the machine: {tables.machine()}. `python -m loadtests.bench --minutes {minutes:g}`"
+    )
+    Console(width=160).print(Markdown(text))
+    if write:
+        tables.replace(tables.PERFORMANCE, "locust", text)
+    raise typer.Exit(any(int(row["Failure Count"]) for rows in loads.values() for row in rows))
+
+
+if __name__ == "__main__":
+    typer.run(command)

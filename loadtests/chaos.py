@@ -1,0 +1,180 @@
+"""Workers die under load: what is lost, what is wrong, how soon the next one answers.
+
+    python -m loadtests.chaos
+
+A kill -9 may lose what was in flight in that worker and nothing else; after a SIGTERM every accepted request is
+answered. Whatever happens to the explainer, /classify does not notice.
+"""
+
+import random
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Final, Self
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import track
+
+from loadtests import tables
+from loadtests.clients import Reply, closed_loop, run
+from loadtests.golden import Question, questions
+from loadtests.samples import radiographs
+from scripts.server import Server, serve
+
+CLIENTS: Final = {"/classify": 4, "/explain": 2}
+WORKERS: Final = {"deepcovidexplainer": "/classify", "explainer": "/explain"}
+"""Each BentoML service, and the route that needs it."""
+SIGNALS: Final = (signal.SIGKILL, signal.SIGTERM)
+RETURN_S: Final = 90.0
+
+
+@dataclass
+class Load:
+    """Clients in threads of their own, from entry to exit."""
+
+    url: str
+    asked: Sequence[Question]
+    replies: list[Reply] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._loop, args=item) for item in CLIENTS.items()]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _loop(self, route: str, clients: int) -> None:
+        asked = [question for question in self.asked if question.route == route]
+        self.replies += run(closed_loop(self.url, asked, clients, lambda: not self._over.is_set()))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What many signals of one kind to one worker did to everybody's requests."""
+
+    worker: str
+    signal: signal.Signals
+    blows: list[float]
+    """When each came, of `time.monotonic()`."""
+    back_s: list[float]
+    """Seconds from each to the next answer of a new worker."""
+    replies: list[Reply]
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that were under way at the blows."""
+        return sum(_spans(reply, blow) for reply in self.replies for blow in self.blows)
+
+    @property
+    def lost(self) -> list[Reply]:
+        return [reply for reply in self.replies if reply.lost]
+
+    def faults(self) -> list[str]:
+        """What must not be."""
+        stray = [reply for reply in self.lost if not any(_spans(reply, blow) for blow in self.blows)]
+        hurt = [reply for reply in self.replies if reply.question.route == "/classify" and not reply.right]
+        found = {
+            "lost although not in flight": len(stray),
+            "wrong": sum(reply.wrong for reply in self.replies),
+            "5xx that is no refusal": sum(reply.failed for reply in self.replies),
+            "lost after a SIGTERM": len(self.lost) if self.signal == signal.SIGTERM else 0,
+            "/classify not answered while the explainer was away": len(hurt) if self.worker == "explainer" else 0,
+        }
+        return [f"{self.worker}, {self.signal.name}: {count} {what}" for what, count in found.items() if count]
+
+    def row(self) -> tuple[object, ...]:
+        counts = [self._counts(route) for route in CLIENTS]
+        back = f"{np.median(self.back_s):.1f} / {max(self.back_s):.1f}"
+        return (self.worker, self.signal.name, len(self.blows), self.in_flight, *counts, back)
+
+    def _counts(self, route: str) -> str:
+        mine = [reply for reply in self.replies if reply.question.route == route]
+        numbers = (
+            len(mine),
+            sum(reply.lost for reply in mine),
+            sum(reply.refused for reply in mine),
+            sum(reply.failed for reply in mine),
+            sum(reply.wrong for reply in mine),
+        )
+        return " / ".join(map(str, numbers))
+
+
+HEAD: Final = (
+    "worker",
+    "signal",
+    "times",
+    "in flight then",
+    *(f"{route}: asked / lost / 503 / other 5xx / wrong" for route in CLIENTS),
+    "new worker answers after, s: median / max",
+)
+
+
+def strike(server: Server, asked: Sequence[Question], worker: str, kind: signal.Signals, times: int) -> Outcome:
+    """Send a worker a signal so many times, each at a random moment and when the last one is replaced."""
+    chance = random.Random(0)
+    probe = next(question for question in asked if question.route == WORKERS[worker])
+    blows, back_s = [], []
+    with Load(str(server.client.base_url), asked) as load:
+        for _ in track(range(times), f"{worker} {kind.name}", console=Console(stderr=True)):
+            time.sleep(chance.uniform(1, 2))
+            old = server.worker(worker)
+            blows.append(time.monotonic())
+            old.send_signal(kind)
+            old.wait(RETURN_S)
+            _wait_for_answer(server, probe)
+            back_s.append(time.monotonic() - blows[-1])
+        time.sleep(1)
+    return Outcome(worker, kind, blows, back_s, load.replies)
+
+
+def _wait_for_answer(server: Server, probe: Question) -> None:
+    headers = {"Content-Type": probe.sample.media_type}
+    end = time.monotonic() + RETURN_S
+    while time.monotonic() < end:
+        answer = server.client.post(probe.route, content=probe.sample.data, headers=headers)
+        if answer.is_success:
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"{probe.route} did not come back:\n{server.log_text()[-4000:]}")
+
+
+def _spans(reply: Reply, moment: float) -> bool:
+    return reply.begun <= moment <= reply.begun + reply.seconds
+
+
+def command(
+    times: Annotated[int, typer.Option(help="Signals of a kind to each kind of worker.")] = 20,
+    write: Annotated[bool, typer.Option(help="Put the table into docs/reliability.md.")] = False,
+) -> None:
+    """Kill and terminate each kind of worker under load."""
+    asked = questions(radiographs(8), explain=True)
+    with tempfile.TemporaryDirectory() as logs, serve(Path(logs) / "log", None) as server:
+        server.wait_for_explainer(next(q.sample.data for q in asked if q.sample.media_type == "image/png"))
+        outcomes = [strike(server, asked, worker, kind, times) for worker in WORKERS for kind in SIGNALS]
+    faults = [fault for outcome in outcomes for fault in outcome.faults()]
+    clients = " and ".join(f"{count} of {route}" for route, count in CLIENTS.items())
+    text = tables.table(HEAD, [outcome.row() for outcome in outcomes]) + (
+        f"\n\n{clients} in closed loops. {tables.machine()}. `python -m loadtests.chaos --times {times}`. "
+        f"Faults: {'; '.join(faults) or 'none'}."
+    )
+    Console(width=160).print(Markdown(text))
+    if write:
+        tables.replace(tables.RELIABILITY, "chaos", text)
+    raise typer.Exit(bool(faults))
+
+
+if __name__ == "__main__":
+    typer.run(command)

@@ -1,0 +1,29 @@
+"""The service with a leak planted in it, so that the soak can show that it would find one."""
+
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.app import Api, app
+
+__all__ = ["Api"]
+
+_kept: Final[list[bytearray]] = []
+
+
+class Leak:
+    """Keeps a copy of every body, as a cache without a bound would."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def keep() -> Message:
+            message = await receive()
+            _kept.append(bytearray(message.get("body", b"")))
+            return message
+
+        await self.app(scope, keep, send)
+
+
+app.add_middleware(Leak)

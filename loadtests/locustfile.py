@@ -1,0 +1,92 @@
+"""Locust's users of the service: closed loops, or Poisson arrivals. Every answer is compared with the golden one.
+
+    L="locust -f loadtests/locustfile.py --headless --host http://127.0.0.1:3000 --run-time 10m --html build/l.html"
+    $L -u 8 Client
+    $L --rate 30 Arrivals
+
+Requests are named by route and media type, and so are the rows of its reports. The golden answers are computed in
+this process before the first request; `CXR_BUNDLE` names the bundle, as it does for the service.
+"""
+
+import random
+from argparse import ArgumentParser
+from functools import cache
+from itertools import count
+from typing import Any
+
+import gevent
+from locust import FastHttpUser, constant, events, stats, task
+from locust.env import Environment
+
+from cxr.bundle import Bundle
+from loadtests import mix
+from loadtests.golden import Question, questions
+from loadtests.samples import radiographs
+from service.settings import Settings
+
+stats.PERCENTILES_TO_REPORT = [0.5, 0.95, 0.99, 0.999]
+
+_turn = count()
+
+
+@cache
+def asked() -> list[Question]:
+    """The mix, with golden answers."""
+    return mix.draw(questions(radiographs(32), explain=True, bundle=Bundle(Settings().bundle)))
+
+
+@events.init_command_line_parser.add_listener
+def _arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--rate", type=float, default=10.0, help="Arrivals a second, for the user class Arrivals.")
+
+
+@events.init.add_listener
+def _compute(environment: Environment, **_: Any) -> None:  # noqa: ARG001
+    asked()
+
+
+class _Asking(FastHttpUser):
+    """Asks the next question of the mix."""
+
+    abstract = True
+    network_timeout = connection_timeout = 120.0
+
+    def ask(self) -> None:
+        """One request, judged."""
+        questions_ = asked()
+        question = questions_[next(_turn) % len(questions_)]
+        media_type = question.sample.media_type
+        with self.client.post(
+            question.route,
+            data=question.sample.data,  # type: ignore[arg-type]  # bytes are sent as they are
+            headers={"Content-Type": media_type},
+            name=f"{question.route} {media_type}",
+            catch_response=True,
+        ) as response:
+            if response.status_code == 200 and not question.is_answered_by(200, response.content):
+                response.failure("wrong answer")
+
+
+class Client(_Asking):
+    """A closed loop: the next question follows the last answer at once."""
+
+    wait_time = constant(0)
+
+    @task
+    def closed_loop(self) -> None:
+        self.ask()
+
+
+class Arrivals(_Asking):
+    """One user who starts requests at exponential intervals and waits for none."""
+
+    fixed_count = 1
+    concurrency = 1000
+
+    def wait_time(self) -> float:
+        """Seconds to the next arrival."""
+        return random.expovariate(self.environment.parsed_options.rate)
+
+    @task
+    def arrive(self) -> None:
+        gevent.spawn(self.ask)

@@ -1,0 +1,184 @@
+"""Each load test's verdict on replies that are made up: what must fail, fails."""
+
+import math
+import signal
+from pathlib import Path
+
+import pytest
+
+from loadtests import tables
+from loadtests.bench import result as bench_table
+from loadtests.chaos import Outcome
+from loadtests.clients import Reply, milliseconds
+from loadtests.compare import CEILING, CLIENTS, OURS, added_ms, ratio
+from loadtests.compare import result as compare_table
+from loadtests.contestants import Measured, as_form
+from loadtests.golden import Question
+from loadtests.overload import Calm, Storm
+from loadtests.samples import Sample
+from loadtests.soak import Reading, faults
+
+CLASSIFY = Question("/classify", Sample("one", "image/png", b"1"))
+EXPLAIN = Question("/explain", Sample("one", "image/png", b"1"))
+
+
+def reply(begun: float, status: int = 200, seconds: float = 0.01, right: bool | None = None) -> Reply:
+    return Reply(CLASSIFY, begun, seconds, status, status == 200 if right is None else right)
+
+
+def test_replies_are_told_apart() -> None:
+    lost, refused, failed, wrong = reply(0, 0), reply(0, 503), reply(0, 500), reply(0, 200, right=False)
+    assert [one.lost for one in (lost, refused, failed, wrong)] == [True, False, False, False]
+    assert [one.refused for one in (lost, refused, failed, wrong)] == [False, True, False, False]
+    assert [one.failed for one in (lost, refused, failed, wrong)] == [False, False, True, False]
+    assert [one.wrong for one in (lost, refused, failed, wrong)] == [False, False, False, True]
+    assert milliseconds([reply(0, seconds=0.1), reply(0, seconds=0.3)], 50) == [pytest.approx(200)]
+    assert math.isnan(milliseconds([], 50)[0])
+
+
+# --- chaos
+
+
+def test_what_was_in_flight_may_be_lost_to_a_kill() -> None:
+    outcome = Outcome("deepcovidexplainer", signal.SIGKILL, [1.0], [9.0], [reply(0.9, 0, 0.2), reply(2.0)])
+    assert outcome.in_flight == 1
+    assert outcome.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad"),
+    [
+        (signal.SIGKILL, reply(3.0, 0)),
+        (signal.SIGKILL, reply(0.9, 500, 0.2)),
+        (signal.SIGKILL, reply(0.9, 200, 0.2, right=False)),
+        (signal.SIGTERM, reply(0.9, 0, 0.2)),
+    ],
+)
+def test_anything_else_is_a_fault(kind: signal.Signals, bad: Reply) -> None:
+    assert Outcome("deepcovidexplainer", kind, [1.0], [9.0], [bad]).faults()
+
+
+def test_the_explainers_death_must_not_touch_classify() -> None:
+    assert Outcome("explainer", signal.SIGKILL, [1.0], [9.0], [reply(0.9, 503, 0.2)]).faults()
+    explaining = Reply(EXPLAIN, 0.9, 0.2, 503, False)
+    assert Outcome("explainer", signal.SIGKILL, [1.0], [9.0], [explaining]).faults() == []
+
+
+# --- overload
+
+
+def storm(replies: list[Reply], afterwards: list[Reply]) -> Storm:
+    return Storm(2.0, 1.0, replies, afterwards, Calm(per_second=10.0, usual_ms=20.0))
+
+
+def test_a_storm_that_is_weathered() -> None:
+    good = [reply(i / 10) for i in range(10)]
+    weathered = storm([*good, *[reply(i / 10, 503) for i in range(10)]], [reply(1.0, seconds=0.5), reply(1.5)])
+    assert weathered.goodput == 1.0
+    assert weathered.recovery_s == pytest.approx(0.6)
+    assert weathered.missed() == []
+
+
+@pytest.mark.parametrize(
+    ("replies", "afterwards", "goal"),
+    [
+        ([reply(i / 10) for i in range(8)], [reply(1.0)], "goodput"),
+        ([reply(i / 10) for i in range(10)] + [reply(0.5, 503, seconds=0.2)], [reply(1.0)], "refusals"),
+        ([reply(i / 10) for i in range(10)] + [reply(0.5, 500)], [reply(1.0)], "1 faults"),
+        ([reply(i / 10) for i in range(10)], [reply(6.5, 503)], "normal after"),
+    ],
+)
+def test_a_goal_that_is_missed_is_named(replies: list[Reply], afterwards: list[Reply], goal: str) -> None:
+    (missed,) = storm(replies, afterwards).missed()
+    assert goal in missed
+
+
+# --- soak
+
+
+def readings(memory_mb: float = 0.0, descriptors: float = 0.0, threads: float = 0.0) -> list[Reading]:
+    """A process that grows by so much each reading."""
+    return [Reading(2.0 * i, 500 + memory_mb * i, int(20 + descriptors * i), int(5 + threads * i)) for i in range(100)]
+
+
+def test_a_flat_process_is_fine() -> None:
+    assert faults([reply(0)], {"api": readings()}) == []
+
+
+@pytest.mark.parametrize(
+    ("grown", "what"),
+    [
+        (readings(memory_mb=1.0), "MB"),
+        (readings(descriptors=0.2), "descriptors"),
+        (readings(threads=0.1), "threads"),
+    ],
+)
+def test_growth_is_a_fault(grown: list[Reading], what: str) -> None:
+    (found,) = faults([reply(0)], {"api": grown})
+    assert what in found
+
+
+def test_growth_before_the_warm_up_ends_is_none() -> None:
+    warming = [Reading(2.0 * i, 900 if i > 10 else 100, 20, 5) for i in range(100)]
+    assert faults([reply(0)], {"api": warming}) == []
+
+
+def test_an_answer_that_is_not_golden_is_a_fault() -> None:
+    assert faults([reply(0, 503)], {"api": readings()})
+    assert faults([reply(0, right=False)], {"api": readings()})
+
+
+# --- compare
+
+
+def test_ratios_are_paired() -> None:
+    """Rounds of different speed, a tenth slower in each: the interval does not see the rounds."""
+    theirs = [Measured(rate, 10.0) for rate in (10.0, 20.0, 40.0)]
+    ours = [Measured(0.9 * one.per_second, 12.0) for one in theirs]
+    assert ratio(ours, theirs) == pytest.approx((0.9, 0.9, 0.9))
+    assert added_ms(ours, theirs) == pytest.approx((2.0, 2.0, 2.0))
+    middle, low, high = ratio(ours, [Measured(10.0, 1.0)] * 3)
+    assert low < middle < high
+
+
+def test_the_table_compares_with_everybody_but_ourselves() -> None:
+    rounds = [Measured(10.0, 5.0), Measured(11.0, 5.0)]
+    measured = {(name, clients): rounds for name in (CEILING, OURS) for clients in (CLIENTS, 1)}
+    lines = compare_table(measured).splitlines()
+    assert "1.000 [1.000, 1.000]" in lines[2]
+    assert "1.000" not in lines[3]
+
+
+def test_a_form_holds_the_file() -> None:
+    form = as_form(CLASSIFY).sample
+    assert form.media_type.startswith("multipart/form-data; boundary=")
+    assert b"\r\n\r\n1\r\n--" in form.data
+
+
+# --- tables
+
+
+def test_a_table_is_put_between_its_markers(tmp_path: Path) -> None:
+    document = tmp_path / "doc.md"
+    document.write_text("before\n<!-- one -->\nold\n<!-- /one -->\nafter\n")
+    tables.replace(document, "one", tables.table(("a", "b"), [(1, 2)]))
+    tables.replace(document, "one", tables.table(("a", "b"), [(3, 4)]))
+    assert document.read_text() == "before\n<!-- one -->\n| a | b |\n| --- | --- |\n| 3 | 4 |\n<!-- /one -->\nafter\n"
+    with pytest.raises(ValueError, match="no place for two"):
+        tables.replace(document, "two", "")
+
+
+def test_locusts_rows_become_a_table() -> None:
+    row = {"Name": "/classify image/png", "Request Count": "9", "Requests/s": "1.234", "Failure Count": "0"}
+    percentiles = {"50%": "1", "95%": "2", "99%": "3", "99.9%": "4"}
+    line = bench_table({"8 clients": [row | percentiles]}).splitlines()[-1]
+    assert line == "| 8 clients | /classify | image/png | 9 | 1.23 | 0 | 1 | 2 | 3 | 4 |"
+
+
+def test_every_table_of_the_documents_has_its_place() -> None:
+    for document, names in {
+        tables.PERFORMANCE: ("compare image/jpeg", "compare application/dicom", "locust"),
+        tables.RELIABILITY: ("overload", "chaos", "soak", "leak"),
+    }.items():
+        text = document.read_text()
+        assert all(f"<!-- {name} -->" in text and f"<!-- /{name} -->" in text for name in names)
