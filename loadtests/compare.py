@@ -23,6 +23,7 @@ from rich.markdown import Markdown
 from rich.progress import track
 from scipy import stats
 
+from cxr.bundle import Bundle
 from loadtests import tables
 from loadtests.contestants import Contestant, Measured, as_form, ceiling, peer, service
 from loadtests.golden import Question, questions
@@ -127,7 +128,9 @@ def command(
 ) -> None:
     """Compare this service with its ceiling and its peers."""
     settings = Settings()
-    asked = questions([sample for sample in radiographs(count) if sample.media_type == media], explain=False)
+    asked = questions(
+        [sample for sample in radiographs(count) if sample.media_type == media], False, Bundle(settings.bundle)
+    )
     with tempfile.TemporaryDirectory() as logs, contestants(settings, Path(logs)) as everybody:
         measured = measure(everybody, asked, rounds, seconds)
     text = result(measured) + (

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import psutil
 
-from cxr.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.bundle import Bundle
 from cxr.pipeline import Classifier
 from loadtests.clients import closed_loop, lasting, run
 from loadtests.golden import Question
@@ -74,7 +74,7 @@ class Contestant:
 @contextmanager
 def service(name: str, log: Path, settings: Settings) -> Iterator[Contestant]:
     """This service, from this checkout."""
-    with serve(log, None, threads=settings.threads, classifications=settings.classifications) as server:
+    with serve(log, settings.bundle, threads=settings.threads, classifications=settings.classifications) as server:
         measure = partial(_over_http, str(server.client.base_url), lambda question: question)
         yield Contestant(name, measure, psutil.Process(server.process.pid))
 
@@ -97,7 +97,7 @@ def peer(name: str, module: str, sending: Sending, log: Path, settings: Settings
 
 def ceiling(name: str, settings: Settings) -> Contestant:
     """The same decoding, pre-processing and onnxruntime in threads of this process, without HTTP."""
-    return Contestant(name, partial(_in_process, Classifier(Bundle(DEFAULT_BUNDLE), settings.threads), settings))
+    return Contestant(name, partial(_in_process, Classifier(Bundle(settings.bundle), settings.threads), settings))
 
 
 def as_form(question: Question) -> Question:

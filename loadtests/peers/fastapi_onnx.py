@@ -6,8 +6,9 @@ from typing import Annotated
 import uvicorn
 from fastapi import Body, FastAPI
 
-from cxr.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.bundle import Bundle
 from cxr.pipeline import Classifier, Finding
+from service.settings import Settings
 
 app = FastAPI()
 
@@ -21,5 +22,5 @@ def classify(data: Annotated[bytes, Body()]) -> Finding:
 
 if __name__ == "__main__":
     port, threads, _ = map(int, sys.argv[1:])
-    app.state.classifier = Classifier(Bundle(DEFAULT_BUNDLE), threads)
+    app.state.classifier = Classifier(Bundle(Settings().bundle), threads)
     uvicorn.run(app, port=port)

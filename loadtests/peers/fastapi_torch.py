@@ -7,10 +7,11 @@ import torch
 import uvicorn
 from numpy.typing import NDArray
 
-from cxr.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.bundle import Bundle
 from cxr.nets import load_member
 from cxr.pipeline import Classifier
 from loadtests.peers.fastapi_onnx import app
+from service.settings import Settings
 
 
 class Eager:
@@ -29,7 +30,7 @@ class Eager:
 if __name__ == "__main__":
     port, threads, _ = map(int, sys.argv[1:])
     torch.set_num_threads(threads)
-    bundle = Bundle(DEFAULT_BUNDLE)
+    bundle = Bundle(Settings().bundle)
     app.state.classifier = Classifier(bundle, threads)
     app.state.classifier.ensemble = Eager(bundle)
     uvicorn.run(app, port=port)

@@ -7,8 +7,9 @@ from typing import Any
 import litserve
 from fastapi import UploadFile
 
-from cxr.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.bundle import Bundle
 from cxr.pipeline import Classifier, Finding
+from service.settings import Settings
 
 
 class Radiographs(litserve.LitAPI):  # type: ignore[misc]
@@ -20,7 +21,7 @@ class Radiographs(litserve.LitAPI):  # type: ignore[misc]
 
     def setup(self, device: str) -> None:  # noqa: ARG002
         """In each worker, once."""
-        self.classifier = Classifier(Bundle(DEFAULT_BUNDLE), self.threads)
+        self.classifier = Classifier(Bundle(Settings().bundle), self.threads)
 
     def decode_request(self, request: UploadFile, **_: Any) -> bytes:
         """The file of the form's field `request`."""

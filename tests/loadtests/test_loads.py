@@ -1,6 +1,7 @@
 """Each load test for a few seconds, on a real server: it runs to its end and finds no wrong answer."""
 
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,8 @@ def asked(bundle: Bundle) -> list[Question]:
 
 def test_concurrent_answers_are_the_golden_ones(server: Server, asked: list[Question]) -> None:
     url = str(server.client.base_url)
-    for load in (closed_loop(url, asked, 8, lasting(5)), poisson(url, asked, 3, lasting(5))):
-        replies = run(load)
+    for load in (partial(closed_loop, url, asked, 8), partial(poisson, url, asked, 3.0)):
+        replies = run(load(lasting(5)))
         assert len(replies) >= 5
         assert [reply for reply in replies if not reply.right] == []
 
@@ -74,8 +75,9 @@ def test_a_soak_finds_the_planted_leak_and_no_other(
     assert (last.memory_mb - first.memory_mb > 50) == leak
 
 
-def test_compare(tmp_path: Path) -> None:
-    asked = [q for q in questions(radiographs(2), explain=False) if q.sample.media_type == "image/jpeg"]
+def test_compare(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXR_BUNDLE", str(bundle.root))
+    asked = [q for q in questions(radiographs(2), False, bundle) if q.sample.media_type == "image/jpeg"]
     with contestants(Settings(), tmp_path) as everybody:
         measured = measure(everybody, asked, rounds=1, seconds=1)
     assert {name for name, _ in measured} >= {OURS, CEILING}
