@@ -1,15 +1,12 @@
 """`cxr lungs`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli.output import DataPath, failing_cleanly, out
 from cxr.bundle import Bundle
-
-if TYPE_CHECKING:
-    from cxr.unet import UNet
 
 HELD_OUT = ("val", "test")
 
@@ -23,6 +20,7 @@ def lungs(
     """Train the lung segmenter on the data's masks and put it into a bundle; `cxr export` then makes its graph."""
     from training.data import DEFAULT_DATA
     from training.lungs import dice, load_masked, train_segmenter
+    from training.segmenter import install
 
     with failing_cleanly():
         target, folder = Bundle(bundle), data or DEFAULT_DATA
@@ -36,18 +34,3 @@ def lungs(
         f"smallest {agreement.min():.3f}.\n"
         "The masks are another segmenter's output on one source: this is agreement with it, not accuracy."
     )
-
-
-def install(bundle: Bundle, network: "UNet") -> None:
-    """Write a segmenter's weights into a bundle and name them in bundle.json."""
-    from safetensors.torch import save
-
-    from cxr.bundle import Recipe, Segmenter, sha256
-    from cxr.nets import storable
-    from training.lungs import RECIPE, SIZE
-
-    weights = save(storable(network))
-    (bundle.root / "weights" / "lungs.safetensors").write_bytes(weights)
-    segmenter = Segmenter(weights="lungs.safetensors", sha256=sha256(weights), recipe=Recipe(id=RECIPE, size=SIZE))
-    manifest = bundle.manifest.model_copy(update={"lungs": segmenter})
-    (bundle.root / "bundle.json").write_text(manifest.model_dump_json(indent=2) + "\n")

@@ -107,24 +107,26 @@ def _caption(account: Account) -> Caption:
         lungs_in_words(account),
         *warnings(account),
     )
-    return _with_figures(account, METHOD_NAMES[account.method], notes)
+    return _with_figures(account, "Map", METHOD_NAMES[account.method], notes)
 
 
 def _panel_caption(account: Account) -> Caption:
     """What a picture of several maps says; places are written under each, and warnings are those of one of them."""
     thirds = lungs_in_words(account) if account.no_lungs else ""
-    doubts = (f"{METHOD_NAMES[account.method]}: {warning}" for warning in warnings(account))
-    return _with_figures(account, "three methods", (set_in_words(account.finding, account.coverage), thirds, *doubts))
+    name = METHOD_NAMES[account.method]
+    doubts = (warning.replace("Warning", f"Warning ({name})", 1) for warning in warnings(account))
+    notes = (set_in_words(account.finding, account.coverage), thirds, *doubts)
+    return _with_figures(account, "Maps", "three methods", notes)
 
 
-def _with_figures(account: Account, by: str, notes: tuple[str, ...]) -> Caption:
+def _with_figures(account: Account, what: str, by: str, notes: tuple[str, ...]) -> Caption:
     finding = account.finding
     name = DISPLAY_NAMES[finding.prediction]
     aside = "" if account.target == finding.prediction else ", which is not the prediction"
     whose = "all members, weighted by probability" if account.member == ENSEMBLE else account.member
     return Caption(
         headline=f"{name[0].upper()}{name[1:]}, probability {figure(finding.probabilities[finding.prediction])}",
-        detail=f"Map: evidence for {DISPLAY_NAMES[account.target]}{aside}, by {by} of {whose}",
+        detail=f"{what}: evidence for {DISPLAY_NAMES[account.target]}{aside}, by {by} of {whose}",
         notes=tuple(note for note in notes if note),
         probabilities=tuple(
             (DISPLAY_NAMES[label], finding.probabilities[label], figure(finding.probabilities[label]))

@@ -98,8 +98,8 @@ def lungs_in_words(account: Account) -> str:
         return ""
     share, area = account.in_lungs
     strongest = max((zone for zone in account.zones if zone.zone in LUNG_ZONES), key=lambda zone: zone.share)
-    place = places_in_words([strongest.zone], thirds=False)
-    return f"The lungs hold {percent(share)} of it on {percent(area)} of the image, most {place}."
+    place = places_in_words([strongest.zone], thirds=False).removeprefix("in ")
+    return f"The lungs hold {percent(share)} of it on {percent(area)} of the image, {place} the largest part."
 
 
 def outside(account: Account) -> str:

@@ -55,7 +55,7 @@ def test_specks_go_and_holes_are_filled() -> None:
         (ellipses((38, 30, 30, 20), (92, 30, 20, 20), (60, 100, 20, 20)), "not in two parts"),
         (ellipses((64, 34, 40, 18), (62, 92, 40, 18)), "side by side"),
         (ellipses((30, 40, 18, 30), (98, 88, 18, 30)), "side by side"),
-        (ellipses(RIGHT, (92, 62, 8, 20)), "too much in size"),
+        (ellipses(RIGHT, (92, 62, 12, 20)), "too much in size"),
         (ellipses((32, 60, 28, 14), (96, 62, 28, 14)), "implausible shape"),
         (ellipses(RIGHT, LEFT) & ~ellipses((30, 60, 14, 34)), "implausible shape"),
     ],

@@ -44,7 +44,7 @@ def test_statement_in_the_papers_manner() -> None:
         "The radiograph is classified as COVID-19 with probability 0.93. "
         "No other class fits at 90 % coverage. "
         "Grad-CAM++ locates 61 % of the evidence in the patient's left lower and middle zones. "
-        "The lungs hold 65 % of it on 36 % of the image, most in the patient's left lower zone."
+        "The lungs hold 65 % of it on 36 % of the image, the patient's left lower zone the largest part."
     )
     assert warnings(PLAIN) == ()
 
@@ -56,7 +56,7 @@ def test_statement_of_another_target_with_both_warnings() -> None:
         "Pneumonia and COVID-19 cannot be ruled out at 90 % coverage. "
         "LRP locates 70 % of the evidence for pneumonia (not the prediction, probability 0.30) in the mediastinum, "
         "and outside the lungs. "
-        "The lungs hold 30 % of it on 36 % of the image, most in the patient's left lower zone. "
+        "The lungs hold 30 % of it on 36 % of the image, the patient's left lower zone the largest part. "
         "Warning: most of the evidence lies outside the lungs. The network may have judged by something else. "
         "Warning: this network alone favours pneumonia (0.70), unlike the ensemble."
     )
