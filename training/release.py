@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors.torch import save
 
-from cxr.bundle import Bundle, Conformal, Manifest, Member, Recipe, sha256
+from cxr.bundle import DEFAULT_BUNDLE, Bundle, Conformal, Manifest, Member, Recipe, sha256
 from cxr.errors import DataError
 from cxr.inference import Ensemble
 from cxr.labels import LABELS
@@ -23,6 +23,7 @@ from training.data import Dataset, Half, half_of_validation
 from training.metrics import figures
 from training.predict import logits_of
 from training.rundir import RunDir
+from training.segmenter import adopt
 from training.weighted import Ints
 
 COVERAGE: Final = 0.9
@@ -99,6 +100,7 @@ def _manifest(sources: Sequence[Source], name: str, version: str, root: Path, ru
             temperature=1.0,
             conformal=Conformal(coverage=COVERAGE, thresholds=dict.fromkeys(LABELS, 1.0)),
             training_manifest_sha256=table,
+            lungs=adopt(Bundle(DEFAULT_BUNDLE), root),
         )
     except ValidationError:
         raise DataError("a bundle's name and version are of small letters, digits, dots and hyphens") from None
