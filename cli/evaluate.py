@@ -1,5 +1,8 @@
-"""`cxr evaluate`."""
+"""`cxr evaluate` and `cxr report`."""
 
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -11,40 +14,109 @@ from cxr.labels import LABELS
 
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
+    from training.findings import Findings
+
+StudyPath = Annotated[
+    Path | None,
+    typer.Option("--study", help="What `cxr select` wrote, for tables I to III; runs below it for learning curves."),
+]
+ReportPath = Annotated[
+    Path | None, typer.Option("--report", help="Folder for the report as Markdown, with its figures as SVG.")
+]
 
 
 def evaluate(
     split: Annotated[Literal["val", "test"], typer.Option(help="Choose nothing by the test split.")] = "val",
     bundle: BundlePath = DEFAULT_BUNDLE,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a run: its last snapshot becomes a bundle in the folder `bundle` there, and is evaluated."
+        ),
+    ] = None,
     data: DataPath = None,
+    study: StudyPath = None,
+    report: ReportPath = None,
 ) -> None:
-    """Measure a bundle on a split, with 95 % intervals, and write its evaluation.json and MODEL_CARD.md.
+    """Measure a bundle on a split, with 95 % intervals, and write evaluation.json, MODEL_CARD.md and report.html.
 
-    On the validation split the ONNX graphs are compared with PyTorch as well.
+    On the validation split ONNX graphs are compared with PyTorch as well, and what the model looks at is checked.
     """
-    from export.verify import verify
-    from training.card import Findings
-    from training.data import DEFAULT_DATA, half_of_validation, load, read_table, table_sha256
-    from training.evaluate import evaluate as measure
+    from training.data import DEFAULT_DATA
+    from training.findings import Findings
 
     with failing_cleanly():
-        loaded = Bundle(bundle)
-        folder, recipe = data or DEFAULT_DATA, loaded.manifest.recipe
-        images = load(folder, split, recipe.id, recipe.size)
-        findings = Findings(loaded)
-        rows = read_table(folder)
-        train_rows = tuple(row for row in rows if row.split == "train")
-        calibration_rows = tuple(row for row in rows if row.split == "val" and half_of_validation(row) == "calibrate")
-        if table_sha256(folder) != loaded.manifest.training_manifest_sha256:
-            calibration_rows = ()
-        with err.status("resampling patients"):
-            findings.splits[split] = measure(loaded, images, split, train_rows, calibration_rows)
-        if split == "val":
-            with err.status(f"comparing with PyTorch on {len(images.rows)} images"):
-                findings.parity = verify(loaded, images.images, [row.file for row in images.rows])
-        card = findings.write()
-    out.print(_headline_table(findings.splits[split]))
-    typer.echo(f"Written: {card}")
+        folder = data or DEFAULT_DATA
+        loaded = Bundle(bundle) if run is None else _released(run, folder)
+        findings = _measured(Findings.read(loaded), split, folder)
+        findings.write()
+        out.print(_headline_table(findings.splits[split]))
+        _write(findings, study or run, report)
+
+
+def report(bundle: BundlePath = DEFAULT_BUNDLE, study: StudyPath = None, report: ReportPath = None) -> None:
+    """Write a bundle's model card and report again from its evaluation.json; nothing is measured."""
+    from training.findings import Findings
+
+    with failing_cleanly():
+        _write(Findings.read(Bundle(bundle)), study, report)
+
+
+def _released(run: Path, data: Path) -> Bundle:
+    """The bundle of a run's last snapshot, in the run's folder."""
+    from training.data import load
+    from training.release import Source, release
+    from training.rundir import RunDir
+
+    source = RunDir(run)
+    config = source.config
+    name = re.sub("[^a-z0-9_.-]+", "-", run.resolve().name.lower()).lstrip("_.-") or "run"
+    validation = load(data, "val", config.recipe, config.size)
+    return release([Source(source, source.complete_cycles())], validation, name, "1", run / "bundle")
+
+
+def _measured(findings: "Findings", split: Literal["val", "test"], folder: Path) -> "Findings":
+    from export.verify import verify
+    from training.checks import checks
+    from training.data import half_of_validation, load, read_table
+    from training.evaluate import evaluate as measure
+    from training.table_facts import table_facts
+
+    bundle = findings.bundle
+    recipe = bundle.manifest.recipe
+    images, rows, facts = load(folder, split, recipe.id, recipe.size), read_table(folder), table_facts(folder)
+    learnt = tuple(row for row in rows if row.split == "train")
+    is_its_own = facts.sha256 == bundle.manifest.training_manifest_sha256
+    calibrated = (row for row in rows if row.split == "val" and half_of_validation(row) == "calibrate")
+    with err.status("resampling patients"):
+        found = measure(bundle, images, split, learnt, tuple(calibrated) if is_its_own else ())
+    findings = replace(findings.with_split(found), data=facts)
+    if split == "val":
+        with err.status(f"comparing with PyTorch on {len(images.rows)} images"):
+            parity = verify(bundle, images.images, [row.file for row in images.rows])
+        with err.status("taking parts of the images away"):
+            findings = replace(findings, parity=tuple(parity), checks=checks(bundle, folder, images))
+    return findings
+
+
+def _write(findings: "Findings", study: Path | None, report: Path | None) -> None:
+    """Card and report. A study's folder may hold study.json, or runs, or both."""
+    from training.card import write_card
+    from training.report.build import report as build
+    from training.report.build import runs_below
+    from training.report.html import html
+    from training.report.markdown import write_markdown
+    from training.tables import StudyResult
+
+    written = [write_card(findings)]
+    result = StudyResult.read(study / "study.json") if study and (study / "study.json").exists() else None
+    document = build(findings, result, runs_below(study) if study else [])
+    written.append(findings.bundle.root / "report.html")
+    written[-1].write_text(html(document), encoding="utf-8")
+    if report:
+        written.append(report / "report.md")
+        write_markdown(document, written[-1])
+    typer.echo(f"Written: {', '.join(map(str, written))}")
 
 
 def _headline_table(found: "Evaluation") -> Table:
@@ -52,6 +124,6 @@ def _headline_table(found: "Evaluation") -> Table:
     for title in ("figure", "value [95 % interval]"):
         table.add_column(title)
     by_label = [f"{label}_{figure}" for label in LABELS for figure in ("ppv", "recall", "f1")]
-    for name in ("macro_f1", "accuracy", *by_label):
+    for name in ("macro_f1", "source_only/macro_f1", "accuracy", *by_label):
         table.add_row(name, str(found.figures[name]))
     return table

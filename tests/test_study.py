@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from cli import app
 from cxr.bundle import Bundle
 from cxr.labels import LABELS
+from training import checks as checks_module
 from training import data as data_module
 from training import evaluate as evaluate_module
 
@@ -24,6 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Small pictures whose label is their brightness, in the form of the data's README."""
     monkeypatch.setattr(data_module, "DEFAULT_CACHE", tmp_path / "cache")
     monkeypatch.setattr(evaluate_module, "RESAMPLES", 20)
+    monkeypatch.setattr(checks_module, "RESAMPLES", 20)
     rng = np.random.default_rng(0)
     folder = tmp_path / "data"
     folder.mkdir()
@@ -62,6 +64,25 @@ def test_a_folder_becomes_a_model(folder: Path, tmp_path: Path) -> None:
     assert "| resnet18 | float16 | 24 |" in card
     assert "prediction" in run("classify", folder / "0.png", "--bundle", bundle)
     assert "small letters" in run("release", tmp_path / "run", "-o", tmp_path / "Model", "--data", folder, status=2)
+
+
+def test_two_commands_make_a_model_and_its_report(folder: Path, tmp_path: Path) -> None:
+    knobs = [part for knob in SMALL for part in ("--set", knob)]
+    made = tmp_path / "My run"
+    run("train", made, "--preset", "quick", *knobs, "--data", folder)
+    shown = run("evaluate", "--run", made, "--report", tmp_path / "docs", "--data", folder)
+    assert "my-run 1 on val: 24 images" in shown
+    page = (made / "bundle" / "report.html").read_text()
+    assert "Research use only" in page
+    assert page.count("data:image/svg+xml") == 7  # six figures of the split, and the learning curve
+    text = (tmp_path / "docs" / "report.md").read_text()
+    linked = set(re.findall(r"\]\(figures/([^)]+)\)", text))
+    assert linked == {path.name for path in (tmp_path / "docs" / "figures").iterdir()}
+    assert "learning-My run.svg" not in linked
+    before = (made / "bundle" / "MODEL_CARD.md").read_text()
+    run("report", "--bundle", made / "bundle", "--study", made)
+    assert (made / "bundle" / "MODEL_CARD.md").read_text() == before
+    assert (made / "bundle" / "report.html").read_text() == page
 
 
 def test_a_knob_that_does_not_exist_is_named(folder: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from cxr.posterior import Floats
+from training.figure import Figure
 
 RESAMPLES: Final = 2000
 BLOCK: Final = 250  # resamples at a time: as matrices, and none of them large
@@ -33,6 +34,15 @@ def bootstrap(
     starts = range(0, resamples, BLOCK)
     blocks = [figures(resample(patients, min(BLOCK, resamples - start), rng)) for start in starts]
     return {name: interval(np.concatenate([block[name] for block in blocks])) for name in blocks[0]}
+
+
+def with_intervals(
+    figures: Callable[[Floats], Mapping[str, Floats]], patients: Sequence[str], resamples: int = RESAMPLES
+) -> dict[str, Figure]:
+    """Figures [R] of the images themselves, with their intervals."""
+    values = figures(np.ones((1, len(patients))))
+    intervals = bootstrap(figures, patients, resamples)
+    return {name: Figure.of(float(value[0]), *map(float, intervals[name])) for name, value in values.items()}
 
 
 def resample(patients: Sequence[str], count: int, rng: np.random.Generator) -> Floats:

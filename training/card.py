@@ -1,177 +1,46 @@
-"""evaluation.json and the model card made from it, both beside the bundle's manifest."""
+"""MODEL_CARD.md, made from evaluation.json and bundle.json and from nothing else."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from cxr.bundle import Bundle, Manifest, sha256
-from cxr.labels import DISCLAIMER, DISPLAY_NAMES, LABELS
-from export.verify import Flip, Parity
-from training.evaluation import Evaluation
+from cxr.labels import DISCLAIMER
+from training.findings import Findings
+from training.report.document import Document, Section, Text
+from training.report.looks import looks_section
+from training.report.markdown import markdown
+from training.report.measured import SPLIT_NAMES
+from training.report.model import data, limits, networks, parity
+from training.report.split import split_sections
 
-# What is known of a training table, by its hash: how labels and sources hang together, and whose terms hold.
-TABLES: Final = {
-    "3e8b3ee15986ec86f35ac2ec118617545d8ec5180716864ab0517cd54e7fce31": (
-        "- **Class and source are confounded** in the training data: COVID-19 comes mostly from sources that hold "
-        "nothing else. The classifier that sees no image and knows only the source, above, shows how far that alone "
-        "goes; within one hospital expect much less than the headline.\n"
-        "- Adults only: there is no image of a child in the training data.",
-        "The weights were trained on public collections with terms of their own: RSNA Pneumonia Detection Challenge "
-        "and NIH ChestX-ray8 (research use, with attribution), covid-chestxray-dataset (per image, often CC BY-NC-SA "
-        "4.0), COVID-19 Radiography Database, COVID-CXNet (CC BY 4.0), a COVIDx mirror and the Hannover Medical "
-        "School repository (CC BY 3.0). Use the weights for research, not commercially.",
-    )
-}
-UNKNOWN_TABLE: Final = (
-    "- If labels come from different sources, a network may have learnt to tell the sources apart: compare with the "
-    "classifier that knows only the source, above.",
-    "The weights are under the terms of the images that they were trained on.",
-)
-
-SPLIT_NAMES: Final = {"test": "Test split", "val": "Validation split"}
-BY_LABEL: Final = {
-    "PPV": "ppv",
-    "recall": "recall",
-    "F1": "f1",
-    "specificity": "specificity",
-    "NPV": "npv",
-    "AUROC": "auroc",
-}
-OVERALL: Final = {
-    "macro-F1": "macro_f1",
-    "accuracy": "accuracy",
-    "log loss (nats)": "log_loss",
-    "Brier score": "brier",
-    "ECE, 15 bins": "ece",
-    "ECE before the temperature": "uncalibrated/ece",
-    "labels in a prediction set": "conformal/set_size",
-    "share of empty prediction sets": "conformal/size_0",
-    "AUROC of COVID-19 against pneumonia within `cohen`": "cohen/covid19_vs_pneumonia_auroc",
-    "**macro-F1 of a classifier that knows only the source**": "source_only/macro_f1",
-}
+FILE: Final = "MODEL_CARD.md"
 
 
-class Findings:
-    """What has been measured of a bundle so far."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self.bundle = bundle
-        self._file = bundle.root / "evaluation.json"
-        self._bundle_sha256 = sha256((bundle.root / "bundle.json").read_bytes())
-        stored = json.loads(self._file.read_text()) if self._file.exists() else {}
-        if stored.get("bundle_sha256") != self._bundle_sha256:
-            stored = {}  # figures of another model, or of another calibration
-        self.splits = {name: Evaluation.from_json(values) for name, values in stored.get("splits", {}).items()}
-        self.parity = [_parity(values) for values in stored.get("parity", [])]
-
-    def write(self) -> Path:
-        """Write evaluation.json and MODEL_CARD.md; returns the card's path."""
-        splits = {name: found.to_json() for name, found in self.splits.items()}
-        parity = [asdict(found) for found in self.parity]
-        found = {"bundle_sha256": self._bundle_sha256, "splits": splits, "parity": parity}
-        self._file.write_text(json.dumps(found, indent=1) + "\n")
-        card = self.bundle.root / "MODEL_CARD.md"
-        card.write_text("\n".join(_card(self)) + "\n")
-        return card
+def write_card(findings: Findings) -> Path:
+    """Write the card beside the bundle's manifest; returns its path."""
+    path = findings.bundle.root / FILE
+    path.write_text(markdown(card(findings)))
+    return path
 
 
-def _parity(values: dict[str, Any]) -> Parity:
-    return Parity(**{**values, "flips": tuple(Flip(**flip) for flip in values["flips"])})
-
-
-def _card(findings: Findings) -> Iterator[str]:
+def card(findings: Findings) -> Document:
+    """The report without its figures."""
     manifest = findings.bundle.manifest
-    yield f"# Model card: {manifest.name} {manifest.version}"
-    yield f"\n**{DISCLAIMER}**\n"
-    yield "Generated by `cxr evaluate` from `evaluation.json` and `bundle.json`; do not edit.\n"
-    yield from _networks(manifest)
-    for split, title in SPLIT_NAMES.items():
+    return Document(f"Model card: {manifest.name} {manifest.version}", DISCLAIMER, tuple(_sections(findings)))
+
+
+def _sections(findings: Findings) -> Iterator[Section]:
+    manifest = findings.bundle.manifest
+    about = networks(manifest)
+    generated = Text("Generated by `cxr evaluate` from `evaluation.json` and `bundle.json`; do not edit.")
+    yield Section(about.title, (generated, *about.blocks))
+    if findings.data:
+        yield data(findings.data)
+    for split in SPLIT_NAMES:
         if split in findings.splits:
-            yield from _split(title, findings.splits[split])
+            yield from split_sections(findings.splits[split], manifest.conformal.coverage, pictured=False)
+    if findings.checks:
+        yield looks_section(findings.checks)
     if findings.parity:
-        yield from _parities(findings.parity)
-    yield from _limits(manifest.training_manifest_sha256)
-
-
-def _networks(manifest: Manifest) -> Iterator[str]:
-    yield "## Networks\n"
-    yield f"Input: a frontal chest radiograph, recipe `{manifest.recipe.id}`, {manifest.recipe.size} pixels square."
-    yield f"Output: {', '.join(DISPLAY_NAMES[label] for label in LABELS)}; ensemble rule `{manifest.ensemble}`, "
-    yield f"temperature {manifest.temperature:.3f}; the maps of `/explain` are those of `{manifest.explainer}`.\n"
-    yield "| member | architecture | snapshot of cycle | figures on the half of the validation split that chose it |"
-    yield "| --- | --- | --- | --- |"
-    for member in manifest.members:
-        shown = ", ".join(f"{name} {value:.3f}" for name, value in member.validation.items())
-        yield f"| {member.name} | {member.architecture} | {member.cycle} | {shown} |"
-    yield "\nTrained from scratch, without ImageNet. Temperature and conformal thresholds were fitted on the other"
-    yield f"half of the validation split. SHA-256 of the training table: `{manifest.training_manifest_sha256}`.\n"
-
-
-def _split(title: str, found: Evaluation) -> Iterator[str]:
-    yield f"## {title}: {found.images} images of {found.patients} patients or near-duplicate groups\n"
-    yield f"In brackets the 95 % interval of a bootstrap that resamples patients {found.resamples:,} times."
-    if found.held_out < found.images:
-        yield f"Calibration and coverage are those of the {found.held_out} images that fitted neither."
-    yield ""
-    yield "| figure | value |"
-    yield "| --- | --- |"
-    for title_of, name in OVERALL.items():
-        if name in found.figures:
-            yield f"| {title_of} | {found.figures[name]} |"
-    yield f"\n| finding | images | {' | '.join(BY_LABEL)} | coverage of the 90 % prediction set |"
-    yield "| --- " * (len(BY_LABEL) + 3) + "|"
-    for label in LABELS:
-        figures = [str(found.figures[f"{label}_{name}"]) for name in BY_LABEL.values()]
-        covered = found.figures[f"conformal/{label}/coverage"]
-        yield f"| {DISPLAY_NAMES[label]} | {found.counts[label]} | {' | '.join(figures)} | {covered} |"
-    yield from _confusion(found)
-    yield from _sources(found)
-
-
-def _confusion(found: Evaluation) -> Iterator[str]:
-    yield f"\n| true \\ predicted | {' | '.join(DISPLAY_NAMES[label] for label in LABELS)} |"
-    yield "| --- " * (len(LABELS) + 1) + "|"
-    for label, row in zip(LABELS, found.confusion, strict=True):
-        yield f"| {DISPLAY_NAMES[label]} | {' | '.join(map(str, row))} |"
-
-
-def _sources(found: Evaluation) -> Iterator[str]:
-    """Accuracy by source; recall of a label where the source holds it, with its number of images."""
-    sources = sorted({name.split("/")[0] for name in found.counts if "/" in name})
-    yield f"\n| source | accuracy | {' | '.join(f'recall of {DISPLAY_NAMES[label]}' for label in LABELS)} |"
-    yield "| --- " * (len(LABELS) + 2) + "|"
-    for source in sources:
-        cells = [_recall(found, source, label) for label in LABELS]
-        yield f"| {source} | {found.figures[f'source/{source}/accuracy']} | {' | '.join(cells)} |"
-    yield ""
-
-
-def _recall(found: Evaluation, source: str, label: str) -> str:
-    count = found.counts.get(f"{source}/{label}", 0)
-    return f"{found.figures[f'source/{source}/{label}/recall']}, n = {count}" if count else "–"
-
-
-def _parities(parities: list[Parity]) -> Iterator[str]:
-    yield "## ONNX against PyTorch float32, on a CPU\n"
-    yield "| member | precision | images | max abs. Δ logit | max abs. Δ probability | labels that flip (margin) |"
-    yield "| --- | --- | --- | --- | --- | --- |"
-    for found in parities:
-        flips = ", ".join(f"{flip.name} ({flip.margin:.1e})" for flip in found.flips) or "none"
-        deltas = f"{found.max_logit:.1e} | {found.max_probability:.1e}"
-        yield f"| {found.member} | {found.precision} | {found.images} | {deltas} | {flips} |"
-    yield ""
-
-
-def _limits(table_sha256: str) -> Iterator[str]:
-    confounding, terms = TABLES.get(table_sha256, UNKNOWN_TABLE)
-    yield "## Limits\n"
-    yield confounding
-    yield (
-        "- Frontal views, and the ages and machines of the training data. Other findings (effusion, pneumothorax, "
-        "nodules) are not looked for and may be called any of the three labels.\n"
-        "- A map shows what raised one network's score, not where disease is.\n"
-    )
-    yield "## Licences\n"
-    yield f"The code is under Apache-2.0. {terms}"
+        yield parity(findings.parity)
+    yield from limits(manifest)

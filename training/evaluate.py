@@ -10,7 +10,7 @@ from cxr.inference import Ensemble
 from cxr.labels import LABELS
 from cxr.posterior import Floats
 from training import curves, metrics
-from training.bootstrap import RESAMPLES, bootstrap, interval
+from training.bootstrap import RESAMPLES, bootstrap, interval, with_intervals
 from training.consistency import expected_coverage, if_calibrated
 from training.data import Dataset, Row, Split
 from training.evaluation import Curve, Evaluation
@@ -37,7 +37,7 @@ def evaluate(
     measures = Measures(said, train_rows)
     drawn = if_calibrated(said.posterior[said.held_out])
     figures = {
-        **_figures(measures, said),
+        **with_intervals(measures.figures, said.patients, RESAMPLES),
         **{f"if_calibrated/{name}": _of_draws(drawn[name]) for name in ("ece", "brier", "log_loss")},
         **dict(_expected_coverage(said, calibration_rows, bundle.manifest.conformal.coverage)),
     }
@@ -55,12 +55,6 @@ def evaluate(
         confusion=metrics.confusion(said.posterior, said.labels).tolist(),
         curves=dict(_curves(measures, said, drawn["accuracy"])),
     )
-
-
-def _figures(measures: Measures, said: Predictions) -> dict[str, Figure]:
-    values = measures.figures(np.ones((1, len(said.rows))))
-    intervals = bootstrap(measures.figures, said.patients, RESAMPLES)
-    return {name: Figure.of(float(value[0]), *map(float, intervals[name])) for name, value in values.items()}
 
 
 def _curves(measures: Measures, said: Predictions, drawn_accuracy: Floats) -> Iterator[tuple[str, Curve]]:

@@ -1,0 +1,91 @@
+"""The whole report: what is known is in it, and what is not is said."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from cxr.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.labels import DISCLAIMER
+from tests.training.test_tables import result
+from training.checks import Check
+from training.figure import Figure
+from training.findings import Findings
+from training.report.build import report, runs_below
+from training.report.document import Document
+from training.report.html import html
+from training.report.markdown import markdown
+from training.table_facts import TableFacts
+
+SHIPPED = Findings.read(Bundle(DEFAULT_BUNDLE))
+SOME = Figure(0.5, 0.4, 0.6)
+CHECKS = (
+    Check(
+        "whole",
+        "all",
+        20,
+        dict.fromkeys(("macro_f1", "accuracy", "normal_recall", "pneumonia_recall", "covid19_recall"), SOME),
+    ),
+    Check("probe", "covid19", 12, {"accuracy": SOME, "commonest": Figure(0.25, 0.2, 0.3)}),
+)
+FACTS = TableFacts("0" * 64, {"val": {"normal": 7, "covid19": 8}}, {"val": 9}, {"here": {"normal": 7}}, ["a.png"])
+
+
+def titles(document: Document) -> list[str]:
+    return [section.title for section in document.sections]
+
+
+def test_it_begins_with_the_figures_that_matter_and_ends_with_the_terms() -> None:
+    document = report(SHIPPED)
+    assert document.disclaimer == DISCLAIMER
+    assert titles(document)[0] == "In short"
+    assert titles(document)[-2:] == ["Limits", "Licences"]
+    text = markdown(document)
+    first = SHIPPED.splits["test" if "test" in SHIPPED.splits else "val"]
+    head = text[: text.index("## Networks")]
+    assert str(first.figures["macro_f1"]) in head
+    assert str(first.figures["source_only/macro_f1"]) in head
+
+
+def test_what_is_missing_is_named() -> None:
+    bare = Findings(SHIPPED.bundle, {"val": SHIPPED.splits["val"]})
+    text = markdown(report(bare))
+    for missing in ("The test split", "tables I to III", "source probe", "leave-one-source-out", "out-of-distribution"):
+        assert missing in text.split("## What is not in this report")[1], missing
+    assert "Test split" not in titles(report(bare))[0]
+    full = replace(bare, checks=CHECKS, data=FACTS)
+    rest = markdown(report(full, result())).split("## What is not in this report")[1]
+    assert "tables I to III" not in rest
+    assert "source probe" not in rest
+
+
+def test_checks_and_data_are_shown() -> None:
+    text = markdown(report(replace(SHIPPED, checks=CHECKS, data=FACTS)))
+    assert "| whole image | 20 | 0.500 [0.400, 0.600] |" in text
+    assert "| COVID-19 | 12 | 0.500 [0.400, 0.600] | 0.250 [0.200, 0.300] |" in text
+    assert "Lungs black: not measured." in text
+    assert "Files of the same bytes are in two splits: `a.png`." in text
+
+
+def test_the_papers_tables_are_beside_ours() -> None:
+    text = markdown(report(SHIPPED, result()))
+    assert "### Table I: single networks" in text
+    assert "| macro mean | 0.500 [0.400, 0.600] | 0.500 [0.400, 0.600] | – | – | 0.900 | – |" in text
+    assert "0.600 ± 0.100 [0.350, 0.850]" in text
+    assert "The test split has not been run" in text
+    tested = replace(result(), test=replace(result().select, part="test"), candidate_commit="a" * 40)
+    assert "fixed in `aaaaaaaaaaaa`" in markdown(report(SHIPPED, tested))
+
+
+def test_runs_are_found_by_their_logs(tmp_path: Path) -> None:
+    for name in ("b", "deeper/a", "no-log"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "config.json").write_text("{}")
+    for name in ("b", "deeper/a"):
+        (tmp_path / name / "log.csv").write_text("epoch\n")
+    (tmp_path / "log.csv").write_text("epoch\n")
+    assert [run.path.name for run in runs_below(tmp_path)] == ["a", "b"]
+
+
+def test_the_page_holds_every_section() -> None:
+    document = report(replace(SHIPPED, checks=CHECKS), result())
+    page = html(document)
+    assert page.count("<section") == len(document.sections)

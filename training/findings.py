@@ -1,0 +1,81 @@
+"""evaluation.json: all that has been measured of a bundle, beside the bundle's manifest."""
+
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from cxr.bundle import Bundle, sha256
+from export.verify import Flip, Parity
+from training.checks import Check
+from training.evaluation import Evaluation
+from training.figure import Figure
+from training.table_facts import TableFacts
+
+FILE: Final = "evaluation.json"
+ANSWERS: Final = {"name", "version", "labels", "recipe", "members", "ensemble", "temperature", "conformal"}
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is known of one model at one calibration.
+
+    `splits` holds an evaluation for each split that was run, `parity` ONNX against PyTorch, `checks` what
+    `training.checks` found about where the model looks, and `data` what the table is.
+    """
+
+    bundle: Bundle
+    splits: dict[str, Evaluation]
+    parity: tuple[Parity, ...] = ()
+    checks: tuple[Check, ...] = ()
+    data: TableFacts | None = None
+
+    @staticmethod
+    def read(bundle: Bundle) -> "Findings":
+        """What was found before; nothing, if that was of another model or of another calibration."""
+        file = bundle.root / FILE
+        stored = json.loads(file.read_text()) if file.exists() else {}
+        if stored.get("answers_sha256") != _identity(bundle):
+            return Findings(bundle, {})
+        data = stored.get("data")
+        return Findings(
+            bundle=bundle,
+            splits={name: Evaluation.from_json(values) for name, values in stored["splits"].items()},
+            parity=tuple(_parity(values) for values in stored["parity"]),
+            checks=tuple(_check(values) for values in stored.get("checks", [])),
+            data=None if data is None else TableFacts(**data),
+        )
+
+    def with_split(self, found: Evaluation) -> "Findings":
+        """The same and a split's evaluation, in place of an older one."""
+        return replace(self, splits={**self.splits, found.split: found})
+
+    def write(self) -> None:
+        """Write evaluation.json into the bundle's folder."""
+        values = {
+            "answers_sha256": _identity(self.bundle),
+            "data": None if self.data is None else asdict(self.data),
+            "splits": {name: found.to_json() for name, found in self.splits.items()},
+            "checks": [asdict(check) for check in self.checks],
+            "parity": [asdict(found) for found in self.parity],
+        }
+        (self.bundle.root / FILE).write_text(_compact(json.dumps(values, indent=1, allow_nan=False)) + "\n")
+
+
+def _identity(bundle: Bundle) -> str:
+    """A hash of what answers depend on; that maps are explained by another member changes no figure."""
+    manifest = bundle.manifest.model_dump_json(include=ANSWERS)
+    return sha256(manifest.encode())
+
+
+def _parity(values: dict[str, Any]) -> Parity:
+    return Parity(**{**values, "flips": tuple(Flip(**flip) for flip in values["flips"])})
+
+
+def _check(values: dict[str, Any]) -> Check:
+    return Check(**{**values, "figures": {name: Figure(**figure) for name, figure in values["figures"].items()}})
+
+
+def _compact(text: str) -> str:
+    """Indented JSON with what holds numbers alone on one line: a figure a line, a curve in five."""
+    return re.sub(r"([\[{])\n[^\[\]{}]*\n\s*[\]}]", lambda inner: re.sub(r"\n\s*", " ", inner[0]), text)

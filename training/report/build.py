@@ -1,0 +1,71 @@
+"""The report: everything known of a bundle, in the order in which one should read it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cxr.labels import DISCLAIMER
+from training.findings import Findings
+from training.report.document import Document, Items, Section
+from training.report.looks import looks_section
+from training.report.measured import SPLIT_NAMES
+from training.report.model import data, limits, networks, parity
+from training.report.split import split_sections
+from training.report.study import learning_picture, study_sections
+from training.report.summary import summary
+from training.rundir import RunDir
+from training.tables import StudyResult
+
+NOT_MEASURED = {
+    "checks": "Ablations and the source probe: run `cxr evaluate --split val`.",
+    "test": "The test split: it is run once, when everything is decided.",
+    "study": "The paper's tables I to III: give the study with `--study`.",
+}
+
+
+def report(findings: Findings, study: StudyResult | None = None, runs: Sequence[RunDir] = ()) -> Document:
+    """The whole report.
+
+    Args:
+        findings: of the bundle, at least one split.
+        study: for the paper's tables.
+        runs: whose learning curves to draw.
+    """
+    manifest = findings.bundle.manifest
+    return Document(
+        f"Evaluation of {manifest.name} {manifest.version}", DISCLAIMER, tuple(_sections(findings, study, runs))
+    )
+
+
+def runs_below(folder: Path) -> list[RunDir]:
+    """Runs that have a log, in a folder and the folders below it, by name."""
+    logs = (file.parent for file in folder.rglob("log.csv") if (file.parent / "config.json").exists())
+    return [RunDir(path) for path in sorted(logs, key=lambda path: path.name)]
+
+
+def _sections(findings: Findings, study: StudyResult | None, runs: Sequence[RunDir]) -> Iterator[Section]:
+    manifest = findings.bundle.manifest
+    splits = [findings.splits[split] for split in SPLIT_NAMES if split in findings.splits]
+    if splits:
+        yield summary(splits[0])
+    yield networks(manifest)
+    if findings.data:
+        yield data(findings.data)
+    for found in splits:
+        yield from split_sections(found, manifest.conformal.coverage, pictured=True)
+    if findings.checks:
+        yield looks_section(findings.checks)
+    if study:
+        yield from study_sections(study, runs)
+    elif runs:
+        yield Section("Learning curves", tuple(map(learning_picture, runs)))
+    if findings.parity:
+        yield parity(findings.parity)
+    yield Section("What is not in this report", (Items(tuple(_missing(findings, study))),))
+    yield from limits(manifest)
+
+
+def _missing(findings: Findings, study: StudyResult | None) -> Iterator[str]:
+    has = {"checks": bool(findings.checks), "test": "test" in findings.splits, "study": study is not None}
+    yield from (text for name, text in NOT_MEASURED.items() if not has[name])
+    yield "A model trained without one of the sources and tested on it (leave-one-source-out): not run."
+    yield "An out-of-distribution gate, and its false rejections by source: there is no gate."

@@ -1,0 +1,49 @@
+"""What a data set is, for a report: how many images of whom in which split, and whether any is in two."""
+
+import hashlib
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.data import Row, read_table, table_sha256
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """`images` counts by split and label, `patients` by split, `sources` by source and label.
+
+    `in_two_splits` names files whose bytes are also in another split. A patient, or group of near-duplicates, is in
+    one split only: a table that says otherwise is not read.
+    """
+
+    sha256: str
+    images: dict[str, dict[str, int]]
+    patients: dict[str, int]
+    sources: dict[str, dict[str, int]]
+    in_two_splits: list[str]
+
+
+def table_facts(folder: Path) -> TableFacts:
+    """Count a table and compare its files. Raises DataError as `read_table` does, OSError for a missing file."""
+    rows = read_table(folder)
+    images: dict[str, Counter[str]] = defaultdict(Counter)
+    sources: dict[str, Counter[str]] = defaultdict(Counter)
+    patients: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        images[row.split][row.label] += 1
+        sources[row.source][row.label] += 1
+        patients[row.split].add(row.patient)
+    return TableFacts(
+        sha256=table_sha256(folder),
+        images={split: dict(counts) for split, counts in sorted(images.items())},
+        patients={split: len(names) for split, names in sorted(patients.items())},
+        sources={source: dict(counts) for source, counts in sorted(sources.items())},
+        in_two_splits=_in_two_splits(folder, rows),
+    )
+
+
+def _in_two_splits(folder: Path, rows: tuple[Row, ...]) -> list[str]:
+    same: dict[bytes, list[Row]] = defaultdict(list)
+    for row in rows:
+        same[hashlib.sha256((folder / row.file).read_bytes()).digest()].append(row)
+    return sorted(row.file for group in same.values() if len({row.split for row in group}) > 1 for row in group)
