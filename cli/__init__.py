@@ -5,7 +5,7 @@ Commands import what they need inside themselves: `cxr --help` and `cxr classify
 
 import typer
 
-from cli import average, classify, evaluate, explain, export, lungs, release, select, train
+from cli import average, classify, evaluate, explain, export, lungs, prepare, release, select, train
 
 app = typer.Typer(
     help="Classify and explain frontal chest radiographs: normal, pneumonia or COVID-19. Research use only.",
@@ -16,6 +16,7 @@ app = typer.Typer(
 app.command()(export.export)
 app.command()(classify.classify)
 app.command()(explain.explain)
+app.command()(prepare.prepare)
 app.command()(train.train)
 app.command()(average.average)
 app.command()(select.select)

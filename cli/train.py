@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli.output import DataPath, failing_cleanly
+from cli.prepare import prepared
 
 
 def train(
@@ -26,6 +27,7 @@ def train(
 ) -> None:
     """Train a network from scratch, with a snapshot at the bottom of each cycle of the learning rate.
 
+    A folder that is not prepared, such as one folder of images for each label, is prepared into RUN/data first.
     On several GPUs: torchrun --nproc-per-node 2 .venv/bin/cxr train ...
     """
     from training.config import PRESETS, override
@@ -37,7 +39,7 @@ def train(
     except (ValueError, TypeError) as error:
         raise typer.BadParameter(str(error)) from None
     with failing_cleanly():
-        folder = data or DEFAULT_DATA
+        folder = prepared(data or DEFAULT_DATA, run / "data")
         learnt = load(folder, "train", config.recipe, config.size)
         watched = held_out(folder, config.recipe, config.size)
         seconds = float("inf") if minutes is None else 60 * minutes

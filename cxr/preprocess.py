@@ -42,10 +42,10 @@ def preprocess(pixels: Grey, recipe: str, size: int) -> Grey:
     enhance = RECIPES[recipe]
     if min(pixels.shape) < MIN_SIDE:
         raise TooSmall
-    return _frame(enhance(_shrink(pixels)), size)
+    return _frame(enhance(shrink(pixels)), size)
 
 
-def _shrink(pixels: Grey) -> Grey:
+def shrink(pixels: Grey) -> Grey:
     """Shrink to a short side of `SHORT_SIDE` by area averaging; never enlarge."""
     height, width = pixels.shape
     scale = SHORT_SIDE / min(height, width)

@@ -54,6 +54,19 @@ class Dataset:
         return Dataset(rows, self.images[mask])
 
 
+_NEEDED: Final = ("file", "label", "patient", "split")
+_NOT_PREPARED: Final = "; if the folder is not prepared yet: cxr prepare {} -o DIR"
+
+
+def is_prepared(folder: Path) -> bool:
+    """Whether a folder's metadata.csv has the columns that training needs."""
+    try:
+        with (folder / "metadata.csv").open(newline="", encoding="utf-8-sig") as handle:
+            return set(_NEEDED) <= set(next(csv.reader(handle), []))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False
+
+
 def read_table(folder: Path) -> tuple[Row, ...]:
     """Parse metadata.csv: the columns file, label, patient and split, and, where known, source.
 
@@ -65,7 +78,7 @@ def read_table(folder: Path) -> tuple[Row, ...]:
         with path.open(newline="", encoding="utf-8-sig") as handle:
             rows = tuple(_row(path, number, record) for number, record in enumerate(csv.DictReader(handle), 2))
     except (OSError, UnicodeDecodeError):
-        raise DataError(f"{path} cannot be read") from None
+        raise DataError(f"{path} cannot be read{_NOT_PREPARED.format(folder)}") from None
     splits: dict[str, Split] = {}
     for row in rows:
         if splits.setdefault(row.patient, row.split) != row.split:
@@ -74,9 +87,10 @@ def read_table(folder: Path) -> tuple[Row, ...]:
 
 
 def _row(path: Path, number: int, record: dict[str, str]) -> Row:
-    missing = {"file", "label", "patient", "split"} - record.keys()
+    missing = set(_NEEDED) - record.keys()
     if missing:
-        raise DataError(f"{path}: column {', '.join(sorted(missing))} is missing")
+        hint = _NOT_PREPARED.format(path.parent)
+        raise DataError(f"{path}: column {', '.join(sorted(missing))} is missing{hint}")
     if record["label"] not in LABELS or record["split"] not in get_args(Split):
         raise DataError(f"{path}, line {number}: unknown label or split")
     if not record["file"] or not record["patient"]:

@@ -1,0 +1,138 @@
+"""`cxr prepare`."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from cli.output import complain, failing_cleanly, out
+from cxr.labels import LABELS
+
+if TYPE_CHECKING:
+    from training.prepare.assemble import Prepared
+    from training.prepare.records import LeftOut
+
+NO_PATIENTS = (
+    "The collection names no patients: an image and its near-duplicates are a group, and images of one patient may be "
+    "in two splits. If file names tell the patient, use --patient-pattern."
+)
+
+
+def prepare(
+    folder: Annotated[Path, typer.Argument(help="What you have: see docs/data.md.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to be made.", show_default=False)],
+    kind: Annotated[
+        Literal["covidx", "cohen", "folders", "csv"] | None,
+        typer.Option("--from", help="Kind of the collection; by default told from its files.", show_default=False),
+    ] = None,
+    tables: Annotated[
+        list[Path] | None, typer.Option("--table", help="CSV, or a COVIDx list for each part.", show_default=False)
+    ] = None,
+    source: Annotated[str, typer.Option(help="Name of the collection, where it has none of its own.")] = "unknown",
+    licence: Annotated[str, typer.Option(help="Licence of the images, where none is stated.")] = "see source",
+    patient_pattern: Annotated[
+        str, typer.Option(help="Regular expression for the patient in a file's path: '(person\\d+)_'.")
+    ] = "",
+    file_column: Annotated[str, typer.Option(help="Name of the CSV's column.")] = "",
+    label_column: Annotated[str, typer.Option(help="Name of the CSV's column.")] = "",
+    patient_column: Annotated[str, typer.Option(help="Name of the CSV's column.")] = "",
+    words: Annotated[
+        list[str] | None, typer.Option("--label", help="WORD=LABEL: your own word for a label.", show_default=False)
+    ] = None,
+    val: Annotated[float, typer.Option(help="Share of the images for validation.")] = 0.1,
+    test: Annotated[float, typer.Option(help="Share for testing, where the publisher has not chosen.")] = 0.2,
+    resplit: Annotated[bool, typer.Option(help="Do not keep the publisher's test split.")] = False,
+    seed: Annotated[int, typer.Option(help="Deals the patients anew.")] = 0,
+    mapping: Annotated[
+        Path | None, typer.Option(help="Also write which file became which image. Keep it safe.", show_default=False)
+    ] = None,
+) -> None:
+    """Turn a collection into a folder that `cxr train --data` reads: small grey images, split by patient.
+
+    Near-duplicates are found and kept together; what is left out is listed with its reason. No name, date or
+    identifier is written; words burnt into the pixels stay.
+    """
+    from training.prepare.assemble import prepare as assemble
+    from training.prepare.assemble import without_published_test
+    from training.prepare.findings import own_words
+    from training.prepare.kinds import Reading, read_collection
+    from training.prepare.listed import Columns
+    from training.prepare.splits import Shares
+
+    with failing_cleanly():
+        columns = Columns(file_column, label_column, patient_column)
+        pattern = _pattern(patient_pattern)
+        reading = Reading(kind, tuple(tables or ()), source, licence, pattern, columns, own_words(words or []))
+        found, collection = read_collection(folder, reading)
+        typer.echo(f"{folder}: {found}, {len(collection.candidates)} images to read", err=True)
+        if resplit:
+            collection = without_published_test(collection)
+        prepared = assemble(collection, output, Shares(val, test), seed, mapping)
+    report(prepared)
+    if mapping is not None:
+        complain(f"{mapping} says which file is which image, by names that may be a patient's: never share it.")
+    typer.echo(f"Written: {output}")
+
+
+def prepared(folder: Path, output: Path) -> Path:
+    """A folder that training reads: this one if it is prepared, else what `cxr prepare` makes of it by default.
+
+    `output` is made once: what a run has learnt from stays beside it.
+    """
+    from training.data import is_prepared
+
+    if is_prepared(folder) or not folder.is_dir():
+        return folder
+    if is_prepared(output):
+        typer.echo(f"{folder} is not prepared: going on with {output}, made of it before.", err=True)
+    else:
+        prepare(folder, output)
+    return output
+
+
+def _pattern(expression: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(expression) if expression else None
+    except re.error:
+        raise typer.BadParameter("not a regular expression", param_hint="--patient-pattern") from None
+
+
+def report(prepared: "Prepared") -> None:
+    """Print what was kept, what was left out, and what to beware of."""
+    out.print(_splits_table(prepared))
+    if prepared.left_out:
+        out.print(_left_out_table(prepared.left_out))
+    disagreeing = sum(
+        prepared.images[pair.first].picture.candidate.label != prepared.images[pair.second].picture.candidate.label
+        for pair in prepared.pairs
+    )
+    typer.echo(f"Near-duplicates: {len(prepared.pairs)} pairs, each within one split; {disagreeing} differ in label.")
+    if not prepared.patients:
+        complain(NO_PATIENTS)
+
+
+def _splits_table(prepared: "Prepared") -> Table:
+    from training.prepare.assemble import splits_of
+
+    table = Table(title="images by split")
+    for title in ("split", *LABELS, "images", "groups"):
+        table.add_column(title, justify="left" if title == "split" else "right")
+    for split, images in splits_of(prepared.images).items():
+        labels = Counter(image.picture.candidate.label for image in images)
+        counts = [labels[label] for label in LABELS]
+        groups = len({image.patient for image in images})
+        table.add_row(split, *(f"{count:,}" for count in (*counts, len(images), groups)))
+    return table
+
+
+def _left_out_table(left_out: "list[LeftOut]") -> Table:
+    table = Table(title="left out, see left-out.csv")
+    for title in ("reason", "files", "as the collection calls them"):
+        table.add_column(title, justify="right" if title == "files" else "left")
+    for reason, count in Counter(one.reason for one in left_out).most_common():
+        words = Counter(one.finding for one in left_out if one.reason == reason and one.finding)
+        table.add_row(reason, f"{count:,}", ", ".join(f"{word} {number:,}" for word, number in words.most_common(5)))
+    return table

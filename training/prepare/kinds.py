@@ -1,0 +1,99 @@
+"""Which kind of collection a folder holds, and what is in it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, Literal
+
+from cxr.errors import DataError
+from cxr.labels import Label
+from training.data import is_prepared
+from training.prepare import cohen, covidx, folders, listed
+from training.prepare.records import Collection
+from training.prepare.tables import columns
+
+Kind = Literal["covidx", "cohen", "folders", "csv"]
+
+_MEANING: Final[dict[Kind, str]] = {
+    "covidx": "lists named train*.txt, test*.txt with lines `patientid filename class [source]`",
+    "cohen": "covid-chestxray-dataset's metadata.csv with the columns patientid, finding, view, filename",
+    "folders": "folders named after at least two of the findings: normal, pneumonia, covid19",
+    "csv": "one CSV with the columns file, label and patient beside DICOM, PNG or JPEG files",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a folder is to be read.
+
+    tables:  the lists or the CSV, where they are not to be looked for in the folder itself
+    source, licence: of the collection, where it does not say
+    patient: pattern that finds the patient in a file's path (folders only)
+    words:   the user's own words for the labels, as `findings.plain` makes them
+    """
+
+    kind: Kind | None = None
+    tables: tuple[Path, ...] = ()
+    source: str = "unknown"
+    licence: str = "see source"
+    patient: re.Pattern[str] | None = None
+    columns: listed.Columns = field(default_factory=listed.Columns)
+    words: dict[str, Label] = field(default_factory=dict)
+
+
+def read_collection(folder: Path, reading: Reading) -> tuple[Kind, Collection]:
+    """What a folder holds, by the reader of its kind.
+
+    Raises:
+        DataError: there is no such folder, its kind cannot be told, or its tables cannot be read.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder")
+    if reading.kind is None and not reading.tables and is_prepared(folder):
+        raise DataError(f"{folder} is prepared already: give it to --data. To prepare it anew: --from csv")
+    kind = reading.kind or detect(folder, reading)
+    readers: dict[Kind, Callable[[], Collection]] = {
+        "covidx": lambda: covidx.read_covidx(
+            folder, reading.tables or covidx.lists(folder), reading.source, reading.words
+        ),
+        "cohen": lambda: cohen.read_cohen(folder, _one(folder, reading, "metadata.csv")),
+        "folders": lambda: folders.read_folders(folder, reading.source, reading.patient, reading.words),
+        "csv": lambda: listed.read_listed(
+            folder, _one(folder, reading, "*.csv"), reading.columns, reading.source, reading.words
+        ),
+    }
+    collection = readers[kind]()
+    candidates = [replace(one, licence=one.licence or reading.licence) for one in collection.candidates]
+    return kind, Collection(candidates, collection.left_out)
+
+
+def detect(folder: Path, reading: Reading) -> Kind:
+    """The kind of collection that a folder holds.
+
+    Raises:
+        DataError: it looks like none of the kinds, or like several.
+    """
+    tables = reading.tables or tuple(sorted(folder.glob("*.csv")))
+    is_cohen = any(columns(table) >= cohen.COLUMNS for table in tables)
+    signs: dict[Kind, bool] = {
+        "covidx": bool(covidx.lists(folder)) or any(table.suffix == ".txt" for table in reading.tables),
+        "cohen": is_cohen,
+        "folders": not reading.tables and len(folders.class_folders(folder, reading.words)) >= 2,
+        "csv": not is_cohen
+        and (any(table.suffix == ".csv" for table in reading.tables) or any(map(listed.has_usual_columns, tables))),
+    }
+    seen = [kind for kind, seems in signs.items() if seems]
+    if len(seen) == 1:
+        return seen[0]
+    if seen:
+        raise DataError(f"{folder} may be of the kind {' or '.join(seen)}: say which with --from")
+    described = "; ".join(f"{kind}: {meaning}" for kind, meaning in _MEANING.items())
+    raise DataError(f"{folder} is of no known kind ({described})")
+
+
+def _one(folder: Path, reading: Reading, pattern: str) -> Path:
+    found = reading.tables or tuple(sorted(folder.glob(pattern)))
+    if len(found) != 1:
+        raise DataError(f"{folder} has {len(found) or 'no'} files {pattern}: name one with --table")
+    return found[0]

@@ -1,0 +1,82 @@
+"""One file of a collection → the small grey JPEG that is stored, named by its own content."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr.decode import MAX_BYTES, decode
+from cxr.errors import BodyTooLarge, Refusal, TooSmall
+from cxr.preprocess import MIN_SIDE, shrink
+from training.prepare.duplicates import frame
+from training.prepare.records import Candidate, LeftOut
+from training.prepare.tables import frontal_view
+
+UNREADABLE: Final = "the file cannot be read"
+
+_QUALITY: Final = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A stored image.
+
+    name:          12 hexadecimal digits of the stored bytes' SHA-256: says nothing that the picture does not say
+    width, height: the original's, in pixels
+    frame:         [128, 128] uint8, to find near-duplicates by
+    """
+
+    candidate: Candidate
+    name: str
+    width: int
+    height: int
+    view: str
+    frame: NDArray[np.uint8]
+
+    @property
+    def file(self) -> str:
+        """Its path below the prepared folder."""
+        return f"images/{self.name}.jpg"
+
+
+def store(candidate: Candidate, folder: Path) -> Picture | LeftOut:
+    """Decode, shrink to a short side of at most 256 and write as an 8-bit grey JPEG of quality 90 under folder/images.
+
+    Only pixels are written: no EXIF, no DICOM element. Words burnt into the pixels stay. Safe to call from threads.
+    """
+    try:
+        data = _read(candidate.path)
+        radiograph = decode(data)
+        if min(radiograph.pixels.shape) < MIN_SIDE:
+            raise TooSmall
+    except Refusal as refusal:
+        return LeftOut(candidate.where, refusal.message, candidate.path)
+    except OSError:
+        return LeftOut(candidate.where, UNREADABLE, candidate.path)
+    small = shrink(radiograph.pixels)
+    jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+    height, width = radiograph.pixels.shape
+    view = candidate.view
+    if view == "unknown" and radiograph.media_type == "application/dicom":
+        view = _stated_view(data)
+    picture = Picture(candidate, hashlib.sha256(jpeg).hexdigest()[:12], width, height, view, frame(small))
+    (folder / picture.file).write_bytes(jpeg)
+    return picture
+
+
+def _read(path: Path) -> bytes:
+    if path.stat().st_size > MAX_BYTES:
+        raise BodyTooLarge
+    return path.read_bytes()
+
+
+def _stated_view(data: bytes) -> str:
+    """The view that a DICOM file states, which decoding has found not to be lateral."""
+    from cxr.dicom_elements import read, text  # lazily: the training machine has no pydicom
+    from cxr.dicom_pixels import SUPPORTED_SYNTAXES
+
+    return frontal_view(text(read(data, SUPPORTED_SYNTAXES), "ViewPosition")) or "unknown"
