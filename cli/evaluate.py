@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from cli.output import BundlePath, DataPath, err, failing_cleanly, out
+from cli.prepare import data_of
 from cxr.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.labels import LABELS
 
@@ -46,7 +47,7 @@ def evaluate(
     from training.findings import Findings
 
     with failing_cleanly():
-        folder = data or DEFAULT_DATA
+        folder = data_of(run, data) if run else data or DEFAULT_DATA
         loaded = Bundle(bundle) if run is None else _released(run, folder)
         findings = _measured(Findings.read(loaded), split, folder)
         findings.write()

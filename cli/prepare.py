@@ -77,20 +77,24 @@ def prepare(
     typer.echo(f"Written: {output}")
 
 
-def prepared(folder: Path, output: Path) -> Path:
-    """A folder that training reads: this one if it is prepared, else what `cxr prepare` makes of it by default.
+def data_of(run: Path, given: Path | None) -> Path:
+    """The prepared folder that a run learns from and is measured on.
 
-    `output` is made once: what a run has learnt from stays beside it.
+    The folder given if it is prepared, else what `cxr prepare` makes of it by default, in RUN/data. That is made once:
+    what a run has learnt from stays beside it, and need not be given again.
     """
-    from training.data import is_prepared
+    from training.data import DEFAULT_DATA, is_prepared
 
-    if is_prepared(folder) or not folder.is_dir():
-        return folder
-    if is_prepared(output):
-        typer.echo(f"{folder} is not prepared: going on with {output}, made of it before.", err=True)
+    own = run / "data"
+    if given is None:
+        return own if is_prepared(own) else DEFAULT_DATA
+    if is_prepared(given) or not given.is_dir():
+        return given
+    if is_prepared(own):
+        typer.echo(f"{given} is not prepared: going on with {own}, made of it before.", err=True)
     else:
-        prepare(folder, output)
-    return output
+        prepare(given, own)
+    return own
 
 
 def _pattern(expression: str) -> re.Pattern[str] | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli.output import DataPath, failing_cleanly
-from cli.prepare import prepared
+from cli.prepare import data_of
 
 
 def train(
@@ -31,7 +31,7 @@ def train(
     On several GPUs: torchrun --nproc-per-node 2 .venv/bin/cxr train ...
     """
     from training.config import PRESETS, override
-    from training.data import DEFAULT_DATA, held_out, load, table_sha256
+    from training.data import held_out, load, table_sha256
     from training.train import train as fit
 
     try:
@@ -39,7 +39,7 @@ def train(
     except (ValueError, TypeError) as error:
         raise typer.BadParameter(str(error)) from None
     with failing_cleanly():
-        folder = prepared(data or DEFAULT_DATA, run / "data")
+        folder = data_of(run, data)
         learnt = load(folder, "train", config.recipe, config.size)
         watched = held_out(folder, config.recipe, config.size)
         seconds = float("inf") if minutes is None else 60 * minutes

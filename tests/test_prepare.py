@@ -8,11 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import app
-from cli.prepare import NO_PATIENTS
+from cli.prepare import NO_PATIENTS, data_of
 from cxr.labels import LABELS
 from tests import files
 from tests.training.prepare.trees import by_class, chest, put, put_text
+from training import checks as checks_module
 from training import data as data_module
+from training import evaluate as evaluate_module
 from training.data import read_table
 
 runner = CliRunner()
@@ -103,19 +105,31 @@ def test_what_the_user_can_mend_is_one_line_and_status_2(tmp_path: Path, options
 KNOBS = [part for knob in ("size=32", "epochs=2", "cycles=2", "batch_size=6") for part in ("--set", knob)]
 
 
-def test_a_folder_by_class_is_trained_on_by_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+def test_two_commands_from_folders_by_class_to_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data_module, "DEFAULT_CACHE", tmp_path / "cache")
-    folder, made = by_class(tmp_path / "in"), tmp_path / "run" / "data"
+    monkeypatch.setattr(checks_module, "RESAMPLES", 20)
+    monkeypatch.setattr(evaluate_module, "RESAMPLES", 20)
+    folder, made = by_class(tmp_path / "in", 20), tmp_path / "run" / "data"
     shown, _ = run("train", tmp_path / "run", "--preset", "quick", *KNOBS, "--data", folder)
     assert "images by split" in shown
-    assert len(read_table(made)) == 18
-    before = made.stat().st_mtime_ns
-    _, said = run("train", tmp_path / "run", "--preset", "quick", *KNOBS, "--data", folder)
-    assert "made of it before" in said
-    assert made.stat().st_mtime_ns == before
-    (made / "metadata.csv").unlink()
-    _, said = run("train", tmp_path / "run", "--preset", "quick", *KNOBS, "--data", made, status=2)
-    assert "of no known kind" in said
+    assert len(read_table(made)) == 60
+    shown, _ = run("evaluate", "--run", tmp_path / "run")
+    assert "on val: 6 images" in shown
+    assert (tmp_path / "run" / "bundle" / "report.html").exists()
+
+
+def test_a_runs_data_is_made_once(tmp_path: Path) -> None:
+    folder, own = by_class(tmp_path / "in"), tmp_path / "run" / "data"
+    assert data_of(tmp_path / "run", None) == data_module.DEFAULT_DATA
+    assert data_of(tmp_path / "run", folder) == own
+    before = own.stat().st_mtime_ns
+    assert data_of(tmp_path / "run", folder) == own
+    assert data_of(tmp_path / "run", None) == own
+    assert own.stat().st_mtime_ns == before
+    assert data_of(tmp_path / "other", own) == own
+    assert not (tmp_path / "other").exists()
+    assert data_of(tmp_path / "run", tmp_path / "nowhere") == tmp_path / "nowhere"
 
 
 def test_a_folder_that_is_not_prepared_is_named_with_the_way_out(tmp_path: Path) -> None:
