@@ -18,6 +18,7 @@ def lungs(
     seed: Annotated[int, typer.Option(help="All chance comes from it.")] = 0,
 ) -> None:
     """Train the lung segmenter on the data's masks and put it into a bundle; `cxr export` then makes its graph."""
+    from training.bootstrap import bootstrap
     from training.data import DEFAULT_DATA
     from training.lungs import dice, load_masked, train_segmenter
     from training.segmenter import install
@@ -27,10 +28,10 @@ def lungs(
         network = train_segmenter(load_masked(folder, ("train",)), epochs, seed)
         held_out = load_masked(folder, HELD_OUT)
         install(target, network)
-    agreement = dice(network, held_out)
-    patients = len({row.patient for row in held_out.rows})
+    agreement, patients = dice(network, held_out), [row.patient for row in held_out.rows]
+    low, high = bootstrap(lambda weights: {"dice": weights @ agreement / weights.sum(axis=1)}, patients)["dice"]
     out.print(
-        f"Dice with {len(agreement)} held-out masks of {patients} patients: mean {agreement.mean():.3f}, "
-        f"smallest {agreement.min():.3f}.\n"
+        f"Dice with {len(agreement)} held-out masks of {len(set(patients))} patients: "
+        f"mean {agreement.mean():.3f} [{low:.3f}, {high:.3f}], smallest {agreement.min():.3f}.\n"
         "The masks are another segmenter's output on one source: this is agreement with it, not accuracy."
     )
