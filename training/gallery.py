@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+import cv2
 import numpy as np
 from rich.progress import track
 
@@ -23,6 +24,7 @@ from training.data import Row
 Kind = Literal["right", "wrong", "uncertain"]
 
 EACH: Final = 3
+WIDTH: Final = 1200  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,18 @@ def gallery(bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Floats
         row = rows[index]
         data = (folder / row.file).read_bytes()
         panel = explainer.panel(data, classifier.classify(data), "predicted")
-        cases.append(Case(kind, row.file, panel.overlay_png, _caption(kind, row, posterior[index], panel.statement)))
+        caption = _caption(kind, row, posterior[index], panel.statement)
+        cases.append(Case(kind, row.file, smaller(panel.overlay_png), caption))
     return cases
+
+
+def smaller(panel: bytes) -> bytes:
+    """A PNG at a width of `WIDTH` and compressed as well as can be: a page holds nine of them."""
+    picture = cv2.imdecode(np.frombuffer(panel, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    height = round(picture.shape[0] * WIDTH / picture.shape[1])
+    shrunk = cv2.resize(picture, (WIDTH, height), interpolation=cv2.INTER_AREA)
+    return cv2.imencode(".png", shrunk, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
 
 
 def choose(bundle: Bundle, rows: Sequence[Row], posterior: Floats) -> list[tuple[Kind, int]]:

@@ -58,6 +58,13 @@ def picture(data: bytes) -> np.ndarray:
     return decoded
 
 
+def assert_same(png: bytes, heatmap: NDArray[np.float32], method: Method) -> None:
+    """Within a grey level: a GPU, where there is one, adds in another order."""
+    drawn = picture(heatmap_png(heatmap, SHAPE, method in SIGNED)).astype(int)
+    np.testing.assert_allclose(picture(png).astype(int), drawn, atol=1)
+    assert np.ptp(drawn) > 0
+
+
 def expected_map(bundle: Bundle, member: Member, method: Method, label: int) -> NDArray[np.float32]:
     """The map as the bare functions make it."""
     _, image = prepare(radiograph(), bundle, Stopwatch())
@@ -73,7 +80,7 @@ def test_the_map_is_the_explaining_members_on_the_prepared_image(
 ) -> None:
     made = explainer.explain(radiograph(), finding, "pneumonia", method)
     expected = expected_map(bundle, bundle.explainer, method, 1)
-    assert made.heatmap_png == heatmap_png(expected, SHAPE, method in SIGNED)
+    assert_same(made.heatmap_png, expected, method)
     assert (made.method, made.target, made.member) == (method, "pneumonia", bundle.explainer.name)
 
 
@@ -82,7 +89,7 @@ def test_any_member_can_be_asked(bundle: Bundle, explainer: Explainer, finding: 
     other = bundle.manifest.members[1]
     made = explainer.explain(radiograph(), finding, "normal", method, other.name)
     assert made.member == other.name
-    assert made.heatmap_png == heatmap_png(expected_map(bundle, other, method, 0), SHAPE, method in SIGNED)
+    assert_same(made.heatmap_png, expected_map(bundle, other, method, 0), method)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -93,9 +100,7 @@ def test_the_ensembles_map_is_the_mean_weighted_by_the_members_posteriors(
     maps = tuple(expected_map(bundle, member, method, 2) for member in bundle.manifest.members)
     mean = mean_map(maps, [member.probabilities["covid19"] for member in finding.members])
     assert made.member == ENSEMBLE
-    np.testing.assert_allclose(
-        picture(made.heatmap_png).astype(int), picture(heatmap_png(mean, SHAPE, method in SIGNED)).astype(int), atol=1
-    )
+    assert_same(made.heatmap_png, mean, method)
     assert "mean of the members' maps" in made.statement
 
 

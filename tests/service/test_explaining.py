@@ -7,13 +7,14 @@ import pytest
 
 from cxr import errors
 from cxr.errors import ExplainerUnavailable, LateralView, Refusal
-from cxr.explanation import Explanation
+from cxr.explanation import METHODS, Explanation
 from cxr.regions import Box
 from cxr.zones import ZoneShare
 from service import explaining
 from service.errors import ExplanationFailed
 from service.explainer import Outcome
 from service.explaining import ExplainerClient
+from service.settings import Settings
 
 ANSWER = Explanation(
     method="gradcam",
@@ -127,3 +128,14 @@ def test_a_failure_is_no_refusal_and_not_retried() -> None:
     with pytest.raises(ExplanationFailed):
         ask(remote)
     assert len(remote.questions) == 1
+
+
+def test_each_method_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXR_EXPLAIN_SECONDS", "5")
+    monkeypatch.setenv("CXR_LRP_SECONDS", "7")
+    settings = Settings()
+    assert {method: settings.deadline(method) for method in METHODS} == {
+        "gradcam_plus_plus": 5,
+        "gradcam": 5,
+        "lrp": 7,
+    }

@@ -12,7 +12,7 @@ from cxr.labels import LABELS
 from cxr.posterior import prediction_set
 from tests import files
 from training.data import Row
-from training.gallery import EACH, choose, gallery
+from training.gallery import EACH, WIDTH, choose, gallery
 
 
 def rows(count: int) -> list[Row]:
@@ -64,4 +64,4 @@ def test_every_case_has_a_panel_and_a_caption(bundle: Bundle, tmp_path: Path) ->
     for case in cases:
         picture = cv2.imdecode(np.frombuffer(case.panel_png, np.uint8), cv2.IMREAD_COLOR)
         assert picture is not None
-        assert picture.shape[1] > picture.shape[0]
+        assert picture.shape[1] == WIDTH
