@@ -23,7 +23,12 @@ LANES: Final = 2
 
 RUNS_BEFORE_REPLAY: Final = 3  # onnxruntime runs once as usual, captures in the second run, replays from the third
 
-OPTIONS: Final = {"enable_cuda_graph": "1", "prefer_nhwc": "1", "use_tf32": "0"}
+OPTIONS: Final = {
+    "enable_cuda_graph": "1",
+    "prefer_nhwc": "1",
+    "use_tf32": "0",
+    "cudnn_conv_algo_search": "HEURISTIC",  # trying every algorithm for each layer at each size would delay the start
+}
 
 
 def devices() -> int:
@@ -42,16 +47,19 @@ def devices() -> int:
     return count.value
 
 
-def load(graphs: Sequence[bytes], side: int, max_batch: int) -> "Cuda | None":
-    """Graphs captured on the first CUDA device; None if onnxruntime cannot use it, which it has then logged."""
+def load(graphs: Sequence[bytes], side: int, sizes: Sequence[int]) -> "Cuda | None":
+    """Graphs captured on the first CUDA device, for batches of these sizes, which ascend.
+
+    None if onnxruntime cannot use the device; it has then logged why.
+    """
     onnxruntime.preload_dlls()  # CUDA's libraries lie in packages of their own, where no loader looks
-    chosen = providers(side, max_batch)
+    chosen = providers(side, sizes[-1])
     lanes = []
     for _ in range(LANES):
         sessions = [onnxruntime.InferenceSession(graph, session_options(1), providers=chosen) for graph in graphs]
         if any(session.get_providers()[0] not in (CUDA, TENSORRT) for session in sessions):
             return None
-        lanes.append(Lane(sessions, side, batch_sizes(max_batch)))
+        lanes.append(Lane(sessions, side, sizes))
     return Cuda(lanes)
 
 
@@ -125,9 +133,11 @@ class Captured:
 
     def logits(self, images: Images) -> Logits:
         """Prepared images [N ≤ size, S, S] uint8 → logits [M, N, 3]; the rows of padding keep what they held."""
-        count = len(images)
-        self._staged[:count, 0] = images
-        self._image.update_inplace(self._staged)
+        count, batch = len(images), np.ascontiguousarray(images[:, np.newaxis])
+        if count < self.size:
+            self._staged[:count] = batch
+            batch = self._staged
+        self._image.update_inplace(batch)
         for session, binding, options, _ in self._runs:
             session.run_with_iobinding(binding, options)
         return np.stack([logits.numpy()[:count] for *_, logits in self._runs])

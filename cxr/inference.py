@@ -49,7 +49,7 @@ class Ensemble:
         device: Device | None = None
         if cuda.devices():
             self.precision: Precision = precision or "float16"
-            device = cuda.load(self._graphs(bundle), bundle.manifest.recipe.size, max_batch)
+            device = cuda.load(self._graphs(bundle), bundle.manifest.recipe.size, cuda.batch_sizes(max_batch))
         if device is None:
             self.precision = precision or "float32"
             device = Processor(self._graphs(bundle), threads or usable_cores())

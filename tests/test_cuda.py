@@ -146,7 +146,7 @@ def test_without_tensorrt_cuda_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_sessions_that_fell_back_to_the_processor_are_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cxr.cuda.onnxruntime.preload_dlls", lambda: None)
     monkeypatch.setattr("cxr.cuda.onnxruntime.InferenceSession", lambda *_, **__: Session(1, "CPUExecutionProvider"))
-    assert cuda.load([b""], SIDE, 2) is None
+    assert cuda.load([b""], SIDE, [1, 2]) is None
 
 
 @pytest.mark.gpu

@@ -1,0 +1,156 @@
+"""Over HTTP, on a GPU: images per second that several of the service's processes classify, and the generator.
+
+Each process is what `bentoml serve` runs as the API, without its explainer, on a loopback port of its own: replicas
+behind a proxy, less the proxy. The clients are processes too and share the machine's cores; each keeps some
+connections busy with `POST /v1/classify`, builds no request twice and reads of an answer what it needs to count it.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+REPOSITORY: Final = Path(__file__).parent.parent
+START_S: Final = 150
+WARM_UP_S: Final = 2.0
+BOUNDARY: Final = "radiograph-follows"
+
+
+def measure(
+    bundle: Path, files: Sequence[bytes], servers: int, clients: int, connections: int, seconds: float, **settings: int
+) -> dict[str, Any]:
+    """Images per second of so many servers under so many client processes, each with so many connections a server.
+
+    Args:
+        bundle: what the servers serve.
+        files: one request's files.
+        servers: how many API processes.
+        clients: how many client processes.
+        connections: requests that one client keeps in flight at one server.
+        seconds: measured after a warm-up.
+        settings: CXR_* settings of the servers, in lower case.
+    """
+    begun = time.monotonic()
+    with ExitStack() as stack:
+        ports = [stack.enter_context(_server(bundle, settings)) for _ in range(servers)]
+        for port, process, log in ports:
+            _wait_until_ready(port, process, log)
+        started_s = time.monotonic() - begun
+        until = time.time() + WARM_UP_S + seconds
+        request = _request(files)
+        with ProcessPoolExecutor(clients, mp_context=get_context("spawn")) as pool:
+            jobs = [
+                pool.submit(_client, [port for port, *_ in ports], connections, request, until - seconds, until)
+                for _ in range(clients)
+            ]
+            tallies = [job.result() for job in jobs]
+        return _sum(tallies, seconds) | {"servers": servers, "clients": clients, "start_s": round(started_s, 1)}
+
+
+def _sum(tallies: Sequence[dict[str, Any]], seconds: float) -> dict[str, Any]:
+    latencies = sorted(latency for tally in tallies for latency in tally["latencies_ms"])
+    images, errors = (sum(tally[key] for tally in tallies) for key in ("images", "errors"))
+    return {
+        "images_per_second": round(images / seconds, 1),
+        "errors": errors,
+        "request_ms": {f"p{p}": round(latencies[len(latencies) * p // 100], 1) for p in (50, 95, 99) if latencies},
+    }
+
+
+@contextmanager
+def _server(bundle: Path, settings: dict[str, int]) -> Iterator[tuple[int, "subprocess.Popen[bytes]", Path]]:
+    """One API process: (port, process, log). It is starting, not ready."""
+    with tempfile.TemporaryDirectory(prefix="cxr-") as scratch, socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1024)
+        listener.set_inheritable(True)
+        arguments = ["service.app:Api", "--fd", str(listener.fileno()), "--service-name", "deepcovidexplainer"]
+        environment = {
+            **os.environ,
+            **{f"CXR_{name.upper()}": str(value) for name, value in settings.items()},
+            "CXR_BUNDLE": str(bundle),
+            "BENTOML_HOME": scratch,
+            "BENTOML_DO_NOT_TRACK": "True",
+            "BENTOML_RUNNER_MAP": json.dumps({"explainer": "http://127.0.0.1:9"}),  # nobody is asked
+            "OMP_NUM_THREADS": "1",
+        }
+        log = Path(scratch) / "log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "_bentoml_impl.worker.service", *arguments],
+                cwd=REPOSITORY,
+                env=environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                pass_fds=(listener.fileno(),),
+            )
+        try:
+            yield listener.getsockname()[1], process, log
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait_until_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    end = time.monotonic() + START_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"a server did not become ready: {log.read_text(errors='replace')[-1500:]}")
+
+
+def _request(files: Sequence[bytes]) -> bytes:
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"; filename="f"\r\n\r\n'.encode()
+    body = b"".join(head + data + b"\r\n" for data in files) + f"--{BOUNDARY}--\r\n".encode()
+    return (
+        f"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
+def _client(ports: Sequence[int], connections: int, request: bytes, begin: float, end: float) -> dict[str, Any]:
+    """A client process: what it counted between two moments of the wall clock."""
+    tally: dict[str, Any] = {"images": 0, "errors": 0, "latencies_ms": []}
+
+    async def everybody() -> None:
+        await asyncio.gather(*(_ask(port, request, tally, begin, end) for port in ports for _ in range(connections)))
+
+    asyncio.run(everybody())
+    return tally
+
+
+async def _ask(port: int, request: bytes, tally: dict[str, Any], begin: float, end: float) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 24)
+    while time.time() < end:
+        start = time.time()
+        writer.write(request)
+        await writer.drain()
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        body = await reader.readexactly(int(length.split(b":")[1]))
+        now = time.time()
+        if begin <= now < end:
+            answered = body.count(b'"prediction":')
+            tally["images"] += answered
+            tally["errors"] += body.count(b'"error":')
+            tally["latencies_ms"].append((now - start) * 1000)
+        if b" 200 " not in head.split(b"\r\n", 1)[0]:
+            await asyncio.sleep(0.05)
+    writer.close()

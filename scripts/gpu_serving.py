@@ -1,0 +1,147 @@
+"""The service's speed on a GPU, in one command with a budget of seconds; the results as JSON.
+
+    python3 -m scripts.gpu_serving prepare /tmp/bundles                       # random weights, exported; needs torch
+    python3 -m scripts.gpu_serving pipeline /tmp/bundles --output $OUT/pipeline.json
+    python3 -m scripts.gpu_serving http /tmp/bundles/resnet18 --dicom FILE --output $OUT/http.json
+
+Without a GPU all of it runs on the processor, slowly, but for the ceilings. `scripts/gpu_setup.sh` installs what the
+GPU machine lacks.
+"""
+
+import json
+import time
+from concurrent.futures import ProcessPoolExecutor
+from io import BytesIO
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import numpy as np
+import typer
+from PIL import Image
+
+from cxr.bundle import Bundle
+from cxr.decode import decode
+from cxr.preprocess import preprocess
+from scripts import gpu_http, gpu_pipeline
+from scripts.gpu_pipeline import Result, failing_alone
+
+ARCHITECTURES: Final = ("resnet18", "vgg19_bn", "densenet161")
+BATCHES: Final = [1, 32, 128]
+SHORT_SIDE: Final = 256
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+Output = Annotated[Path, typer.Option(help="Where the JSON goes; written after each part.")]
+Seconds = Annotated[float, typer.Option(help="Of each measurement.")]
+Budget = Annotated[float, typer.Option(help="Seconds after which nothing new is begun.")]
+
+
+@app.command()
+def prepare(
+    root: Annotated[Path, typer.Argument(help="A folder for each network is made in it.")],
+    size: Annotated[int, typer.Option(help="Side of the networks' frame.")] = 224,
+) -> None:
+    """Bundles of one network each with random weights, exported, all at once."""
+    with ProcessPoolExecutor(len(ARCHITECTURES), mp_context=get_context("spawn")) as pool:
+        for job in [pool.submit(_prepare, root, name, size) for name in ARCHITECTURES]:
+            job.result()
+
+
+@app.command()
+def pipeline(
+    root: Annotated[Path, typer.Argument(help="Where `prepare` put its bundles.")],
+    output: Output = Path("pipeline.json"),
+    real: Annotated[Path | None, typer.Option(help="A trained bundle, exported, for the labels that flip.")] = None,
+    batches: Annotated[list[int] | None, typer.Option("--batch", help="Batch sizes.")] = None,
+    seconds: Seconds = 0.6,
+    budget: Budget = 120,
+) -> None:
+    """The pipeline beside its ceiling, and float16 beside float32, network by network."""
+    end = time.monotonic() + budget
+    result: Result = {}
+    pixels = [decode(data).pixels for data in jpegs(256)]
+    bundles = {path.name: path for path in map(root.joinpath, ARCHITECTURES) if (path / "onnx/manifest.json").exists()}
+    for name, path in (bundles | ({"real": real} if real else {})).items():
+        if time.monotonic() > end:
+            result[name] = "out of budget"
+            continue
+        begun = time.monotonic()
+        result[name] = {}
+        with failing_alone(result[name], "flips"):
+            recipe = Bundle(path).manifest.recipe
+            images = np.stack([preprocess(image, recipe.id, recipe.size) for image in pixels])
+            result[name]["flips"] = gpu_pipeline.flips(Bundle(path), images)
+        if path != real:
+            result[name] |= gpu_pipeline.measure(Bundle(path), batches or BATCHES, seconds)
+        result[name]["took_s"] = round(time.monotonic() - begun, 1)
+        _write(output, result)
+
+
+@app.command()
+def http(
+    bundle: Annotated[Path, typer.Argument(help="A bundle, exported.")],
+    dicom: Annotated[Path | None, typer.Option(help="A DICOM file of native size, for the second figure.")] = None,
+    output: Output = Path("http.json"),
+    servers: Annotated[list[int] | None, typer.Option(help="Numbers of server processes to try.")] = None,
+    clients: Annotated[int, typer.Option(help="Client processes.")] = 2,
+    connections: Annotated[int, typer.Option(help="Requests that a client keeps in flight at a server.")] = 2,
+    files: Annotated[int, typer.Option(help="Files of a request.")] = 32,
+    threads: Annotated[int, typer.Option(help="Decoding threads of a server.")] = 2,
+    batch: Annotated[int, typer.Option(help="Largest batch of a server.")] = 32,
+    seconds: Seconds = 6,
+    budget: Budget = 150,
+) -> None:
+    """`POST /v1/classify` with stored JPEGs, then with the DICOM, on the number of servers that was fastest."""
+    end = time.monotonic() + budget
+    result: Result = {"jpeg": []}
+    settings = {"classifications": threads, "batch": batch, "queue": 512, "upload_mib": 2048}
+    stored = jpegs(files)
+    for number in servers or [14, 10]:
+        if time.monotonic() < end:
+            part: Result = {"servers": number}
+            with failing_alone(part, "failed"):
+                part |= gpu_http.measure(bundle, stored, number, clients, connections, seconds, **settings)
+            result["jpeg"].append(part)
+            _write(output, result)
+    if dicom is not None and time.monotonic() < end:
+        best = max(result["jpeg"], key=lambda part: part.get("images_per_second", 0))["servers"]
+        with failing_alone(result, "dicom"):
+            native = [dicom.read_bytes()] * 4
+            result["dicom"] = gpu_http.measure(bundle, native, best, clients, 1, seconds, **settings)
+        _write(output, result)
+
+
+def jpegs(count: int) -> list[bytes]:
+    """Made-up radiographs as the training images are stored: a short side of 256, grey, quality 95, about 20 KB."""
+    chance = np.random.default_rng(0)
+    return [_jpeg(chance) for _ in range(count)]
+
+
+def _jpeg(chance: np.random.Generator) -> bytes:
+    height, width = SHORT_SIDE, int(chance.integers(SHORT_SIDE, 330))
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    body = 210 * np.exp(-((x / 0.9) ** 4)) * np.exp(-((y / 1.3) ** 4))
+    lungs = np.exp(-(((abs(x) - chance.uniform(0.35, 0.5)) / 0.28) ** 2)) * np.exp(-(((y + 0.1) / 0.6) ** 2))
+    ribs = 1 + 0.08 * np.sin(28 * (y + 0.4 * x**2) + chance.uniform(0, 6))
+    grain = chance.normal(0, 4, (height, width))
+    pixels = (body * (1 - 0.75 * lungs) * ribs + grain).clip(0, 255).astype(np.uint8)
+    stream = BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=95)
+    return stream.getvalue()
+
+
+def _prepare(root: Path, architecture: Any, size: int) -> None:
+    from tests.bundles import make_bundle
+
+    make_bundle(root / architecture, (architecture,), size=size)
+
+
+def _write(output: Path, result: Result) -> None:
+    text = json.dumps(result, indent=1)
+    output.write_text(text)
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    app()
