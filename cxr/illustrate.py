@@ -14,6 +14,7 @@ from cxr.narrate import (
     evidence_in_words,
     figure,
     lungs_in_words,
+    no_lungs_in_words,
     places_of_most,
     set_in_words,
     statement,
@@ -105,6 +106,7 @@ def _caption(account: Account) -> Caption:
         set_in_words(account.finding, account.coverage),
         evidence_in_words(account),
         lungs_in_words(account),
+        no_lungs_in_words(account),
         *warnings(account),
     )
     return _with_figures(account, "Map", METHOD_NAMES[account.method], notes)
@@ -112,10 +114,9 @@ def _caption(account: Account) -> Caption:
 
 def _panel_caption(account: Account) -> Caption:
     """What a picture of several maps says; places are written under each, and warnings are those of one of them."""
-    thirds = lungs_in_words(account) if account.no_lungs else ""
     name = METHOD_NAMES[account.method]
     doubts = (warning.replace("Warning", f"Warning ({name})", 1) for warning in warnings(account))
-    notes = (set_in_words(account.finding, account.coverage), thirds, *doubts)
+    notes = (set_in_words(account.finding, account.coverage), no_lungs_in_words(account), *doubts)
     return _with_figures(account, "Maps", "three methods", notes)
 
 

@@ -59,7 +59,8 @@ def statement(account: Account, *others: Account) -> str:
     sentences = (
         f"The radiograph is classified as {name} with probability {figure(p)}.",
         set_in_words(finding, account.coverage),
-        *(words for each in accounts for words in (evidence_in_words(each), lungs_in_words(each))),
+        *(" ".join(filter(None, (evidence_in_words(each), lungs_in_words(each)))) for each in accounts),
+        no_lungs_in_words(account),
         MEAN_OF_MEMBERS if account.member == ENSEMBLE else "",
         *(warning for each in accounts for warning in warnings(each)),
     )
@@ -91,15 +92,20 @@ def places_of_most(account: Account) -> str:
 
 
 def lungs_in_words(account: Account) -> str:
-    """The lungs' share beside what chance would give them; or that no lungs were found."""
-    if account.no_lungs:
-        return f"Places are thirds of the image, for the lungs could not be outlined: {account.no_lungs}."
-    if account.empty:
+    """The lungs' share beside what chance would give them; empty where there is no share or there are no lungs."""
+    if account.no_lungs or account.empty:
         return ""
     share, area = account.in_lungs
     strongest = max((zone for zone in account.zones if zone.zone in LUNG_ZONES), key=lambda zone: zone.share)
     place = places_in_words([strongest.zone], thirds=False).removeprefix("in ")
     return f"The lungs hold {percent(share)} of it on {percent(area)} of the image, {place} the largest part."
+
+
+def no_lungs_in_words(account: Account) -> str:
+    """That places are thirds of the image, and why; empty where they are of the lungs."""
+    if not account.no_lungs:
+        return ""
+    return f"Places are thirds of the image, for the lungs could not be outlined: {account.no_lungs}."
 
 
 def outside(account: Account) -> str:

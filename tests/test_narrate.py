@@ -74,6 +74,12 @@ def test_statement_without_lungs_warns_of_no_place() -> None:
     )
 
 
+def test_what_is_missing_is_said_once_of_several_methods() -> None:
+    shares = zones(thirds=True, right_lower=0.7, left_upper=0.3)
+    account = Account(make_finding(), "covid19", "gradcam", "resnet18-0", 0.9, shares, "there are none")
+    assert statement(account, dataclasses.replace(account, method="lrp")).count("could not be outlined") == 1
+
+
 def test_an_empty_map_has_no_places_and_no_warning_of_them() -> None:
     empty = dataclasses.replace(PLAIN, zones=zones())
     assert evidence_in_words(empty) == "Grad-CAM++ finds no evidence."
@@ -100,6 +106,7 @@ def test_a_member_that_agrees_is_not_warned_of() -> None:
 def test_several_methods_share_what_they_say_alike() -> None:
     others = (dataclasses.replace(PLAIN, method="gradcam", zones=BESIDE), dataclasses.replace(PLAIN, method="lrp"))
     words = statement(PLAIN, *others)
+    assert words.count("The lungs hold 65 % of it") == 2, "what two methods share is said of each"
     assert words.count("is classified as") == 1
     assert words.count("at 90 % coverage") == 1
     assert [words.count(f"{name} locates") for name in ("Grad-CAM++", "Grad-CAM", "LRP")] == [1, 1, 1]

@@ -55,8 +55,7 @@ def gallery(bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Floats
         row = rows[index]
         data = (folder / row.file).read_bytes()
         panel = explainer.panel(data, classifier.classify(data), "predicted")
-        caption = _caption(kind, row, posterior[index], panel.statement)
-        cases.append(Case(kind, row.file, smaller(panel.overlay_png), caption))
+        cases.append(Case(kind, row.file, smaller(panel.overlay_png), _caption(kind, row, posterior[index])))
     return cases
 
 
@@ -86,9 +85,9 @@ def choose(bundle: Bundle, rows: Sequence[Row], posterior: Floats) -> list[tuple
     return [(kind, index) for kind, indices in chosen for index in indices]
 
 
-def _caption(kind: Kind, row: Row, p: Floats, statement: str) -> str:
+def _caption(kind: Kind, row: Row, p: Floats) -> str:
     best = int(np.argmax(p))
     called = (
         f"{DISPLAY_NAMES[row.label]} of {row.source}, called {DISPLAY_NAMES[LABELS[best]]} ({figure(float(p[best]))})"
     )
-    return f"{kind.capitalize()}: {called}. {statement}"
+    return f"{kind.capitalize()}: {called}."
