@@ -2,8 +2,8 @@
 
     python -m scripts.bench_attribution [--batch 32] [--device cuda] [--architectures resnet18 densenet161 …]
 
-The jobs take turns, so that a busy machine slows all of them alike; the figures are medians. Weights are random: cost
-does not depend on them.
+The jobs take turns and the figures are medians, so that a busy machine spoils little. Weights are random: cost does
+not depend on them.
 """
 
 import argparse
@@ -23,11 +23,15 @@ BOUNDS = {"both CAMs": 1.15, "LRP": 5.0, "LRP of a DenseNet": 8.0}
 
 
 def seconds(job: Callable[[], object], device: torch.device) -> float:
-    """Wall time of one run, the device's queue emptied before and after."""
-    _finish(device)
+    """What one run takes: of a GPU the time until its queue is empty, of a CPU its own, whoever else uses it."""
+    if device.type == "cpu":
+        start = time.process_time()
+        job()
+        return time.process_time() - start
+    torch.cuda.synchronize(device)
     start = time.perf_counter()
     job()
-    _finish(device)
+    torch.cuda.synchronize(device)
     return time.perf_counter() - start
 
 
@@ -67,11 +71,6 @@ def main() -> None:
     for architecture in options.architectures:
         row = ratios(architecture, options.batch, device, options.rounds)
         print(f"| {architecture} | " + " | ".join(f"{value:.2f}" for value in row.values()) + " |", flush=True)
-
-
-def _finish(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 if __name__ == "__main__":
