@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cxr.colour import Map
 from cxr.heatmap import resample
-from cxr.lungs import Lungs, Mask, NoLungs
+from cxr.lung_shape import Lungs, Mask, NoLungs
 
 Zone = Literal[
     "right_upper", "right_middle", "right_lower", "left_upper", "left_middle", "left_lower", "mediastinum", "outside"

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from cxr.bundle import LUNGS_ONNX, Bundle
 from cxr.decode import decode
 from cxr.errors import BundleError
-from cxr.lungs import Lungs, LungSegmenter, NoLungs, judge
+from cxr.lung_shape import Lungs, NoLungs, judge
+from cxr.lungs import LungSegmenter
 from tests import files
 
 SIDE = 128

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cxr.canvas import BLACK, MARGIN, font, outline, wrap
 from cxr.colour import blend, colour_bar
 from cxr.heatmap import FINE, field, heatmap_png, resample
-from cxr.lungs import NoLungs
+from cxr.lung_shape import NoLungs
 from cxr.render import Caption, Layer, _Layout, overlay_png, panel_png
 from cxr.zones import OUTSIDE, ZoneMap, zones_of
 

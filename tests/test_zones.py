@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cxr.lungs import Lungs, NoLungs, judge
+from cxr.lung_shape import Lungs, NoLungs, judge
 from cxr.zones import GRID, LUNG_ZONES, MEDIASTINUM, OUTSIDE, ZONES, Zone, shares, zones_of
 
 SIDE = 128
