@@ -23,6 +23,11 @@ class Gate(Generic[T]):
         self._taken = 0
 
     @property
+    def in_flight(self) -> int:
+        """How many works wait or run."""
+        return self._taken
+
+    @property
     def running(self) -> int:
         """How many works have a slot, or are about to take one that is free."""
         return min(self._taken, self._at_once)

@@ -4,9 +4,10 @@ BentoML's own metrics are off: they label each request with its raw path, so tha
 series as it likes and put a patient's name into them.
 """
 
+from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from cxr.bundle import Manifest
 
@@ -50,6 +51,10 @@ class Metrics:
         self._errors = Counter(
             "cxr_errors", "Requests and files of a batch refused or failed, by code.", ["code"], registry=self.registry
         )
+        self._in_flight = Gauge(
+            "cxr_in_flight", "Files that wait for their classification or are in it.", registry=self.registry
+        )
+        ProcessCollector(namespace="cxr", registry=self.registry)  # memory, descriptors and processor time of the API
         self._bundle = Gauge(
             "cxr_bundle_info", "The bundle that is served.", ["name", "version"], registry=self.registry
         )
@@ -57,6 +62,10 @@ class Metrics:
     def served(self, manifest: Manifest) -> None:
         """Name the bundle that is served."""
         self._bundle.labels(manifest.name, manifest.version).set(1)
+
+    def watch(self, in_flight: Callable[[], int]) -> None:
+        """Ask for the files in flight at every scrape."""
+        self._in_flight.set_function(in_flight)
 
     def classified(self, prediction: str, timings_ms: dict[str, float]) -> None:
         """Count one classification and time its stages."""

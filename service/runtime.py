@@ -47,6 +47,7 @@ class Runtime:
         self._threads = ThreadPoolExecutor(settings.classifications, "classify")
         self.classifier.classify(synthetic_png())
         metrics.served(self.manifest)
+        metrics.watch(lambda: self.classifications.in_flight)
 
     async def classify(self, data: bytes) -> tuple[Finding, dict[str, float]]:
         """A finding, and the milliseconds of each stage with the wait before them.
