@@ -1,5 +1,6 @@
 """`cxr evaluate` and `cxr report`."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,9 @@ def evaluate(
     data: DataPath = None,
     study: StudyPath = None,
     report: ReportPath = None,
+    explanations: Annotated[
+        int, typer.Option(help="Measure the maps on so many validation images: 420 forward passes each.")
+    ] = 0,
 ) -> None:
     """Measure a bundle on a split, with 95 % intervals, and write evaluation.json, MODEL_CARD.md and report.html.
 
@@ -50,17 +54,30 @@ def evaluate(
         folder = data_of(run, data) if run else data or DEFAULT_DATA
         loaded = Bundle(bundle) if run is None else _released(run, folder)
         findings = _measured(Findings.read(loaded), split, folder)
+        if explanations:
+            findings = _explained(findings, folder, explanations)
         findings.write()
         out.print(_headline_table(findings.splits[split]))
         _write(findings, study or run, report)
 
 
-def report(bundle: BundlePath = DEFAULT_BUNDLE, study: StudyPath = None, report: ReportPath = None) -> None:
+def report(
+    bundle: BundlePath = DEFAULT_BUNDLE,
+    study: StudyPath = None,
+    report: ReportPath = None,
+    explanations: Annotated[
+        list[Path] | None, typer.Option(help="What `python -m training.explanations` wrote; may be given again.")
+    ] = None,
+) -> None:
     """Write a bundle's model card and report again from its evaluation.json; nothing is measured."""
+    from training.explanation_quality import Explanations
     from training.findings import Findings
 
     with failing_cleanly():
-        _write(Findings.read(Bundle(bundle)), study, report)
+        findings = Findings.read(Bundle(bundle))
+        for path in explanations or ():
+            findings = findings.with_explanations(Explanations.from_json(json.loads(path.read_text())))
+        _write(findings, study, report)
 
 
 def _released(run: Path, data: Path) -> Bundle:
@@ -98,6 +115,20 @@ def _measured(findings: "Findings", split: Literal["val", "test"], folder: Path)
         with err.status("taking parts of the images away"):
             findings = replace(findings, parity=tuple(parity), checks=checks(bundle, folder, images))
     return findings
+
+
+def _explained(findings: "Findings", folder: Path, count: int) -> "Findings":
+    """And how good the explaining member's maps are, on validation images."""
+    from cxr.nets import load_member
+    from training.data import load
+    from training.explanations import choose, explanations
+    from training.lung_masks import segmented
+
+    bundle = findings.bundle
+    member, recipe = bundle.explainer, bundle.manifest.recipe
+    chosen = choose(load(folder, "val", recipe.id, recipe.size), count)
+    lungs = segmented(bundle.root, folder, chosen.rows)
+    return findings.with_explanations(explanations(load_member(bundle, member), member.architecture, chosen, lungs))
 
 
 def _write(findings: "Findings", study: Path | None, report: Path | None) -> None:

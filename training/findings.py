@@ -9,6 +9,7 @@ from cxr.bundle import Bundle, sha256
 from export.verify import Flip, Parity
 from training.checks import Check
 from training.evaluation import Evaluation
+from training.explanation_quality import Explanations
 from training.figure import Figure
 from training.table_facts import TableFacts
 
@@ -21,13 +22,15 @@ class Findings:
     """What is known of one model at one calibration.
 
     `splits` holds an evaluation for each split that was run, `parity` ONNX against PyTorch, `checks` what
-    `training.checks` found about where the model looks, and `data` what the table is.
+    `training.checks` found about where the model looks, `explanations` how good its maps are, and `data` what the
+    table is.
     """
 
     bundle: Bundle
     splits: dict[str, Evaluation]
     parity: tuple[Parity, ...] = ()
     checks: tuple[Check, ...] = ()
+    explanations: tuple[Explanations, ...] = ()
     data: TableFacts | None = None
 
     @staticmethod
@@ -43,12 +46,18 @@ class Findings:
             splits={name: Evaluation.from_json(values) for name, values in stored["splits"].items()},
             parity=tuple(_parity(values) for values in stored["parity"]),
             checks=tuple(_check(values) for values in stored.get("checks", [])),
+            explanations=tuple(Explanations.from_json(values) for values in stored.get("explanations", [])),
             data=None if data is None else TableFacts(**data),
         )
 
     def with_split(self, found: Evaluation) -> "Findings":
         """The same and a split's evaluation, in place of an older one."""
         return replace(self, splits={**self.splits, found.split: found})
+
+    def with_explanations(self, found: Explanations) -> "Findings":
+        """The same and figures of one network's maps, in place of older ones."""
+        others = (one for one in self.explanations if one.architecture != found.architecture)
+        return replace(self, explanations=(*others, found))
 
     def write(self) -> None:
         """Write evaluation.json into the bundle's folder."""
@@ -57,6 +66,7 @@ class Findings:
             "data": None if self.data is None else asdict(self.data),
             "splits": {name: found.to_json() for name, found in self.splits.items()},
             "checks": [asdict(check) for check in self.checks],
+            "explanations": [found.to_json() for found in self.explanations],
             "parity": [asdict(found) for found in self.parity],
         }
         (self.bundle.root / FILE).write_text(_compact(json.dumps(values, indent=1, allow_nan=False)) + "\n")

@@ -7,6 +7,7 @@ from cxr.labels import DISCLAIMER
 from training.findings import Findings
 from training.report.document import Document, Items, Section
 from training.report.looks import looks_section
+from training.report.maps import maps_section
 from training.report.measured import SPLIT_NAMES
 from training.report.model import data, limits, networks, parity
 from training.report.split import split_sections
@@ -17,6 +18,7 @@ from training.tables import StudyResult
 
 NOT_MEASURED = {
     "checks": "Ablations and the source probe: run `cxr evaluate --split val`.",
+    "explanations": "How good the maps are: run `cxr evaluate --split val --explanations 300`.",
     "test": "The test split: it is run once, when everything is decided.",
     "study": "The paper's tables I to III: give the study with `--study`.",
 }
@@ -54,6 +56,7 @@ def _sections(findings: Findings, study: StudyResult | None, runs: Sequence[RunD
         yield from split_sections(found, manifest.conformal.coverage, pictured=True)
     if findings.checks:
         yield looks_section(findings.checks)
+    yield from map(maps_section, findings.explanations)
     if study:
         yield from study_sections(study, runs)
     elif runs:
@@ -65,7 +68,12 @@ def _sections(findings: Findings, study: StudyResult | None, runs: Sequence[RunD
 
 
 def _missing(findings: Findings, study: StudyResult | None) -> Iterator[str]:
-    has = {"checks": bool(findings.checks), "test": "test" in findings.splits, "study": study is not None}
+    has = {
+        "checks": bool(findings.checks),
+        "explanations": bool(findings.explanations),
+        "test": "test" in findings.splits,
+        "study": study is not None,
+    }
     yield from (text for name, text in NOT_MEASURED.items() if not has[name])
     yield "A model trained without one of the sources and tested on it (leave-one-source-out): not run."
     yield "An out-of-distribution gate, and its false rejections by source: there is no gate."
