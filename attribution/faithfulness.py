@@ -145,7 +145,7 @@ def _squares(count: int, device: torch.device, generator: torch.Generator) -> Te
 
 def _pixels(cells: Tensor, images: Tensor) -> Tensor:
     """[N, CELLS²] bool → [N, 1, H, W] bool."""
-    grid = cells.view(-1, 1, CELLS, CELLS).to(torch.uint8)
+    grid = cells.view(-1, 1, CELLS, CELLS).float()
     return functional.interpolate(grid, images.shape[-2:], mode="nearest").bool()
 
 
