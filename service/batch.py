@@ -3,12 +3,13 @@
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
+from starlette.responses import Response
 
 from cxr.errors import Refusal, Unavailable
 from cxr.pipeline import Finding
 from service.errors import HTTP_ERRORS, log_unexpected
 from service.multipart import read_files
-from service.request import ERRORS, runtime_of
+from service.request import ERRORS, as_json, runtime_of
 from service.runtime import Runtime
 from service.schemas import Batch, Classification, ErrorAnswer, ErrorDetail, classification
 
@@ -31,8 +32,13 @@ _FORM: Final[dict[str, Any]] = {
 router = APIRouter()
 
 
-@router.post(PATH, responses={key: value for key, value in ERRORS.items() if key != 422}, openapi_extra=_FORM)
-async def classify_batch(request: Request) -> Batch:
+@router.post(
+    PATH,
+    response_model=Batch,
+    responses={status: answer for status, answer in ERRORS.items() if status != 422},
+    openapi_extra=_FORM,
+)
+async def classify_batch(request: Request) -> Response:
     """Classify up to 64 files, PNG, JPEG or DICOM, each a part of a multipart form of at most 256 MiB.
 
     The answers come in the files' order. A file that cannot be answered gets its error and spoils no other.
@@ -42,7 +48,8 @@ async def classify_batch(request: Request) -> Batch:
     files = await read_files(request.headers.get("content-type", ""), request.stream())
     results = await runtime.classify_all(files)
     request_id = request.state.request_id
-    return Batch(request_id=request_id, results=[_answer(result, runtime, request_id) for result in results])
+    answers = [_answer(result, runtime, request_id) for result in results]
+    return as_json(Batch(request_id=request_id, results=answers))
 
 
 def _answer(

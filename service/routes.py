@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service import batch, explain_route
-from service.request import BODY, ERRORS, check_media_type, classified, runtime_of
+from service.request import BODY, ERRORS, as_json, check_media_type, classified, runtime_of
 from service.schemas import Classification
 
 router = APIRouter()
@@ -12,12 +12,12 @@ router.include_router(explain_route.router)
 router.include_router(batch.router)
 
 
-@router.post("/classify", responses=ERRORS, openapi_extra=BODY)
-async def classify(request: Request) -> Classification:
+@router.post("/classify", response_model=Classification, responses=ERRORS, openapi_extra=BODY)
+async def classify(request: Request) -> Response:
     """Classify one frontal chest radiograph: the raw bytes of a PNG, a JPEG or a DICOM file."""
     check_media_type(request.headers)
     _, answer, _ = await classified(request)
-    return answer
+    return as_json(answer)
 
 
 @router.get("/metrics", include_in_schema=False)
