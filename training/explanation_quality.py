@@ -109,9 +109,9 @@ class Explanations:
             )
         outcome = "support" if holds else "do not support"
         sentences.append(
-            f"So these figures {outcome} the paper's claim that Grad-CAM++ generates the most reliable heatmaps of the "
-            "three. (They would if, of the four criteria of faithfulness, deletion, insertion, AOPC and infidelity, it "
-            "were better than each of the others in most and worse in none.)"
+            f"So the figures of these {self.images:,} images {outcome} the paper's claim that Grad-CAM++ generates the "
+            "most reliable heatmaps of the three. (They would if, of the four criteria of faithfulness, deletion, "
+            "insertion, AOPC and infidelity, it were better than each of the others in most and worse in none.)"
         )
         return sentences
 

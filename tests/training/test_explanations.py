@@ -95,7 +95,7 @@ def test_better_in_all_supports_the_claim(blank: Explanations) -> None:
     assert verdict[0] == "Grad-CAM++ beats a random order on deletion and insertion."
     assert "better than LRP in deletion, insertion, aopc, infidelity, sensitivity" in verdict[-2]
     assert "worse in none" in verdict[-2]
-    assert "figures support the paper's claim" in verdict[-1]
+    assert "images support the paper's claim" in verdict[-1]
 
 
 @pytest.mark.parametrize("advantage", [0.05, -1.0])
