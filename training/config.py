@@ -77,7 +77,7 @@ def plain() -> TrainConfig:
 
 def default() -> TrainConfig:
     """The recipe of `models/default`, fixed on the validation split (docs/decisions.md)."""
-    return TrainConfig(epochs=480, cycles=2, mixup=0.4, augmentation=STRONG)
+    return TrainConfig(epochs=300, cycles=2, mixup=0.4, weight_decay=1e-3, clip_norm=1.0, augmentation=STRONG)
 
 
 def quick() -> TrainConfig:
