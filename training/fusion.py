@@ -41,7 +41,9 @@ class BatchNormReLU(nn.BatchNorm2d):
         assert self.num_batches_tracked is not None
         assert self.momentum is not None
         self.num_batches_tracked.add_(1)
-        return _norm_relu(input, self.running_mean, self.running_var, self.weight, self.bias, self.momentum, self.eps)
+        # Views, because TorchDynamo takes the shape of a parameter for a constant.
+        weight, bias = self.weight.view(-1), self.bias.view(-1)
+        return _norm_relu(input, self.running_mean, self.running_var, weight, bias, self.momentum, self.eps)
 
 
 @torch.compile(dynamic=True)
