@@ -115,8 +115,7 @@ def _to_affine(norm: nn.BatchNorm2d) -> None:
         norm.bias.sub_(norm.running_mean * scale)
         norm.weight.copy_(scale)
         norm.running_mean.zero_()
-        norm.running_var.fill_(1.0)
-    norm.eps = 0.0
+        norm.running_var.fill_(1.0 - norm.eps)  # torch 2.11 refuses an eps of 0
 
 
 def _strip(model: ModelProto) -> None:
