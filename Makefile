@@ -9,7 +9,7 @@ UV := $(or $(shell command -v uv),build/uv/bin/uv)
 export BENTOML_DO_NOT_TRACK := True
 export BENTOML_HOME := $(CURDIR)/.bentoml
 
-.PHONY: setup serve demo test test-all check bento
+.PHONY: setup serve demo test test-all check bench bento bento-api requirements/api.txt
 
 setup: $(STAMP)
 
@@ -44,5 +44,23 @@ check: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+bench: $(GRAPHS)
+	$(BIN)/python -m loadtests.compare --write
+	$(BIN)/python -m loadtests.compare --media application/dicom --write
+	$(BIN)/python -m loadtests.bench --write
+
+BENTOML := PATH="$(abspath $(dir $(UV))):$$PATH" $(BIN)/bentoml # which looks for uv
+
 bento: $(GRAPHS)
-	PATH="$(abspath $(dir $(UV))):$$PATH" $(BIN)/bentoml build # which wants uv
+	$(BENTOML) build
+
+bento-api: $(GRAPHS)
+	$(BENTOML) build --bentofile bentofile.api.yaml
+
+# The service's pins less torch and CUDA: a resolution that overrides them away must not name them either.
+API_WITHOUT := filelock mpmath networkx onnxruntime-gpu safetensors setuptools sympy torch torchvision
+
+requirements/api.txt: | $(UV)
+	$(UV) pip compile pyproject.toml requirements/api.in --constraint requirements/service.txt \
+		--override requirements/api.without $(API_WITHOUT:%=--no-emit-package %) --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --custom-compile-command 'make requirements/api.txt' --output-file $@

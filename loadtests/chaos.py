@@ -46,7 +46,11 @@ class Load:
 
     def __enter__(self) -> Self:
         self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._loop, args=item) for item in CLIENTS.items()]
+        self._threads = [
+            threading.Thread(target=self._loop, args=(asked, CLIENTS[route]))
+            for route in CLIENTS
+            if (asked := [question for question in self.asked if question.route == route])
+        ]
         for thread in self._threads:
             thread.start()
         return self
@@ -56,8 +60,7 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _loop(self, route: str, clients: int) -> None:
-        asked = [question for question in self.asked if question.route == route]
+    def _loop(self, asked: Sequence[Question], clients: int) -> None:
         self.replies += run(closed_loop(self.url, asked, clients, lambda: not self._over.is_set()))
 
 
@@ -122,13 +125,30 @@ HEAD: Final = (
 )
 
 
-def strike(server: Server, asked: Sequence[Question], worker: str, kind: signal.Signals, times: int) -> Outcome:
-    """Send a worker a signal so many times, each at a random moment and when the last one is replaced."""
+def strike(
+    servers: Sequence[Server],
+    url: str,
+    asked: Sequence[Question],
+    worker: str,
+    kind: signal.Signals,
+    times: int,
+) -> Outcome:
+    """Send a worker a signal so many times, each at a random moment and when the last one is replaced.
+
+    Args:
+        servers: they take turns.
+        url: whom the clients ask: the one server, or a proxy before several.
+        asked: what they ask.
+        worker: a key of `WORKERS`.
+        kind: the signal.
+        times: how often.
+    """
     chance = random.Random(0)
     probe = next(question for question in asked if question.route == WORKERS[worker])
     blows, back_s = [], []
-    with Load(str(server.client.base_url), asked) as load:
-        for _ in track(range(times), f"{worker} {kind.name}", console=Console(stderr=True)):
+    with Load(url, asked) as load:
+        for i in track(range(times), f"{worker} {kind.name}", console=Console(stderr=True)):
+            server = servers[i % len(servers)]
             time.sleep(chance.uniform(1, 2))
             old = server.worker(worker)
             blows.append(time.monotonic())
@@ -163,7 +183,8 @@ def command(
     asked = questions(radiographs(8), explain=True)
     with tempfile.TemporaryDirectory() as logs, serve(Path(logs) / "log", None) as server:
         server.wait_for_explainer(next(q.sample.data for q in asked if q.sample.media_type == "image/png"))
-        outcomes = [strike(server, asked, worker, kind, times) for worker in WORKERS for kind in SIGNALS]
+        url = str(server.client.base_url)
+        outcomes = [strike([server], url, asked, worker, kind, times) for worker in WORKERS for kind in SIGNALS]
     faults = [fault for outcome in outcomes for fault in outcome.faults()]
     clients = " and ".join(f"{count} of {route}" for route, count in CLIENTS.items())
     text = tables.table(HEAD, [outcome.row() for outcome in outcomes]) + (

@@ -69,6 +69,7 @@ def serve(
     service: Sequence[str] = ("service.app:Api",),
     cwd: Path = REPOSITORY,
     host: str = "127.0.0.1",
+    port: int | None = None,
     **settings: object,
 ) -> Iterator[Server]:
     """A server that is ready, and gone afterwards.
@@ -79,9 +80,10 @@ def serve(
         service: arguments of `bentoml serve`.
         cwd: where it is started.
         host: the address it listens on; it is asked at 127.0.0.1.
+        port: by default one that is free.
         settings: CXR_* variables, in lower case without the prefix.
     """
-    port = free_port()
+    port = port or free_port()
     with (
         tempfile.TemporaryDirectory(prefix="cxr-") as scratch,  # short: Unix sockets' paths are limited
         log.open("wb") as out,

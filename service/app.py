@@ -5,7 +5,7 @@ metrics are ours: its own answer with lists, echo the input, log tracebacks and 
 """
 
 import logging
-from typing import Final
+from typing import Any, Final
 
 import bentoml
 from fastapi import FastAPI
@@ -51,43 +51,53 @@ LIMITS: Final = {"/classify": FILE, "/explain": FILE, batch.PATH: BATCH, "/metri
 boundary = Boundary(app, LIMITS, metrics.requested)
 
 
+# What BentoML is told of the entry service.
+ENTRY: Final = {
+    "name": "deepcovidexplainer",
+    "workers": 1,
+    "traffic": {"timeout": 300},  # later than any deadline of ours; each request leaves a timer behind for as long
+    "runner_probe": {"enabled": False},  # /classify needs no explainer
+    "metrics": {"enabled": False},
+    "logging": {"access": {"enabled": False}},
+    "tracing": {"excluded_urls": ".*"},  # spans hold whole URLs, and cost a third of what a refusal costs
+}
+
+
+def start(explainer: Any) -> None:
+    """In each worker, once: load the bundle, open the boundary. `explainer` is None where there is none."""
+    logs.configure()
+    settings = Settings()
+    app.state.runtime = Runtime(settings, metrics, explainer)
+    boundary.open(
+        Keys([key.get_secret_value() for key in settings.api_keys]),
+        Uploads(settings.upload_mib << 20, settings.upload_seconds),
+    )
+    logger.info("ready")
+
+
+def prepare() -> None:
+    """Before any process starts: one clear line and an end, where a failing worker would be restarted."""
+    logs.configure()
+    try:
+        settings = Settings()
+        logger.info("settings: %s", settings)
+        verify(Bundle(settings.bundle))
+        confine(settings)
+    except ValidationError as error:
+        raise SystemExit(f"The settings are wrong. {error}") from None
+    except BundleError as error:
+        raise SystemExit(f"The bundle cannot be served. {error}") from None
+
+
 # A wrapped app is no Starlette to BentoML, which then leaves all paths but its probes' to us, unknown ones too.
 @bentoml.asgi_app(boundary, path="/")
-@bentoml.service(
-    name="deepcovidexplainer",
-    workers=1,
-    traffic={"timeout": 300},  # later than any deadline of ours; each request leaves a timer behind for as long
-    runner_probe={"enabled": False},  # /classify needs no explainer
-    metrics={"enabled": False},
-    logging={"access": {"enabled": False}},
-    tracing={"excluded_urls": ".*"},  # spans hold whole URLs, and cost a third of what a refusal costs
-)
+@bentoml.service(**ENTRY)
 class Api:
     """Classifies in its own process; asks the explainer for explanations."""
 
     explainer = bentoml.depends(ExplainerService)
 
     def __init__(self) -> None:
-        logs.configure()
-        settings = Settings()
-        app.state.runtime = Runtime(settings, metrics, self.explainer)
-        boundary.open(
-            Keys([key.get_secret_value() for key in settings.api_keys]),
-            Uploads(settings.upload_mib << 20, settings.upload_seconds),
-        )
-        logger.info("ready")
+        start(self.explainer)
 
-    @bentoml.on_deployment  # type: ignore[untyped-decorator]
-    @staticmethod
-    def prepare() -> None:
-        """Before any process starts: one clear line and an end, where a failing worker would be restarted."""
-        logs.configure()
-        try:
-            settings = Settings()
-            logger.info("settings: %s", settings)
-            verify(Bundle(settings.bundle))
-            confine(settings)
-        except ValidationError as error:
-            raise SystemExit(f"The settings are wrong. {error}") from None
-        except BundleError as error:
-            raise SystemExit(f"The bundle cannot be served. {error}") from None
+    prepare = bentoml.on_deployment(staticmethod(prepare))

@@ -1,17 +1,18 @@
 """What `bentoml build` and a bento's server import. A bento without its bundle's graphs must not come to be.
 
-bentofile.yaml includes what it finds and says nothing about what it does not find, and graphs are git-ignored:
-a build on a fresh clone would make a bento that cannot serve. BentoML has no hook before a build but the import of
-the service.
+A bentofile includes what it finds and says nothing about what it does not find, and graphs are git-ignored: a build
+on a fresh clone would make a bento that cannot serve. BentoML has no hook before a build but the import of the
+service.
 """
 
 import os
 
 from cxr.bundle import DEFAULT_BUNDLE, Bundle
 from service.app import Api
+from service.classifier import Api as ApiWithoutExplainer
 from service.verify import verify
 
-__all__ = ["Api"]
+__all__ = ["Api", "ApiWithoutExplainer"]
 
 verify(Bundle(DEFAULT_BUNDLE))
 

@@ -22,7 +22,7 @@ class ExplainerClient:
     """
 
     def __init__(self, remote: Any) -> None:
-        """`remote` is what `bentoml.depends` gives: it has `is_ready` and `to_async.explain`."""
+        """`remote` is what `bentoml.depends` gives (`is_ready`, `to_async.explain`); None where there is none."""
         self._remote = remote
 
     async def explain(self, seconds: float, **question: Any) -> Explanation:
@@ -56,6 +56,8 @@ class ExplainerClient:
         return outcome
 
     async def _probe(self) -> None:
+        if self._remote is None:
+            raise ExplainerUnavailable
         try:
             async with asyncio.timeout(PROBE_S):
                 ready = await self._remote.is_ready()

@@ -178,7 +178,7 @@ def test_locusts_rows_become_a_table() -> None:
 def test_every_table_of_the_documents_has_its_place() -> None:
     for document, names in {
         tables.PERFORMANCE: ("compare image/jpeg", "compare application/dicom", "locust"),
-        tables.RELIABILITY: ("overload", "chaos", "soak", "leak"),
+        tables.RELIABILITY: ("overload", "chaos", "replicas", "soak", "leak"),
     }.items():
         text = document.read_text()
         assert all(f"<!-- {name} -->" in text and f"<!-- /{name} -->" in text for name in names)

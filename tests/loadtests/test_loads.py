@@ -57,7 +57,7 @@ def test_chaos(bundle: Bundle, asked: list[Question], tmp_path: Path) -> None:
     good = [question for question in asked if question.status == 200]
     with serve(tmp_path / "log", bundle.root) as server:
         server.wait_for_explainer(next(q.sample.data for q in good if q.sample.media_type == "image/png"))
-        outcome = strike(server, good, "deepcovidexplainer", signal.SIGKILL, times=1)
+        outcome = strike([server], str(server.client.base_url), good, "deepcovidexplainer", signal.SIGKILL, times=1)
     assert outcome.faults() == []
     assert len(outcome.lost) <= outcome.in_flight
 

@@ -1,0 +1,19 @@
+"""The entry service without an explainer, for those who explain elsewhere: its image needs no torch.
+
+Every route is there; /explain answers 503.
+"""
+
+import bentoml
+
+from service.app import ENTRY, boundary, prepare, start
+
+
+@bentoml.asgi_app(boundary, path="/")
+@bentoml.service(**ENTRY)
+class Api:
+    """Classifies, and has nobody to ask for explanations."""
+
+    def __init__(self) -> None:
+        start(explainer=None)
+
+    prepare = bentoml.on_deployment(staticmethod(prepare))

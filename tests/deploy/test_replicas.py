@@ -1,0 +1,99 @@
+"""Two replicas behind Debian's nginx, with the configuration that `deploy/compose.yaml` mounts."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from cxr.bundle import Bundle
+from loadtests.golden import questions
+from loadtests.replicas import fell, unretried
+from loadtests.samples import Sample, radiographs
+from scripts.proxy import nginx, proxy
+from scripts.server import REPOSITORY, Server, free_port, serve
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(nginx() is None or os.geteuid() != 0, reason="needs Debian's nginx, and root to run it"),
+]
+
+Replicas = tuple[list[Server], httpx.Client]
+
+
+@pytest.fixture(scope="module")
+def png() -> Sample:
+    return next(sample for sample in radiographs(1) if sample.media_type == "image/png")
+
+
+@pytest.fixture(scope="module")
+def replicas(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
+    """Two of them, and a client of the proxy before them."""
+    logs = tmp_path_factory.mktemp("replicas")
+    with ExitStack() as stack:
+        servers = [stack.enter_context(serve(logs / f"{i}", bundle.root)) for i in range(2)]
+        addresses = [str(server.client.base_url).removeprefix("http://").rstrip("/") for server in servers]
+        url = stack.enter_context(proxy(addresses))
+        yield servers, stack.enter_context(httpx.Client(base_url=url, timeout=60))
+
+
+def answers_of(server: Server) -> int:
+    """Requests to /classify in a replica's log."""
+    return server.log_text().count("/classify")
+
+
+def test_both_replicas_get_work(replicas: Replicas, png: Sample) -> None:
+    servers, client = replicas
+    before = [answers_of(server) for server in servers]
+    for _ in range(6):
+        answer = client.post("/classify", content=png.data, headers={"Content-Type": png.media_type})
+        assert answer.status_code == 200
+    assert all(answers_of(server) > count for server, count in zip(servers, before, strict=True))
+
+
+def test_bodies_of_more_than_nginxs_megabyte_pass(replicas: Replicas) -> None:
+    _, client = replicas
+    dicom = next(sample for sample in radiographs(1) if sample.media_type == "application/dicom")
+    assert len(dicom.data) > 5_000_000
+    assert client.post("/classify", content=dicom.data, headers={"Content-Type": dicom.media_type}).status_code == 200
+
+
+def test_the_proxys_own_errors_have_the_services_shape(replicas: Replicas) -> None:
+    _, client = replicas
+    headers = {"Content-Type": "image/png", "Content-Length": str(300 << 20)}
+    answer = client.post("/classify", content=b"", headers=headers)
+    assert answer.status_code == 413
+    assert set(answer.json()["error"]) == {"code", "message", "request_id"}
+    with proxy([f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"]) as url:
+        answer = httpx.post(f"{url}/classify", content=b"1", headers={"Content-Type": "image/png"})
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "5"
+    assert set(answer.json()["error"]) == {"code", "message", "request_id"}
+
+
+def test_the_retry_goes_to_the_other_replica(replicas: Replicas, bundle: Bundle, tmp_path: Path) -> None:
+    """A third replica dies whole under load, three times, beside one that stays."""
+    servers, _ = replicas
+    asked = [q for q in questions(radiographs(1), explain=False, bundle=bundle) if q.sample.media_type == "image/jpeg"]
+    port = free_port()
+    stays = str(servers[0].client.base_url).removeprefix("http://").rstrip("/")
+    with proxy([stays, f"127.0.0.1:{port}"]) as url:
+        outcome = fell(url, asked, tmp_path / "log", port, bundle.root, times=3)
+    assert outcome.replies
+    assert unretried(outcome) == []
+    assert all(reply.right for reply in outcome.replies)
+
+
+def test_compose_names_what_nginx_and_prometheus_ask() -> None:
+    deploy = REPOSITORY / "deploy"
+    services = yaml.safe_load((deploy / "compose.yaml").read_text())["services"]
+    (scrape,) = yaml.safe_load((deploy / "prometheus.yml").read_text())["scrape_configs"]
+    replicas = [name for name, service in services.items() if "CXR_API_KEYS" in service.get("environment", {})]
+    assert len(replicas) == 2
+    for name in replicas:
+        assert f"{name}:3000" in scrape["static_configs"][0]["targets"]
+        assert f"server {name}:3000" in (deploy / "nginx.conf").read_text()
+    assert all("healthcheck" in services[name] for name in (*replicas, "proxy"))
