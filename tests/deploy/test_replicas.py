@@ -1,8 +1,10 @@
 """Two replicas behind Debian's nginx, with the configuration that `deploy/compose.yaml` mounts."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -63,10 +65,14 @@ def test_bodies_of_more_than_nginxs_megabyte_pass(replicas: Replicas) -> None:
 
 def test_the_proxys_own_errors_have_the_services_shape(replicas: Replicas) -> None:
     _, client = replicas
-    headers = {"Content-Type": "image/png", "Content-Length": str(300 << 20)}
-    answer = client.post("/classify", content=b"", headers=headers)
-    assert answer.status_code == 413
-    assert set(answer.json()["error"]) == {"code", "message", "request_id"}
+    connection = HTTPConnection(client.base_url.host, client.base_url.port)
+    connection.putrequest("POST", "/classify")
+    connection.putheader("Content-Length", str(300 << 20))
+    connection.endheaders()  # no body: it is refused by its length
+    refused = connection.getresponse()
+    assert refused.status == 413
+    assert set(json.load(refused)["error"]) == {"code", "message", "request_id"}
+    connection.close()
     with proxy([f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"]) as url:
         answer = httpx.post(f"{url}/classify", content=b"1", headers={"Content-Type": "image/png"})
     assert answer.status_code == 503
