@@ -6,6 +6,7 @@ A kill -9 may lose what was in flight in that worker and nothing else; after a S
 answered. Whatever happens to the explainer, /classify does not notice.
 """
 
+import itertools
 import random
 import signal
 import tempfile
@@ -180,18 +181,22 @@ def command(
     write: Annotated[bool, typer.Option(help="Put the table into docs/reliability.md.")] = False,
 ) -> None:
     """Kill and terminate each kind of worker under load."""
+    console = Console(width=160)
     asked = questions(radiographs(8), explain=True)
     with tempfile.TemporaryDirectory() as logs, serve(Path(logs) / "log", None) as server:
         server.wait_for_explainer(next(q.sample.data for q in asked if q.sample.media_type == "image/png"))
         url = str(server.client.base_url)
-        outcomes = [strike([server], url, asked, worker, kind, times) for worker in WORKERS for kind in SIGNALS]
+        outcomes = []
+        for worker, kind in itertools.product(WORKERS, SIGNALS):
+            outcomes.append(strike([server], url, asked, worker, kind, times))
+            console.print(*outcomes[-1].row(), sep=" | ")  # it takes half an hour: say what is known
     faults = [fault for outcome in outcomes for fault in outcome.faults()]
     clients = " and ".join(f"{count} of {route}" for route, count in CLIENTS.items())
     text = tables.table(HEAD, [outcome.row() for outcome in outcomes]) + (
         f"\n\n{clients} in closed loops. {tables.machine()}. `python -m loadtests.chaos --times {times}`. "
         f"Faults: {'; '.join(faults) or 'none'}."
     )
-    Console(width=160).print(Markdown(text))
+    console.print(Markdown(text))
     if write:
         tables.replace(tables.RELIABILITY, "chaos", text)
     raise typer.Exit(bool(faults))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cxr.bundle import Bundle
@@ -14,7 +15,7 @@ from tests import files
 
 pytestmark = pytest.mark.slow
 
-SOURCES = ("attribution", "bentofile.yaml", "cxr", "LICENSE", "requirements", "service")
+SOURCES = ("attribution", "bentofile.api.yaml", "bentofile.yaml", "cxr", "LICENSE", "requirements", "service")
 
 
 @pytest.fixture
@@ -30,10 +31,11 @@ def checkout(bundle: Bundle, tmp_path: Path) -> Path:
     return root
 
 
-def build(checkout: Path, home: Path) -> subprocess.CompletedProcess[str]:
-    home.mkdir()
-    command = [sys.executable, "-m", "bentoml", "build", "--output", "tag"]
-    environment = os.environ | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"}
+def build(checkout: Path, home: Path, bentofile: str = "bentofile.yaml") -> subprocess.CompletedProcess[str]:
+    home.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "bentoml", "build", "--output", "tag", "--bentofile", bentofile]
+    path = f"{REPOSITORY / 'build' / 'uv' / 'bin'}:{os.environ['PATH']}"  # BentoML looks for uv
+    environment = os.environ | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", "PATH": path}
     environment.pop("CXR_BUNDLE", None)
     return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
 
@@ -60,3 +62,47 @@ def test_a_bento_serves_from_another_folder(checkout: Path, tmp_path: Path) -> N
         answer = server.client.post("/classify", content=files.radiograph_png(), headers=png)
         assert answer.json()["bundle"] == {"name": "random", "version": "0"}
         server.wait_for_explainer(files.radiograph_png())
+
+
+def test_a_build_does_not_swallow_the_last_one(checkout: Path) -> None:
+    """The store of `make bento` lies in the checkout, and BentoML walks through the whole checkout."""
+    home = checkout / ".bentoml"
+    for _ in range(2):
+        result = build(checkout, home)
+        assert result.returncode == 0, result.stdout + result.stderr
+    manifests = list(home.glob("bentos/deepcovidexplainer/*/bento.yaml"))
+    assert len(manifests) == 2
+    for manifest in manifests:
+        folders = {path.name for path in (manifest.parent / "src").iterdir()}
+        assert folders >= {"attribution", "cxr", "models", "service"}
+        assert not folders & {".bentoml", "build", "requirements", "tests"}
+
+
+def test_the_api_alone_has_no_torch_and_no_explainer(checkout: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    result = build(checkout, home, "bentofile.api.yaml")
+    assert result.returncode == 0, result.stdout + result.stderr
+    (manifest,) = home.glob("bentos/deepcovidexplainer-api/*/bento.yaml")
+    bento = manifest.parent
+    packages = (bento / "env" / "python" / "requirements.txt").read_text()
+    assert "\nonnxruntime==" in packages
+    assert not any(f"\n{name}" in packages for name in ("torch", "onnxruntime-gpu", "nvidia-cu", "triton"))
+    assert not (bento / "src" / "attribution").exists()
+    with serve(tmp_path / "log", bundle=None, service=(str(bento),), cwd=tmp_path) as server:
+        png = {"Content-Type": "image/png"}
+        assert server.client.post("/classify", content=files.radiograph_png(), headers=png).status_code == 200
+        away = server.client.post("/explain", content=files.radiograph_png(), headers=png)
+        assert away.json()["error"]["code"] == "explainer_unavailable"
+        assert not [child for child in psutil.Process(server.process.pid).children() if "explainer" in child.cmdline()]
+
+
+def test_an_image_starts_dead_workers_again(bundle: Bundle) -> None:
+    """BentoML's images set a variable by which it would not; the bento's entry forgets it."""
+    code = (
+        "import cxr.bundle, os, pathlib; "
+        f"cxr.bundle.DEFAULT_BUNDLE = pathlib.Path({str(bundle.root)!r}); "
+        "import service.bento; from bentoml.serving import running_inside_container; "
+        "assert not running_inside_container()"
+    )
+    environment = os.environ | {"BENTOML_CONTAINERIZED": "true"}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=REPOSITORY, env=environment, check=True)
