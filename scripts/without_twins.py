@@ -1,0 +1,67 @@
+"""How much of a snapshot's result comes from images that have a near-duplicate in the training split?
+
+    python -m scripts.without_twins docs/study/runs/resnet18-best-s0 2 test
+
+Macro-F1, COVID-19 PPV and recall of a run's snapshot on a split: on all images, on those without a twin in train,
+and on those with one, each with its 95 % interval. The pairs are those of docs/near-duplicates.csv, found by
+`scripts.duplicates`.
+"""
+
+import csv
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cxr.labels import LABELS
+from training.data import DEFAULT_DATA, Row, Split, read_table
+from training.intervals import Resampling
+from training.rundir import RunDir
+
+PAIRS: Final = Path(__file__).parents[1] / "docs" / "near-duplicates.csv"
+
+
+def twins_of_train(pairs: Path) -> set[str]:
+    """Files that have a near-duplicate in the training split."""
+    with pairs.open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    both = [(row["file"], row["other_split"]) for row in rows] + [(row["other_file"], row["split"]) for row in rows]
+    return {file for file, other_split in both if other_split == "train"}
+
+
+def headline(rows: list[Row], predicted: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[str, str, str]:
+    """Macro-F1, COVID-19 PPV and recall of these rows, as text."""
+    labels = np.array([LABELS.index(row.label) for row in rows], dtype=np.int64)
+    resampling = Resampling(labels, [row.patient for row in rows])
+    macro, by_label, _ = resampling.scores(resampling.confusions(predicted))
+    covid = by_label[LABELS.index("covid19")]
+    return str(macro.f1), str(covid.precision), str(covid.recall)
+
+
+def main(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    cycle: Annotated[int, typer.Argument(help="Of the snapshot.")],
+    split: Annotated[Literal["val", "test"], typer.Argument(help="Choose nothing by the test split.")] = "val",
+    data: Annotated[Path, typer.Option(help="Folder with metadata.csv.")] = DEFAULT_DATA,
+) -> None:
+    """Print the headline figures with and without twins."""
+    name: Split = split
+    rows = [row for row in read_table(data) if row.split == name]
+    predicted = RunDir(run).logits(cycle, name).argmax(axis=1)
+    has_twin = np.isin([row.file for row in rows], list(twins_of_train(PAIRS)))
+    table = Table("images", "n", "macro-F1", "COVID-19 PPV", "COVID-19 recall", title=f"{run.name}, {cycle}, {split}")
+    for title, mask in (
+        ("all", np.ones_like(has_twin)),
+        ("without a twin in train", ~has_twin),
+        ("with one", has_twin),
+    ):
+        kept = [row for row, wanted in zip(rows, mask, strict=True) if wanted]
+        table.add_row(title, str(len(kept)), *headline(kept, predicted[mask]))
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
