@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cxr.explanation import Method
 from cxr.nets import Network
@@ -77,12 +77,22 @@ def _activations_and_gradients(network: Network, images: Tensor, targets: Tensor
         raise ValueError("a class activation map needs the network in evaluation mode")
     with torch.no_grad():
         activations = network.activations(images)
+    return activations, _gradients(network.head, activations, targets)
+
+
+def _gradients(head: nn.Module, activations: Tensor, targets: Tensor) -> Tensor:
+    """∂logit/∂A, [N, C, h, w]. Behind an average pool and one linear layer it is the weight, spread evenly."""
+    match list(head.children()):
+        case [nn.AdaptiveAvgPool2d(), nn.Flatten(), nn.Linear() as linear]:
+            positions = activations.shape[2] * activations.shape[3]
+            even = linear.weight.detach()[targets] / positions
+            return even[:, :, None, None].expand_as(activations)
     with torch.enable_grad():
         leaf = activations.detach().requires_grad_()
-        logits = network.head(leaf)
+        logits: Tensor = head(leaf)
         # The sum over images only batches them: no image's logit depends on another's activations.
         (gradients,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), leaf)
-    return activations, gradients
+    return gradients
 
 
 def _weighted_sum(activations: Tensor, weights: Tensor) -> Tensor:
