@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -32,7 +33,7 @@ def twins_of_train(pairs: Path) -> set[str]:
     return {file for file, other_split in both if other_split == "train"}
 
 
-def headline(rows: list[Row], predicted: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[str, str, str]:
+def headline(rows: list[Row], predicted: NDArray[np.int64]) -> tuple[str, str, str]:
     """Macro-F1, COVID-19 PPV and recall of these rows, as text."""
     labels = np.array([LABELS.index(row.label) for row in rows], dtype=np.int64)
     resampling = Resampling(labels, [row.patient for row in rows])
