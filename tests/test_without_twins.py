@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cxr.labels import Label
 from scripts.without_twins import headline, twins_of_train
 from training.data import Row
 
@@ -21,7 +22,7 @@ def test_a_twin_counts_whichever_of_the_pair_is_in_train(tmp_path: Path) -> None
 
 
 def test_the_headline_is_of_the_rows_given() -> None:
-    labels = ("normal", "pneumonia", "covid19", "covid19")
+    labels: tuple[Label, ...] = ("normal", "pneumonia", "covid19", "covid19")
     rows = [Row(f"{i}", label, "s", f"{i}", "test") for i, label in enumerate(labels)]
     macro_f1, ppv, recall = headline(rows, np.array([0, 1, 2, 0], dtype=np.int64))
     assert macro_f1.startswith("0.778 ")  # (2/3 + 1 + 2/3) / 3
