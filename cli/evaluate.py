@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,6 +18,7 @@ from cxr.labels import LABELS
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
     from training.findings import Findings
+    from training.gallery import Case
 
 StudyPath = Annotated[
     Path | None,
@@ -53,12 +55,12 @@ def evaluate(
     with failing_cleanly():
         folder = data_of(run, data) if run else data or DEFAULT_DATA
         loaded = Bundle(bundle) if run is None else _released(run, folder)
-        findings = _measured(Findings.read(loaded), split, folder)
+        findings, cases = _measured(Findings.read(loaded), split, folder)
         if explanations:
             findings = _explained(findings, folder, explanations)
         findings.write()
         out.print(_headline_table(findings.splits[split]))
-        _write(findings, study or run, report)
+        _write(findings, study or run, report, cases)
 
 
 def report(
@@ -93,28 +95,38 @@ def _released(run: Path, data: Path) -> Bundle:
     return release([Source(source, source.complete_cycles())], validation, name, "1", run / "bundle")
 
 
-def _measured(findings: "Findings", split: Literal["val", "test"], folder: Path) -> "Findings":
+def _measured(findings: "Findings", split: Literal["val", "test"], folder: Path) -> "tuple[Findings, list[Case]]":
+    """What was found, and radiographs to look at."""
     from export.verify import verify
     from training.checks import checks
     from training.data import half_of_validation, load, read_table
+    from training.doubles import PAIRS, doubles_in_train
     from training.evaluate import evaluate as measure
+    from training.gallery import gallery
+    from training.predictions import predictions
     from training.table_facts import table_facts
 
     bundle = findings.bundle
     recipe = bundle.manifest.recipe
-    images, rows, facts = load(folder, split, recipe.id, recipe.size), read_table(folder), table_facts(folder)
+    images, rows = load(folder, split, recipe.id, recipe.size), read_table(folder)
+    doubles = doubles_in_train(PAIRS, rows)
+    facts = table_facts(folder, doubles)
     learnt = tuple(row for row in rows if row.split == "train")
     is_its_own = facts.sha256 == bundle.manifest.training_manifest_sha256
-    calibrated = (row for row in rows if row.split == "val" and half_of_validation(row) == "calibrate")
+    halved = (row for row in rows if row.split == "val" and half_of_validation(row) == "calibrate")
+    calibrated = tuple(halved) if is_its_own else ()
+    said = predictions(bundle, images, calibrated)
     with err.status("resampling patients"):
-        found = measure(bundle, images, split, learnt, tuple(calibrated) if is_its_own else ())
+        found = measure(bundle, said, split, learnt, calibrated, doubles)
     findings = replace(findings.with_split(found), data=facts)
+    cases: list[Case] = []
     if split == "val":
         with err.status(f"comparing with PyTorch on {len(images.rows)} images"):
             parity = verify(bundle, images.images, [row.file for row in images.rows])
         with err.status("taking parts of the images away"):
-            findings = replace(findings, parity=tuple(parity), checks=checks(bundle, folder, images))
-    return findings
+            findings = replace(findings, parity=tuple(parity), checks=checks(bundle, folder, images, said.posterior))
+        cases = gallery(bundle, folder, said.rows, said.posterior)
+    return findings, cases
 
 
 def _explained(findings: "Findings", folder: Path, count: int) -> "Findings":
@@ -131,7 +143,7 @@ def _explained(findings: "Findings", folder: Path, count: int) -> "Findings":
     return findings.with_explanations(explanations(load_member(bundle, member), member.architecture, chosen, lungs))
 
 
-def _write(findings: "Findings", study: Path | None, report: Path | None) -> None:
+def _write(findings: "Findings", study: Path | None, report: Path | None, cases: "Sequence[Case]" = ()) -> None:
     """Card and report. A study's folder may hold study.json, or runs, or both."""
     from training.card import write_card
     from training.report.build import report as build
@@ -142,7 +154,7 @@ def _write(findings: "Findings", study: Path | None, report: Path | None) -> Non
 
     written = [write_card(findings)]
     result = StudyResult.read(study / "study.json") if study and (study / "study.json").exists() else None
-    document = build(findings, result, runs_below(study) if study else [])
+    document = build(findings, result, runs_below(study) if study else [], cases)
     written.append(findings.bundle.root / "report.html")
     written[-1].write_text(html(document), encoding="utf-8")
     if report:

@@ -7,9 +7,8 @@ and on those with one, each with its 95 % interval. The pairs are those of docs/
 `scripts.duplicates`.
 """
 
-import csv
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import typer
@@ -19,18 +18,9 @@ from rich.table import Table
 
 from cxr.labels import LABELS
 from training.data import DEFAULT_DATA, Row, Split, read_table
+from training.doubles import PAIRS, doubles_in_train
 from training.intervals import Resampling
 from training.rundir import RunDir
-
-PAIRS: Final = Path(__file__).parents[1] / "docs" / "near-duplicates.csv"
-
-
-def twins_of_train(pairs: Path) -> set[str]:
-    """Files that have a near-duplicate in the training split."""
-    with pairs.open(newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    both = [(row["file"], row["other_split"]) for row in rows] + [(row["other_file"], row["split"]) for row in rows]
-    return {file for file, other_split in both if other_split == "train"}
 
 
 def headline(rows: list[Row], predicted: NDArray[np.int64]) -> tuple[str, str, str]:
@@ -50,9 +40,10 @@ def main(
 ) -> None:
     """Print the headline figures with and without twins."""
     name: Split = split
-    rows = [row for row in read_table(data) if row.split == name]
+    table_rows = read_table(data)
+    rows = [row for row in table_rows if row.split == name]
     predicted = RunDir(run).logits(cycle, name).argmax(axis=1)
-    has_twin = np.isin([row.file for row in rows], list(twins_of_train(PAIRS)))
+    has_twin = np.isin([row.file for row in rows], list(doubles_in_train(PAIRS, table_rows)))
     table = Table("images", "n", "macro-F1", "COVID-19 PPV", "COVID-19 recall", title=f"{run.name}, {cycle}, {split}")
     for title, mask in (
         ("all", np.ones_like(has_twin)),

@@ -1,24 +1,10 @@
 """Images that the training split knows already."""
 
-from pathlib import Path
-
 import numpy as np
 
 from cxr.labels import Label
-from scripts.without_twins import headline, twins_of_train
+from scripts.without_twins import headline
 from training.data import Row
-
-PAIRS = """file,other_file,correlation,split,other_split,label,other_label
-a,b,0.97,train,test,covid19,covid19
-c,d,0.96,val,train,normal,normal
-e,f,0.95,val,test,normal,normal
-"""
-
-
-def test_a_twin_counts_whichever_of_the_pair_is_in_train(tmp_path: Path) -> None:
-    pairs = tmp_path / "pairs.csv"
-    pairs.write_text(PAIRS)
-    assert twins_of_train(pairs) == {"b", "c"}
 
 
 def test_the_headline_is_of_the_rows_given() -> None:

@@ -44,25 +44,25 @@ class Check:
     figures: dict[str, Figure]
 
 
-def checks(bundle: Bundle, folder: Path, data: Dataset) -> tuple[Check, ...]:
+def checks(bundle: Bundle, folder: Path, data: Dataset, posterior: Floats) -> tuple[Check, ...]:
     """All checks of a bundle on images of a data set.
 
     Args:
         bundle: exported.
         folder: of the table whose rows `data` has.
         data: prepared with the bundle's recipe.
+        posterior: [N, K] what the bundle says of the whole images.
     """
-    found = [*_borders(bundle, data), *_lungs(bundle, folder, data), *_probes(bundle, data)]
-    return tuple(found)
+    return (
+        _check("whole", data, posterior),
+        _ablated("without_border", bundle, data, ablation.without_border(data.images)),
+        _ablated("border_only", bundle, data, ablation.border_only(data.images)),
+        *_lungs(bundle, folder, data, posterior),
+        *_probes(bundle, data),
+    )
 
 
-def _borders(bundle: Bundle, data: Dataset) -> Iterator[Check]:
-    yield _ablated(bundle, data, "whole", data.images)
-    yield _ablated(bundle, data, "without_border", ablation.without_border(data.images))
-    yield _ablated(bundle, data, "border_only", ablation.border_only(data.images))
-
-
-def _lungs(bundle: Bundle, folder: Path, data: Dataset) -> Iterator[Check]:
+def _lungs(bundle: Bundle, folder: Path, data: Dataset, posterior: Floats) -> Iterator[Check]:
     """On the images whose lungs the bundle's segmenter finds; nothing where it has none or finds none."""
     if bundle.manifest.lungs is None:
         return
@@ -71,9 +71,10 @@ def _lungs(bundle: Bundle, folder: Path, data: Dataset) -> Iterator[Check]:
     found = [mask for mask in masks if mask is not None]
     if not found:
         return
-    kept = data.where(mask is not None for mask in masks)
-    yield _ablated(bundle, kept, "with_lungs", kept.images)
-    yield _ablated(bundle, kept, "without_lungs", ablation.without(kept.images, np.stack(found)))
+    has_lungs = [mask is not None for mask in masks]
+    kept = data.where(has_lungs)
+    yield _check("with_lungs", kept, posterior[has_lungs])
+    yield _ablated("without_lungs", bundle, kept, ablation.without(kept.images, np.stack(found)))
 
 
 def _lungs_in(segmenter: LungSegmenter, file: Path) -> NDArray[np.bool_] | None:
@@ -81,10 +82,14 @@ def _lungs_in(segmenter: LungSegmenter, file: Path) -> NDArray[np.bool_] | None:
     return found.right | found.left if isinstance(found, Lungs) else None
 
 
-def _ablated(bundle: Bundle, data: Dataset, name: Name, images: NDArray[np.uint8]) -> Check:
-    manifest, labels = bundle.manifest, data.labels
+def _ablated(name: Name, bundle: Bundle, data: Dataset, images: NDArray[np.uint8]) -> Check:
+    """What the bundle says of other images in the place of these."""
     logits = logits_of(Ensemble(bundle), Dataset(data.rows, images))
-    posterior = combine(logits, manifest.temperature, manifest.ensemble)
+    return _check(name, data, combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble))
+
+
+def _check(name: Name, data: Dataset, posterior: Floats) -> Check:
+    labels = data.labels
 
     def figures(weights: Floats) -> dict[str, Floats]:
         recall = weighted.by_label(posterior, labels, weights)["recall"]

@@ -1,40 +1,42 @@
 """A bundle on a split it has not learnt from: every figure and curve with its interval."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
 from cxr.bundle import Bundle
-from cxr.inference import Ensemble
 from cxr.labels import LABELS
 from cxr.posterior import Floats
 from training import curves, metrics
 from training.bootstrap import RESAMPLES, bootstrap, interval, with_intervals
 from training.consistency import expected_coverage, if_calibrated
-from training.data import Dataset, Row, Split
+from training.data import Row, Split
 from training.evaluation import Curve, Evaluation
 from training.figure import Figure
 from training.measures import Measures
-from training.predictions import Predictions, predictions
+from training.predictions import Predictions
 
 
 def evaluate(
-    bundle: Bundle, data: Dataset, split: Split, train_rows: tuple[Row, ...], calibration_rows: tuple[Row, ...] = ()
+    bundle: Bundle,
+    said: Predictions,
+    split: Split,
+    train_rows: tuple[Row, ...],
+    calibration_rows: tuple[Row, ...] = (),
+    doubles: Collection[str] = (),
 ) -> Evaluation:
-    """Run a bundle's graphs over a split and measure what they say.
+    """Measure what a bundle said of a split.
 
     Args:
         bundle: exported.
-        data: the split's images, prepared with the bundle's recipe.
+        said: its predictions for the split.
         split: its name.
         train_rows: what the classifier that knows only the source learns from.
-        calibration_rows: the rows that fitted temperature and thresholds, empty if they are not at hand. Those of
-            them in `data` take no part in figures of calibration and coverage.
+        calibration_rows: the rows that fitted temperature and thresholds, empty if they are not at hand.
+        doubles: files with a near-duplicate among the training images.
     """
-    ensemble = Ensemble(bundle)
-    said = predictions(bundle, ensemble, data, calibration_rows)
-    measures = Measures(said, train_rows)
+    measures = Measures(said, train_rows, doubles)
     drawn = if_calibrated(said.posterior[said.held_out])
     figures = {
         **with_intervals(measures.figures, said.patients, RESAMPLES),
@@ -45,14 +47,15 @@ def evaluate(
         bundle=bundle.manifest.name,
         version=bundle.manifest.version,
         split=split,
-        images=len(data.rows),
+        images=len(said.rows),
         patients=len(set(said.patients)),
         held_out=int(said.held_out.sum()),
         resamples=RESAMPLES,
-        provider=ensemble.provider,
+        provider=said.provider,
         figures=figures,
-        counts=_counts(data.rows),
+        counts=_counts(said.rows),
         confusion=metrics.confusion(said.posterior, said.labels).tolist(),
+        new=int(measures.is_new.sum()),
         curves=dict(_curves(measures, said, drawn["accuracy"])),
     )
 

@@ -45,6 +45,8 @@ class Evaluation:
         source/<source>/accuracy, /coverage, /<label>/recall
         source_only/macro_f1, /accuracy, /<label>_<figure>     of a classifier that knows only the source
         <source>/covid19_vs_pneumonia_auroc     within a source that holds both
+        new/macro_f1, /accuracy, /covid19_…     of the `new` images, without a near-duplicate in training,
+                                                where it is known how many they are
 
     Calibration and conformal figures are those of the `held_out` images, which fitted neither; all others are of all
     `images`. `curves` are `roc/<label>`, `pr/<label>`, `risk`, and over mean confidence `reliability`,
@@ -64,6 +66,7 @@ class Evaluation:
     figures: dict[str, Figure]
     counts: dict[str, int]
     confusion: list[list[int]]
+    new: int | None = None
     curves: dict[str, Curve] = field(default_factory=dict)
 
     @property

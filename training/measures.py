@@ -4,7 +4,7 @@ Weights are [R, N], figures [R], curves [R, points]: one call measures, and 2,00
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -23,10 +23,14 @@ COVID19, PNEUMONIA = LABELS.index("covid19"), LABELS.index("pneumonia")
 
 
 class Measures:
-    """All figures of some predictions; `train_rows` teach the classifier that knows only the source."""
+    """All figures of some predictions.
 
-    def __init__(self, said: Predictions, train_rows: Sequence[Row]) -> None:
+    `train_rows` teach the classifier that knows only the source; `doubles` are files with a near-duplicate among them.
+    """
+
+    def __init__(self, said: Predictions, train_rows: Sequence[Row], doubles: Collection[str] = ()) -> None:
         self.said = said
+        self.is_new = np.array([row.file not in doubles for row in said.rows])
         self.source_scores = source_only(train_rows, said.rows)
 
     def figures(self, weights: Floats) -> dict[str, Floats]:
@@ -44,6 +48,7 @@ class Measures:
             **dict(_selective(said, weights)),
             **dict(_sources(said, weights)),
             **dict(self._source_only(weights)),
+            **dict(self._new(weights)),
         }
 
     def curves(self, weights: Floats) -> dict[str, Floats]:
@@ -66,6 +71,14 @@ class Measures:
         for index, label in enumerate(LABELS):
             for name in ("ppv", "recall", "f1"):
                 yield f"source_only/{label}_{name}", told[name][:, index]
+
+    def _new(self, weights: Floats) -> Measured:
+        """Headline figures of the images without a double, where some have one."""
+        if self.is_new.all():
+            return
+        told = metrics.discrimination(self.said.posterior, self.said.labels, weights * self.is_new)
+        for name in ("macro_f1", "accuracy", "covid19_ppv", "covid19_recall", "covid19_f1"):
+            yield f"new/{name}", told[name]
 
 
 def at_prevalences(told: dict[str, Floats]) -> Measured:

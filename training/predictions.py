@@ -19,7 +19,8 @@ class Predictions:
     """N images and the ensemble's answers.
 
     `posterior` [N, K] is calibrated, `uncalibrated` [N, K] is at temperature 1, `in_set` [N, K] says which labels the
-    conformal predictor keeps, and `held_out` [N] which images fitted neither temperature nor thresholds.
+    conformal predictor keeps, and `held_out` [N] which images fitted neither temperature nor thresholds. `provider`
+    is onnxruntime's.
     """
 
     rows: tuple[Row, ...]
@@ -28,6 +29,7 @@ class Predictions:
     uncalibrated: Floats
     in_set: NDArray[np.bool_]
     held_out: NDArray[np.bool_]
+    provider: str
 
     @property
     def sources(self) -> NDArray[np.str_]:
@@ -40,16 +42,15 @@ class Predictions:
         return [row.patient for row in self.rows]
 
 
-def predictions(bundle: Bundle, ensemble: Ensemble, data: Dataset, calibration_rows: tuple[Row, ...]) -> Predictions:
+def predictions(bundle: Bundle, data: Dataset, calibration_rows: tuple[Row, ...]) -> Predictions:
     """Run a bundle's graphs over images prepared with its recipe.
 
     Args:
         bundle: exported.
-        ensemble: its sessions.
         data: the images.
-        calibration_rows: those that fitted the bundle's temperature and thresholds.
+        calibration_rows: those that fitted the bundle's temperature and thresholds; empty if they are not at hand.
     """
-    manifest = bundle.manifest
+    manifest, ensemble = bundle.manifest, Ensemble(bundle)
     logits = logits_of(ensemble, data)
     posterior = combine(logits, manifest.temperature, manifest.ensemble)
     sets = [prediction_set(p, manifest.conformal.thresholds) for p in posterior]
@@ -61,4 +62,5 @@ def predictions(bundle: Bundle, ensemble: Ensemble, data: Dataset, calibration_r
         uncalibrated=combine(logits, 1.0, manifest.ensemble),
         in_set=np.array([[label in kept for label in LABELS] for kept in sets]),
         held_out=np.array([row not in fitted for row in data.rows]),
+        provider=ensemble.provider,
     )

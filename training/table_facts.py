@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from training.data import Row, read_table, table_sha256
@@ -13,7 +14,8 @@ class TableFacts:
     """`images` counts by split and label, `patients` by split, `sources` by source and label.
 
     `in_two_splits` names files whose bytes are also in another split. A patient, or group of near-duplicates, is in
-    one split only: a table that says otherwise is not read.
+    one split only: a table that says otherwise is not read. `doubles` counts by split the images with a near-duplicate
+    in train that the table does not know of.
     """
 
     sha256: str
@@ -21,9 +23,10 @@ class TableFacts:
     patients: dict[str, int]
     sources: dict[str, dict[str, int]]
     in_two_splits: list[str]
+    doubles: dict[str, int] = field(default_factory=dict)
 
 
-def table_facts(folder: Path) -> TableFacts:
+def table_facts(folder: Path, doubles: Collection[str] = ()) -> TableFacts:
     """Count a table and compare its files. Raises DataError as `read_table` does, OSError for a missing file."""
     rows = read_table(folder)
     images: dict[str, Counter[str]] = defaultdict(Counter)
@@ -38,6 +41,7 @@ def table_facts(folder: Path) -> TableFacts:
         images={split: dict(counts) for split, counts in sorted(images.items())},
         patients={split: len(names) for split, names in sorted(patients.items())},
         sources={source: dict(counts) for source, counts in sorted(sources.items())},
+        doubles=dict(sorted(Counter(row.split for row in rows if row.file in doubles).items())),
         in_two_splits=_in_two_splits(folder, rows),
     )
 

@@ -34,12 +34,13 @@ def found(bundle: Bundle, data: Dataset, tmp_path_factory: pytest.TempPathFactor
         cv2.imwrite(str(folder / row.file), image)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "RESAMPLES", 20)
-        return checks(bundle, Path(folder), data)
+        return checks(bundle, Path(folder), data, np.eye(3)[data.labels])
 
 
 def test_parts_are_taken_away_from_all_images(found: tuple[Check, ...]) -> None:
     ablated = [check for check in found if check.name in ("whole", "without_border", "border_only")]
     assert [check.images for check in ablated] == [60, 60, 60]
+    assert ablated[0].figures["macro_f1"].value == 1
     for check in ablated:
         assert set(check.figures) == {"macro_f1", "accuracy", *(f"{label}_recall" for label in LABELS)}
 
@@ -48,7 +49,7 @@ def test_where_no_lungs_are_found_none_are_taken_away(
     bundle: Bundle, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_lungs_in", lambda *_: None)
-    assert list(module._lungs(bundle, tmp_path, data)) == []
+    assert list(module._lungs(bundle, tmp_path, data, np.eye(3)[data.labels])) == []
 
 
 def test_the_probe_finds_the_brightness_within_a_label(found: tuple[Check, ...]) -> None:
@@ -74,9 +75,10 @@ def test_found_lungs_are_taken_away_from_their_images(
         return np.zeros((1, len(part.rows), 3))
 
     monkeypatch.setattr(module, "logits_of", said)
-    kept, black = module._lungs(bundle, tmp_path, data)
+    kept, black = module._lungs(bundle, tmp_path, data, np.eye(3)[data.labels])
     assert (kept.name, kept.images, black.name, black.images) == ("with_lungs", 20, "without_lungs", 20)
-    whole, without = (part.images for part in seen)
-    assert np.array_equal(whole, data.images[:20])
+    assert kept.figures["accuracy"].value == 1
+    assert kept.figures["accuracy"] != black.figures["accuracy"]
+    (without,) = (part.images for part in seen)
     assert (without[:, 16:48, 16:48] == 0).all()
-    assert np.array_equal(without[:, :16], whole[:, :16])
+    assert np.array_equal(without[:, :16], data.images[:20, :16])

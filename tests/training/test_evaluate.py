@@ -15,9 +15,11 @@ from training.evaluate import evaluate
 from training.evaluation import Evaluation
 from training.metrics import figures
 from training.predict import logits_of
+from training.predictions import predictions
 
 SOURCES = ("cohen", "rsna")
 CALIBRATED = 10  # of the 40 images fitted temperature and thresholds
+DOUBLES = {f"{i}.png" for i in range(0, 12, 2)}
 CALIBRATION = ("ece", "brier", "log_loss")
 
 
@@ -39,7 +41,8 @@ def train_rows() -> tuple[Row, ...]:
 def found(bundle: Bundle, data: Dataset, train_rows: tuple[Row, ...]) -> Evaluation:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "RESAMPLES", 50)
-        return evaluate(bundle, data, "val", train_rows, data.rows[:CALIBRATED])
+        calibrated = data.rows[:CALIBRATED]
+        return evaluate(bundle, predictions(bundle, data, calibrated), "val", train_rows, calibrated, DOUBLES)
 
 
 def test_it_measures_what_the_service_would_answer(found: Evaluation, bundle: Bundle, data: Dataset) -> None:
@@ -87,6 +90,17 @@ def test_every_figure_lies_in_its_interval(found: Evaluation) -> None:
     assert np.mean(inside) > 0.9  # the bootstrap of a biased figure, such as the ECE, may leave its value out
 
 
+def test_images_that_may_be_remembered_are_left_out_of_some_figures(
+    found: Evaluation, bundle: Bundle, data: Dataset
+) -> None:
+    posterior = combine(logits_of(Ensemble(bundle), data), bundle.manifest.temperature, bundle.manifest.ensemble)
+    is_new = np.array([row.file not in DOUBLES for row in data.rows])
+    assert found.new == is_new.sum() == 34
+    expected = figures(posterior[is_new], data.labels[is_new])
+    assert found.figures["new/macro_f1"].value == pytest.approx(expected["macro_f1"], abs=1e-4)
+    assert found.figures["new/macro_f1"] != found.figures["macro_f1"]
+
+
 def test_predictive_values_follow_bayes(found: Evaluation) -> None:
     recall, specificity = found.figures["covid19_recall"].value, found.figures["covid19_specificity"].value
     assert recall is not None
@@ -117,9 +131,10 @@ def test_a_label_that_was_calibrated_has_a_coverage_to_expect(
     assert expected.value == 1  # four images are too few for a guarantee: the label is never ruled out
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "RESAMPLES", 2)
-        foreign = evaluate(bundle, data, "val", train_rows)
+        foreign = evaluate(bundle, predictions(bundle, data, ()), "val", train_rows)
     assert "conformal/normal/expected" not in foreign.figures
-    assert foreign.held_out == foreign.images
+    assert foreign.held_out == foreign.new == foreign.images
+    assert "new/macro_f1" not in foreign.figures
 
 
 def test_it_survives_json(found: Evaluation) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from cxr.labels import DISCLAIMER
 from training.findings import Findings
-from training.report.document import Document, Items, Section
+from training.gallery import Case
+from training.report.document import Document, Items, Radiograph, Section, Text
 from training.report.looks import looks_section
 from training.report.maps import maps_section
 from training.report.measured import SPLIT_NAMES
@@ -24,17 +25,23 @@ NOT_MEASURED = {
 }
 
 
-def report(findings: Findings, study: StudyResult | None = None, runs: Sequence[RunDir] = ()) -> Document:
+def report(
+    findings: Findings,
+    study: StudyResult | None = None,
+    runs: Sequence[RunDir] = (),
+    cases: Sequence[Case] = (),
+) -> Document:
     """The whole report.
 
     Args:
         findings: of the bundle, at least one split.
         study: for the paper's tables.
         runs: whose learning curves to draw.
+        cases: radiographs to show with their maps.
     """
     manifest = findings.bundle.manifest
     return Document(
-        f"Evaluation of {manifest.name} {manifest.version}", DISCLAIMER, tuple(_sections(findings, study, runs))
+        f"Evaluation of {manifest.name} {manifest.version}", DISCLAIMER, tuple(_sections(findings, study, runs, cases))
     )
 
 
@@ -44,7 +51,9 @@ def runs_below(folder: Path) -> list[RunDir]:
     return [RunDir(path) for path in sorted(logs, key=lambda path: path.name)]
 
 
-def _sections(findings: Findings, study: StudyResult | None, runs: Sequence[RunDir]) -> Iterator[Section]:
+def _sections(
+    findings: Findings, study: StudyResult | None, runs: Sequence[RunDir], cases: Sequence[Case]
+) -> Iterator[Section]:
     manifest = findings.bundle.manifest
     splits = [findings.splits[split] for split in SPLIT_NAMES if split in findings.splits]
     if splits:
@@ -57,6 +66,8 @@ def _sections(findings: Findings, study: StudyResult | None, runs: Sequence[RunD
     if findings.checks:
         yield looks_section(findings.checks)
     yield from map(maps_section, findings.explanations)
+    if cases:
+        yield _gallery(cases)
     if study:
         yield from study_sections(study, runs)
     elif runs:
@@ -65,6 +76,16 @@ def _sections(findings: Findings, study: StudyResult | None, runs: Sequence[RunD
         yield parity(findings.parity)
     yield Section("What is not in this report", (Items(tuple(_missing(findings, study))),))
     yield from limits(manifest)
+
+
+def _gallery(cases: Sequence[Case]) -> Section:
+    """Nothing of it may leave the place where the data is: it is in HTML alone, which is not committed."""
+    about = Text(
+        "Right, wrong and uncertain cases of the validation split, with the maps of the three methods. Nobody picked "
+        "them: of each kind those come first whose file's hash is the smallest."
+    )
+    panels = (Radiograph(f"A radiograph and its maps, {case.kind}", case.caption, case.panel_png) for case in cases)
+    return Section("Cases to look at", (about, *panels))
 
 
 def _missing(findings: Findings, study: StudyResult | None) -> Iterator[str]:

@@ -7,7 +7,7 @@ from training.report.document import Block, Document, Items, Picture, Radiograph
 
 
 def markdown(document: Document) -> str:
-    """One string; figures are links to `figures/<name>.svg`. Radiographs are left out."""
+    """One string; figures are links to `figures/<name>.svg`. Sections with a radiograph are left out."""
     lines = [f"# {document.title}", "", f"**{document.disclaimer}**", ""]
     for section in document.sections:
         lines.extend(_section(section))
@@ -26,9 +26,9 @@ def write_markdown(document: Document, file: Path) -> None:
 
 
 def _section(section: Section) -> Iterator[str]:
-    blocks = [list(_block(block)) for block in section.blocks if not isinstance(block, Radiograph)]
-    if section.blocks and not blocks:
-        return
+    if any(isinstance(block, Radiograph) for block in section.blocks):
+        return  # the text around it speaks of what would be missing
+    blocks = [list(_block(block)) for block in section.blocks]
     yield f"{'#' * section.level} {section.title}"
     yield ""
     for lines in blocks:

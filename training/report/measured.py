@@ -21,6 +21,7 @@ BY_LABEL: Final = {
     "AUROC": "auroc",
     "average precision": "ap",
 }
+BESIDE: Final = {"PPV": "ppv", "recall": "recall", "F1": "f1"}
 CALIBRATION: Final = {"ECE, 15 bins": "ece", "Brier score": "brier", "log loss (nats)": "log_loss"}
 
 
@@ -30,13 +31,17 @@ def counted(found: Evaluation) -> str:
 
 
 def headline(found: Evaluation) -> Table:
-    """The headline figures, and beside each what a classifier gets that sees no image and knows only the source."""
+    """The headline figures, beside them a classifier that knows only the source, and images that are surely new."""
     names = {"macro-F1": "macro_f1", "accuracy": "accuracy"}
-    names |= {
-        f"COVID-19 {said}": f"covid19_{name}" for said, name in (("PPV", "ppv"), ("recall", "recall"), ("F1", "f1"))
-    }
-    rows = [(said, *_cells(found, name, f"source_only/{name}")) for said, name in names.items()]
-    return Table(("figure", "this model", "a classifier that knows only the source"), tuple(rows))
+    names |= {f"COVID-19 {said}": f"covid19_{name}" for said, name in BESIDE.items()}
+    header = (
+        "figure",
+        "this model",
+        "a classifier that knows only the source",
+        f"this model, on {found.new or 0:,} new images",
+    )
+    rows = [(said, *_cells(found, name, f"source_only/{name}", f"new/{name}")) for said, name in names.items()]
+    return Table(header, tuple(rows))
 
 
 def by_label(found: Evaluation) -> Table:

@@ -84,6 +84,12 @@ def data(facts: TableFacts) -> Section:
         "Splits are by patient: no patient, and no group of near-duplicates that the table names, is in two splits. "
         + (f"Files of the same bytes are in two splits: {double}." if double else "No file is in two splits.")
     )
+    if facts.doubles:
+        held_out = " and ".join(f"{count:,} of {split}" for split, count in facts.doubles.items())
+        checked += (
+            f" By their pixels, {held_out} have a near-duplicate in train all the same, that the table does not know "
+            "of: see docs/near-duplicates.csv."
+        )
     blocks = (
         Table(("split", *names, "patients or groups"), tuple(splits)),
         Text(f"{checked} SHA-256 of the table: `{facts.sha256}`."),

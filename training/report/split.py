@@ -11,8 +11,8 @@ from training.report.document import Block, Section, Text
 from training.report.source_pictures import sources_picture
 
 SOURCE_ONLY: Final = (
-    "The classifier on the right sees no image: it names the label that was commonest in training among images of the "
-    "same source. Where it does as well as the model, the figure says nothing about disease."
+    "The classifier that knows only the source sees no image: it names the label that was commonest in training among "
+    "images of the same source. Where it does as well as the model, the figure says nothing about disease."
 )
 
 
@@ -27,7 +27,7 @@ def split_sections(found: Evaluation, coverage: float, pictured: bool) -> Iterat
     draw = pictured and bool(found.curves)
     yield Section(
         f"{measured.SPLIT_NAMES[found.split]}: {measured.counted(found)}",
-        (Text(_about(found)), measured.headline(found), Text(SOURCE_ONLY)),
+        (Text(_about(found)), measured.without_empty_columns(measured.headline(found)), Text(_columns(found))),
     )
     yield Section("How well are the labels told apart?", tuple(_discrimination(found, draw)), 3)
     yield Section("Is it the disease, or the hospital?", tuple(_sources(found, draw)), 3)
@@ -45,6 +45,15 @@ def _about(found: Evaluation) -> str:
             "thresholds; they did choose the model, so that figures may flatter it a little."
         )
     return about
+
+
+def _columns(found: Evaluation) -> str:
+    if found.new in (None, found.images):
+        return SOURCE_ONLY
+    return (
+        f"{SOURCE_ONLY} New are images without a near-duplicate among the training images; the other "
+        f"{found.images - (found.new or 0):,} a model may remember."
+    )
 
 
 def _discrimination(found: Evaluation, draw: bool) -> Iterator[Block]:

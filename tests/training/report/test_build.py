@@ -26,7 +26,9 @@ CHECKS = (
     ),
     Check("probe", "covid19", 12, {"accuracy": SOME, "commonest": Figure(0.25, 0.2, 0.3)}),
 )
-FACTS = TableFacts("0" * 64, {"val": {"normal": 7, "covid19": 8}}, {"val": 9}, {"here": {"normal": 7}}, ["a.png"])
+FACTS = TableFacts(
+    "0" * 64, {"val": {"normal": 7, "covid19": 8}}, {"val": 9}, {"here": {"normal": 7}}, ["a.png"], {"val": 3}
+)
 
 
 def titles(document: Document) -> list[str]:
@@ -63,6 +65,7 @@ def test_checks_and_data_are_shown() -> None:
     assert "| COVID-19 | 12 | 0.500 [0.400, 0.600] | 0.250 [0.200, 0.300] |" in text
     assert "Lungs black: not measured." in text
     assert "Files of the same bytes are in two splits: `a.png`." in text
+    assert "3 of val have a near-duplicate in train" in text
 
 
 def test_the_papers_tables_are_beside_ours() -> None:

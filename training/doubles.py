@@ -1,0 +1,31 @@
+"""Held-out images whose near-duplicate is in training: a model that remembers gets them right for nothing.
+
+`scripts.duplicates` lists the pairs of a table; docs/near-duplicates.csv has those of the data that this project
+trains on.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from cxr.errors import DataError
+from training.data import Row
+
+PAIRS: Final = Path(__file__).parents[1] / "docs" / "near-duplicates.csv"
+
+
+def doubles_in_train(pairs: Path, rows: Sequence[Row]) -> frozenset[str]:
+    """Files of other splits that have a near-duplicate in train, as a list of pairs says.
+
+    Raises:
+        DataError: the list cannot be read or lacks the columns `file` and `other_file`.
+    """
+    split = {row.file: row.split for row in rows}
+    try:
+        with pairs.open(newline="", encoding="utf-8") as handle:
+            both = [(pair["file"], pair["other_file"]) for pair in csv.DictReader(handle)]
+    except (OSError, KeyError, UnicodeDecodeError):
+        raise DataError(f"{pairs} is not a list of near-duplicates") from None
+    ordered = [*both, *((other, file) for file, other in both)]
+    return frozenset(file for file, other in ordered if split.get(other) == "train" != split.get(file, "train"))
