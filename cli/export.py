@@ -23,8 +23,13 @@ def export(
         Path | None,
         typer.Option(help="Data set whose validation split verifies the graphs; else one public radiograph."),
     ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Eight bits as well, if they cost little macro-F1; needs --data.")
+    ] = False,
 ) -> None:
     """Write a bundle's networks as ONNX, in float32 and float16, and verify them against PyTorch."""
+    if int8 and data is None:
+        raise typer.BadParameter("--int8 is calibrated and judged on the validation split of --data")
     from export.to_onnx import export_bundle
     from export.verify import verify
 
@@ -35,6 +40,39 @@ def export(
         with err.status(f"verifying on {len(names)} images"):
             found = verify(Bundle(bundle), images, names)
     out.print(_parity_table(found, len(names)))
+    if int8 and data is not None:
+        with failing_cleanly():
+            _quantise(Bundle(bundle), data)
+
+
+def _quantise(bundle: Bundle, data: Path) -> None:
+    """Eight-bit graphs, kept if the ensemble's macro-F1 on the validation split allows it."""
+    import numpy as np
+
+    from cxr.inference import Ensemble
+    from cxr.posterior import combine
+    from export.int8 import MAX_LOSS, Loss, discard, quantise_bundle
+    from training.data import load
+    from training.metrics import macro_f1
+
+    manifest = bundle.manifest
+    validation = load(data, "val", manifest.recipe.id, manifest.recipe.size)
+    with err.status("quantising"):
+        quantise_bundle(bundle, validation.images)
+    found = {}
+    for precision in ("float32", "int8"):
+        ensemble = Ensemble(Bundle(bundle.root), precision=precision)
+        numbers = track(range(len(validation.images)), f"classifying in {precision}", console=err)
+        logits = np.concatenate([ensemble.logits(validation.images[i : i + 1]) for i in numbers], axis=1)
+        found[precision] = macro_f1(combine(logits, manifest.temperature, manifest.ensemble), validation.labels)
+    loss = Loss(**found)
+    if not loss.acceptable:
+        discard(Bundle(bundle.root))
+    out.print(
+        f"Macro-F1 on {len(validation.images)} validation images: "
+        f"{loss.float32:.4f} in float32, {loss.int8:.4f} in int8; "
+        f"{'kept' if loss.acceptable else 'not kept'} (it may cost {MAX_LOSS})"
+    )
 
 
 def _images(bundle: Bundle, data: Path | None) -> "tuple[NDArray[np.uint8], list[str]]":

@@ -28,7 +28,7 @@ DEFAULT_BUNDLE: Final = Path(__file__).parent.parent / "models" / "default"
 LUNGS_ONNX: Final = "lungs.onnx"
 """File name of the lung segmenter's graph inside onnx/; a member's has two dots."""
 
-Precision = Literal["float32", "float16"]
+Precision = Literal["float32", "float16", "int8"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # no separators: it cannot leave its folder
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
@@ -161,13 +161,14 @@ class Bundle:
         return self._read_graph(LUNGS_ONNX, segmenter.sha256)
 
     def _read_graph(self, name: str, weights_sha256: str) -> bytes:
-        entry = self._onnx.files.get(name)
+        entry = self.onnx.files.get(name)
         if entry is None or entry.weights_sha256 != weights_sha256:
             raise BundleError(f"{self.root / 'onnx' / name} does not belong to these weights: run `cxr export`")
         return _read_verified(self.root / "onnx" / name, entry.sha256)
 
     @cached_property
-    def _onnx(self) -> OnnxManifest:
+    def onnx(self) -> OnnxManifest:
+        """onnx/manifest.json. Raises BundleError if it is missing or malformed."""
         path = self.root / "onnx" / "manifest.json"
         if not path.exists():
             raise BundleError(f"{path} is missing: run `cxr export`")

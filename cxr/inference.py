@@ -47,7 +47,7 @@ class Ensemble:
             BundleError: a graph is missing, altered, or made from other weights.
         """
         device: Device | None = None
-        if cuda.devices():
+        if cuda.devices() and precision != "int8":  # eight-bit graphs are made for processors
             self.precision: Precision = precision or "float16"
             device = cuda.load(self._graphs(bundle), bundle.manifest.recipe.size, cuda.batch_sizes(max_batch))
         if device is None:

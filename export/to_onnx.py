@@ -62,18 +62,19 @@ def export_bundle(bundle: Bundle, track: Track = iter) -> None:
     for member in track(bundle.manifest.members):
         for precision, model in _graphs(load_member(bundle, member), bundle.manifest.recipe.size).items():
             name = onnx_name(member, precision)
-            files[name] = _store(folder / name, model, member)
+            files[name] = store(folder / name, model, member)
     segmenter = bundle.manifest.lungs
     if segmenter is not None:
         model = _trace(load_segmenter(bundle, segmenter), segmenter.recipe.size, LUNG_LOGITS)
-        files[LUNGS_ONNX] = _store(folder / LUNGS_ONNX, model, segmenter)
-    _write(folder / "manifest.json", OnnxManifest(files=files).model_dump_json(indent=2).encode() + b"\n")
+        files[LUNGS_ONNX] = store(folder / LUNGS_ONNX, model, segmenter)
+    write(folder / "manifest.json", OnnxManifest(files=files).model_dump_json(indent=2).encode() + b"\n")
     _prune(folder, keep=files)
 
 
-def _store(path: Path, model: ModelProto, source: Member | Segmenter) -> OnnxFile:
+def store(path: Path, model: ModelProto, source: Member | Segmenter) -> OnnxFile:
+    """Write a graph; what the manifest says of it."""
     data = model.SerializeToString(deterministic=True)
-    _write(path, data)
+    write(path, data)
     return OnnxFile(sha256=sha256(data), weights_sha256=source.sha256)
 
 
@@ -164,7 +165,7 @@ def _half(tensor: TensorProto) -> TensorProto:
     return numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes) -> None:
     """Write beside, then rename: readers see the old file or the new one."""
     partial = path.with_name(f"{path.name}.part")
     partial.write_bytes(data)

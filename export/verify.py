@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Final
 
 import numpy as np
 import onnxruntime
@@ -114,7 +114,7 @@ def _member(bundle: Bundle, member: Member, images: NDArray[np.uint8], names: Se
             temperature,
             names,
         )
-        for precision in get_args(Precision)
+        for precision in LOGIT_TOLERANCE
     ]
 
 

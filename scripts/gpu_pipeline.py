@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import numpy as np
 import onnxruntime
@@ -31,6 +31,7 @@ CEILINGS: Final[dict[str, dict[str, str]]] = {
         "cudnn_conv_algo_search": "HEURISTIC",
     },
 }
+PRECISIONS: Final[tuple[Precision, ...]] = ("float32", "float16")
 WARM_UP_RUNS: Final = 4
 
 Result = dict[str, Any]
@@ -53,7 +54,7 @@ def measure(bundle: Bundle, batches: list[int], seconds: float) -> Result:
 
 def flips(bundle: Bundle, images: Images) -> Result:
     """Labels that float16 turns against float32, both on the GPU, and the largest |Δp|."""
-    logits = {precision: _device(bundle, precision, 64).logits(images)[0] for precision in get_args(Precision)}
+    logits = {precision: _device(bundle, precision, 64).logits(images)[0] for precision in PRECISIONS}
     exact, half = (softmax(values, bundle.manifest.temperature) for values in logits.values())
     largest = float(np.abs(exact - half).max())
     top = np.sort(exact, axis=1)

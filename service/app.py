@@ -81,7 +81,7 @@ def prepare() -> None:
     try:
         settings = Settings()
         logger.info("settings: %s", settings)
-        verify(Bundle(settings.bundle))
+        verify(Bundle(settings.bundle), settings.precision)
         confine(settings)
     except ValidationError as error:
         raise SystemExit(f"The settings are wrong. {error}") from None

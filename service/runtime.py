@@ -35,7 +35,7 @@ class Runtime:
 
         self.settings = settings
         self.metrics = metrics
-        self.classifier = Classifier(Bundle(settings.bundle), settings.threads, max_batch=settings.batch)
+        self.classifier = Classifier(Bundle(settings.bundle), settings.threads, settings.precision, settings.batch)
         self.manifest = self.classifier.bundle.manifest
         batch = self.classifier.ensemble.max_batch
         # An image that waits for its batch needs no core: as many more may be on the way.

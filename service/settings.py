@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from cxr.bundle import DEFAULT_BUNDLE
+from cxr.bundle import DEFAULT_BUNDLE, Precision
 from cxr.cores import usable_cores
 from cxr.decode import MAX_BYTES
 from cxr.explanation import Method
@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     threads: Annotated[
         int, Field(ge=1, description="Threads of an inference that runs alone, or of one explanation.")
     ] = CORES
+    precision: Annotated[
+        Precision | None, Field(description="By default float16 on a GPU, float32 without; int8: `cxr export --int8`.")
+    ] = None
     classifications: Annotated[int, Field(ge=1, description="Classifications that run at once.")] = CORES
     batch: Annotated[int, Field(ge=2, le=512, description="Images that a GPU is given at once, at most.")] = MAX_BATCH
     explanations: Annotated[int, Field(ge=1, description="Explanations that run at once.")] = 1

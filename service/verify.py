@@ -7,11 +7,14 @@ from cxr.bundle import Bundle, Precision
 PRECISIONS: Final[tuple[Precision, ...]] = ("float32", "float16")
 
 
-def verify(bundle: Bundle) -> None:
-    """Raises BundleError unless weights and graphs of every member and of the lungs are those described."""
+def verify(bundle: Bundle, served: Precision | None = None) -> None:
+    """Raises BundleError unless weights and graphs of every member and of the lungs are those described.
+
+    `served` is the precision that an operator chose, if one did: eight bits are not in every bundle.
+    """
     for member in bundle.manifest.members:
         bundle.read_weights(member)
-        for precision in PRECISIONS:
+        for precision in {*PRECISIONS, served or PRECISIONS[0]}:
             bundle.read_onnx(member, precision)
     segmenter = bundle.manifest.lungs
     if segmenter is not None:

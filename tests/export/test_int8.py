@@ -1,0 +1,60 @@
+"""Eight-bit graphs: they say nearly the same, and they can be taken away again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cxr.bundle import Bundle, onnx_name
+from cxr.errors import BundleError
+from cxr.inference import Ensemble
+from export.int8 import Loss, discard, quantise_bundle
+from export.to_onnx import export_bundle
+from service.verify import verify
+from tests.bundles import first_member_only
+
+
+@pytest.fixture(scope="module")
+def images() -> np.typing.NDArray[np.uint8]:
+    ramps = np.random.default_rng(0).integers(0, 200, (16, 1, 64)) + np.arange(64)[:, None] // 2
+    return ramps.astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def quantised(bundle: Bundle, images: np.typing.NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    one = first_member_only(bundle, tmp_path_factory.mktemp("int8") / "bundle")
+    export_bundle(one)
+    quantise_bundle(Bundle(one.root), images)
+    return one.root
+
+
+def test_eight_bits_say_nearly_what_float32_says(quantised: Path, images: np.typing.NDArray[np.uint8]) -> None:
+    bundle = Bundle(quantised)
+    exact = Ensemble(bundle, precision="float32").logits(images)
+    rounded = Ensemble(bundle, precision="int8").logits(images)
+    assert rounded.shape == exact.shape
+    assert 0 < np.abs(rounded - exact).max() < 0.2 * np.abs(exact).max()
+    float32, int8 = (bundle.read_onnx(bundle.manifest.members[0], p) for p in ("float32", "int8"))
+    assert len(int8) < len(float32) / 3
+
+
+def test_the_service_verifies_them_if_it_serves_them(bundle: Bundle, quantised: Path) -> None:
+    verify(Bundle(quantised), "int8")
+    verify(bundle)
+    with pytest.raises(BundleError, match="cxr export"):
+        verify(bundle, "int8")
+
+
+def test_they_are_discarded_and_the_rest_stays(quantised: Path) -> None:
+    bundle = Bundle(quantised)
+    discard(bundle)
+    left = Bundle(quantised)
+    verify(left)
+    assert not (quantised / "onnx" / onnx_name(left.manifest.members[0], "int8")).exists()
+    with pytest.raises(BundleError):
+        verify(left, "int8")
+
+
+@pytest.mark.parametrize(("int8", "kept"), [(0.9, True), (0.8951, True), (0.894, False), (0.95, True)])
+def test_what_they_may_cost(int8: float, kept: bool) -> None:
+    assert Loss(float32=0.9, int8=int8).acceptable is kept
