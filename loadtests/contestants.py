@@ -24,7 +24,7 @@ from scripts.server import REPOSITORY, free_port, serve, stop
 from service.settings import Settings
 
 WARM_UP_S: Final = 1.0
-START_S: Final = 60
+START_S: Final = 180
 BOUNDARY: Final = "a-file-follows"
 
 Sending = Callable[[Question], Question]

@@ -10,6 +10,7 @@ readings against that of the first after the warm-up.
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +93,8 @@ def faults(replies: Sequence[Reply], readings: Readings) -> list[str]:
             found.append(f"{name} holds {more} descriptors more")
         if (more := last.threads - first.threads) > 0:
             found.append(f"{name} has {more} threads more")
-    bad = sum(reply.status != reply.question.status or not reply.right for reply in replies)
-    return found + ([f"{bad} of {len(replies)} answers are not the golden ones"] if bad else [])
+    bad = Counter(f"{reply.status or reply.error} for {reply.question.status}" for reply in replies if not reply.right)
+    return found + [f"{count} times {what}" for what, count in bad.items()]
 
 
 def result(readings: Readings) -> str:
