@@ -11,7 +11,7 @@ import math
 import random
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -41,6 +41,9 @@ PEERS: Final = {
 
 Rounds = dict[tuple[str, int], list[Measured]]
 """By contestant and number of clients, one measurement a round."""
+
+Pair = tuple[Measured, Measured]
+"""Of one round: ours and another's."""
 
 
 @contextmanager
@@ -77,16 +80,15 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
-def ratio(ours: Sequence[Measured], theirs: Sequence[Measured]) -> tuple[float, float, float]:
+def ratio(pairs: Sequence[Pair]) -> tuple[float, float, float]:
     """Our throughput over another's: geometric mean of the rounds' ratios and its interval."""
-    logs = [math.log(a.per_second / b.per_second) for a, b in zip(ours, theirs, strict=True)]
-    low, middle, high = sorted(map(math.exp, interval(logs)))
+    low, middle, high = sorted(map(math.exp, interval([math.log(a.per_second / b.per_second) for a, b in pairs])))
     return middle, low, high
 
 
-def added_ms(ours: Sequence[Measured], theirs: Sequence[Measured]) -> tuple[float, float, float]:
+def added_ms(pairs: Sequence[Pair]) -> tuple[float, float, float]:
     """Our median latency less another's: mean of the rounds' differences and its interval."""
-    return interval([a.median_ms - b.median_ms for a, b in zip(ours, theirs, strict=True)])
+    return interval([a.median_ms - b.median_ms for a, b in pairs])
 
 
 def result(measured: Rounds) -> str:
@@ -103,15 +105,14 @@ def result(measured: Rounds) -> str:
     rows = []
     for name in dict.fromkeys(name for name, _ in measured):
         many, one = measured[name, CLIENTS], measured[name, 1]
-        quotient, difference = ratio(measured[OURS, CLIENTS], many), added_ms(measured[OURS, 1], one)
         ours = name == OURS
         rows.append(
             (
                 name,
                 f"{np.median([m.per_second for m in many]):.1f}",
-                "" if ours else "{:.3f} [{:.3f}, {:.3f}]".format(*quotient),
+                "" if ours else _compared("{:.3f} [{:.3f}, {:.3f}]", ratio, measured[OURS, CLIENTS], many),
                 f"{np.median([m.median_ms for m in one]):.1f}",
-                "" if ours else "{:+.1f} [{:+.1f}, {:+.1f}]".format(*difference),
+                "" if ours else _compared("{:+.1f} [{:+.1f}, {:+.1f}]", added_ms, measured[OURS, 1], one),
                 sum(m.wrong for m in many + one),
                 sum(m.failed for m in many + one),
             )
@@ -119,8 +120,22 @@ def result(measured: Rounds) -> str:
     return tables.table(head, rows)
 
 
+def _compared(
+    form: str,
+    figures: Callable[[Sequence[Pair]], tuple[float, ...]],
+    ours: Sequence[Measured],
+    theirs: Sequence[Measured],
+) -> str:
+    """Figures of the rounds in which both answered something, and how many rounds were none such."""
+    pairs = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.per_second and b.per_second]
+    said = [form.format(*figures(pairs))] if pairs else []
+    if silent := len(ours) - len(pairs):
+        said.append(f"nothing answered in {silent} of {len(ours)} rounds")
+    return ", ".join(said)
+
+
 def command(
-    rounds: Annotated[int, typer.Option(help="Interleaved rounds.")] = 9,
+    rounds: Annotated[int, typer.Option(help="Interleaved rounds.")] = 7,
     seconds: Annotated[float, typer.Option(help="Of each measurement.")] = 6,
     media: Annotated[str, typer.Option(help="image/jpeg, image/png or application/dicom.")] = "image/jpeg",
     count: Annotated[int, typer.Option(help="How many images.")] = 32,

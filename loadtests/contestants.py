@@ -32,7 +32,7 @@ Sending = Callable[[Question], Question]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One contestant, so many clients, some seconds."""
+    """One contestant, so many clients, some seconds. Rate and latency are of golden answers alone."""
 
     per_second: float
     median_ms: float
@@ -115,7 +115,7 @@ def as_form(question: Question) -> Question:
 def _over_http(url: str, sending: Sending, asked: Sequence[Question], clients: int, seconds: float) -> Measured:
     begin = time.monotonic() + WARM_UP_S
     replies = run(closed_loop(url, [sending(question) for question in asked], clients, lasting(WARM_UP_S + seconds)))
-    counted = [reply for reply in replies if begin <= reply.begun + reply.seconds < begin + seconds]
+    counted = [reply for reply in replies if reply.right and begin <= reply.begun + reply.seconds < begin + seconds]
     return Measured(
         len(counted) / seconds,
         float(np.median([reply.seconds for reply in counted] or [np.nan])) * 1000,

@@ -135,9 +135,10 @@ def test_ratios_are_paired() -> None:
     """Rounds of different speed, a tenth slower in each: the interval does not see the rounds."""
     theirs = [Measured(rate, 10.0) for rate in (10.0, 20.0, 40.0)]
     ours = [Measured(0.9 * one.per_second, 12.0) for one in theirs]
-    assert ratio(ours, theirs) == pytest.approx((0.9, 0.9, 0.9))
-    assert added_ms(ours, theirs) == pytest.approx((2.0, 2.0, 2.0))
-    middle, low, high = ratio(ours, [Measured(10.0, 1.0)] * 3)
+    pairs = list(zip(ours, theirs, strict=True))
+    assert ratio(pairs) == pytest.approx((0.9, 0.9, 0.9))
+    assert added_ms(pairs) == pytest.approx((2.0, 2.0, 2.0))
+    middle, low, high = ratio([(one, Measured(10.0, 1.0)) for one in ours])
     assert low < middle < high
 
 
@@ -147,6 +148,20 @@ def test_the_table_compares_with_everybody_but_ourselves() -> None:
     lines = compare_table(measured).splitlines()
     assert "1.000 [1.000, 1.000]" in lines[2]
     assert "1.000" not in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("rates", "said"),
+    [
+        ((10.0, 0.0, 10.0), "1.000 [1.000, 1.000], nothing answered in 1 of 3 rounds"),
+        ((0.0, 0.0, 0.0), "| nothing answered in 3 of 3 rounds |"),
+    ],
+)
+def test_a_contestant_that_answers_nothing_is_reported(rates: tuple[float, ...], said: str) -> None:
+    ours = [Measured(10.0, 5.0)] * 3
+    theirs = [Measured(rate, 5.0 if rate else math.nan) for rate in rates]
+    measured = {(OURS, CLIENTS): ours, (OURS, 1): ours, (CEILING, CLIENTS): theirs, (CEILING, 1): theirs}
+    assert said in compare_table(measured).splitlines()[-1]
 
 
 def test_a_form_holds_the_file() -> None:
