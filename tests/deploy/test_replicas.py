@@ -9,14 +9,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 
 from cxr.bundle import Bundle
 from loadtests.golden import questions
 from loadtests.replicas import fell, unretried
 from loadtests.samples import Sample, radiographs
 from scripts.proxy import nginx, proxy
-from scripts.server import REPOSITORY, Server, free_port, serve
+from scripts.server import Server, free_port, serve
 
 pytestmark = [
     pytest.mark.slow,
@@ -91,15 +90,3 @@ def test_the_retry_goes_to_the_other_replica(replicas: Replicas, bundle: Bundle,
     assert outcome.replies
     assert unretried(outcome) == []
     assert all(reply.right for reply in outcome.replies)
-
-
-def test_compose_names_what_nginx_and_prometheus_ask() -> None:
-    deploy = REPOSITORY / "deploy"
-    services = yaml.safe_load((deploy / "compose.yaml").read_text())["services"]
-    (scrape,) = yaml.safe_load((deploy / "prometheus.yml").read_text())["scrape_configs"]
-    replicas = [name for name, service in services.items() if "CXR_API_KEYS" in service.get("environment", {})]
-    assert len(replicas) == 2
-    for name in replicas:
-        assert f"{name}:3000" in scrape["static_configs"][0]["targets"]
-        assert f"server {name}:3000" in (deploy / "nginx.conf").read_text()
-    assert all("healthcheck" in services[name] for name in (*replicas, "proxy"))
