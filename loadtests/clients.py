@@ -37,6 +37,11 @@ class Reply:
         return self.status in (429, 503)
 
     @property
+    def late(self) -> bool:
+        """The service said that its time was over."""
+        return self.status == 504
+
+    @property
     def lost(self) -> bool:
         """No answer came."""
         return self.status == 0

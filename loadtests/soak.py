@@ -93,8 +93,8 @@ def faults(replies: Sequence[Reply], readings: Readings) -> list[str]:
             found.append(f"{name} holds {more} descriptors more")
         if (more := last.threads - first.threads) > 0:
             found.append(f"{name} has {more} threads more")
-    bad = Counter(f"{reply.status or reply.error} for {reply.question.status}" for reply in replies if not reply.right)
-    return found + [f"{count} times {what}" for what, count in bad.items()]
+    bad = Counter(_verdict(reply) for reply in replies if not reply.right)
+    return found + [f"{count} {what}" for what, count in bad.items()]
 
 
 def result(readings: Readings) -> str:
@@ -112,6 +112,15 @@ def result(readings: Readings) -> str:
             )
         )
     return tables.table(("process", "memory, MB: after warm-up → end", "most", "descriptors", "threads"), rows)
+
+
+def _verdict(reply: Reply) -> str:
+    """What a reply is that is not the golden answer. At half of capacity there is room for everybody."""
+    if reply.lost:
+        return f"lost ({reply.error})"
+    if reply.refused or reply.late:
+        return f"refused for want of room or time ({reply.status})"
+    return f"wrong ({reply.status} for {reply.question.status})"
 
 
 def _read(process: psutil.Process, at_s: float) -> Reading:

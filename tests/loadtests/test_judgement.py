@@ -123,9 +123,19 @@ def test_growth_before_the_warm_up_ends_is_none() -> None:
     assert faults([reply(0)], {"api": warming}) == []
 
 
-def test_an_answer_that_is_not_golden_is_a_fault() -> None:
-    assert faults([reply(0, 503)], {"api": readings()})
-    assert faults([reply(0, right=False)], {"api": readings()})
+@pytest.mark.parametrize(
+    ("bad", "what"),
+    [
+        (reply(0, 429), "1 refused for want of room or time (429)"),
+        (reply(0, 504), "1 refused for want of room or time (504)"),
+        (reply(0, 0), "1 lost ()"),
+        (reply(0, right=False), "1 wrong (200 for 200)"),
+        (reply(0, 422), "1 wrong (422 for 200)"),
+        (reply(0, 500), "1 wrong (500 for 200)"),
+    ],
+)
+def test_an_answer_that_is_not_golden_is_a_fault_with_a_name(bad: Reply, what: str) -> None:
+    assert faults([reply(0), bad], {"api": readings()}) == [what]
 
 
 # --- compare
