@@ -118,7 +118,7 @@ def test_the_settings_are_in_the_log(server: Server, bundle: Bundle) -> None:
     assert f"CXR_BUNDLE={bundle.root}" in server.log_text()
 
 
-@pytest.mark.slow  # BentoML looks for dead processes every 10 s
+@pytest.mark.slow  # the next one loads torch
 def test_a_dead_explainer_does_not_touch_classify(server: Server) -> None:
     image = files.radiograph_png()
     server.explainer().kill()
