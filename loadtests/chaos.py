@@ -89,12 +89,13 @@ class Outcome:
     def faults(self) -> list[str]:
         """What must not be."""
         stray = [reply for reply in self.lost if not any(_spans(reply, blow) for blow in self.blows)]
+        errors = ", ".join(sorted({reply.error for reply in self.lost}))
         hurt = [reply for reply in self.replies if reply.question.route == "/classify" and not reply.right]
         found = {
-            "lost although not in flight": len(stray),
+            f"lost although not in flight ({errors})": len(stray),
             "wrong": sum(reply.wrong for reply in self.replies),
             "5xx that is no refusal": sum(reply.failed for reply in self.replies),
-            "lost after a SIGTERM": len(self.lost) if self.signal == signal.SIGTERM else 0,
+            f"lost after a SIGTERM ({errors})": len(self.lost) if self.signal == signal.SIGTERM else 0,
             "/classify not answered while the explainer was away": len(hurt) if self.worker == "explainer" else 0,
         }
         return [f"{self.worker}, {self.signal.name}: {count} {what}" for what, count in found.items() if count]
@@ -189,7 +190,7 @@ def command(
         outcomes = []
         for worker, kind in itertools.product(WORKERS, SIGNALS):
             outcomes.append(strike([server], url, asked, worker, kind, times))
-            console.print(*outcomes[-1].row(), sep=" | ")  # it takes half an hour: say what is known
+            console.print(*outcomes[-1].row(), sep=" | ")  # it takes a quarter of an hour: say what is known
     faults = [fault for outcome in outcomes for fault in outcome.faults()]
     clients = " and ".join(f"{count} of {route}" for route, count in CLIENTS.items())
     text = tables.table(HEAD, [outcome.row() for outcome in outcomes]) + (

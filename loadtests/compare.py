@@ -74,16 +74,18 @@ def measure(everybody: Sequence[Contestant], asked: Sequence[Question], rounds: 
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean of paired values, and its 95 % confidence interval by Student's t."""
+    """Mean of paired values, and its 95 % confidence interval by Student's t: NaN for a single pair."""
     mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, math.nan, math.nan
     half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
     return mean, mean - half, mean + half
 
 
 def ratio(pairs: Sequence[Pair]) -> tuple[float, float, float]:
     """Our throughput over another's: geometric mean of the rounds' ratios and its interval."""
-    low, middle, high = sorted(map(math.exp, interval([math.log(a.per_second / b.per_second) for a, b in pairs])))
-    return middle, low, high
+    mean, low, high = interval([math.log(a.per_second / b.per_second) for a, b in pairs])
+    return math.exp(mean), math.exp(low), math.exp(high)
 
 
 def added_ms(pairs: Sequence[Pair]) -> tuple[float, float, float]:

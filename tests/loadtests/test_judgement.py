@@ -164,6 +164,7 @@ def test_the_table_compares_with_everybody_but_ourselves() -> None:
     ("rates", "said"),
     [
         ((10.0, 0.0, 10.0), "1.000 [1.000, 1.000], nothing answered in 1 of 3 rounds"),
+        ((0.0, 0.0, 10.0), "1.000 [nan, nan], nothing answered in 2 of 3 rounds"),
         ((0.0, 0.0, 0.0), "| nothing answered in 3 of 3 rounds |"),
     ],
 )

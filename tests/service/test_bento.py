@@ -24,9 +24,11 @@ def checkout(bundle: Bundle, tmp_path: Path) -> Path:
     root = tmp_path / "checkout"
     for name in SOURCES:
         source = REPOSITORY / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
         (root / name).parent.mkdir(exist_ok=True)
-        copy(source, root / name)
+        if source.is_dir():
+            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))  # others write there
+        else:
+            shutil.copy(source, root / name)
     shutil.copytree(bundle.root, root / "models" / "default")
     return root
 
