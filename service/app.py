@@ -15,7 +15,7 @@ from cxr import __version__
 from cxr.bundle import Bundle
 from cxr.errors import BundleError
 from cxr.labels import DISCLAIMER
-from service import batch, errors, logs
+from service import batch, drain, errors, logs
 from service.access import Keys
 from service.explainer import ExplainerService
 from service.metrics import Metrics
@@ -49,6 +49,8 @@ errors.install(app)
 LIMITS: Final = {"/classify": FILE, "/explain": FILE, batch.PATH: BATCH, "/metrics": FILE, DOCS: FILE}
 
 boundary = Boundary(app, LIMITS, metrics.requested)
+
+drain.install()  # the worker makes its server as soon as it has imported this
 
 
 # What BentoML is told of the entry service.
