@@ -17,6 +17,7 @@ A refusal's message is a constant of its class. Nothing a client sent may enter 
 answers, and what a client sends may name a patient.
 """
 
+from math import ceil
 from typing import ClassVar
 
 
@@ -167,6 +168,11 @@ class Unavailable(_Coded):
 class Busy(Unavailable):
     code = "busy"
     message = "The service is at capacity. Try again shortly."
+
+    def __init__(self, wait_s: float = 0.0) -> None:
+        """`wait_s`: seconds until there is likely to be room."""
+        super().__init__()
+        self.retry_after_s = max(1, ceil(wait_s))
 
 
 class ExplainerUnavailable(Unavailable):

@@ -43,7 +43,6 @@ STATUS: Final[dict[type[Refusal | Unavailable], int]] = {
 }
 
 HEADERS: Final[dict[type[Refusal | Unavailable], dict[str, str]]] = {
-    Busy: {"Retry-After": "1"},
     ExplainerUnavailable: {"Retry-After": "5"},
     UploadTooSlow: {"Connection": "close"},  # or its rest would still be read
 }
@@ -81,7 +80,8 @@ def answer_error(
 
 def answer_named(request: Request, error: Refusal | Unavailable) -> JSONResponse:
     """An error that the project raises on purpose."""
-    return answer_error(request, status_of(error), error.code, error.message, HEADERS.get(type(error)))
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Busy) else HEADERS.get(type(error))
+    return answer_error(request, status_of(error), error.code, error.message, headers)
 
 
 def answer_http_error(request: Request, status: int, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -40,9 +40,10 @@ class Runtime:
         batch = self.classifier.ensemble.max_batch
         # An image that waits for its batch needs no core: as many more may be on the way.
         at_once = settings.classifications + (LANES * batch if batch > 1 else 0)
-        self.classifications: Gate[Finding] = Gate(at_once, settings.queue)
+        self.classifications: Gate[Finding] = Gate(at_once, settings.queue, settings.queue_seconds)
         self._batcher = Batcher(self.classifier.ensemble.logits, batch, lambda: self.classifications.running)
-        self.explanations: Gate[Explanation] = Gate(settings.explanations, settings.queue)
+        # One that would wait past its deadline is better told now.
+        self.explanations: Gate[Explanation] = Gate(settings.explanations, settings.queue, settings.explain_seconds)
         self._explainer = ExplainerClient(explainer)
         self._threads = ThreadPoolExecutor(settings.classifications, "classify")
         self.classifier.classify(synthetic_png())

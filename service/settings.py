@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     queue: Annotated[
         int, Field(ge=0, description="Files of a kind that may wait for their turn; the next request gets a 429.")
     ] = 64
+    queue_seconds: Annotated[
+        Seconds, Field(description="Wait, as works took lately, past which a classification is not let in: a 429.")
+    ] = 2.0
     classify_seconds: Annotated[Seconds, Field(description="Deadline of a classification, its wait included.")] = 30.0
     explain_seconds: Annotated[
         Seconds, Field(description="Deadline of a class activation map (both Grad-CAMs), its wait included.")

@@ -30,7 +30,7 @@ async def instantly() -> str:
 
 def test_returns_the_result_and_the_wait() -> None:
     async def scenario() -> None:
-        result, waited_ms = await Gate[str](1, 0).run(instantly, LONG)
+        result, waited_ms = await Gate[str](1, 0, LONG).run(instantly, LONG)
         assert result == "done"
         assert 0 <= waited_ms < 1000
 
@@ -42,7 +42,7 @@ def test_passes_on_what_the_work_raises_and_frees_its_slot() -> None:
         raise NotDecodable
 
     async def scenario() -> None:
-        gate = Gate[str](1, 0)
+        gate = Gate[str](1, 0, LONG)
         for _ in range(3):
             with pytest.raises(NotDecodable):
                 await gate.run(fails, LONG)
@@ -52,7 +52,7 @@ def test_passes_on_what_the_work_raises_and_frees_its_slot() -> None:
 
 def test_refuses_when_the_queue_is_full_and_admits_again_afterwards() -> None:
     async def scenario() -> None:
-        gate, work = Gate[str](1, 1), Work()
+        gate, work = Gate[str](1, 1, LONG), Work()
         running = asyncio.create_task(gate.run(work, LONG))
         await work.begun.wait()
         waiting = asyncio.create_task(gate.run(instantly, LONG))
@@ -80,7 +80,7 @@ def test_no_more_works_at_once_than_slots() -> None:
         return "done"
 
     async def scenario() -> None:
-        gate = Gate[str](3, 100)
+        gate = Gate[str](3, 100, LONG)
         await asyncio.gather(*(gate.run(work, LONG) for _ in range(50)))
 
     asyncio.run(scenario())
@@ -98,7 +98,7 @@ def test_first_come_first_served() -> None:
         return work
 
     async def scenario() -> None:
-        gate = Gate[str](1, 100)
+        gate = Gate[str](1, 100, LONG)
         await asyncio.gather(*(gate.run(numbered(i), LONG) for i in range(20)))
 
     asyncio.run(scenario())
@@ -107,7 +107,7 @@ def test_first_come_first_served() -> None:
 
 def test_one_that_waits_past_its_deadline_never_begins() -> None:
     async def scenario() -> None:
-        gate, work, late = Gate[str](1, 5), Work(), Work()
+        gate, work, late = Gate[str](1, 5, LONG), Work(), Work()
         running = asyncio.create_task(gate.run(work, LONG))
         await work.begun.wait()
         with pytest.raises(DeadlineExceeded):
@@ -122,7 +122,7 @@ def test_one_that_waits_past_its_deadline_never_begins() -> None:
 
 def test_one_that_runs_past_its_deadline_keeps_its_slot_to_the_end() -> None:
     async def scenario() -> None:
-        gate, work = Gate[str](1, 0), Work()
+        gate, work = Gate[str](1, 0, LONG), Work()
         with pytest.raises(DeadlineExceeded):
             await gate.run(work, 0.01)
         with pytest.raises(Busy):
@@ -144,7 +144,7 @@ def test_works_that_came_together_are_admitted_together() -> None:
         raise NotDecodable
 
     async def scenario() -> None:
-        gate = Gate[str](1, 0)
+        gate = Gate[str](1, 0, LONG)
         results = await gate.run_all([instantly, fails, instantly], LONG)
         assert [result[0] if isinstance(result, tuple) else type(result) for result in results] == [
             "done",
@@ -158,7 +158,7 @@ def test_works_that_came_together_are_admitted_together() -> None:
 
 def test_works_that_came_together_take_a_place_each() -> None:
     async def scenario() -> None:
-        gate, works = Gate[str](1, 3), [Work() for _ in range(4)]
+        gate, works = Gate[str](1, 3, LONG), [Work() for _ in range(4)]
         together = asyncio.create_task(gate.run_all(works, LONG))
         await works[0].begun.wait()
         with pytest.raises(Busy):
@@ -173,7 +173,7 @@ def test_works_that_came_together_take_a_place_each() -> None:
 
 def test_of_works_that_came_together_the_late_ones_alone_are_late() -> None:
     async def scenario() -> None:
-        gate, late = Gate[str](1, 3), Work()
+        gate, late = Gate[str](1, 3, LONG), Work()
         first, second, third = await gate.run_all([instantly, late, instantly], 0.02)
         assert isinstance(first, tuple)
         assert isinstance(second, DeadlineExceeded)
@@ -181,3 +181,47 @@ def test_of_works_that_came_together_the_late_ones_alone_are_late() -> None:
         late.may_end.set()
 
     asyncio.run(scenario())
+
+
+def test_a_queue_is_as_long_as_its_wait_may_be() -> None:
+    async def slowly() -> str:
+        await asyncio.sleep(0.05)
+        return "done"
+
+    async def scenario() -> None:
+        gate, works = Gate[str](2, 100, 0.2), [Work() for _ in range(101)]
+        await gate.run(slowly, LONG)  # 0.05 s at least, and longer where the machine is slow
+        admitted = []
+        for work in works:
+            if gate.expected_wait_s > 0.2:
+                break
+            admitted.append(asyncio.create_task(gate.run(work, LONG)))
+            await asyncio.sleep(0)
+        assert 2 <= len(admitted) <= 2 + 8  # two run; those who wait are served two in 0.05 s
+        with pytest.raises(Busy) as refusal:
+            gate.check()
+        assert refusal.value.retry_after_s == 1
+        for work in works:
+            work.may_end.set()
+        assert [(await one)[0] for one in admitted] == ["done"] * len(admitted)
+
+    asyncio.run(scenario())
+
+
+def test_who_finds_a_free_slot_is_let_in_however_slow_the_works_were() -> None:
+    async def slowly() -> str:
+        await asyncio.sleep(0.02)
+        return "done"
+
+    async def scenario() -> None:
+        gate = Gate[str](1, 5, 0.001)
+        for _ in range(3):
+            assert (await gate.run(slowly, LONG))[0] == "done"
+
+    asyncio.run(scenario())
+
+
+def test_retry_after_is_the_expected_wait() -> None:
+    assert Busy().retry_after_s == 1
+    assert Busy(0.2).retry_after_s == 1
+    assert Busy(2.1).retry_after_s == 3
