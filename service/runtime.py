@@ -38,8 +38,8 @@ class Runtime:
         self.classifier = Classifier(Bundle(settings.bundle), settings.threads, settings.precision, settings.batch)
         self.manifest = self.classifier.bundle.manifest
         batch = self.classifier.ensemble.max_batch
-        # As many again as there are threads: one that ends has its next work at hand, and its core need not wait for the
-        # event loop. An image that waits for its batch needs no core: those come on top.
+        # As many again as there are threads: one that ends has its next work at hand, and its core need not wait for
+        # the event loop. An image that waits for its batch needs no core: those come on top.
         at_once = 2 * settings.classifications + (LANES * batch if batch > 1 else 0)
         self.classifications: Gate[Finding] = Gate(at_once, settings.queue, settings.queue_seconds)
         self._batcher = Batcher(self.classifier.ensemble.logits, batch, lambda: self.classifications.running)
