@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -18,6 +18,11 @@ from service.explaining import ExplainerClient
 from service.gate import Gate
 from service.metrics import Metrics
 from service.settings import Settings
+
+T = TypeVar("T")
+
+Found = tuple[Finding, float]
+"""A finding, and the milliseconds that it waited for a thread."""
 
 
 class Runtime:
@@ -41,7 +46,7 @@ class Runtime:
         # As many again as there are threads: one that ends has its next work at hand, and its core need not wait for
         # the event loop. An image that waits for its batch needs no core: those come on top.
         at_once = 2 * settings.classifications + (LANES * batch if batch > 1 else 0)
-        self.classifications: Gate[Finding] = Gate(at_once, settings.queue, settings.queue_seconds)
+        self.classifications: Gate[Found] = Gate(at_once, settings.queue, settings.queue_seconds)
         self._batcher = Batcher(self.classifier.ensemble.logits, batch, lambda: self.classifications.running)
         # One that would wait past its deadline is better told now.
         self.explanations: Gate[Explanation] = Gate(settings.explanations, settings.queue, settings.explain_seconds)
@@ -88,24 +93,33 @@ class Runtime:
         self.metrics.explained(method, time.monotonic() - start)
         return explanation
 
-    def _found(self, finding: Finding, waited_ms: float) -> tuple[Finding, dict[str, float]]:
-        timings_ms = {"queue": waited_ms, **finding.timings_ms}
+    def _found(self, found: Found, waited_ms: float) -> tuple[Finding, dict[str, float]]:
+        finding, pool_ms = found
+        timings_ms = {"queue": waited_ms + pool_ms, **finding.timings_ms}
         self.metrics.classified(finding.prediction, timings_ms)
         return finding, timings_ms
 
-    def _classification(self, data: bytes) -> Callable[[], Awaitable[Finding]]:
-        async def work() -> Finding:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, self.classifier.classify, data)
+    def _classification(self, data: bytes) -> Callable[[], Awaitable[Found]]:
+        async def work() -> Found:
+            return await self._in_thread(self.classifier.classify, data)
 
-        async def work_in_batches() -> Finding:
-            loop = asyncio.get_running_loop()
-            prepared = await loop.run_in_executor(self._threads, self.classifier.prepare, data)
+        async def work_in_batches() -> Found:
+            prepared, pool_ms = await self._in_thread(self.classifier.prepare, data)
             with prepared.watch.stage("inference"):
                 logits = await self._batcher.logits(prepared.image)
-            return self.classifier.conclude(prepared, logits)
+            return self.classifier.conclude(prepared, logits), pool_ms
 
         return work if self.classifier.ensemble.max_batch == 1 else work_in_batches
+
+    async def _in_thread(self, function: Callable[[bytes], T], data: bytes) -> tuple[T, float]:
+        """What a thread of the pool makes of the data, and the milliseconds until one was free."""
+        handed = time.perf_counter()
+
+        def work() -> tuple[T, float]:
+            pool_ms = (time.perf_counter() - handed) * 1000
+            return function(data), pool_ms
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 def synthetic_png() -> bytes:
