@@ -105,6 +105,7 @@ def _measured(findings: "Findings", split: Literal["val", "test"], folder: Path)
     from training.gallery import gallery
     from training.predictions import predictions
     from training.table_facts import table_facts
+    from training.unfamiliar import familiarity
 
     bundle = findings.bundle
     recipe = bundle.manifest.recipe
@@ -125,6 +126,9 @@ def _measured(findings: "Findings", split: Literal["val", "test"], folder: Path)
             parity = verify(bundle, images.images, [row.file for row in images.rows])
         with err.status("taking parts of the images away"):
             findings = replace(findings, parity=tuple(parity), checks=checks(bundle, folder, images, said.posterior))
+        train = load(folder, "train", recipe.id, recipe.size)
+        with err.status("showing it what is no chest radiograph"):
+            findings = replace(findings, familiarity=familiarity(bundle, images, train))
         cases = gallery(bundle, folder, said.rows, said.posterior)
     return findings, cases
 

@@ -12,6 +12,7 @@ from training.evaluation import Evaluation
 from training.explanation_quality import Explanations
 from training.figure import Figure
 from training.table_facts import TableFacts
+from training.unfamiliar import Familiarity
 
 FILE: Final = "evaluation.json"
 ANSWERS: Final = {"name", "version", "labels", "recipe", "members", "ensemble", "temperature", "conformal"}
@@ -22,14 +23,15 @@ class Findings:
     """What is known of one model at one calibration.
 
     `splits` holds an evaluation for each split that was run, `parity` ONNX against PyTorch, `checks` what
-    `training.checks` found about where the model looks, `explanations` how good its maps are, and `data` what the
-    table is.
+    `training.checks` found about where the model looks, `familiarity` what gates against unfamiliar images would do,
+    `explanations` how good its maps are, and `data` what the table is.
     """
 
     bundle: Bundle
     splits: dict[str, Evaluation]
     parity: tuple[Parity, ...] = ()
     checks: tuple[Check, ...] = ()
+    familiarity: tuple[Familiarity, ...] = ()
     explanations: tuple[Explanations, ...] = ()
     data: TableFacts | None = None
 
@@ -45,7 +47,8 @@ class Findings:
             bundle=bundle,
             splits={name: Evaluation.from_json(values) for name, values in stored["splits"].items()},
             parity=tuple(_parity(values) for values in stored["parity"]),
-            checks=tuple(_check(values) for values in stored.get("checks", [])),
+            checks=tuple(Check(**_figured(values)) for values in stored.get("checks", [])),
+            familiarity=tuple(Familiarity(**_figured(values)) for values in stored.get("familiarity", [])),
             explanations=tuple(Explanations.from_json(values) for values in stored.get("explanations", [])),
             data=None if data is None else TableFacts(**data),
         )
@@ -66,6 +69,7 @@ class Findings:
             "data": None if self.data is None else asdict(self.data),
             "splits": {name: found.to_json() for name, found in self.splits.items()},
             "checks": [asdict(check) for check in self.checks],
+            "familiarity": [asdict(one) for one in self.familiarity],
             "explanations": [found.to_json() for found in self.explanations],
             "parity": [asdict(found) for found in self.parity],
         }
@@ -82,8 +86,8 @@ def _parity(values: dict[str, Any]) -> Parity:
     return Parity(**{**values, "flips": tuple(Flip(**flip) for flip in values["flips"])})
 
 
-def _check(values: dict[str, Any]) -> Check:
-    return Check(**{**values, "figures": {name: Figure(**figure) for name, figure in values["figures"].items()}})
+def _figured(values: dict[str, Any]) -> dict[str, Any]:
+    return {**values, "figures": {name: Figure(**figure) for name, figure in values["figures"].items()}}
 
 
 def _compact(text: str) -> str:

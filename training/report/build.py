@@ -14,10 +14,12 @@ from training.report.model import data, limits, networks, parity
 from training.report.split import split_sections
 from training.report.study import learning_picture, study_sections
 from training.report.summary import summary
+from training.report.unfamiliar import unfamiliar_section
 from training.rundir import RunDir
 from training.tables import StudyResult
 
 NOT_MEASURED = {
+    "familiarity": "What an out-of-distribution gate would do: run `cxr evaluate --split val`.",
     "checks": "Ablations and the source probe: run `cxr evaluate --split val`.",
     "explanations": "How good the maps are: run `cxr evaluate --split val --explanations 300`.",
     "test": "The test split: it is run once, when everything is decided.",
@@ -65,6 +67,8 @@ def _sections(
         yield from split_sections(found, manifest.conformal.coverage, pictured=True)
     if findings.checks:
         yield looks_section(findings.checks)
+    if findings.familiarity:
+        yield unfamiliar_section(findings.familiarity)
     yield from map(maps_section, findings.explanations)
     if cases:
         yield _gallery(cases)
@@ -90,6 +94,7 @@ def _gallery(cases: Sequence[Case]) -> Section:
 
 def _missing(findings: Findings, study: StudyResult | None) -> Iterator[str]:
     has = {
+        "familiarity": bool(findings.familiarity),
         "checks": bool(findings.checks),
         "explanations": bool(findings.explanations),
         "test": "test" in findings.splits,
@@ -97,4 +102,3 @@ def _missing(findings: Findings, study: StudyResult | None) -> Iterator[str]:
     }
     yield from (text for name, text in NOT_MEASURED.items() if not has[name])
     yield "A model trained without one of the sources and tested on it (leave-one-source-out): not run."
-    yield "An out-of-distribution gate, and its false rejections by source: there is no gate."

@@ -13,7 +13,9 @@ from training.report.build import report, runs_below
 from training.report.document import Document
 from training.report.html import html
 from training.report.markdown import markdown
+from training.report.unfamiliar import SCORES
 from training.table_facts import TableFacts
+from training.unfamiliar import Familiarity
 
 SHIPPED = Findings.read(Bundle(DEFAULT_BUNDLE))
 SOME = Figure(0.5, 0.4, 0.6)
@@ -25,6 +27,14 @@ CHECKS = (
         dict.fromkeys(("macro_f1", "accuracy", "normal_recall", "pneumonia_recall", "covid19_recall"), SOME),
     ),
     Check("probe", "covid19", 12, {"accuracy": SOME, "commonest": Figure(0.25, 0.2, 0.3)}),
+)
+FAMILIARITY = (
+    Familiarity("all", 20, dict.fromkeys((f"{score}/kept_out" for score in SCORES), Figure(0.05, 0.0, 0.1))),
+    Familiarity(
+        "turned",
+        20,
+        dict.fromkeys((f"{score}/{name}" for score in SCORES for name in ("auroc", "let_in")), SOME),
+    ),
 )
 FACTS = TableFacts(
     "0" * 64, {"val": {"normal": 7, "covid19": 8}}, {"val": 9}, {"here": {"normal": 7}}, ["a.png"], {"val": 3}
@@ -57,6 +67,13 @@ def test_what_is_missing_is_named() -> None:
     rest = markdown(report(full, result())).split("## What is not in this report")[1]
     assert "tables I to III" not in rest
     assert "source probe" not in rest
+
+
+def test_gates_are_shown() -> None:
+    text = markdown(report(replace(SHIPPED, familiarity=FAMILIARITY)))
+    assert "| turned by 90° | 20 |" + " 0.500 [0.400, 0.600] |" * 6 in text
+    assert "| all | 20 |" + " 0.050 [0.000, 0.100] |" * 3 in text
+    assert "out-of-distribution gate would do" not in text
 
 
 def test_checks_and_data_are_shown() -> None:
