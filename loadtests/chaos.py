@@ -73,6 +73,8 @@ class Outcome:
     signal: signal.Signals
     blows: list[float]
     """When each came, of `time.monotonic()`."""
+    ends: list[float]
+    """When its process was gone: a dying one's connections stay open until its memory is given back."""
     back_s: list[float]
     """Seconds from each to the next answer of a new worker."""
     replies: list[Reply]
@@ -80,7 +82,7 @@ class Outcome:
     @property
     def in_flight(self) -> int:
         """Requests that were under way at the blows."""
-        return sum(_spans(reply, blow) for reply in self.replies for blow in self.blows)
+        return sum(_meets(reply, blow, blow) for reply in self.replies for blow in self.blows)
 
     @property
     def lost(self) -> list[Reply]:
@@ -88,7 +90,8 @@ class Outcome:
 
     def faults(self) -> list[str]:
         """What must not be."""
-        stray = [reply for reply in self.lost if not any(_spans(reply, blow) for blow in self.blows)]
+        deaths = list(zip(self.blows, self.ends, strict=True))
+        stray = [reply for reply in self.lost if not any(_meets(reply, *death) for death in deaths)]
         errors = ", ".join(sorted({reply.error for reply in self.lost}))
         hurt = [reply for reply in self.replies if reply.question.route == "/classify" and not reply.right]
         found = {
@@ -147,7 +150,7 @@ def strike(
     """
     chance = random.Random(0)
     probe = next(question for question in asked if question.route == WORKERS[worker])
-    blows, back_s = [], []
+    blows, ends, back_s = [], [], []
     with Load(url, asked) as load:
         for i in track(range(times), f"{worker} {kind.name}", console=Console(stderr=True)):
             server = servers[i % len(servers)]
@@ -156,10 +159,11 @@ def strike(
             blows.append(time.monotonic())
             old.send_signal(kind)
             old.wait(RETURN_S)
+            ends.append(time.monotonic())
             _wait_for_answer(server, probe)
             back_s.append(time.monotonic() - blows[-1])
         time.sleep(1)
-    return Outcome(worker, kind, blows, back_s, load.replies)
+    return Outcome(worker, kind, blows, ends, back_s, load.replies)
 
 
 def _wait_for_answer(server: Server, probe: Question) -> None:
@@ -173,8 +177,8 @@ def _wait_for_answer(server: Server, probe: Question) -> None:
     raise RuntimeError(f"{probe.route} did not come back:\n{server.log_text()[-4000:]}")
 
 
-def _spans(reply: Reply, moment: float) -> bool:
-    return reply.begun <= moment <= reply.begun + reply.seconds
+def _meets(reply: Reply, start: float, end: float) -> bool:
+    return reply.begun <= end and start <= reply.begun + reply.seconds
 
 
 def command(

@@ -36,6 +36,7 @@ def fell(url: str, asked: Sequence[Question], log: Path, port: int, bundle: Path
     """Kill a replica whole so many times and start it anew, while clients ask a proxy before it and another one."""
     chance = random.Random(0)
     blows: list[float] = []
+    ends: list[float] = []
     back_s: list[float] = []
     with Load(url, asked) as load:
         for _ in track(range(times), WHOLE, console=Console(stderr=True)):
@@ -45,8 +46,9 @@ def fell(url: str, asked: Sequence[Question], log: Path, port: int, bundle: Path
                     back_s.append(time.monotonic() - blows[-1])
                 blows.append(time.monotonic())
                 _kill(server)
+                ends.append(time.monotonic())
         time.sleep(1)
-    return Outcome(WHOLE, SIGKILL, blows, back_s or [0.0], load.replies)
+    return Outcome(WHOLE, SIGKILL, blows, ends, back_s or [0.0], load.replies)
 
 
 def unretried(outcome: Outcome) -> list[str]:
