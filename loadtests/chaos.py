@@ -125,7 +125,7 @@ HEAD: Final = (
     "signal",
     "times",
     "in flight then",
-    *(f"{route}: asked / lost / 503 / other 5xx / wrong" for route in CLIENTS),
+    *(f"{route}: asked / lost / 429 or 503 / other 5xx / wrong" for route in CLIENTS),
     "new worker answers after, s: median / max",
 )
 
