@@ -29,14 +29,12 @@ def learning_curve(run: RunDir) -> Iterator[Any]:
         )
         losses.legend()
         scores.plot(epochs, [row["val_macro_f1"] for row in log], color=ACCENT, lw=1.2)
-        ends = [
-            row for row, later in zip(log, [*log[1:], None], strict=True) if not later or later["cycle"] > row["cycle"]
-        ]
+        per_cycle = config.epochs_per_cycle
+        ends = [row for row in log if row["epoch"] % per_cycle == 0]  # the last cycle may not be over
         ends_at = [row["epoch"] for row in ends]
         scores.plot(ends_at, [row["val_macro_f1"] for row in ends], "o", color=INK, ms=4, label="snapshot")
         scores.set(ylabel="macro-F1", title="Validation")
         scores.legend(loc="lower right")
-        per_cycle = config.epochs_per_cycle
         fine = [epoch / 20 for epoch in range(20 * int(max(epochs)))]
         for axis in rates:
             axis.plot(fine, [_rate(config.max_lr, x % per_cycle / per_cycle) for x in fine], color=SOFT, lw=1)

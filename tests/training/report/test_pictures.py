@@ -10,6 +10,7 @@ import pytest
 from cxr.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.labels import LABELS
 from training.config import TrainConfig
+from training.curve import learning_curve
 from training.evaluation import Evaluation
 from training.findings import Findings
 from training.report.calibration_pictures import coverage_picture, reliability_picture
@@ -73,3 +74,13 @@ def test_a_learning_curve_of_a_run(tmp_path: Path) -> None:
     assert picture.name == "learning-a-run"
     assert "in 2 cycles" in picture.caption
     assert "α(t)" in comments(picture.svg)
+
+
+def test_a_cycle_that_is_not_over_has_no_snapshot(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "run")
+    run.begin(TrainConfig(epochs=4, cycles=2), "0" * 64)
+    for epoch in range(1, 4):
+        run.log({"cycle": (epoch + 1) // 2, "epoch": epoch, "train_loss": 1.0, "val_loss": 1.0, "val_macro_f1": 0.5})
+    with learning_curve(run) as figure:
+        (dots,) = (line for axis in figure.axes for line in axis.lines if line.get_label() == "snapshot")
+        assert list(dots.get_xdata()) == [2]
