@@ -142,4 +142,4 @@ def _let_in(kind: str, data: Dataset, known: Scores, strange: Scores, limits: Ma
 
 def _features(bundle: Bundle, images: Images) -> Floats:
     features = penultimate(load_member(bundle, bundle.explainer), images)
-    return features / np.linalg.norm(features, axis=1, keepdims=True)
+    return np.asarray(features / np.linalg.norm(features, axis=1, keepdims=True))
