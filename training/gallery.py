@@ -3,7 +3,6 @@
 Nobody picks them: of each kind those come first whose file's hash is the smallest.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from cxr.labels import DISPLAY_NAMES, LABELS
 from cxr.narrate import figure
 from cxr.pipeline import Classifier
 from cxr.posterior import Floats, prediction_set
-from training.data import Row
+from training.data import Row, hashed_order
 
 Kind = Literal["right", "wrong", "uncertain"]
 
@@ -70,7 +69,7 @@ def smaller(panel: bytes) -> bytes:
 
 def choose(bundle: Bundle, rows: Sequence[Row], posterior: Floats) -> list[tuple[Kind, int]]:
     """The kinds and rows of a gallery's cases."""
-    order = sorted(range(len(rows)), key=lambda index: hashlib.sha256(rows[index].file.encode()).digest())
+    order = hashed_order(rows)
     predicted = [LABELS[int(best)] for best in np.argmax(posterior, axis=1)]
     sets = [prediction_set(p, bundle.manifest.conformal.thresholds) for p in posterior]
     right = [index for index in order if predicted[index] == rows[index].label and sets[index] == (predicted[index],)]

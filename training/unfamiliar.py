@@ -8,7 +8,6 @@ where the image is unlike those of training:
     neighbour     one less the cosine to the tenth nearest of a thousand training images' features (Sun et al. 2022)
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -19,11 +18,11 @@ from scipy.special import logsumexp
 
 from cxr.bundle import Bundle
 from cxr.inference import Ensemble
-from cxr.nets import load_member
+from cxr.nets import Network, load_member
 from cxr.posterior import Floats, combine
 from training import weighted
 from training.bootstrap import RESAMPLES, with_intervals
-from training.data import Dataset, half_of_validation
+from training.data import Dataset, half_of_validation, hashed_order
 from training.figure import Figure
 from training.predict import logits_of
 from training.probe import penultimate
@@ -53,19 +52,22 @@ class Scorer:
     """Scores images against a bundle's training images, whose features [R, C] are `references`."""
 
     bundle: Bundle
+    ensemble: Ensemble
+    network: Network
     references: Floats
 
     @staticmethod
     def of(bundle: Bundle, train: Dataset) -> "Scorer":
-        """With the features of training images that nobody picked."""
-        return Scorer(bundle, _features(bundle, some(train, REFERENCES).images))
+        """With the features that the explaining member has of training images that nobody picked."""
+        network = load_member(bundle, bundle.explainer)
+        return Scorer(bundle, Ensemble(bundle), network, _features(network, some(train, REFERENCES).images))
 
     def scores(self, data: Dataset) -> dict[str, Floats]:
         """Each score of N images, [N]."""
         manifest = self.bundle.manifest
-        logits = logits_of(Ensemble(self.bundle), data)
+        logits = logits_of(self.ensemble, data)
         posterior = combine(logits, manifest.temperature, manifest.ensemble)
-        cosines = np.sort(_features(self.bundle, data.images) @ self.references.T, axis=1)
+        cosines = np.sort(_features(self.network, data.images) @ self.references.T, axis=1)
         return {
             "probability": 1 - posterior.max(axis=1),
             "energy": -logsumexp(logits.mean(axis=0, dtype=np.float64), axis=1),
@@ -89,13 +91,17 @@ class Familiarity:
 def familiarity(bundle: Bundle, validation: Dataset, train: Dataset) -> tuple[Familiarity, ...]:
     """Measure the gates: thresholds from one half of validation, figures from patients of the other.
 
+    Nothing is measured where one half has no patients.
+
     Args:
         bundle: exported.
         validation: prepared with the bundle's recipe.
         train: likewise.
     """
-    scorer = Scorer.of(bundle, train)
     chooses = np.array([half_of_validation(row) == "calibrate" for row in validation.rows])
+    if chooses.all() or not chooses.any():
+        return ()
+    scorer = Scorer.of(bundle, train)
     limits = {name: np.quantile(of, ACCEPTED) for name, of in scorer.scores(validation.where(chooses)).items()}
     measured = some(validation.where(~chooses), MEASURED)
     known = scorer.scores(measured)
@@ -110,8 +116,7 @@ def familiarity(bundle: Bundle, validation: Dataset, train: Dataset) -> tuple[Fa
 
 def some(data: Dataset, count: int) -> Dataset:
     """At most so many images, those whose names have the smallest hashes."""
-    ranks = np.argsort([hashlib.sha256(row.file.encode()).hexdigest() for row in data.rows])
-    chosen = set(ranks[:count].tolist())
+    chosen = set(hashed_order(data.rows)[:count])
     return data.where(index in chosen for index in range(len(data.rows)))
 
 
@@ -140,6 +145,6 @@ def _let_in(kind: str, data: Dataset, known: Scores, strange: Scores, limits: Ma
     return Familiarity(kind, len(patients), with_intervals(figures, patients, RESAMPLES))
 
 
-def _features(bundle: Bundle, images: Images) -> Floats:
-    features = penultimate(load_member(bundle, bundle.explainer), images)
+def _features(network: Network, images: Images) -> Floats:
+    features = penultimate(network, images)
     return np.asarray(features / np.linalg.norm(features, axis=1, keepdims=True))

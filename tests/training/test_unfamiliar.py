@@ -55,6 +55,12 @@ def test_scores_are_low_where_a_network_is_sure_and_near(bundle: Bundle, monkeyp
     assert (scores["neighbour"] < 0.01).all()
 
 
+def test_of_a_half_without_patients_nothing_is_said(bundle: Bundle) -> None:
+    data = dataset("val", 12)
+    half = data.where(half_of_validation(row) == "select" for row in data.rows)
+    assert familiarity(bundle, half, dataset("train", 6)) == ()
+
+
 def test_some_images_are_the_same_however_they_are_ordered() -> None:
     data = dataset("val", 12)
     back = Dataset(data.rows[::-1], data.images[::-1])
