@@ -1,13 +1,12 @@
-"""BatchNorm and ReLU as one compiled function: what makes a DenseNet quick to train.
+"""BatchNorm and ReLU in one: what makes a DenseNet quick to train.
 
 A DenseNet's time goes into normalising ever longer concatenations, not into its convolutions. `torch.compile` of a
-whole one takes longer than five minutes, since each of its layers has a shape of its own (docs/decisions.md). This one
-function is compiled once, with symbolic shapes, for all of them.
+whole one takes longer than five minutes, since each of its layers has a shape of its own, and compiled with symbolic
+shapes the pair runs at a third of the memory's speed (docs/decisions.md): so it has kernels of its own.
 """
 
 from itertools import pairwise
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -34,20 +33,13 @@ class BatchNormReLU(nn.BatchNorm2d):
             setattr(self, name, buffer)
 
     def forward(self, input: Tensor) -> Tensor:
-        if not self.training:
+        if not (self.training and input.is_cuda):
             return F.relu(super().forward(input))
+        from training.norm_relu import norm_relu  # here, because Triton comes with the CUDA builds of torch alone
+
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
         assert self.momentum is not None
         self.num_batches_tracked.add_(1)
-        # Views, because TorchDynamo takes the shape of a parameter for a constant.
-        weight, bias = self.weight.view(-1), self.bias.view(-1)
-        return _norm_relu(input, self.running_mean, self.running_var, weight, bias, self.momentum, self.eps)
-
-
-@torch.compile(dynamic=True)
-def _norm_relu(
-    x: Tensor, mean: Tensor, variance: Tensor, weight: Tensor, bias: Tensor, momentum: float, eps: float
-) -> Tensor:
-    return F.relu(F.batch_norm(x, mean, variance, weight, bias, training=True, momentum=momentum, eps=eps))
+        return norm_relu(input, self.weight, self.bias, self.running_mean, self.running_var, self.momentum, self.eps)
