@@ -17,6 +17,8 @@ class TrainConfig:
 
     `clip_norm` bounds the gradient's norm, and 0 leaves it unbounded: a ResNet-18 at a first rate of 0.1 then
     starts by blowing up (docs/decisions.md). `batch_size` is that of all processes together.
+    `mixup` and `cutmix` are the α of their Beta distributions, 0 is without; with both, a batch has one or the other.
+    `leave_out` names a source whose patients are not learnt from: how the network does at a hospital it has not seen.
     """
 
     architecture: Architecture = "resnet18"
@@ -30,9 +32,11 @@ class TrainConfig:
     batch_size: int = 256
     label_smoothing: float = 0.0
     mixup: float = 0.0
+    cutmix: float = 0.0
     clip_norm: float = 0.0
     sampling: Sampling = "class_balanced"
     seed: int = 0
+    leave_out: str = ""
     augmentation: Augmentation = field(default_factory=lambda: GENTLE)
 
     def __post_init__(self) -> None:

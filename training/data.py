@@ -53,6 +53,25 @@ class Dataset:
         rows = tuple(row for row, kept in zip(self.rows, mask, strict=True) if kept)
         return Dataset(rows, self.images[mask])
 
+    def leaving_out(self, source: str) -> "Dataset":
+        """Without the patients of a source; all rows where it has no name.
+
+        Raises:
+            DataError: no image is of that source, or all are.
+        """
+        if not source:
+            return self
+        kept = outside(self.rows, source)
+        if not any(kept) or all(kept):
+            raise DataError("leaving out that source leaves no images, or all of them")
+        return self.where(kept)
+
+
+def outside(rows: Sequence[Row], source: str) -> list[bool]:
+    """[N] which rows are of patients of whom no image is of that source."""
+    its = {row.patient for row in rows if row.source == source}
+    return [row.patient not in its for row in rows]
+
 
 _NEEDED: Final = ("file", "label", "patient", "split")
 _NOT_PREPARED: Final = "; if the folder is not prepared yet: cxr prepare {} -o DIR"

@@ -55,9 +55,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Study:
-    """Runs by name, all of one table."""
+    """Runs by name, all of one table. Those in `left_out` did not learn from one source; nothing is chosen of them."""
 
     runs: Mapping[str, RunDir]
+    left_out: Mapping[str, RunDir]
     rows: tuple[Row, ...]
     table_sha256: str
 
@@ -69,7 +70,7 @@ class Study:
     @cached_property
     def snapshots(self) -> tuple[Snapshot, ...]:
         """All of them, run by run, whether or not their weights are here."""
-        return tuple(Snapshot(name, cycle) for name, run in self.runs.items() for cycle in _archived_cycles(run))
+        return tuple(Snapshot(name, cycle) for name, run in self.runs.items() for cycle in archived_cycles(run))
 
     def part(self, name: PartName) -> Part:
         """Read what the snapshots said of a part.
@@ -77,20 +78,27 @@ class Study:
         Raises:
             DataError: the table has no such rows, or an archive lacks or does not fit them.
         """
-        split: Literal["val", "test"] = "test" if name == "test" else "val"
-        rows = tuple(row for row in self.rows if row.split == split)
-        mask = np.array([split == "test" or half_of_validation(row) == name for row in rows], dtype=bool)
+        mask = self._mask(name)
         if not mask.any():
             raise DataError(f"the table has no images to {'test' if name == 'test' else name} by")
-        logits = {}
-        for snapshot in self.snapshots:
-            run = self.runs[snapshot.run]
-            values = run.logits(snapshot.cycle, split)
-            if values.shape != (len(rows), len(LABELS)):
-                raise DataError(f"{run.archive(snapshot.cycle)} does not fit the table's {split} split")
-            logits[snapshot] = values[mask]
-        kept = tuple(row for row, here in zip(rows, mask, strict=True) if here)
-        return Part(name, kept, logits)
+        rows = tuple(row for row, here in zip(self.rows, mask, strict=True) if here)
+        logits = {one: self.said(self.runs[one.run], one.cycle, name) for one in self.snapshots}
+        return Part(name, rows, logits)
+
+    def said(self, run: RunDir, cycle: int, name: PartName) -> Logits:
+        """Logits [N, 3] of a run's snapshot on a part. Raises DataError if its archive lacks or does not fit them."""
+        split: Literal["val", "test"] = "test" if name == "test" else "val"
+        of_split = np.array([row.split == split for row in self.rows], dtype=bool)
+        values = run.logits(cycle, split)
+        if values.shape != (of_split.sum(), len(LABELS)):
+            raise DataError(f"{run.archive(cycle)} does not fit the table's {split} split")
+        return np.asarray(values[self._mask(name)[of_split]])
+
+    def _mask(self, name: PartName) -> NDArray[np.bool_]:
+        """[rows] which are of a part."""
+        if name == "test":
+            return np.array([row.split == "test" for row in self.rows], dtype=bool)
+        return np.array([row.split == "val" and half_of_validation(row) == name for row in self.rows], dtype=bool)
 
     def has_weights(self, snapshot: Snapshot) -> bool:
         """Whether a bundle could be made of it here."""
@@ -138,7 +146,9 @@ def load_study(folders: Sequence[Path], data: Path) -> Study:
     strangers = [name for name, run in runs.items() if run.table_sha256 != sha]
     if strangers or not runs:
         raise DataError(f"trained on another table: {', '.join(strangers)}" if strangers else "there are no runs")
-    return Study(runs, read_table(data), sha)
+    left_out = {name: run for name, run in runs.items() if run.config.leave_out}
+    whole = {name: run for name, run in runs.items() if name not in left_out}
+    return Study(whole, left_out, read_table(data), sha)
 
 
 def _runs_in(folder: Path) -> list[Path]:
@@ -147,7 +157,8 @@ def _runs_in(folder: Path) -> list[Path]:
     return [file.parent for file in folder.glob("*/config.json")]
 
 
-def _archived_cycles(run: RunDir) -> range:
+def archived_cycles(run: RunDir) -> range:
+    """The cycles whose figures are here, from the first on without a gap."""
     cycle = 0
     while run.archive(cycle + 1).exists():
         cycle += 1

@@ -198,13 +198,41 @@ class SeedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class OnSource:
+    """How a network does on a source's images.
+
+    `auroc` tells COVID-19 from the other labels by its probability, within the source; without value where the source
+    holds one of the two alone. `covid19_recall` likewise.
+    """
+
+    accuracy: Figure
+    covid19_recall: Figure
+    auroc: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutRow:
+    """A source's images, judged by a network that learnt from that source's other patients and by one that did not.
+
+    `reference` and `run` differ in that alone. `images` counts by label.
+    """
+
+    source: str
+    reference: str
+    run: str
+    images: dict[Label, int]
+    seen: OnSource
+    unseen: OnSource
+
+
+@dataclass(frozen=True, slots=True)
 class Tables:
     """The paper's tables on one set of images.
 
     Intervals are of a patient-clustered bootstrap with `resamples`. `networks` is table I: for each run its chosen
     snapshot, the mean of its last ones, and all its snapshots by each rule. `ensembles` is table II: all pairs of
     architectures and the triple of the three best by each rule, and greedy selection. `best` is table III, the
-    candidate.
+    candidate. `left_out` has a row for each run that did not learn from one source.
     """
 
     part: Part
@@ -215,6 +243,7 @@ class Tables:
     ensembles: tuple[TableRow, ...]
     best: TableRow
     seeds: tuple[SeedRow, ...]
+    left_out: tuple[LeftOutRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

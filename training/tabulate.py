@@ -11,6 +11,7 @@ from cxr.labels import LABELS
 from training.bootstrap import RESAMPLES
 from training.ensemble import Plan
 from training.intervals import Resampling
+from training.left_out import left_out_rows
 from training.paper import BEST, BEST_BY_LABEL, BEST_PAIR
 from training.study import Part, Study
 from training.tables import Part as Shown
@@ -68,6 +69,7 @@ class Tabulator:
             ensembles=tuple(row for row in rows.values() if row.kind not in OF_NETWORKS),
             best=_beside_the_paper(rows[best]),
             seeds=tuple(self._seeds(plans, best)),
+            left_out=tuple(left_out_rows(self.study, self.shown, self.resampling.resamples)),
         )
 
     def _seeds(self, plans: Sequence[Plan], best: Plan) -> Iterator[SeedRow]:

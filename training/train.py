@@ -26,6 +26,7 @@ from training.curve import plot_learning_curve
 from training.data import Dataset, Split
 from training.fusion import fuse_norm_relu
 from training.metrics import macro_f1, negative_log_likelihood
+from training.mixing import cutmix, mixup
 from training.parallel import Team, team
 from training.rundir import Keep, RunDir
 from training.sampling import epoch_order
@@ -49,7 +50,7 @@ def train(
 
     Args:
         config: all that changes the result.
-        train_set: what is learnt from.
+        train_set: what is learnt from, without the source that `config` leaves out.
         held_out: `val`, which is watched, and any other splits; each snapshot's logits on them are kept.
         table_sha256: of the table that names the images.
         folder: of the run.
@@ -57,8 +58,9 @@ def train(
         seconds: no cycle is begun that would end later than this, counted from the call.
 
     Raises:
-        DataError: the folder holds a run with other knobs.
+        DataError: the folder holds a run with other knobs, or there is no such source to leave out.
     """
+    train_set = train_set.leaving_out(config.leave_out)
     end = time.monotonic() + seconds
     with team() as here, ThreadPoolExecutor(1) as writer:  # a snapshot is written while the next one is trained
         run = RunDir(folder)
@@ -173,8 +175,7 @@ class _Trainer:
         """One update from the images at these indices, this process's share of a batch; its loss, on the device."""
         inputs = augment(self.images[batch], self.config.augmentation, self.augment_chance)
         targets = self.targets[batch]
-        if self.config.mixup:
-            inputs, targets = self._mix(inputs, targets)
+        inputs, targets = self._mix(inputs, targets)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits = self.forward(inputs.contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(logits.float(), targets, label_smoothing=self.config.label_smoothing)
@@ -186,9 +187,12 @@ class _Trainer:
         return loss.detach()
 
     def _mix(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Mixup (Zhang et al. 2018): a convex combination of the batch and its reverse, one weight a batch."""
-        weight = float(self.mix_chance.beta(self.config.mixup, self.config.mixup))
-        return inputs.lerp(inputs.flip(0), weight), targets.lerp(targets.flip(0), weight)
+        """Mixup or CutMix, whichever the run has; where it has both, a coin decides for the batch."""
+        alphas = [(mix, alpha) for mix, alpha in ((mixup, self.config.mixup), (cutmix, self.config.cutmix)) if alpha]
+        if not alphas:
+            return inputs, targets
+        mix, alpha = alphas[self.mix_chance.integers(2)] if len(alphas) > 1 else alphas[0]
+        return mix(inputs, targets, alpha, self.mix_chance)
 
 
 @torch.inference_mode()

@@ -35,7 +35,8 @@ def write_table(folder: Path) -> Path:
         for split, size in SIZES.items():
             for i in range(size):
                 label = "normal" if split == "train" and i < 4 else LABELS[i % 3]
-                table.writerow([f"{split}-{i}.png", label, "here", f"{split}-{i // 2}", split])
+                source = "here" if i // 2 % 4 else "there"
+                table.writerow([f"{split}-{i}.png", label, source, f"{split}-{i // 2}", split])
     return folder
 
 

@@ -25,9 +25,11 @@ def test_the_list_of_knobs_is_this_one() -> None:
         "batch_size",
         "label_smoothing",
         "mixup",
+        "cutmix",
         "clip_norm",
         "sampling",
         "seed",
+        "leave_out",
         "augmentation",
     ]
 
@@ -46,7 +48,7 @@ def test_a_config_of_the_future_is_refused() -> None:
     with pytest.raises(TypeError):
         TrainConfig.from_json(values | {"warmup": 5})
     with pytest.raises(TypeError):
-        TrainConfig.from_json(values | {"augmentation": values["augmentation"] | {"cutmix": 1.0}})
+        TrainConfig.from_json(values | {"augmentation": values["augmentation"] | {"sharpness": 1.0}})
 
 
 @pytest.mark.parametrize("cycles", [3, 7, 201])

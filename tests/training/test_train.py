@@ -212,6 +212,16 @@ def test_another_run_is_not_continued(whole: RunDir) -> None:
         train(replace(TINY, max_lr=0.1), TRAIN, HELD_OUT, TABLE, whole.path)
 
 
+def test_a_source_is_left_out_of_training(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="all of them"):
+        train(replace(TINY, leave_out="synthetic"), TRAIN, HELD_OUT, TABLE, tmp_path)
+
+
+def test_cutmix_trains(tmp_path: Path) -> None:
+    run = train(replace(TINY, cutmix=1.0, epochs=2, cycles=1), TRAIN, HELD_OUT, TABLE, tmp_path)
+    assert run.complete_cycles() == 1
+
+
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_fewer_images_than_a_batch_are_one_batch(tmp_path: Path, sampling: Sampling) -> None:
     config = replace(TINY, epochs=1, cycles=1, batch_size=512, sampling=sampling)

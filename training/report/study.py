@@ -28,6 +28,11 @@ DIFFERENCES: Final = (
     "could not."
 )
 
+LEFT_OUT: Final = (
+    "The same network trained with and without the patients of one source, on that source's images. What is lost "
+    "without it was the source's own look: what a hospital that gave no images has to expect."
+)
+
 
 def study_sections(study: StudyResult, runs: Sequence[RunDir]) -> Iterator[Section]:
     """Tables on the test split where they have been measured, else on the choosing half; then what led there."""
@@ -39,6 +44,8 @@ def study_sections(study: StudyResult, runs: Sequence[RunDir]) -> Iterator[Secti
     yield Section(f"Table III: the best ensemble, {shown.best.name}", (_table_three(shown.best),), 3)
     if shown.seeds:
         yield Section("What chance in training does", (_seeds(shown),), 3)
+    if shown.left_out:
+        yield Section("A source that was not learnt from", (Text(LEFT_OUT), _left_out(shown)), 3)
     yield Section("Does WeightWatcher know which snapshot is good?", tuple(_spectra(study)), 3)
     if runs:
         yield Section("Learning curves", tuple(map(learning_picture, runs)), 3)
@@ -146,6 +153,35 @@ def _seeds(shown: Tables) -> Table:
         spreads = (row.macro.f1, covid.precision, covid.recall)
         rows.append((row.name, row.rule, str(len(row.seeds)), *map(_spread, spreads)))
     return Table(header, tuple(rows), "Mean ± standard deviation over seeds, and Student's 95 % interval of the mean.")
+
+
+def _left_out(shown: Tables) -> Table:
+    header = (
+        "source",
+        "images",
+        *(
+            f"{name}, {which}"
+            for name in ("accuracy", "recall of COVID-19", "AUROC")
+            for which in ("learnt", "left out")
+        ),
+    )
+    rows = []
+    for row in shown.left_out:
+        pairs = [
+            (getattr(row.seen, name), getattr(row.unseen, name)) for name in ("accuracy", "covid19_recall", "auroc")
+        ]
+        counts = " / ".join(f"{row.images.get(label, 0):,}" for label in LABELS)
+        rows.append((row.source, counts, *(str(figure) for pair in pairs for figure in pair)))
+    labels, runs = (
+        ", ".join(DISPLAY_NAMES[label] for label in LABELS),
+        ", ".join(f"`{row.run}`" for row in shown.left_out),
+    )
+    reference = ", ".join(dict.fromkeys(f"`{row.reference}`" for row in shown.left_out))
+    caption = (
+        f"Images in the order {labels}. AUROC: COVID-19 against the other labels within the source. "
+        f"Learnt: {reference}. Left out: {runs}. Means of the last snapshots."
+    )
+    return Table(header, tuple(rows), caption)
 
 
 def _spectra(study: StudyResult) -> Iterator[Block]:
