@@ -2,12 +2,13 @@
 
     python -m scripts.bench_training resnet18 vgg19_bn densenet161
     torchrun --nproc-per-node 2 -m scripts.bench_training densenet161      # its images a second over one GPU's
+    torchrun --nproc-per-node 2 -m scripts.bench_training densenet161 --batch 512    # as many images on each as on one
 
 Synthetic images, since their content costs nothing; the loop is `training.train` itself. An epoch is `STEPS` batches,
 and the figure the median epoch's after the first, which compiles.
 """
 
-import sys
+import argparse
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -33,9 +34,9 @@ def synthetic(split: Split, count: int, size: int) -> Dataset:
     return Dataset(rows, np.random.default_rng(0).integers(0, 256, (count, size, size), dtype=np.uint8))
 
 
-def images_per_second(architecture: Architecture) -> float | None:
+def images_per_second(architecture: Architecture, batch: int) -> float | None:
     """Of the whole training loop, as the paper's preset runs it; None in a process that does not lead."""
-    config = replace(paper(), architecture=architecture, epochs=EPOCHS, cycles=1)
+    config = replace(paper(), architecture=architecture, epochs=EPOCHS, cycles=1, batch_size=batch)
     images = synthetic("train", STEPS * config.batch_size, config.size)
     with TemporaryDirectory() as folder:
         run = train(config, images, {"val": synthetic("val", 32, config.size)}, "0" * 64, Path(folder))
@@ -43,14 +44,18 @@ def images_per_second(architecture: Architecture) -> float | None:
     return median(rates) if rates else None
 
 
-def main(architectures: list[str]) -> None:
+def main() -> None:
     """Print a line for each architecture."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("architectures", nargs="+")
+    parser.add_argument("--batch", type=int, default=paper().batch_size, help="Images of a step, of all processes.")
+    asked = parser.parse_args()
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    for architecture in architectures:
-        rate = images_per_second(cast(Architecture, architecture))
+    for architecture in asked.architectures:
+        rate = images_per_second(cast(Architecture, architecture), asked.batch)
         if rate is not None:
-            print(f"{architecture}: {rate:,.0f} images/s on {device}", flush=True)
+            print(f"{architecture}: {rate:,.0f} images/s on {device}, batches of {asked.batch}", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
