@@ -27,7 +27,7 @@ Mask = NDArray[np.bool_]
 def left_out_rows(study: Study, part: Part, resamples: int = RESAMPLES) -> Iterator[LeftOutRow]:
     """A row for each run that left a source out, where the same run with all sources and the source's images exist.
 
-    Posteriors are means of a run's last snapshots, as in table I, uncalibrated: nothing here is a probability.
+    Posteriors are means of the last snapshots that both runs have, uncalibrated: nothing here is a probability.
     """
     for name, run in study.left_out.items():
         config = run.config
@@ -35,19 +35,21 @@ def left_out_rows(study: Study, part: Part, resamples: int = RESAMPLES) -> Itera
         here = np.array([row.source == config.leave_out for row in part.rows], dtype=bool)
         if reference is None or not here.any():
             continue
+        seen, unseen = _posteriors(study, part, study.runs[reference], run)
         yield LeftOutRow(
             source=config.leave_out,
             reference=reference,
             run=name,
             images=_counts(part, here),
-            seen=_measured(_posterior(study, study.runs[reference], part), part, here, resamples),
-            unseen=_measured(_posterior(study, run, part), part, here, resamples),
+            seen=_measured(seen, part, here, resamples),
+            unseen=_measured(unseen, part, here, resamples),
         )
 
 
-def _posterior(study: Study, run: RunDir, part: Part) -> Floats:
-    last = archived_cycles(run)[-LAST:]
-    return combine(np.stack([study.said(run, cycle, part.name) for cycle in last]), 1.0, "scpa")
+def _posteriors(study: Study, part: Part, *runs: RunDir) -> list[Floats]:
+    cycles = min((archived_cycles(run) for run in runs), key=len)[-LAST:]
+    logits = [np.stack([study.said(run, cycle, part.name) for cycle in cycles]) for run in runs]
+    return [combine(members, 1.0, "scpa") for members in logits]
 
 
 def _measured(posterior: Floats, part: Part, here: Mask, resamples: int) -> OnSource:

@@ -1,6 +1,7 @@
 """Leave one source out: the pair of runs is found, and the figures are those of the source's images alone."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,6 +67,17 @@ def test_figures_are_of_the_sources_images_and_the_last_snapshots(study: Study) 
         won = np.mean(positive[:, None] > negative[None, :])
         assert measured.auroc.value == pytest.approx(won, abs=1e-4)
         assert measured.accuracy.low is not None
+
+
+def test_a_run_that_ended_early_is_compared_at_its_last_snapshots(tmp_path: Path) -> None:
+    study = make_study(tmp_path, RUNS)
+    part = study.part("test")
+    for cycle in (5, 6):
+        study.left_out["without-there"].archive(cycle).unlink()
+    before = next(left_out_rows(study, part, resamples=20))
+    for cycle in (5, 6):
+        study.runs["whole"].archive(cycle).unlink()
+    assert next(left_out_rows(study, part, resamples=20)) == before
 
 
 def test_a_source_of_one_label_has_no_auroc_and_one_without_images_no_row(study: Study) -> None:

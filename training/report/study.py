@@ -179,7 +179,7 @@ def _left_out(shown: Tables) -> Table:
     reference = ", ".join(dict.fromkeys(f"`{row.reference}`" for row in shown.left_out))
     caption = (
         f"Images in the order {labels}. AUROC: COVID-19 against the other labels within the source. "
-        f"Learnt: {reference}. Left out: {runs}. Means of the last snapshots."
+        f"Learnt: {reference}. Left out: {runs}. Means of the last snapshots that both have."
     )
     return Table(header, tuple(rows), caption)
 
