@@ -94,17 +94,17 @@ def test_batches_grow_while_the_device_is_busy() -> None:
     async def scenario() -> None:
         batcher = Batcher(device, 64, lambda: 1)
         device.may_go.clear()
-        first = [asyncio.create_task(batcher.logits(image(i))) for i in range(2)]
-        while len(device.batches) < 2:
+        first = [asyncio.create_task(batcher.logits(image(i))) for i in range(LANES)]
+        while len(device.batches) < LANES:
             await asyncio.sleep(0.001)
-        rest = [asyncio.create_task(batcher.logits(image(i))) for i in range(2, 30)]
+        rest = [asyncio.create_task(batcher.logits(image(i))) for i in range(LANES, 30)]
         await asyncio.sleep(0.01)
-        assert len(device.batches) == 2  # both lanes are taken
+        assert len(device.batches) == LANES  # all are taken
         device.may_go.set()
         await asyncio.gather(*first, *rest)
 
     asyncio.run(scenario())
-    assert device.batches == [[0], [1], list(range(2, 30))]
+    assert device.batches == [*([i] for i in range(LANES)), list(range(LANES, 30))]
 
 
 def test_a_failing_device_fails_its_batch_and_not_the_next() -> None:
