@@ -20,3 +20,6 @@ BEST_BY_LABEL: Final[dict[Label, PaperScores]] = {
     "pneumonia": PaperScores(precision=0.9245, source="abstract"),
     "covid19": PaperScores(precision=0.9612, recall=0.905, source="abstract; recall: table III"),
 }
+
+HEADLINES: Final = (0.945, 0.961, 0.943)
+"""Macro-F1, COVID-19's precision and its recall, as this project was asked to reach them: the paper's text, rounded."""

@@ -48,9 +48,10 @@ def report(
 
 
 def runs_below(folder: Path) -> list[RunDir]:
-    """Runs that have a log, in a folder and the folders below it, by name."""
+    """Runs that have a log and left no source out, in a folder and the folders below it, by name."""
     logs = (file.parent for file in folder.rglob("log.csv") if (file.parent / "config.json").exists())
-    return [RunDir(path) for path in sorted(logs, key=lambda path: path.name)]
+    runs = (RunDir(path) for path in sorted(logs, key=lambda path: path.name))
+    return [run for run in runs if not run.config.leave_out]
 
 
 def _sections(

@@ -7,6 +7,7 @@ from cxr.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.labels import DISCLAIMER
 from tests.training.test_tables import result
 from training.checks import Check
+from training.config import TrainConfig
 from training.figure import Figure
 from training.findings import Findings
 from training.report.build import report, runs_below
@@ -14,6 +15,7 @@ from training.report.document import Document
 from training.report.html import html
 from training.report.markdown import markdown
 from training.report.unfamiliar import SCORES
+from training.rundir import RunDir
 from training.table_facts import TableFacts
 from training.unfamiliar import Familiarity
 
@@ -96,11 +98,12 @@ def test_the_papers_tables_are_beside_ours() -> None:
 
 
 def test_runs_are_found_by_their_logs(tmp_path: Path) -> None:
-    for name in ("b", "deeper/a", "no-log"):
+    runs = {"b": "", "deeper/a": "", "no-log": "", "left-out": "there"}
+    for name, source in runs.items():
         (tmp_path / name).mkdir(parents=True)
-        (tmp_path / name / "config.json").write_text("{}")
-    for name in ("b", "deeper/a"):
-        (tmp_path / name / "log.csv").write_text("epoch\n")
+        RunDir(tmp_path / name).begin(TrainConfig(leave_out=source), "0" * 64)
+        if name != "no-log":
+            (tmp_path / name / "log.csv").write_text("epoch\n")
     (tmp_path / "log.csv").write_text("epoch\n")
     assert [run.path.name for run in runs_below(tmp_path)] == ["a", "b"]
 
