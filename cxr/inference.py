@@ -1,8 +1,6 @@
 """Members' ONNX graphs in onnxruntime: prepared images → logits."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from threading import Lock
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -50,54 +48,46 @@ class Ensemble:
         if cuda.devices() and precision != "int8":  # eight-bit graphs are made for processors
             self.precision: Precision = precision or "float16"
             device = cuda.load(self._graphs(bundle), bundle.manifest.recipe.size, cuda.batch_sizes(max_batch))
-        if device is None:
+        if device is not None:
+            self._alone = self._among = device
+        else:
             self.precision = precision or "float32"
-            device = Processor(self._graphs(bundle), threads or usable_cores())
-        self._device = device
-        self.provider = device.provider
-        self.max_batch = device.max_batch
+            self._alone, self._among = processors(self._graphs(bundle), threads or usable_cores())
+        self.provider = self._alone.provider
+        self.max_batch = self._alone.max_batch
 
-    def logits(self, images: Images) -> Logits:
-        """Prepared images [N, S, S] uint8 → logits [M, N, 3], members in the manifest's order."""
-        return self._device.logits(images)
+    def logits(self, images: Images, alone: bool = True) -> Logits:
+        """Prepared images [N, S, S] uint8 → logits [M, N, 3], members in the manifest's order.
+
+        `alone`: the cores have nothing else to do. It changes how soon the answer comes, on a processor.
+        """
+        return (self._alone if alone else self._among).logits(images)
 
     def _graphs(self, bundle: Bundle) -> list[bytes]:
         return [bundle.read_onnx(member, self.precision) for member in bundle.manifest.members]
 
 
-class Processor:
-    """The processor's cores: all of them for an inference that runs alone, one for each of several at once.
+def processors(graphs: Sequence[bytes], threads: int) -> "tuple[Processor, Processor]":
+    """For an inference that has the processor to itself, and for each of several at once: that has one thread.
 
     Several threads of one inference wait for each other at every layer; several inferences do not. Eight clients
     on two cores get 6 % more answers so, and a lone one gets its own in half the time (docs/performance.md).
     """
+    alone = Processor(graphs, threads)
+    return alone, alone if threads == 1 else Processor(graphs, 1)
+
+
+class Processor:
+    """The processor's cores, so many of them."""
 
     provider = "CPUExecutionProvider"
     max_batch = 1
 
     def __init__(self, graphs: Sequence[bytes], threads: int) -> None:
-        self._wide = [_session(graph, threads) for graph in graphs]
-        self._narrow = self._wide if threads == 1 else [_session(graph, 1) for graph in graphs]
-        self._lock = Lock()
-        self._running = 0
+        options, providers = session_options(threads), [self.provider]
+        self._sessions = [onnxruntime.InferenceSession(graph, options, providers=providers) for graph in graphs]
 
     def logits(self, images: Images) -> Logits:
         """Prepared images [N, S, S] uint8 → logits [M, N, 3]."""
         batch = images[:, np.newaxis]
-        with self._sessions() as sessions:
-            return np.stack([session.run([OUTPUT], {INPUT: batch})[0] for session in sessions])
-
-    @contextmanager
-    def _sessions(self) -> Iterator[list[onnxruntime.InferenceSession]]:
-        with self._lock:
-            alone = self._running == 0
-            self._running += 1
-        try:
-            yield self._wide if alone else self._narrow
-        finally:
-            with self._lock:
-                self._running -= 1
-
-
-def _session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(graph, session_options(threads), providers=[Processor.provider])
+        return np.stack([session.run([OUTPUT], {INPUT: batch})[0] for session in self._sessions])

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -87,6 +88,8 @@ class Classifier:
         cv2.setNumThreads(1)  # callers have threads of their own, which would wait for those of OpenCV
         self.bundle = bundle
         self.ensemble = Ensemble(bundle, threads, precision, max_batch)
+        self._lock = Lock()
+        self._working = 0
 
     def classify(self, data: bytes) -> Finding:
         """Classify one file: PNG, JPEG or DICOM Part 10.
@@ -94,10 +97,11 @@ class Classifier:
         Raises:
             Refusal: the bytes cannot be classified; its class says why.
         """
-        prepared = self.prepare(data)
-        with prepared.watch.stage("inference"):
-            logits = self.ensemble.logits(prepared.image[np.newaxis])
-        return self.conclude(prepared, logits)
+        with self._work():
+            prepared = self.prepare(data)
+            with prepared.watch.stage("inference"):
+                logits = self.ensemble.logits(prepared.image[np.newaxis], alone=self._working == 1)
+            return self.conclude(prepared, logits)
 
     def prepare(self, data: bytes) -> "Prepared":
         """The first half of `classify`, for those who give the networks several images at once."""
@@ -124,6 +128,17 @@ class Classifier:
             warnings=radiograph.warnings,
             timings_ms=prepared.watch.timings_ms,
         )
+
+    @contextmanager
+    def _work(self) -> Iterator[None]:
+        """Counted inside: a file that is being decoded needs a core as one in its network does."""
+        with self._lock:
+            self._working += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._working -= 1
 
 
 def prepare(data: bytes, bundle: Bundle, watch: Stopwatch) -> tuple[Radiograph, NDArray[np.uint8]]:

@@ -21,6 +21,7 @@ from cxr.pipeline import Classifier
 from loadtests.clients import closed_loop, lasting, run
 from loadtests.golden import Question
 from scripts.server import REPOSITORY, free_port, serve, stop
+from service.runtime import synthetic_png
 from service.settings import Settings
 
 WARM_UP_S: Final = 1.0
@@ -75,6 +76,7 @@ class Contestant:
 def service(name: str, log: Path, settings: Settings) -> Iterator[Contestant]:
     """This service, from this checkout."""
     with serve(log, settings.bundle, threads=settings.threads, classifications=settings.classifications) as server:
+        server.wait_for_explainer(synthetic_png())  # whose start takes a core for seconds
         measure = partial(_over_http, str(server.client.base_url), lambda question: question)
         yield Contestant(name, measure, psutil.Process(server.process.pid))
 
