@@ -152,7 +152,8 @@ def command(
         measured = measure(everybody, asked, rounds, seconds)
     text = result(measured) + (
         f"\n\n{tables.machine()}. {media}, {rounds} rounds of {seconds:g} s, {settings.threads} thread(s) an "
-        f"inference, {settings.classifications} at once. `{' '.join(['python -m loadtests.compare', *sys.argv[1:]])}`"
+        f"inference that runs alone, {settings.classifications} files at once in this service. "
+        f"`{' '.join(['python -m loadtests.compare', *sys.argv[1:]])}`"
     )
     Console(width=160).print(Markdown(text))
     if write:

@@ -22,7 +22,7 @@ from loadtests.clients import closed_loop, lasting, run
 from loadtests.golden import Question
 from scripts.server import REPOSITORY, free_port, serve, stop
 from service.runtime import synthetic_png
-from service.settings import Settings
+from service.settings import CORES, Settings
 
 WARM_UP_S: Final = 1.0
 START_S: Final = 180
@@ -86,7 +86,7 @@ def peer(name: str, module: str, sending: Sending, log: Path, settings: Settings
     """One of `loadtests.peers`."""
     port = free_port()
     command = [sys.executable, "-m", f"loadtests.peers.{module}"]
-    arguments = [str(port), str(settings.threads), str(settings.classifications)]
+    arguments = [str(port), str(settings.threads), str(CORES)]
     with log.open("wb") as out:
         process = subprocess.Popen([*command, *arguments], cwd=REPOSITORY, stdout=out, stderr=subprocess.STDOUT)
         try:
@@ -99,7 +99,7 @@ def peer(name: str, module: str, sending: Sending, log: Path, settings: Settings
 
 def ceiling(name: str, settings: Settings) -> Contestant:
     """The same decoding, pre-processing and onnxruntime in threads of this process, without HTTP."""
-    return Contestant(name, partial(_in_process, Classifier(Bundle(settings.bundle), settings.threads), settings))
+    return Contestant(name, partial(_in_process, Classifier(Bundle(settings.bundle), settings.threads)))
 
 
 def as_form(question: Question) -> Question:
@@ -126,11 +126,9 @@ def _over_http(url: str, sending: Sending, asked: Sequence[Question], clients: i
     )
 
 
-def _in_process(
-    classifier: Classifier, settings: Settings, asked: Sequence[Question], clients: int, seconds: float
-) -> Measured:
+def _in_process(classifier: Classifier, asked: Sequence[Question], clients: int, seconds: float) -> Measured:
     begin = time.monotonic() + WARM_UP_S
-    threads = min(clients, settings.classifications)
+    threads = min(clients, CORES)
 
     def loop(first: int) -> list[float]:
         taken = []

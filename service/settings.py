@@ -31,7 +31,8 @@ class Settings(BaseSettings):
     precision: Annotated[
         Precision | None, Field(description="By default float16 on a GPU, float32 without; int8: `cxr export --int8`.")
     ] = None
-    classifications: Annotated[int, Field(ge=1, description="Classifications that run at once.")] = CORES
+    # One more than cores by default: while a thread waits for the interpreter, another one's network has its core.
+    classifications: Annotated[int, Field(ge=1, description="Classifications that run at once.")] = CORES + 1
     batch: Annotated[int, Field(ge=2, le=512, description="Images that a GPU is given at once, at most.")] = MAX_BATCH
     explanations: Annotated[int, Field(ge=1, description="Explanations that run at once.")] = 1
     queue: Annotated[

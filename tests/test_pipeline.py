@@ -12,6 +12,7 @@ import pytest
 from cxr import pipeline
 from cxr.bundle import Bundle
 from cxr.decode import Radiograph
+from cxr.decode import decode as files_decoded
 from cxr.errors import EmptyInput, LateralView, NotDecodable, Refusal, TooSmall
 from cxr.labels import LABELS
 from cxr.pipeline import Classifier, Finding, Stopwatch, prepare
@@ -86,8 +87,8 @@ def test_threads_do_not_disturb_each_other(classifier: Classifier) -> None:
 
 
 def test_a_file_being_decoded_needs_a_core_too(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    classifier, said = Classifier(bundle), []
-    logits, decoded = classifier.ensemble.logits, pipeline.decode
+    classifier, said = Classifier(bundle), list[bool]()
+    logits, decoded = classifier.ensemble.logits, files_decoded
     begun, may_end = Event(), Event()
 
     def watched(images: Any, alone: bool) -> Any:

@@ -20,8 +20,8 @@ class Eager:
     def __init__(self, bundle: Bundle) -> None:
         self._networks = [load_member(bundle, member) for member in bundle.manifest.members]
 
-    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Prepared images [N, S, S] uint8 → logits [M, N, 3]."""
+    def logits(self, images: NDArray[np.uint8], alone: bool = True) -> NDArray[np.float32]:  # noqa: ARG002
+        """Prepared images [N, S, S] uint8 → logits [M, N, 3]; PyTorch's threads are set once for all."""
         batch = torch.from_numpy(images)[:, None]
         with torch.inference_mode():
             return np.stack([network(batch).numpy() for network in self._networks])
