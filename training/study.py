@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +78,7 @@ class Study:
         Raises:
             DataError: the table has no such rows, or an archive lacks or does not fit them.
         """
-        mask = self._mask(name)
+        mask = self._masks[name]
         if not mask.any():
             raise DataError(f"the table has no images to {'test' if name == 'test' else name} by")
         rows = tuple(row for row, here in zip(self.rows, mask, strict=True) if here)
@@ -88,17 +88,18 @@ class Study:
     def said(self, run: RunDir, cycle: int, name: PartName) -> Logits:
         """Logits [N, 3] of a run's snapshot on a part. Raises DataError if its archive lacks or does not fit them."""
         split: Literal["val", "test"] = "test" if name == "test" else "val"
-        of_split = np.array([row.split == split for row in self.rows], dtype=bool)
+        masks = self._masks
+        of_split = masks["test"] if name == "test" else masks["select"] | masks["calibrate"]
         values = run.logits(cycle, split)
         if values.shape != (of_split.sum(), len(LABELS)):
             raise DataError(f"{run.archive(cycle)} does not fit the table's {split} split")
-        return np.asarray(values[self._mask(name)[of_split]])
+        return np.asarray(values[masks[name][of_split]])
 
-    def _mask(self, name: PartName) -> NDArray[np.bool_]:
+    @cached_property
+    def _masks(self) -> dict[PartName, NDArray[np.bool_]]:
         """[rows] which are of a part."""
-        if name == "test":
-            return np.array([row.split == "test" for row in self.rows], dtype=bool)
-        return np.array([row.split == "val" and half_of_validation(row) == name for row in self.rows], dtype=bool)
+        parts = [half_of_validation(row) if row.split == "val" else row.split for row in self.rows]
+        return {name: np.array([part == name for part in parts], dtype=bool) for name in get_args(PartName)}
 
     def has_weights(self, snapshot: Snapshot) -> bool:
         """Whether a bundle could be made of it here."""

@@ -175,26 +175,15 @@ def _seeds(shown: Tables) -> Table:
 
 
 def _left_out(shown: Tables) -> Table:
-    header = (
-        "source",
-        "images",
-        *(
-            f"{name}, {which}"
-            for name in ("accuracy", "recall of COVID-19", "AUROC")
-            for which in ("learnt", "left out")
-        ),
-    )
+    figures = {"accuracy": "accuracy", "recall of COVID-19": "covid19_recall", "AUROC": "auroc"}
+    header = ("source", "images", *(f"{name}, {which}" for name in figures for which in ("learnt", "left out")))
     rows = []
     for row in shown.left_out:
-        pairs = [
-            (getattr(row.seen, name), getattr(row.unseen, name)) for name in ("accuracy", "covid19_recall", "auroc")
-        ]
         counts = " / ".join(f"{row.images.get(label, 0):,}" for label in LABELS)
-        rows.append((row.source, counts, *(str(figure) for pair in pairs for figure in pair)))
-    labels, runs = (
-        ", ".join(DISPLAY_NAMES[label] for label in LABELS),
-        ", ".join(f"`{row.run}`" for row in shown.left_out),
-    )
+        cells = (str(getattr(one, name)) for name in figures.values() for one in (row.seen, row.unseen))
+        rows.append((row.source, counts, *cells))
+    labels = ", ".join(DISPLAY_NAMES[label] for label in LABELS)
+    runs = ", ".join(f"`{row.run}`" for row in shown.left_out)
     reference = ", ".join(dict.fromkeys(f"`{row.reference}`" for row in shown.left_out))
     caption = (
         f"Images in the order {labels}. AUROC: COVID-19 against the other labels within the source. "
