@@ -6,6 +6,7 @@ point. This is the core's one torch module; nothing else in `cxr` may import it 
 
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import torch
@@ -124,12 +125,14 @@ def _vgg(architecture: Architecture) -> Network:
     layers = list(body.features.to_empty(device="cpu"))
     layers[0] = nn.Conv2d(1, 64, kernel_size=3, padding=1)
     layers[-2] = nn.ReLU(inplace=False)
-    for layer in layers:  # as torchvision does
-        if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+    for layer, after in pairwise(layers):  # as torchvision does
+        if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
-        elif isinstance(layer, nn.BatchNorm2d):
-            layer.reset_parameters()
+            if isinstance(after, nn.BatchNorm2d):  # takes a bias off with the mean: it would only cost time
+                layer.bias = None
+                after.reset_parameters()
+            elif layer.bias is not None:
+                nn.init.zeros_(layer.bias)
     head = nn.Sequential(
         layers[-1],  # the last max pool: behind A, so that A keeps 14 x 14 positions
         nn.AdaptiveAvgPool2d(1),

@@ -1,6 +1,7 @@
 """The eight architectures: what a class activation map needs of them, and what a bundle stores of them."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 import torch
@@ -87,14 +88,19 @@ def test_vectors_are_stored_in_float32(network: tuple[Architecture, Network]) ->
         assert tensor.dtype == (torch.float16 if tensor.ndim > 1 else torch.float32), name
 
 
-def test_size_is_torchvisions_but_for_stem_and_head(network: tuple[Architecture, Network]) -> None:
+def test_size_is_torchvisions_but_for_stem_head_and_biases_that_a_norm_takes_off(
+    network: tuple[Architecture, Network],
+) -> None:
     architecture, net = network
     with torch.device("meta"):
         reference = models.get_model(architecture, weights=None)
     body = reference.features if family(architecture) != "resnet" else reference
     filters = [p for name, p in body.named_parameters() if not name.startswith("fc.")]
     stem = filters[0].shape[0] * filters[0].shape[2] * filters[0].shape[3] * 2  # two channels fewer
-    assert sum(p.numel() for p in net.trunk.parameters()) == sum(p.numel() for p in filters) - stem
+    pairs = pairwise(body.modules())
+    idle = [conv.bias for conv, norm in pairs if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)]
+    biases = sum(bias.numel() for bias in idle if bias is not None)
+    assert sum(p.numel() for p in net.trunk.parameters()) == sum(p.numel() for p in filters) - stem - biases
 
 
 def test_the_head_is_small(network: tuple[Architecture, Network]) -> None:

@@ -20,7 +20,7 @@ def test_vgg_starts_as_torchvisions_does() -> None:
     assert isinstance(convolution, nn.Conv2d)
     assert isinstance(norm, nn.BatchNorm2d)
     assert convolution.weight.std().item() == pytest.approx((2 / (512 * 9)) ** 0.5, rel=0.01)
-    assert not convolution.bias.any()  # type: ignore[union-attr]
+    assert convolution.bias is None
     assert norm.weight.eq(1).all()
     assert torch.equal(norm.running_var, torch.ones(512))  # type: ignore[arg-type]
     assert all(parameter.isfinite().all() and not parameter.is_meta for parameter in network.parameters())

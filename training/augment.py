@@ -57,7 +57,7 @@ def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Te
         [N, 1, S, S] float32 in [0, 255].
     """
     draw = _Draw(len(images), generator)
-    return _disturb(_warp(images.float() / 255, how, draw), how, draw)
+    return _disturb(_warp(images / 255, how, draw), how, draw)
 
 
 def augment_with_masks(
@@ -65,7 +65,7 @@ def augment_with_masks(
 ) -> tuple[Tensor, Tensor]:
     """The same, with masks [N, 1, S, S] in [0, 1] that move with their images and are disturbed by nothing else."""
     draw = _Draw(len(images), generator)
-    warped = _warp(torch.cat([images.float() / 255, masks.float()], dim=1), how, draw)
+    warped = _warp(torch.cat([images / 255, masks.float()], dim=1), how, draw)
     return _disturb(warped[:, :1], how, draw), warped[:, 1:]
 
 
@@ -103,8 +103,11 @@ def _warp(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
     mirror = torch.where(draw.chance(how.flip), -1.0, 1.0)
     x_row = [mirror * zoom * aspect * angle.cos(), -zoom * angle.sin(), 2 * draw.around(how.translation)]
     y_row = [mirror * zoom * angle.sin(), zoom / aspect * angle.cos(), 2 * draw.around(how.translation)]
-    theta = torch.cat([torch.cat(row, dim=3) for row in (x_row, y_row)], dim=2).squeeze(1)
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    across, down, shift = (torch.cat(of_both, dim=3) for of_both in zip(x_row, y_row, strict=True))
+    side = images.shape[-1]
+    centres = (2 * torch.arange(side, device=images.device) + 1) / side - 1
+    # One pass over what is large: F.affine_grid's product of matrices took 0.6 ms of a ResNet-18's step of 17 ms.
+    grid = (across * centres.view(1, 1, side, 1) + shift) + down * centres.view(1, side, 1, 1)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
@@ -117,8 +120,9 @@ def _blur(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
 
 def _exposure(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
     exposed = images ** draw.around(how.gamma).exp()
+    gain, offset = draw.around(how.contrast).exp(), draw.around(how.brightness)
     mean = exposed.mean(dim=(2, 3), keepdim=True)
-    exposed = (exposed - mean) * draw.around(how.contrast).exp() + mean + draw.around(how.brightness)
+    exposed = torch.addcmul(mean - mean * gain + offset, exposed, gain)  # the mean stays; one pass over the images
     if not how.noise:
         return exposed
     return exposed + draw.normal_like(images) * draw.uniform(0, how.noise)
