@@ -5,14 +5,15 @@ addresses, so inputs and outputs are bound on the device, and a batch is padded 
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import onnxruntime
 
+from cxr.bundle import Precision
 from cxr.sessions import INPUT, OUTPUT, Images, Logits, session_options
 
 CUDA: Final = "CUDAExecutionProvider"
@@ -23,12 +24,8 @@ LANES: Final = 3
 
 RUNS_BEFORE_REPLAY: Final = 3  # onnxruntime runs once as usual, captures in the second run, replays from the third
 
-OPTIONS: Final = {
-    "enable_cuda_graph": "1",
-    "prefer_nhwc": "1",
-    "use_tf32": "0",
-    "cudnn_conv_algo_search": "HEURISTIC",  # trying every algorithm for each layer at each size would delay the start
-}
+Sessions = Sequence[onnxruntime.InferenceSession]
+Search = Literal["HEURISTIC", "EXHAUSTIVE"]
 
 
 def devices() -> int:
@@ -47,35 +44,53 @@ def devices() -> int:
     return count.value
 
 
-def load(graphs: Sequence[bytes], side: int, sizes: Sequence[int]) -> "Cuda | None":
+def load(graphs: Sequence[bytes], side: int, sizes: Sequence[int], precision: Precision) -> "Cuda | None":
     """Graphs captured on the first CUDA device, for batches of these sizes, which ascend.
 
     None if onnxruntime cannot use the device; it has then logged why.
     """
     onnxruntime.preload_dlls()  # CUDA's libraries lie in packages of their own, where no loader looks
-    chosen = providers(side, sizes[-1])
     lanes = []
     for _ in range(LANES):
-        sessions = [onnxruntime.InferenceSession(graph, session_options(1), providers=chosen) for graph in graphs]
-        if any(session.get_providers()[0] not in (CUDA, TENSORRT) for session in sessions):
+        sessions = _sessions(graphs, side, sizes, precision)
+        if any(one.get_providers()[0] not in (CUDA, TENSORRT) for of_size in sessions.values() for one in of_size):
             return None
-        lanes.append(Lane(sessions, side, sizes))
+        lanes.append(Lane(sessions, side))
     return Cuda(lanes)
 
 
-def providers(side: int, max_batch: int) -> list[tuple[str, dict[str, str]]]:
+def _sessions(graphs: Sequence[bytes], side: int, sizes: Sequence[int], precision: Precision) -> "dict[int, Sessions]":
+    """By batch size: one session a graph for all, and another one for the largest, which is what a busy service runs.
+
+    That one tries every algorithm for each layer; at every size it would delay the start.
+    """
+
+    def made(search: Search) -> Sessions:
+        chosen = providers(side, sizes[-1], precision, search)
+        return [onnxruntime.InferenceSession(graph, session_options(1), providers=chosen) for graph in graphs]
+
+    return dict.fromkeys(sizes[:-1], made("HEURISTIC")) | {sizes[-1]: made("EXHAUSTIVE")}
+
+
+def providers(side: int, max_batch: int, precision: Precision, search: Search) -> list[tuple[str, dict[str, str]]]:
     """The CUDA provider, behind TensorRT's where its library is installed. TensorRT captures its own graphs."""
+    options = {
+        "enable_cuda_graph": "1",
+        "prefer_nhwc": "1",
+        "use_tf32": str(int(precision == "float16")),  # without it a search leaves all tensor cores out, float16's too
+        "cudnn_conv_algo_search": search,
+    }
     try:
         ctypes.CDLL("libnvinfer.so.10")
     except OSError:
-        return [(CUDA, OPTIONS)]
+        return [(CUDA, options)]
     shapes = {
         f"trt_profile_{name}_shapes": f"{INPUT}:{batch}x1x{side}x{side}"
         for name, batch in (("min", 1), ("opt", max_batch), ("max", max_batch))
     }
     return [
         (TENSORRT, {"trt_fp16_enable": "1", "trt_cuda_graph_enable": "1", **shapes}),
-        (CUDA, OPTIONS | {"enable_cuda_graph": "0"}),
+        (CUDA, options | {"enable_cuda_graph": "0"}),
     ]
 
 
@@ -107,12 +122,12 @@ class Cuda:
 class Lane:
     """Every member at every batch size, captured in a thread of their own: a captured graph belongs to its thread."""
 
-    def __init__(self, sessions: Sequence[onnxruntime.InferenceSession], side: int, sizes: Sequence[int]) -> None:
-        """`sizes` ascend."""
-        self.provider: str = sessions[0].get_providers()[0]
-        self.max_batch = sizes[-1]
+    def __init__(self, sessions: Mapping[int, Sessions], side: int) -> None:
+        """`sessions` by batch size, which ascends."""
+        self.max_batch = max(sessions)
+        self.provider: str = sessions[self.max_batch][0].get_providers()[0]
         self._thread = ThreadPoolExecutor(1, "cuda")
-        self._captured = [self._thread.submit(Captured, sessions, side, size).result() for size in sizes]
+        self._captured = [self._thread.submit(Captured, of, side, size).result() for size, of in sessions.items()]
 
     def logits(self, images: Images) -> Logits:
         """Prepared images [N ≤ max_batch, S, S] uint8 → logits [M, N, 3]."""
@@ -123,7 +138,7 @@ class Lane:
 class Captured:
     """Every member at one batch size."""
 
-    def __init__(self, sessions: Sequence[onnxruntime.InferenceSession], side: int, size: int) -> None:
+    def __init__(self, sessions: Sessions, side: int, size: int) -> None:
         self.size = size
         self._staged = np.zeros((size, 1, side, side), np.uint8)
         self._image = onnxruntime.OrtValue.ortvalue_from_numpy(self._staged, "cuda", 0)

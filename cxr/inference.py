@@ -47,7 +47,8 @@ class Ensemble:
         device: Device | None = None
         if cuda.devices() and precision != "int8":  # eight-bit graphs are made for processors
             self.precision: Precision = precision or "float16"
-            device = cuda.load(self._graphs(bundle), bundle.manifest.recipe.size, cuda.batch_sizes(max_batch))
+            side, sizes = bundle.manifest.recipe.size, cuda.batch_sizes(max_batch)
+            device = cuda.load(self._graphs(bundle), side, sizes, self.precision)
         if device is not None:
             self._alone = self._among = device
         else:

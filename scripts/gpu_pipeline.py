@@ -113,7 +113,7 @@ def _pipeline(bundle: Bundle, images: Images, batches: list[int], seconds: float
 def _device(bundle: Bundle, precision: Precision, batch: int) -> Device:
     """A device with one batch size captured; the processor where there is no GPU."""
     graphs = [bundle.read_onnx(member, precision) for member in bundle.manifest.members]
-    on_gpu = cuda.load(graphs, bundle.manifest.recipe.size, [batch]) if cuda.devices() else None
+    on_gpu = cuda.load(graphs, bundle.manifest.recipe.size, [batch], precision) if cuda.devices() else None
     return on_gpu or Processor(graphs, usable_cores())
 
 

@@ -13,7 +13,7 @@ import torch
 
 from cxr import cuda
 from cxr.bundle import Bundle
-from cxr.cuda import CUDA, OPTIONS, TENSORRT, Captured, Cuda, Lane, batch_sizes
+from cxr.cuda import CUDA, TENSORRT, Captured, Cuda, Lane, batch_sizes
 from cxr.inference import Ensemble
 
 SIDE = 4
@@ -91,7 +91,7 @@ def test_batch_sizes_double_up_to_the_largest(largest: int, sizes: list[int]) ->
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 9, 21])
 def test_each_image_gets_its_own_logits_whatever_the_padding(count: int) -> None:
-    device = Cuda([Lane([Session(1), Session(10)], SIDE, [1, 2, 8]) for _ in range(2)])
+    device = Cuda([Lane({size: [Session(1), Session(10)] for size in [1, 2, 8]}, SIDE) for _ in range(2)])
     for _ in range(2):  # the second time over what the first has left in the padding
         images = noise(count)
         np.testing.assert_allclose(device.logits(images), expected(images, 1, 10))
@@ -100,7 +100,7 @@ def test_each_image_gets_its_own_logits_whatever_the_padding(count: int) -> None
 
 def test_every_size_is_captured_before_the_first_request_in_the_thread_that_replays_it() -> None:
     session = Session(1)
-    lane = Lane([session], SIDE, [1, 4])
+    lane = Lane({size: [session] for size in [1, 4]}, SIDE)
     assert [run[:2] for run in session.runs] == [(1, "1")] * 3 + [(4, "4")] * 3
     session.runs.clear()
     lane.logits(noise(3))
@@ -113,7 +113,7 @@ def test_every_size_is_captured_before_the_first_request_in_the_thread_that_repl
 
 def test_a_batch_uses_the_smallest_size_that_holds_it() -> None:
     session = Session(1)
-    device = Cuda([Lane([session], SIDE, [1, 2, 8])])
+    device = Cuda([Lane({size: [session] for size in [1, 2, 8]}, SIDE)])
     session.runs.clear()
     device.logits(noise(8 + 2))
     assert [size for size, *_ in session.runs] == [8, 2]
@@ -129,24 +129,45 @@ def test_what_is_returned_is_not_overwritten_by_the_next_batch() -> None:
 
 def test_tensorrt_leads_where_its_library_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda name: {"libnvinfer.so.10": object()}[name])
-    (first, options), (second, cuda_options) = cuda.providers(224, 32)
+    (first, options), (second, cuda_options) = cuda.providers(224, 32, "float16", "HEURISTIC")
     assert (first, second) == (TENSORRT, CUDA)
     assert options["trt_profile_max_shapes"] == "image:32x1x224x224"
     assert cuda_options["enable_cuda_graph"] == "0"
 
 
-def test_without_tensorrt_cuda_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tensorrt_cuda_alone_and_float32_is_no_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> None:
         raise OSError(name)
 
     monkeypatch.setattr(ctypes, "CDLL", absent)
-    assert cuda.providers(224, 32) == [(CUDA, OPTIONS)]
+    for precision, tf32 in (("float32", "0"), ("float16", "1")):
+        ((provider, options),) = cuda.providers(224, 32, precision, "HEURISTIC")  # type: ignore[arg-type]
+        assert (provider, options["use_tf32"]) == (CUDA, tf32)
+
+
+def load(monkeypatch: pytest.MonkeyPatch, provider: str) -> tuple[Cuda | None, list[str]]:
+    """A device of sessions with this provider, and how each session in turn finds its algorithms."""
+    searches: list[str] = []
+
+    def session(_graph: bytes, _options: Any, providers: list[tuple[str, dict[str, str]]]) -> Session:
+        searches.append(providers[-1][1]["cudnn_conv_algo_search"])
+        return Session(1, provider)
+
+    monkeypatch.setattr("cxr.cuda.onnxruntime.preload_dlls", lambda: None)
+    monkeypatch.setattr("cxr.cuda.onnxruntime.InferenceSession", session)
+    return cuda.load([b""], SIDE, [1, 2, 4], "float16"), searches
+
+
+def test_the_largest_batch_alone_has_every_algorithm_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, searches = load(monkeypatch, CUDA)
+    assert device is not None
+    assert device.max_batch == 4
+    assert searches == ["HEURISTIC", "EXHAUSTIVE"] * cuda.LANES
+    np.testing.assert_allclose(device.logits(noise(7)), expected(noise(7), 1))
 
 
 def test_sessions_that_fell_back_to_the_processor_are_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cxr.cuda.onnxruntime.preload_dlls", lambda: None)
-    monkeypatch.setattr("cxr.cuda.onnxruntime.InferenceSession", lambda *_, **__: Session(1, "CPUExecutionProvider"))
-    assert cuda.load([b""], SIDE, [1, 2]) is None
+    assert load(monkeypatch, "CPUExecutionProvider")[0] is None
 
 
 @pytest.mark.gpu

@@ -101,7 +101,7 @@ def test_float16_on_a_gpu(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> No
     ensemble = Ensemble(bundle, max_batch=8)
     assert (ensemble.provider, ensemble.precision, ensemble.max_batch) == ("CUDAExecutionProvider", "float16", 8)
     graphs = [bundle.read_onnx(member, "float16") for member in bundle.manifest.members]
-    assert loaded == [(graphs, bundle.manifest.recipe.size, [1, 2, 4, 8])]
+    assert loaded == [(graphs, bundle.manifest.recipe.size, [1, 2, 4, 8], "float16")]
 
 
 @pytest.mark.parametrize("devices", [0, 1])
