@@ -51,21 +51,24 @@ def confirm(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder that `cxr select` wrote.")] = Path("study"),
     data: DataPath = None,
 ) -> None:
-    """Measure a committed candidate, and every row of its tables, on the test split."""
-    from dataclasses import replace
+    """Measure a committed candidate, and every row of its tables, on the test split.
 
-    from training.candidate import Candidate, evaluate_candidate
+    Runs that have come since then have lines too; nothing is chosen anew.
+    """
+    from training import candidate as candidates
     from training.data import DEFAULT_DATA
     from training.study import load_study
     from training.tables import StudyResult
 
     with failing_cleanly():
-        result = StudyResult.read(output / "study.json")
+        chosen_by = StudyResult.read(output / "study.json")
         commit = _commit_of(output / "candidate.json")
-        candidate = Candidate.read(output / "candidate.json")
+        candidate = candidates.Candidate.read(output / "candidate.json")
         with err.status("resampling patients"):
-            tables = evaluate_candidate(load_study(runs, data or DEFAULT_DATA), candidate)
-        replace(result, test=tables, candidate_commit=commit).write(output / "study.json")
+            result = candidates.confirm(load_study(runs, data or DEFAULT_DATA), candidate, commit, chosen_by)
+        result.write(output / "study.json")
+    tables = result.test
+    assert tables is not None
     best, covid = tables.best, tables.best.by_label["covid19"]
     typer.echo(f"{best.name} on {tables.images} test images of {tables.patients} patients:")
     typer.echo(f"macro-F1 {best.macro.f1}, COVID-19 precision {covid.precision}, recall {covid.recall}")

@@ -23,6 +23,7 @@ from PIL import Image
 from cxr.bundle import Bundle
 from cxr.decode import decode
 from cxr.preprocess import preprocess
+from cxr.sessions import Images
 from scripts import gpu_http, gpu_pipeline
 from scripts.gpu_pipeline import Result, failing_alone
 
@@ -50,9 +51,11 @@ def prepare(
 
 @app.command()
 def pipeline(
-    root: Annotated[Path, typer.Argument(help="Where `prepare` put its bundles.")],
+    root: Annotated[Path, typer.Argument(help="Where `prepare` put its bundles, or exported ones by the same names.")],
     output: Output = Path("pipeline.json"),
-    real: Annotated[Path | None, typer.Option(help="A trained bundle, exported, for the labels that flip.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Radiographs whose validation split is labelled, instead of made-up ones.")
+    ] = None,
     batches: Annotated[list[int] | None, typer.Option("--batch", help="Batch sizes.")] = None,
     seconds: Seconds = 0.6,
     budget: Budget = 120,
@@ -60,21 +63,15 @@ def pipeline(
     """The pipeline beside its ceiling, and float16 beside float32, network by network."""
     end = time.monotonic() + budget
     result: Result = {}
-    pixels = [decode(data).pixels for data in jpegs(256)]
-    bundles = {path.name: path for path in map(root.joinpath, ARCHITECTURES) if (path / "onnx/manifest.json").exists()}
-    for name, path in (bundles | ({"real": real} if real else {})).items():
+    for path in (root / name for name in ARCHITECTURES if (root / name / "onnx/manifest.json").exists()):
         if time.monotonic() > end:
-            result[name] = "out of budget"
+            result[path.name] = "out of budget"
             continue
         begun = time.monotonic()
-        result[name] = {}
-        with failing_alone(result[name], "flips"):
-            recipe = Bundle(path).manifest.recipe
-            images = np.stack([preprocess(image, recipe.id, recipe.size) for image in pixels])
-            result[name]["flips"] = gpu_pipeline.flips(Bundle(path), images)
-        if path != real:
-            result[name] |= gpu_pipeline.measure(Bundle(path), batches or BATCHES, seconds)
-        result[name]["took_s"] = round(time.monotonic() - begun, 1)
+        part = result[path.name] = gpu_pipeline.measure(Bundle(path), batches or BATCHES, seconds)
+        with failing_alone(part, "flips"):
+            part["flips"] = gpu_pipeline.flips(Bundle(path), _to_label(Bundle(path), data))
+        part["took_s"] = round(time.monotonic() - begun, 1)
         _write(output, result)
 
 
@@ -110,6 +107,16 @@ def http(
             native = [dicom.read_bytes()] * 4
             result["dicom"] = gpu_http.measure(bundle, native, best, clients, 1, seconds, **settings)
         _write(output, result)
+
+
+def _to_label(bundle: Bundle, data: Path | None) -> Images:
+    """Prepared images, as the bundle's networks take them."""
+    recipe = bundle.manifest.recipe
+    if data is not None:
+        from training.data import load
+
+        return np.asarray(load(data, "val", recipe.id, recipe.size).images)
+    return np.stack([preprocess(decode(made_up).pixels, recipe.id, recipe.size) for made_up in jpegs(256)])
 
 
 def jpegs(count: int) -> list[bytes]:

@@ -1,7 +1,7 @@
 """The candidate: what selection chose, as a file that is committed before the test split is run."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -10,9 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 from cxr.bundle import sha256
 from cxr.errors import DataError
 from training.bootstrap import RESAMPLES
-from training.ensemble import Plan
+from training.ensemble import Plan, best_of_runs, of_one_run
 from training.study import Study
-from training.tables import Explainer, Snapshot, Tables
+from training.tables import Explainer, Snapshot, StudyResult, Tables
 from training.tabulate import tabulator
 
 
@@ -48,6 +48,8 @@ class Candidate:
 def evaluate_candidate(study: Study, candidate: Candidate, resamples: int = RESAMPLES) -> Tables:
     """The tables on the test split, as the candidate fixed them; the only function that reads it.
 
+    Runs that came later have their lines too.
+
     Temperatures come from the calibrating half, as in a bundle.
 
     Raises:
@@ -60,7 +62,56 @@ def evaluate_candidate(study: Study, candidate: Candidate, resamples: int = RESA
     if changed:
         raise DataError(f"not the snapshots that were chosen: {', '.join(changed)}")
     maker = tabulator(study, study.part("calibrate"), study.part("test"), resamples)
-    return maker.tables("test", candidate.plans, candidate.chosen)
+    return maker.tables("test", [*candidate.plans, *later_plans(study, candidate)], candidate.chosen)
+
+
+def confirm(
+    study: Study, candidate: Candidate, commit: str, result: StudyResult, resamples: int = RESAMPLES
+) -> StudyResult:
+    """A study's result with its test figures, and with the lines of runs that came after the candidate.
+
+    Args:
+        study: the runs, those of the candidate among them.
+        candidate: what was chosen.
+        commit: that fixed it.
+        result: of choosing it.
+        resamples: of each interval.
+
+    Raises:
+        DataError: as `evaluate_candidate`.
+    """
+    part, known = study.part("select"), _runs_of(candidate)
+    maker = tabulator(study, part, part, resamples)
+    chosen_among = [row for row in result.select.networks if row.members[0].run in known]
+    later = [maker.row(plan) for plan in later_plans(study, candidate)]
+    return replace(
+        result,
+        runs=tuple(study.describe(name) for name in study.runs),
+        select=replace(result.select, networks=(*chosen_among, *later)),
+        test=evaluate_candidate(study, candidate, resamples),
+        candidate_commit=commit,
+    )
+
+
+def later_plans(study: Study, candidate: Candidate) -> list[Plan]:
+    """Table I's lines of runs that are none of the candidate's: shown, while nothing is chosen anew.
+
+    The snapshot of such a run is the one that its own losses on the choosing half name, as in every other run.
+    """
+    part, known = study.part("select"), _runs_of(candidate)
+    snapshots = [snapshot for snapshot in study.snapshots if snapshot.run not in known]
+    losses = {one: Plan("", "snapshot", (one,), "scpa").calibrated_log_loss(part) for one in snapshots}
+    chosen = best_of_runs(losses)
+    return [
+        plan
+        for run in study.runs
+        if run not in known
+        for plan in of_one_run(run, [one for one in snapshots if one.run == run], chosen.get(run))
+    ]
+
+
+def _runs_of(candidate: Candidate) -> set[str]:
+    return {member.run for plan in candidate.plans for member in plan.members}
 
 
 def archive_hashes(study: Study, snapshots: Iterable[Snapshot]) -> dict[str, str]:

@@ -104,9 +104,9 @@ class Tabulator:
 
     def _seed_row(self, plan: Plan, family: dict[int, tuple[Snapshot, ...]]) -> SeedRow:
         rows = [self.row(replace(plan, members=members)) for members in family.values()]
-        networks, kind = " + ".join(rows[0].networks), f"{len(plan.members)} x " if len(plan.members) > 1 else ""
+        times = f"{len(plan.members)} x " if len(plan.members) > len(rows[0].networks) else ""
         return SeedRow(
-            name=f"{kind}{networks}",
+            name=times + " + ".join(rows[0].networks),
             networks=rows[0].networks,
             sampling=rows[0].sampling,
             rule=plan.rule,

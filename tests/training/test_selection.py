@@ -12,7 +12,7 @@ from cxr.labels import LABELS
 from cxr.posterior import softmax
 from tests.training.studies import CONFIG, RUNS, make_study
 from training.calibrate import fit_temperature
-from training.candidate import Candidate, evaluate_candidate
+from training.candidate import Candidate, confirm, evaluate_candidate
 from training.ensemble import Plan
 from training.metrics import figures, log_loss
 from training.selection import Selection, choose_explainer, select
@@ -161,6 +161,26 @@ def test_the_test_split_is_measured_as_the_candidate_says(study: Study, selectio
     assert [row.name for row in tables.networks] == [row.name for row in selection.result.select.networks]
     replace(selection.result, test=tables, candidate_commit="0" * 40).write(tmp_path / "study.json")
     assert StudyResult.read(tmp_path / "study.json").test == tables
+
+
+def test_a_run_that_came_later_has_its_lines_and_changes_no_other(study: Study) -> None:
+    later = "vgg19"
+    earlier = replace(study, runs={name: run for name, run in study.runs.items() if name != later})
+    chosen = select(earlier, resamples=RESAMPLES)
+    before = confirm(earlier, chosen.candidate, "0" * 40, chosen.result, RESAMPLES)
+    after = confirm(study, chosen.candidate, "0" * 40, before, RESAMPLES)
+    assert (len(after.runs), len(before.runs)) == (len(RUNS), len(RUNS) - 1)
+    assert before.test is not None
+    assert after.test is not None
+    for then, now in ((before.select, after.select), (before.test, after.test)):
+        known = len(then.networks)
+        assert now.networks[:known] == then.networks
+        assert {member.run for row in now.networks[known:] for member in row.members} == {later}
+        assert (now.best, now.ensembles) == (then.best, then.ensembles)
+    losses = select(study, resamples=RESAMPLES).result.snapshots
+    best = min((row for row in losses if row.snapshot.run == later), key=lambda row: row.calibrated_log_loss)
+    assert after.test.networks[len(before.test.networks)].members == (best.snapshot,)
+    assert confirm(study, chosen.candidate, "0" * 40, after, RESAMPLES) == after
 
 
 def test_other_snapshots_than_the_candidates_are_refused(selection: Selection, tmp_path: Path) -> None:
