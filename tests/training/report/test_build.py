@@ -94,7 +94,11 @@ def test_the_papers_tables_are_beside_ours() -> None:
     assert "0.600 ± 0.100 [0.350, 0.850]" in text
     assert "The test split has not been run" in text
     tested = replace(result(), test=replace(result().select, part="test"), candidate_commit="a" * 40)
-    assert "fixed in `aaaaaaaaaaaa`" in markdown(report(SHIPPED, tested))
+    text = markdown(report(SHIPPED, tested))
+    assert "fixed in `aaaaaaaaaaaa`" in text
+    assert "could not be chosen" not in text
+    later = replace(tested, runs=(*tested.runs, replace(tested.runs[0], run="late-one")))
+    assert "could not be chosen: `late-one`." in markdown(report(SHIPPED, later))
 
 
 def test_runs_are_found_by_their_logs(tmp_path: Path) -> None:
