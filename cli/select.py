@@ -55,23 +55,23 @@ def confirm(
 
     Runs that have come since then have lines too; nothing is chosen anew.
     """
-    from training import candidate as candidates
+    from training.candidate import Candidate
+    from training.candidate import confirm as measure
     from training.data import DEFAULT_DATA
     from training.study import load_study
     from training.tables import StudyResult
 
     with failing_cleanly():
-        chosen_by = StudyResult.read(output / "study.json")
+        chosen = StudyResult.read(output / "study.json")
         commit = _commit_of(output / "candidate.json")
-        candidate = candidates.Candidate.read(output / "candidate.json")
+        candidate = Candidate.read(output / "candidate.json")
         with err.status("resampling patients"):
-            result = candidates.confirm(load_study(runs, data or DEFAULT_DATA), candidate, commit, chosen_by)
-        result.write(output / "study.json")
-    tables = result.test
-    assert tables is not None
-    best, covid = tables.best, tables.best.by_label["covid19"]
-    typer.echo(f"{best.name} on {tables.images} test images of {tables.patients} patients:")
-    typer.echo(f"macro-F1 {best.macro.f1}, COVID-19 precision {covid.precision}, recall {covid.recall}")
+            measured = measure(load_study(runs, data or DEFAULT_DATA), candidate, commit, chosen)
+        measured.write(output / "study.json")
+    if (tables := measured.test) is not None:
+        best, covid = tables.best, tables.best.by_label["covid19"]
+        typer.echo(f"{best.name} on {tables.images} test images of {tables.patients} patients:")
+        typer.echo(f"macro-F1 {best.macro.f1}, COVID-19 precision {covid.precision}, recall {covid.recall}")
 
 
 def _commit_of(file: Path) -> str:

@@ -59,17 +59,17 @@ def load(graphs: Sequence[bytes], side: int, sizes: Sequence[int], precision: Pr
     return Cuda(lanes)
 
 
-def _sessions(graphs: Sequence[bytes], side: int, sizes: Sequence[int], precision: Precision) -> "dict[int, Sessions]":
-    """By batch size: one session a graph for all, and another one for the largest, which is what a busy service runs.
+def _sessions(graphs: Sequence[bytes], side: int, sizes: Sequence[int], precision: Precision) -> dict[int, Sessions]:
+    """By batch size: the largest, which is what a busy service runs, tries every algorithm for each layer.
 
-    That one tries every algorithm for each layer; at every size it would delay the start.
+    At every size that would delay the start. So the largest has sessions and weights of its own, and the others share.
     """
-
-    def made(search: Search) -> Sessions:
+    searches: dict[int, Search] = {**dict.fromkeys(sizes[:-1], "HEURISTIC"), sizes[-1]: "EXHAUSTIVE"}
+    made: dict[Search, Sessions] = {}
+    for search in dict.fromkeys(searches.values()):
         chosen = providers(side, sizes[-1], precision, search)
-        return [onnxruntime.InferenceSession(graph, session_options(1), providers=chosen) for graph in graphs]
-
-    return dict.fromkeys(sizes[:-1], made("HEURISTIC")) | {sizes[-1]: made("EXHAUSTIVE")}
+        made[search] = [onnxruntime.InferenceSession(graph, session_options(1), providers=chosen) for graph in graphs]
+    return {size: made[search] for size, search in searches.items()}
 
 
 def providers(side: int, max_batch: int, precision: Precision, search: Search) -> list[tuple[str, dict[str, str]]]:
@@ -77,7 +77,7 @@ def providers(side: int, max_batch: int, precision: Precision, search: Search) -
     options = {
         "enable_cuda_graph": "1",
         "prefer_nhwc": "1",
-        "use_tf32": str(int(precision == "float16")),  # without it a search leaves all tensor cores out, float16's too
+        "use_tf32": str(int(precision == "float16")),  # 0 bars float16 from tensor cores too
         "cudnn_conv_algo_search": search,
     }
     try:

@@ -66,6 +66,7 @@ def pipeline(
     for path in (root / name for name in ARCHITECTURES if (root / name / "onnx/manifest.json").exists()):
         if time.monotonic() > end:
             result[path.name] = "out of budget"
+            _write(output, result)
             continue
         begun = time.monotonic()
         part = result[path.name] = gpu_pipeline.measure(Bundle(path), batches or BATCHES, seconds)

@@ -145,24 +145,28 @@ def test_without_tensorrt_cuda_alone_and_float32_is_no_tf32(monkeypatch: pytest.
         assert (provider, options["use_tf32"]) == (CUDA, tf32)
 
 
-def load(monkeypatch: pytest.MonkeyPatch, provider: str) -> tuple[Cuda | None, list[str]]:
-    """A device of sessions with this provider, and how each session in turn finds its algorithms."""
-    searches: list[str] = []
+def load(
+    monkeypatch: pytest.MonkeyPatch, provider: str, sizes: Sequence[int] = (1, 2, 4)
+) -> tuple[Cuda | None, list[tuple[str, Session]]]:
+    """A device of sessions with this provider, and its sessions, each behind how it finds its algorithms."""
+    sessions: list[tuple[str, Session]] = []
 
     def session(_graph: bytes, _options: Any, providers: list[tuple[str, dict[str, str]]]) -> Session:
-        searches.append(providers[-1][1]["cudnn_conv_algo_search"])
-        return Session(1, provider)
+        sessions.append((providers[-1][1]["cudnn_conv_algo_search"], Session(1, provider)))
+        return sessions[-1][1]
 
     monkeypatch.setattr("cxr.cuda.onnxruntime.preload_dlls", lambda: None)
     monkeypatch.setattr("cxr.cuda.onnxruntime.InferenceSession", session)
-    return cuda.load([b""], SIDE, [1, 2, 4], "float16"), searches
+    return cuda.load([b""], SIDE, sizes, "float16"), sessions
 
 
 def test_the_largest_batch_alone_has_every_algorithm_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    device, searches = load(monkeypatch, CUDA)
+    device, sessions = load(monkeypatch, CUDA)
     assert device is not None
     assert device.max_batch == 4
-    assert searches == ["HEURISTIC", "EXHAUSTIVE"] * cuda.LANES
+    ran = [(search, {size for size, *_ in session.runs}) for search, session in sessions]
+    assert ran == [("HEURISTIC", {1, 2}), ("EXHAUSTIVE", {4})] * cuda.LANES
+    assert [search for search, _ in load(monkeypatch, CUDA, [1])[1]] == ["EXHAUSTIVE"] * cuda.LANES
     np.testing.assert_allclose(device.logits(noise(7)), expected(noise(7), 1))
 
 

@@ -1,6 +1,6 @@
 """The candidate: what selection chose, as a file that is committed before the test split is run."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -11,7 +11,7 @@ from cxr.bundle import sha256
 from cxr.errors import DataError
 from training.bootstrap import RESAMPLES
 from training.ensemble import Plan, best_of_runs, of_one_run
-from training.study import Study
+from training.study import Part, Study
 from training.tables import Explainer, Snapshot, StudyResult, Tables
 from training.tabulate import tabulator
 
@@ -45,11 +45,12 @@ class Candidate:
             raise DataError(f"{path} is not a candidate: {error.error_count()} values do not fit") from None
 
 
-def evaluate_candidate(study: Study, candidate: Candidate, resamples: int = RESAMPLES) -> Tables:
+def evaluate_candidate(
+    study: Study, candidate: Candidate, later: Sequence[Plan] = (), resamples: int = RESAMPLES
+) -> Tables:
     """The tables on the test split, as the candidate fixed them; the only function that reads it.
 
-    Runs that came later have their lines too.
-
+    `later` are lines of runs that came after the candidate.
     Temperatures come from the calibrating half, as in a bundle.
 
     Raises:
@@ -62,7 +63,7 @@ def evaluate_candidate(study: Study, candidate: Candidate, resamples: int = RESA
     if changed:
         raise DataError(f"not the snapshots that were chosen: {', '.join(changed)}")
     maker = tabulator(study, study.part("calibrate"), study.part("test"), resamples)
-    return maker.tables("test", [*candidate.plans, *later_plans(study, candidate)], candidate.chosen)
+    return maker.tables("test", [*candidate.plans, *later], candidate.chosen)
 
 
 def confirm(
@@ -80,38 +81,27 @@ def confirm(
     Raises:
         DataError: as `evaluate_candidate`.
     """
-    part, known = study.part("select"), _runs_of(candidate)
+    part = study.part("select")
+    later = list(_later_plans(study, part, {row.snapshot.run for row in result.snapshots}))
     maker = tabulator(study, part, part, resamples)
-    chosen_among = [row for row in result.select.networks if row.members[0].run in known]
-    later = [maker.row(plan) for plan in later_plans(study, candidate)]
     return replace(
         result,
         runs=tuple(study.describe(name) for name in study.runs),
-        select=replace(result.select, networks=(*chosen_among, *later)),
-        test=evaluate_candidate(study, candidate, resamples),
+        select=maker.tables("select", [*candidate.plans, *later], candidate.chosen),
+        test=evaluate_candidate(study, candidate, later, resamples),
         candidate_commit=commit,
     )
 
 
-def later_plans(study: Study, candidate: Candidate) -> list[Plan]:
-    """Table I's lines of runs that are none of the candidate's: shown, while nothing is chosen anew.
+def _later_plans(study: Study, part: Part, chosen_among: Collection[str]) -> Iterator[Plan]:
+    """Table I's lines of runs that came after the candidate: shown, while nothing is chosen anew.
 
     The snapshot of such a run is the one that its own losses on the choosing half name, as in every other run.
     """
-    part, known = study.part("select"), _runs_of(candidate)
-    snapshots = [snapshot for snapshot in study.snapshots if snapshot.run not in known]
-    losses = {one: Plan("", "snapshot", (one,), "scpa").calibrated_log_loss(part) for one in snapshots}
-    chosen = best_of_runs(losses)
-    return [
-        plan
-        for run in study.runs
-        if run not in known
-        for plan in of_one_run(run, [one for one in snapshots if one.run == run], chosen.get(run))
-    ]
-
-
-def _runs_of(candidate: Candidate) -> set[str]:
-    return {member.run for plan in candidate.plans for member in plan.members}
+    later = [snapshot for snapshot in study.snapshots if snapshot.run not in chosen_among]
+    losses = {one: Plan("", "snapshot", (one,), "scpa").calibrated_log_loss(part) for one in later}
+    for run, chosen in sorted(best_of_runs(losses).items()):
+        yield from of_one_run(run, [one for one in later if one.run == run], chosen)
 
 
 def archive_hashes(study: Study, snapshots: Iterable[Snapshot]) -> dict[str, str]:

@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from training.augment import GENTLE, STRONG, Augmentation, augment
+from training.augment import GENTLE, STRONG, Augmentation, affine_grid, augment
 
 KNOBS = [field.name for field in dataclasses.fields(Augmentation)]
 SIDE = 48
@@ -106,6 +107,13 @@ def test_translation_stays_within_its_share() -> None:
         assert 0.07 < max(distances) <= 0.105
 
 
+def test_the_grid_is_torchs() -> None:
+    theta = torch.randn(5, 2, 3, generator=torch.Generator().manual_seed(0))
+    x_row, y_row = ([number.view(5, 1, 1, 1) for number in theta[:, row].T] for row in (0, 1))
+    expected = F.affine_grid(theta, [5, 1, SIDE, SIDE], align_corners=False)
+    torch.testing.assert_close(affine_grid(x_row, y_row, SIDE), expected, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("flip", [0.0, 1.0])
 def test_rotation_of_an_image_or_its_mirror_image_keeps_distance_and_mass(flip: float) -> None:
     x0, y0 = centre(smooth().float())
@@ -128,6 +136,15 @@ def test_contrast_and_brightness_keep_what_they_should() -> None:
     levels = vary(flat, only("brightness", 0.2)).mean(dim=(1, 2, 3))
     assert 20 < float(levels.max() - levels.min()) <= 0.4 * 255
     assert float((levels - 100).abs().max()) <= 51.1
+
+
+def test_contrast_stretches_about_the_mean() -> None:
+    grey = (100 + smooth() // 10).to(torch.uint8)
+    away = vary(grey.expand(16, -1, -1, -1), only("contrast", 0.3)) - grey.float().mean()
+    gains = (away * (grey - grey.float().mean())).sum(dim=(2, 3)) / (grey - grey.float().mean()).square().sum()
+    torch.testing.assert_close(away, gains[..., None, None] * (grey - grey.float().mean()), rtol=0, atol=0.01)
+    assert 0.74 < float(gains.min()) < 0.9
+    assert 1.1 < float(gains.max()) < 1.35
 
 
 def test_noise_is_at_most_as_strong_as_it_says() -> None:

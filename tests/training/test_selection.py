@@ -39,7 +39,7 @@ def test_selection_cannot_read_the_test_split(tmp_path: Path, selection: Selecti
     assert again.result == selection.result
     assert again.candidate.chosen == selection.candidate.chosen
     with pytest.raises(DataError, match="does not fit the table's test split"):
-        evaluate_candidate(poisoned, again.candidate, RESAMPLES)
+        evaluate_candidate(poisoned, again.candidate, resamples=RESAMPLES)
 
 
 def test_selection_reads_nothing_of_the_calibrating_half(study: Study, tmp_path: Path, selection: Selection) -> None:
@@ -151,7 +151,7 @@ def test_the_test_split_is_measured_as_the_candidate_says(study: Study, selectio
     selection.candidate.write(tmp_path / "candidate.json")
     candidate = Candidate.read(tmp_path / "candidate.json")
     assert candidate == selection.candidate
-    tables = evaluate_candidate(study, candidate, RESAMPLES)
+    tables = evaluate_candidate(study, candidate, resamples=RESAMPLES)
     part, calibrate, plan = study.part("test"), study.part("calibrate"), candidate.chosen
     assert (tables.part, tables.images) == ("test", 60)
     assert tables.best.temperature == pytest.approx(plan.fit(calibrate), abs=1e-4)
@@ -177,6 +177,7 @@ def test_a_run_that_came_later_has_its_lines_and_changes_no_other(study: Study) 
         assert now.networks[:known] == then.networks
         assert {member.run for row in now.networks[known:] for member in row.members} == {later}
         assert (now.best, now.ensembles) == (then.best, then.ensembles)
+        assert now.seeds == then.seeds
     losses = select(study, resamples=RESAMPLES).result.snapshots
     best = min((row for row in losses if row.snapshot.run == later), key=lambda row: row.calibrated_log_loss)
     assert after.test.networks[len(before.test.networks)].members == (best.snapshot,)
@@ -188,12 +189,12 @@ def test_other_snapshots_than_the_candidates_are_refused(selection: Selection, t
     changed = study.runs["vgg19"].archive(6)
     changed.write_bytes(changed.read_bytes() + b" ")
     with pytest.raises(DataError, match=r"not the snapshots that were chosen: vgg19-c06"):
-        evaluate_candidate(study, selection.candidate, RESAMPLES)
+        evaluate_candidate(study, selection.candidate, resamples=RESAMPLES)
     fewer = load_study([tmp_path / "runs" / "vgg19"], tmp_path / "data")
     with pytest.raises(DataError, match="no snapshot"):
-        evaluate_candidate(fewer, selection.candidate, RESAMPLES)
+        evaluate_candidate(fewer, selection.candidate, resamples=RESAMPLES)
     with pytest.raises(DataError, match="another table"):
-        evaluate_candidate(study, replace(selection.candidate, table_sha256="1" * 64), RESAMPLES)
+        evaluate_candidate(study, replace(selection.candidate, table_sha256="1" * 64), resamples=RESAMPLES)
 
 
 def test_a_damaged_candidate_is_a_named_error(tmp_path: Path) -> None:

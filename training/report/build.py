@@ -24,6 +24,7 @@ NOT_MEASURED = {
     "explanations": "How good the maps are: run `cxr evaluate --split val --explanations 300`.",
     "test": "The test split: it is run once, when everything is decided.",
     "study": "The paper's tables I to III: give the study with `--study`.",
+    "left_out": "A model trained without one of the sources and tested on it: `cxr train --set leave_out=SOURCE`.",
 }
 
 
@@ -100,6 +101,6 @@ def _missing(findings: Findings, study: StudyResult | None) -> Iterator[str]:
         "explanations": bool(findings.explanations),
         "test": "test" in findings.splits,
         "study": study is not None,
+        "left_out": study is not None and bool((study.test or study.select).left_out),
     }
     yield from (text for name, text in NOT_MEASURED.items() if not has[name])
-    yield "A model trained without one of the sources and tested on it (leave-one-source-out): not run."

@@ -73,8 +73,8 @@ def _about(study: StudyResult, shown: Tables) -> str:
         commit = f"`{study.candidate_commit[:12]}`" if study.candidate_commit else "a commit"
         chosen_among = {row.snapshot.run for row in study.snapshots}
         later = ", ".join(f"`{run.run}`" for run in study.runs if run.run not in chosen_among)
-        note = f" Came after that, and could not be chosen: {later}." if later else ""
-        return f"On the test split ({of}), run once after the candidate had been fixed in {commit}.{note}"
+        note = f" Runs that came later were measured later and could not be chosen: {later}." if later else ""
+        return f"On the test split ({of}), measured after the candidate had been fixed in {commit}.{note}"
     return (
         f"On the half of the validation split that chose ({of}): what was chosen by a figure looks better by it than "
         "it is. The test split has not been run."

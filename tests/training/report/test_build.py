@@ -17,6 +17,7 @@ from training.report.markdown import markdown
 from training.report.unfamiliar import SCORES
 from training.rundir import RunDir
 from training.table_facts import TableFacts
+from training.tables import LeftOutRow, OnSource
 from training.unfamiliar import Familiarity
 
 SHIPPED = Findings.read(Bundle(DEFAULT_BUNDLE))
@@ -62,13 +63,23 @@ def test_it_begins_with_the_figures_that_matter_and_ends_with_the_terms() -> Non
 def test_what_is_missing_is_named() -> None:
     bare = Findings(SHIPPED.bundle, {"val": SHIPPED.splits["val"]})
     text = markdown(report(bare))
-    for missing in ("The test split", "tables I to III", "source probe", "leave-one-source-out", "out-of-distribution"):
+    for missing in (
+        "The test split",
+        "tables I to III",
+        "source probe",
+        "without one of the sources",
+        "out-of-distribution",
+    ):
         assert missing in text.split("## What is not in this report")[1], missing
     assert "Test split" not in titles(report(bare))[0]
     full = replace(bare, checks=CHECKS, data=FACTS)
     rest = markdown(report(full, result())).split("## What is not in this report")[1]
     assert "tables I to III" not in rest
     assert "source probe" not in rest
+    seen = OnSource(SOME, SOME, SOME)
+    left_out = LeftOutRow("here", "with", "without", {"normal": 7}, seen, seen)
+    study = replace(result(), select=replace(result().select, left_out=(left_out,)))
+    assert "without one of the sources" not in markdown(report(full, study))
 
 
 def test_gates_are_shown() -> None:
