@@ -136,4 +136,4 @@ def _over_seeds(scores: Sequence[Scores]) -> SeedScores:
 def _spread(values: Sequence[float]) -> Spread:
     mean, sd = float(np.mean(values)), float(np.std(values, ddof=1))
     margin = float(student.ppf(0.975, len(values) - 1)) * sd / len(values) ** 0.5
-    return Spread(tuple(values), round(mean, 4), round(sd, 4), round(mean - margin, 4), round(mean + margin, 4))
+    return Spread(tuple(values), round(mean, 6), round(sd, 6), round(mean - margin, 6), round(mean + margin, 6))
