@@ -18,6 +18,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -116,8 +117,11 @@ class RunDir:
                 self.snapshot(earlier).unlink(missing_ok=True)
 
     def restore(self, cycle: int, network: nn.Module) -> None:
-        """Load a cycle's snapshot into a network."""
-        network.load_state_dict(load_file(self.snapshot(cycle)))
+        """Load a cycle's snapshot into a network. Raises DataError if it is damaged or not of this network."""
+        try:
+            network.load_state_dict(load_file(self.snapshot(cycle)))
+        except (RuntimeError, SafetensorError):
+            raise DataError(f"{self.snapshot(cycle)} does not fit the network") from None
 
     def log(self, record: Mapping[str, float | int]) -> None:
         """Append one epoch to log.csv."""

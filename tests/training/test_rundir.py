@@ -115,6 +115,14 @@ def test_a_snapshots_singular_values_are_kept(run: RunDir) -> None:
     np.testing.assert_allclose(spectrum, np.linalg.svd(weight, compute_uv=False), rtol=1e-5)
 
 
+def test_weights_of_another_network_are_a_named_error(run: RunDir) -> None:
+    with pytest.raises(DataError, match=r"cycle-02\.safetensors does not fit"):
+        run.restore(2, nn.Sequential(nn.Linear(4, 3, bias=False), nn.BatchNorm1d(3)))
+    run.snapshot(2).write_bytes(b"\0")
+    with pytest.raises(DataError, match="does not fit"):
+        run.restore(2, network())
+
+
 def test_what_a_run_does_not_hold_is_a_named_error(run: RunDir) -> None:
     with pytest.raises(DataError, match=r"cycle-02\.npz holds no test"):
         run.logits(2, "test")
