@@ -64,7 +64,9 @@ def _sessions(graphs: Sequence[bytes], side: int, sizes: Sequence[int], precisio
 
     At every size that would delay the start. So the largest has sessions and weights of its own, and the others share.
     """
-    searches: dict[int, Search] = {**dict.fromkeys(sizes[:-1], "HEURISTIC"), sizes[-1]: "EXHAUSTIVE"}
+    searches: dict[int, Search] = dict.fromkeys(sizes, "HEURISTIC")
+    if not _has_tensorrt():  # it has a search of its own, and takes minutes for each session
+        searches[sizes[-1]] = "EXHAUSTIVE"
     made: dict[Search, Sessions] = {}
     for search in dict.fromkeys(searches.values()):
         chosen = providers(side, sizes[-1], precision, search)
@@ -80,9 +82,7 @@ def providers(side: int, max_batch: int, precision: Precision, search: Search) -
         "use_tf32": str(int(precision == "float16")),  # 0 bars float16 from tensor cores too
         "cudnn_conv_algo_search": search,
     }
-    try:
-        ctypes.CDLL("libnvinfer.so.10")
-    except OSError:
+    if not _has_tensorrt():
         return [(CUDA, options)]
     shapes = {
         f"trt_profile_{name}_shapes": f"{INPUT}:{batch}x1x{side}x{side}"
@@ -92,6 +92,14 @@ def providers(side: int, max_batch: int, precision: Precision, search: Search) -
         (TENSORRT, {"trt_fp16_enable": "1", "trt_cuda_graph_enable": "1", **shapes}),
         (CUDA, options | {"enable_cuda_graph": "0"}),
     ]
+
+
+def _has_tensorrt() -> bool:
+    try:
+        ctypes.CDLL("libnvinfer.so.10")
+    except OSError:
+        return False
+    return True
 
 
 def batch_sizes(max_batch: int) -> list[int]:

@@ -133,6 +133,7 @@ def test_tensorrt_leads_where_its_library_is(monkeypatch: pytest.MonkeyPatch) ->
     assert (first, second) == (TENSORRT, CUDA)
     assert options["trt_profile_max_shapes"] == "image:32x1x224x224"
     assert cuda_options["enable_cuda_graph"] == "0"
+    assert [search for search, _ in load(monkeypatch, TENSORRT)[1]] == ["HEURISTIC"] * cuda.LANES
 
 
 def test_without_tensorrt_cuda_alone_and_float32_is_no_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
