@@ -125,9 +125,9 @@ def _vgg(architecture: Architecture) -> Network:
     layers = list(body.features.to_empty(device="cpu"))
     layers[0] = nn.Conv2d(1, 64, kernel_size=3, padding=1)
     layers[-2] = nn.ReLU(inplace=False)
-    for layer, after in pairwise(layers):  # as torchvision does
+    for layer, after in pairwise(layers):
         if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
             if isinstance(after, nn.BatchNorm2d):  # takes a bias off with the mean: it would only cost time
                 layer.bias = None
                 after.reset_parameters()

@@ -83,12 +83,13 @@ def confirm(
     """
     part = study.part("select")
     later = list(_later_plans(study, part, {row.snapshot.run for row in result.snapshots}))
+    test = evaluate_candidate(study, candidate, later, resamples)  # refuses before anything else is measured
     maker = tabulator(study, part, part, resamples)
     return replace(
         result,
         runs=tuple(study.describe(name) for name in study.runs),
         select=maker.tables("select", [*candidate.plans, *later], candidate.chosen),
-        test=evaluate_candidate(study, candidate, later, resamples),
+        test=test,
         candidate_commit=commit,
     )
 

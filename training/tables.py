@@ -248,7 +248,10 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class StudyResult:
-    """study.json. `test` and `candidate_commit`, the commit that fixed the candidate, come after everything else."""
+    """study.json. `test` and `candidate_commit`, the commit that fixed the candidate, come after everything else.
+
+    Runs that came later still are in `runs` and have lines in both tables; `snapshots` are those chosen among.
+    """
 
     version: Literal[1]
     table_sha256: str
