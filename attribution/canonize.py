@@ -22,7 +22,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models.densenet import _DenseBlock, _DenseLayer, _Transition
 from torchvision.models.resnet import BasicBlock
 
-from cxr.nets import Network
+from networks.architectures import Network
 
 Apply = Callable[..., Tensor]
 """How a leaf is applied to its inputs: (leaf, *inputs) → output."""
@@ -87,7 +87,7 @@ def canonize(network: Network) -> CanonicalNetwork:
     averages values ≥ 0. Dropout goes; ReLUs work in place no longer.
 
     Args:
-        network: one of `cxr.nets.ARCHITECTURES`, in either mode, on any device, of any float type.
+        network: one of `networks.architectures.ARCHITECTURES`, in either mode, on any device, of any float type.
 
     Raises:
         TypeError: the network has a module that has no canonical form.

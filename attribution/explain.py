@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attribution.gradcam import MAPS
+from attribution.loading import Networks
 from attribution.lrp import lrp
-from attribution.networks import Networks
-from cxr.bundle import ENSEMBLE, Bundle, Member
 from cxr.errors import UnknownMember
-from cxr.explanation import METHODS, Explanation, Method, Panel
-from cxr.heatmap import resample
-from cxr.illustrate import Illustrator, Question
 from cxr.labels import LABELS, Label
+from cxr.model.bundle import ENSEMBLE, Bundle, Member
 from cxr.pipeline import Finding, Stopwatch, prepare
+from cxr.report.explanation import METHODS, Explanation, Method, Panel
+from cxr.report.heatmap import resample
+from cxr.report.illustrate import Illustrator, Question
 
 Target = Label | Literal["predicted"]
 Map = NDArray[np.float32]

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from attribution.metrics import CELLS, on_grid
-from cxr.nets import Network
+from networks.architectures import Network
 
 STEPS: Final = 20
 BLUR: Final = 0.05  # standard deviation, in sides of the image

@@ -3,7 +3,7 @@
 Both need the gradient of one logit with respect to the last activations A alone, so the trunk runs without
 gradients and the backward pass stops at A. No hooks, no state: several threads may share a network.
 
-Shapes: N images, C channels, h x w positions of A. A is non-negative (`cxr.nets.Network`).
+Shapes: N images, C channels, h x w positions of A. A is non-negative (`networks.architectures.Network`).
 """
 
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from cxr.explanation import Method
-from cxr.nets import Network
+from cxr.report.explanation import Method
+from networks.architectures import Network
 
 
 def gradcam(network: Network, images: Tensor, targets: Tensor) -> Tensor:

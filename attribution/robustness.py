@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from attribution.canonize import CanonicalNetwork
 from attribution.metrics import Attribute
-from cxr.nets import Network
+from networks.architectures import Network
 
 RADIUS: Final = 5  # grey levels of 255, what two exposures differ by: captum's default 0.02 of the range
 DRAWS: Final = 10

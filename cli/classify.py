@@ -10,9 +10,9 @@ from rich.progress import track
 from rich.table import Table
 
 from cli.output import BundlePath, complain, disclaim, err, failing_cleanly, out, read
-from cxr.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.errors import Refusal
 from cxr.labels import DISCLAIMER, DISPLAY_NAMES, LABELS
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 
 if TYPE_CHECKING:
     from cxr.pipeline import Finding

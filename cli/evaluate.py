@@ -12,13 +12,13 @@ from rich.table import Table
 
 from cli.output import BundlePath, DataPath, err, failing_cleanly, out
 from cli.prepare import data_of
-from cxr.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.labels import LABELS
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 
 if TYPE_CHECKING:
-    from training.evaluation import Evaluation
-    from training.findings import Findings
-    from training.gallery import Case
+    from evaluation.evaluation_file import Findings
+    from evaluation.split_evaluation import Evaluation
+    from reporting.gallery import Case
 
 StudyPath = Annotated[
     Path | None,
@@ -49,8 +49,8 @@ def evaluate(
 
     On the validation split ONNX graphs are compared with PyTorch as well, and what the model looks at is checked.
     """
+    from evaluation.evaluation_file import Findings
     from training.data import DEFAULT_DATA
-    from training.findings import Findings
 
     with failing_cleanly():
         folder = data_of(run, data) if run else data or DEFAULT_DATA
@@ -68,12 +68,12 @@ def report(
     study: StudyPath = None,
     report: ReportPath = None,
     explanations: Annotated[
-        list[Path] | None, typer.Option(help="What `python -m training.explanations` wrote; may be given again.")
+        list[Path] | None, typer.Option(help="What `python -m evaluation.explanations` wrote; may be given again.")
     ] = None,
 ) -> None:
     """Write a bundle's model card and report again from its evaluation.json; nothing is measured."""
-    from training.explanation_quality import Explanations
-    from training.findings import Findings
+    from evaluation.evaluation_file import Findings
+    from evaluation.explanation_quality import Explanations
 
     with failing_cleanly():
         findings = Findings.read(Bundle(bundle))
@@ -84,8 +84,8 @@ def report(
 
 def _released(run: Path, data: Path) -> Bundle:
     """The bundle of a run's last snapshot, in the run's folder."""
+    from study.release import Source, release
     from training.data import load
-    from training.release import Source, release
     from training.rundir import RunDir
 
     source = RunDir(run)
@@ -97,15 +97,15 @@ def _released(run: Path, data: Path) -> Bundle:
 
 def _measured(findings: "Findings", split: Literal["val", "test"], folder: Path) -> "tuple[Findings, list[Case]]":
     """What was found, and radiographs to look at."""
+    from evaluation.checks import checks
+    from evaluation.evaluate import evaluate as measure
+    from evaluation.near_duplicates import PAIRS, doubles_in_train
+    from evaluation.predictions import predictions
+    from evaluation.table_facts import table_facts
+    from evaluation.unfamiliar import familiarity
     from export.verify import verify
-    from training.checks import checks
+    from reporting.gallery import gallery
     from training.data import half_of_validation, load, read_table
-    from training.doubles import PAIRS, doubles_in_train
-    from training.evaluate import evaluate as measure
-    from training.gallery import gallery
-    from training.predictions import predictions
-    from training.table_facts import table_facts
-    from training.unfamiliar import familiarity
 
     bundle = findings.bundle
     recipe = bundle.manifest.recipe
@@ -135,10 +135,10 @@ def _measured(findings: "Findings", split: Literal["val", "test"], folder: Path)
 
 def _explained(findings: "Findings", folder: Path, count: int) -> "Findings":
     """And how good the explaining member's maps are, on validation images."""
-    from cxr.nets import load_member
+    from evaluation.explanations import choose, explanations
+    from evaluation.lung_masks import segmented
+    from networks.architectures import load_member
     from training.data import load
-    from training.explanations import choose, explanations
-    from training.lung_masks import segmented
 
     bundle = findings.bundle
     member, recipe = bundle.explainer, bundle.manifest.recipe
@@ -149,12 +149,12 @@ def _explained(findings: "Findings", folder: Path, count: int) -> "Findings":
 
 def _write(findings: "Findings", study: Path | None, report: Path | None, cases: "Sequence[Case]" = ()) -> None:
     """Card and report. A study's folder may hold study.json, or runs, or both."""
-    from training.card import write_card
-    from training.report.build import report as build
-    from training.report.build import runs_below
-    from training.report.html import html
-    from training.report.markdown import write_markdown
-    from training.tables import StudyResult
+    from reporting.build import report as build
+    from reporting.build import runs_below
+    from reporting.card import write_card
+    from reporting.html import html
+    from reporting.markdown import write_markdown
+    from study.tables import StudyResult
 
     written = [write_card(findings)]
     result = StudyResult.read(study / "study.json") if study and (study / "study.json").exists() else None

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 import typer
 
 from cli.output import BundlePath, complain, disclaim, err, failing_cleanly, read
-from cxr.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.errors import Refusal
-from cxr.explanation import Explanation, Panel
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.report.explanation import Explanation, Panel
 
 
 def explain(

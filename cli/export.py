@@ -8,7 +8,7 @@ from rich.progress import track
 from rich.table import Table
 
 from cli.output import err, failing_cleanly, out
-from cxr.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,11 +49,11 @@ def _quantise(bundle: Bundle, data: Path) -> None:
     """Eight-bit graphs, kept if the ensemble's macro-F1 on the validation split allows it."""
     import numpy as np
 
-    from cxr.inference import Ensemble
-    from cxr.posterior import combine
+    from cxr.model.inference import Ensemble
+    from cxr.model.posterior import combine
+    from evaluation.metrics import macro_f1
     from export.int8 import MAX_LOSS, Loss, discard, quantise_bundle
     from training.data import load
-    from training.metrics import macro_f1
 
     manifest = bundle.manifest
     validation = load(data, "val", manifest.recipe.id, manifest.recipe.size)

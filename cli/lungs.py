@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.output import DataPath, failing_cleanly, out
-from cxr.bundle import Bundle
+from cxr.model.bundle import Bundle
 
 HELD_OUT = ("val", "test")
 
@@ -18,10 +18,10 @@ def lungs(
     seed: Annotated[int, typer.Option(help="All chance comes from it.")] = 0,
 ) -> None:
     """Train the lung segmenter on the data's masks and put it into a bundle; `cxr export` then makes its graph."""
-    from training.bootstrap import bootstrap
+    from evaluation.bootstrap import bootstrap
+    from study.segmenter import install
     from training.data import DEFAULT_DATA
-    from training.lungs import dice, load_masked, train_segmenter
-    from training.segmenter import install
+    from training.lung_segmenter import dice, load_masked, train_segmenter
 
     with failing_cleanly():
         target, folder = Bundle(bundle), data or DEFAULT_DATA

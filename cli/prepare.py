@@ -57,8 +57,8 @@ def prepare(
     """
     from training.prepare.assemble import prepare as assemble
     from training.prepare.assemble import without_published_test
-    from training.prepare.findings import own_words
     from training.prepare.kinds import Reading, read_collection
+    from training.prepare.label_words import own_words
     from training.prepare.listed import Columns
     from training.prepare.splits import Shares
 

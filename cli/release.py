@@ -9,8 +9,8 @@ from cli.output import DataPath, failing_cleanly
 from cxr.errors import DataError
 
 if TYPE_CHECKING:
-    from training.candidate import Candidate
-    from training.release import Source
+    from study.candidate import Candidate
+    from study.release import Source
 
 
 def release(
@@ -27,10 +27,10 @@ def release(
     data: DataPath = None,
 ) -> None:
     """Make a bundle of one or several snapshots: store, export and calibrate them, and choose which one explains."""
-    from training.candidate import Candidate
+    from study.candidate import Candidate
+    from study.release import Choice
+    from study.release import release as make
     from training.data import DEFAULT_DATA, load
-    from training.release import Choice
-    from training.release import release as make
 
     with failing_cleanly():
         folder = data or DEFAULT_DATA
@@ -49,7 +49,7 @@ def release(
 
 def _source(text: Path) -> "Source":
     """RUN or RUN@CYCLE."""
-    from training.release import Source
+    from study.release import Source
     from training.rundir import RunDir
 
     name, _, cycle = text.name.rpartition("@")
@@ -61,9 +61,9 @@ def _source(text: Path) -> "Source":
 
 def _members(candidate: "Candidate", runs: list[Path], data: Path) -> "list[Source]":
     """The candidate's members. Raises DataError unless they are the snapshots that it was chosen from."""
-    from training.candidate import archive_hashes
-    from training.release import Source
-    from training.study import load_study
+    from study.candidate import archive_hashes
+    from study.release import Source
+    from study.study import load_study
 
     study, members = load_study(runs, data), candidate.chosen.members
     for name, sha in archive_hashes(study, members).items():

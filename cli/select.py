@@ -24,11 +24,11 @@ def select(
 
     Writes study.json, selection.md and candidate.json. The other half calibrates; the test split is not read.
     """
+    from reporting.selection_page import selection_page
+    from study.selection import select as choose
+    from study.study import load_study
+    from study.tables import StudyResult
     from training.data import DEFAULT_DATA
-    from training.selection import select as choose
-    from training.selection_page import selection_page
-    from training.study import load_study
-    from training.tables import StudyResult
 
     with failing_cleanly():
         file = output / "study.json"
@@ -55,11 +55,11 @@ def confirm(
 
     Runs that have come since then have lines too; nothing is chosen anew.
     """
-    from training.candidate import Candidate
-    from training.candidate import confirm as measure
+    from study.candidate import Candidate
+    from study.candidate import confirm as measure
+    from study.study import load_study
+    from study.tables import StudyResult
     from training.data import DEFAULT_DATA
-    from training.study import load_study
-    from training.tables import StudyResult
 
     with failing_cleanly():
         chosen = StudyResult.read(output / "study.json")

@@ -32,7 +32,7 @@ def train(
     """
     from training.config import PRESETS, override
     from training.data import held_out, load, table_sha256
-    from training.train import train as fit
+    from training.loop import train as fit
 
     try:
         config = override(PRESETS[preset](), settings or [])

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr.bundle import Bundle, Precision
 from cxr.decode import InstanceUIDs, Radiograph, decode
-from cxr.inference import MAX_BATCH, Ensemble
 from cxr.labels import LABELS, Label
-from cxr.posterior import EnsembleRule, combine, prediction_set, softmax
-from cxr.preprocess import preprocess
+from cxr.model.bundle import Bundle, Precision
+from cxr.model.inference import MAX_BATCH, Ensemble
+from cxr.model.posterior import EnsembleRule, combine, prediction_set, softmax
+from cxr.model.preprocess import preprocess
 
 Probabilities = dict[Label, float]
 

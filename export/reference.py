@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.data import get_testdata_file
 
-from cxr.bundle import Recipe
 from cxr.decode import decode
 from cxr.errors import DataError
-from cxr.preprocess import preprocess
+from cxr.model.bundle import Recipe
+from cxr.model.preprocess import preprocess
 
 REFERENCE = "RG1_UNCR.dcm"  # a real chest radiograph; the package is under MIT
 

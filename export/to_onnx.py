@@ -15,11 +15,11 @@ import torch
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from cxr.bundle import LUNGS_ONNX, Bundle, Member, OnnxFile, OnnxManifest, Precision, Segmenter, onnx_name, sha256
-from cxr.lungs import LUNG_LOGITS
-from cxr.nets import Network, load_member
-from cxr.sessions import INPUT, OUTPUT
-from cxr.unet import load_segmenter
+from cxr.anatomy.lungs import LUNG_LOGITS
+from cxr.model.bundle import LUNGS_ONNX, Bundle, Member, OnnxFile, OnnxManifest, Precision, Segmenter, onnx_name, sha256
+from cxr.model.sessions import INPUT, OUTPUT
+from networks.architectures import Network, load_member
+from networks.unet import load_segmenter
 
 Track = Callable[[Sequence[Member]], Iterable[Member]]
 

@@ -9,11 +9,11 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from cxr.bundle import Bundle, Member, Precision
 from cxr.errors import ParityError
-from cxr.nets import Network, load_member
-from cxr.posterior import softmax
-from cxr.sessions import INPUT, OUTPUT, session_options
+from cxr.model.bundle import Bundle, Member, Precision
+from cxr.model.posterior import softmax
+from cxr.model.sessions import INPUT, OUTPUT, session_options
+from networks.architectures import Network, load_member
 
 Logits = NDArray[np.float32]
 

@@ -23,7 +23,7 @@ from rich.markdown import Markdown
 from rich.progress import track
 from scipy import stats
 
-from cxr.bundle import Bundle
+from cxr.model.bundle import Bundle
 from loadtests import tables
 from loadtests.contestants import Contestant, Measured, as_form, ceiling, peer, service
 from loadtests.golden import Question, questions

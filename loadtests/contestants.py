@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import psutil
 
-from cxr.bundle import Bundle
+from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier
 from loadtests.clients import closed_loop, lasting, run
 from loadtests.golden import Question

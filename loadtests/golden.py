@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from cxr.bundle import DEFAULT_BUNDLE, Bundle
-from cxr.explanation import Explanation, Method
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.pipeline import Classifier, Finding
+from cxr.report.explanation import Explanation, Method
 from loadtests.samples import Bad, Sample
 
 TOLERANCE: Final = 1e-5  # of a probability: thread counts change the order of sums

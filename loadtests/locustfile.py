@@ -18,7 +18,7 @@ import gevent
 from locust import FastHttpUser, constant, events, stats, task
 from locust.env import Environment
 
-from cxr.bundle import Bundle
+from cxr.model.bundle import Bundle
 from loadtests import mix
 from loadtests.golden import Question, questions
 from loadtests.samples import radiographs

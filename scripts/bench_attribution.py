@@ -16,7 +16,7 @@ import torch
 from attribution.canonize import canonize
 from attribution.gradcam import both, gradcam_plus_plus
 from attribution.lrp import lrp
-from cxr.nets import ARCHITECTURES, Architecture, build
+from networks.architectures import ARCHITECTURES, Architecture, build
 
 BOUNDS = {"both CAMs": 1.15, "LRP": 5.0, "LRP of a DenseNet": 8.0}
 """The dearest that issue 4 allows, in forward passes."""

@@ -4,7 +4,7 @@
     torchrun --nproc-per-node 2 -m scripts.bench_training densenet161      # its images a second over one GPU's
     torchrun --nproc-per-node 2 -m scripts.bench_training densenet161 --batch 512    # as many images on each as on one
 
-Synthetic images, since their content costs nothing; the loop is `training.train` itself. An epoch is `STEPS` batches,
+Synthetic images, since their content costs nothing; the loop is `training.loop` itself. An epoch is `STEPS` batches,
 and the figure the median epoch's after the first, which compiles.
 """
 
@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from cxr.labels import LABELS
-from cxr.nets import Architecture
+from networks.architectures import Architecture
 from training.config import paper
 from training.data import Dataset, Row, Split
-from training.train import train
+from training.loop import train
 
 STEPS: Final = 25
 EPOCHS: Final = 6

@@ -1,8 +1,8 @@
 """In this process, on a GPU: what the service's own path through onnxruntime gives, beside the most that can be had.
 
 The ceiling is a loop over one batch that already lies on the device, its logits left there: IO binding, no copies, and
-the options that were found fastest. The pipeline is what the service has on a GPU, `cxr.cuda`: arrays of the host in,
-arrays of the host out, from as many threads as it has lanes.
+the options that were found fastest. The pipeline is what the service has on a GPU, `cxr.model.cuda`: arrays of the
+host in, arrays of the host out, from as many threads as it has lanes.
 """
 
 import time
@@ -15,12 +15,12 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime
 
-from cxr import cuda
-from cxr.bundle import Bundle, Precision
-from cxr.cores import usable_cores
-from cxr.inference import Device, Processor
-from cxr.posterior import softmax
-from cxr.sessions import INPUT, OUTPUT, Images, session_options
+from cxr.cpu_count import usable_cores
+from cxr.model import cuda
+from cxr.model.bundle import Bundle, Precision
+from cxr.model.inference import Device, Processor
+from cxr.model.posterior import softmax
+from cxr.model.sessions import INPUT, OUTPUT, Images, session_options
 
 CEILINGS: Final[dict[str, dict[str, str]]] = {
     "nhwc": {"prefer_nhwc": "1"},

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from cxr.bundle import DEFAULT_BUNDLE, Bundle
-from cxr.canvas import fit, outline
+from cxr.anatomy.lungs import Lungs, LungSegmenter, NoLungs
+from cxr.anatomy.zones import zones_of
 from cxr.decode import decode
-from cxr.lungs import Lungs, LungSegmenter, NoLungs
-from cxr.zones import zones_of
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.report.drawing import fit, outline
 from training.data import DEFAULT_DATA, Row, read_table
 
 TAUGHT: Final = "cohen"  # the source of the masks

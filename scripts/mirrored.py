@@ -8,14 +8,14 @@ Training mirrors every other image, so that the two are equally familiar; it wou
 import numpy as np
 import typer
 
-from cxr.bundle import DEFAULT_BUNDLE, Bundle
-from cxr.inference import Ensemble
-from cxr.posterior import Floats, combine
-from cxr.sessions import Images
-from training import weighted
-from training.bootstrap import with_intervals
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.model.inference import Ensemble
+from cxr.model.posterior import Floats, combine
+from cxr.model.sessions import Images
+from evaluation import weighted
+from evaluation.bootstrap import with_intervals
+from evaluation.metrics import figures
 from training.data import DEFAULT_DATA, half_of_validation, load
-from training.metrics import figures
 
 SHOWN = ("macro_f1", "covid19_ppv", "covid19_recall", "log_loss")
 

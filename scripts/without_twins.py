@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cxr.labels import LABELS
+from evaluation.near_duplicates import PAIRS, doubles_in_train
+from study.intervals import Resampling
 from training.data import DEFAULT_DATA, Row, Split, read_table
-from training.doubles import PAIRS, doubles_in_train
-from training.intervals import Resampling
 from training.rundir import RunDir
 
 

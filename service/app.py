@@ -12,18 +12,19 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from cxr import __version__
-from cxr.bundle import Bundle
 from cxr.errors import BundleError
 from cxr.labels import DISCLAIMER
-from service import batch, drain, errors, logs
+from cxr.model.bundle import Bundle
+from service import batch, errors, logs
 from service.access import Keys
-from service.explainer import ExplainerService
+from service.bento import drain
+from service.bento.explainer import ExplainerService
+from service.bento.supervisor import confine
 from service.metrics import Metrics
 from service.middleware import Boundary
 from service.routes import router
 from service.runtime import Runtime
 from service.settings import Settings
-from service.supervisor import confine
 from service.uploads import BATCH, FILE, Uploads
 from service.verify import verify
 

@@ -6,10 +6,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from cxr.bundle import ENSEMBLE, Manifest
 from cxr.errors import UnknownMember, UnknownMethod, UnknownTarget
-from cxr.explanation import METHODS, Method
 from cxr.labels import LABELS, Label
+from cxr.model.bundle import ENSEMBLE, Manifest
+from cxr.report.explanation import METHODS, Method
 from service.request import BODY, ERRORS, check_media_type, classified, runtime_of
 from service.schemas import ExplainedClassification, explained
 

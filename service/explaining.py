@@ -5,9 +5,9 @@ import logging
 from typing import Any, Final
 
 from cxr.errors import ExplainerUnavailable, Refusal
-from cxr.explanation import Explanation
+from cxr.report.explanation import Explanation
+from service.bento.explainer import Outcome
 from service.errors import ExplanationFailed
-from service.explainer import Outcome
 
 logger = logging.getLogger("cxr.service")
 

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 
-from cxr.bundle import Bundle
-from cxr.cuda import LANES
-from cxr.explanation import Explanation, Method
+from cxr.model.bundle import Bundle
+from cxr.model.cuda import LANES
 from cxr.pipeline import Classifier, Finding
+from cxr.report.explanation import Explanation, Method
 from service.batching import Batcher
 from service.explaining import ExplainerClient
 from service.gate import Gate
@@ -36,7 +36,7 @@ class Runtime:
             metrics: told of every classification and explanation.
             explainer: the remote explainer, as `bentoml.depends` gives it.
         """
-        import cxr.dicom  # noqa: F401  # decoding imports it when needed: the first DICOM would pay a second
+        import cxr.decode.dicom.acceptance  # noqa: F401  # decoding imports it when needed: the first DICOM would pay a second
 
         self.settings = settings
         self.metrics = metrics

@@ -5,15 +5,15 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cxr.bundle import ENSEMBLE, Manifest
+from cxr.anatomy.boxes import Box
+from cxr.anatomy.zones import ZoneShare
 from cxr.decode import InstanceUIDs
-from cxr.explanation import Explanation, Method
 from cxr.labels import DISCLAIMER, Label
-from cxr.narrate import set_in_words
+from cxr.model.bundle import ENSEMBLE, Manifest
+from cxr.model.posterior import EnsembleRule
 from cxr.pipeline import Finding, MemberFinding
-from cxr.posterior import EnsembleRule
-from cxr.regions import Box
-from cxr.zones import ZoneShare
+from cxr.report.explanation import Explanation, Method
+from cxr.report.wording import set_in_words
 
 Probabilities = Annotated[dict[Label, float], Field(description="Calibrated; they sum to 1.")]
 

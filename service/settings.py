@@ -6,11 +6,11 @@ from typing import Annotated, Final
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from cxr.bundle import DEFAULT_BUNDLE, Precision
-from cxr.cores import usable_cores
+from cxr.cpu_count import usable_cores
 from cxr.decode import MAX_BYTES
-from cxr.explanation import Method
-from cxr.inference import MAX_BATCH
+from cxr.model.bundle import DEFAULT_BUNDLE, Precision
+from cxr.model.inference import MAX_BATCH
+from cxr.report.explanation import Method
 
 CORES: Final = usable_cores()
 MIN_KEY_LENGTH: Final = 16

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cxr.bundle import Bundle, Precision
+from cxr.model.bundle import Bundle, Precision
 
 PRECISIONS: Final[tuple[Precision, ...]] = ("float32", "float16")
 

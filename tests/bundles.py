@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from cxr.bundle import DEFAULT_BUNDLE, Bundle, sha256
 from cxr.labels import LABELS
-from cxr.nets import Architecture, build, storable
-from cxr.posterior import EnsembleRule
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle, sha256
+from cxr.model.posterior import EnsembleRule
 from export.to_onnx import export_bundle
+from networks.architectures import Architecture, build, storable
 
 
 def make_bundle(

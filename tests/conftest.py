@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cxr.bundle import Bundle
+from cxr.model.bundle import Bundle
 from scripts.server import Server, serve
 from tests import files
 from tests.bundles import make_bundle

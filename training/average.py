@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from cxr.errors import DataError
-from cxr.nets import Network, build
+from networks.architectures import Network, build
 from training.data import Dataset, Split
+from training.loop import predict
 from training.rundir import RunDir
-from training.train import predict
 
 BATCH = 256
 
@@ -29,7 +29,7 @@ def write_average(
         run: whose snapshots.
         cycles: which, at least two.
         train_set: images for BatchNorm's statistics, which no average of theirs would fit.
-        held_out: splits to keep logits of, as in `training.train.train`.
+        held_out: splits to keep logits of, as in `training.loop.train`.
         folder: of the run to write; its knobs are the averaged run's, as if it had one cycle.
 
     Raises:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from cxr.nets import ARCHITECTURES, Architecture
-from cxr.preprocess import RECIPES
+from cxr.model.preprocess import RECIPES
+from networks.architectures import ARCHITECTURES, Architecture
 from training.augment import GENTLE, STRONG, Augmentation
 from training.sampling import SAMPLINGS, Sampling
 

@@ -15,7 +15,7 @@ from rich.progress import track
 from cxr.decode import decode
 from cxr.errors import DataError, Refusal
 from cxr.labels import LABELS, Label
-from cxr.preprocess import preprocess
+from cxr.model.preprocess import preprocess
 
 Split = Literal["train", "val", "test"]
 Half = Literal["select", "calibrate"]
@@ -144,7 +144,7 @@ def load(folder: Path, split: Split, recipe: str, size: int, cache: Path | None 
     Args:
         folder: holds metadata.csv; file names in it are relative to it.
         split: train, val or test.
-        recipe: pre-processing, a key of `cxr.preprocess.RECIPES`.
+        recipe: pre-processing, a key of `cxr.model.preprocess.RECIPES`.
         size: side of the network's frame in pixels.
         cache: where prepared arrays are kept, named by what they were made from; by default `DEFAULT_CACHE`.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import uvicorn
 from fastapi import Body, FastAPI
 
-from cxr.bundle import Bundle
+from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier, Finding
 from service.settings import Settings
 

@@ -7,10 +7,10 @@ import torch
 import uvicorn
 from numpy.typing import NDArray
 
-from cxr.bundle import Bundle
-from cxr.nets import load_member
+from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier
 from loadtests.peers.fastapi_onnx import app
+from networks.architectures import load_member
 from service.settings import Settings
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import litserve
 from fastapi import UploadFile
 
-from cxr.bundle import Bundle
+from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier, Finding
 from service.settings import Settings
 

@@ -5,7 +5,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from cxr.nets import Architecture, Network, build
+from networks.architectures import Architecture, Network, build
 
 
 @cache

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from attribution.canonize import CanonicalNetwork, canonize, run
-from cxr.bundle import DEFAULT_BUNDLE, Bundle
-from cxr.nets import ARCHITECTURES, Architecture, Network, load_member
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
+from networks.architectures import ARCHITECTURES, Architecture, Network, load_member
 from tests.attribution.networks import batch, randomised
 
 

@@ -11,20 +11,20 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from attribution import networks as networks_module
+from attribution import loading as networks_module
 from attribution.canonize import canonize
 from attribution.explain import Explainer, mean_map
 from attribution.gradcam import MAPS
+from attribution.loading import Networks
 from attribution.lrp import lrp
-from attribution.networks import Networks
-from cxr.bundle import ENSEMBLE, Bundle, Member
+from cxr.anatomy.zones import LUNG_ZONES, ZONES
 from cxr.errors import NotDecodable, Refusal, UnknownMember
-from cxr.explanation import METHODS, SIGNED, Explanation, Method
-from cxr.heatmap import heatmap_png, resample
 from cxr.labels import LABELS
-from cxr.nets import Network, load_member
+from cxr.model.bundle import ENSEMBLE, Bundle, Member
 from cxr.pipeline import Classifier, Finding, Stopwatch, prepare
-from cxr.zones import LUNG_ZONES, ZONES
+from cxr.report.explanation import METHODS, SIGNED, Explanation, Method
+from cxr.report.heatmap import heatmap_png, resample
+from networks.architectures import Network, load_member
 from tests import files
 from tests.bundles import first_member_only
 

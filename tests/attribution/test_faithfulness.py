@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from attribution.faithfulness import BLUR, STEPS, blurred, curves, infidelity, order, square_removals
 from attribution.metrics import CELLS
-from cxr.nets import Network
+from networks.architectures import Network
 
 SIZE = 2 * CELLS
 

@@ -8,8 +8,8 @@ from captum.attr import LayerGradCam
 from torch import Tensor, nn
 
 from attribution.gradcam import MAPS, both, gradcam, gradcam_plus_plus
-from cxr.explanation import Method
-from cxr.nets import ARCHITECTURES, Architecture, Network, build
+from cxr.report.explanation import Method
+from networks.architectures import ARCHITECTURES, Architecture, Network, build
 
 METHODS: tuple[Method, ...] = tuple(MAPS)
 

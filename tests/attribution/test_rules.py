@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from attribution.canonize import Add
 from attribution.lrp import EPSILON_PLUS_BOX
 from attribution.rules import Epsilon, Flat, Rule, ZBox, ZPlus, proportional
-from cxr.nets import build
+from networks.architectures import build
 
 LAYERS: dict[str, Callable[[], nn.Module]] = {
     "convolution": lambda: nn.Conv2d(2, 3, kernel_size=3, stride=2, padding=1),

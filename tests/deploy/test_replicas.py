@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cxr.bundle import Bundle
+from cxr.model.bundle import Bundle
 from loadtests.golden import questions
 from loadtests.replicas import fell, unretried
 from loadtests.samples import Sample, radiographs

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cxr.bundle import Bundle, onnx_name
 from cxr.errors import BundleError
-from cxr.inference import Ensemble
+from cxr.model.bundle import Bundle, onnx_name
+from cxr.model.inference import Ensemble
 from export.int8 import Loss, discard, quantise_bundle
 from export.to_onnx import export_bundle
 from service.verify import verify

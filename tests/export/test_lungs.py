@@ -5,11 +5,11 @@ import onnxruntime
 import pytest
 import torch
 
-from cxr.bundle import Bundle, Segmenter, sha256
+from cxr.anatomy.lungs import LUNG_LOGITS
 from cxr.errors import BundleError
-from cxr.lungs import LUNG_LOGITS
-from cxr.sessions import INPUT
-from cxr.unet import load_segmenter
+from cxr.model.bundle import Bundle, Segmenter, sha256
+from cxr.model.sessions import INPUT
+from networks.unet import load_segmenter
 from tests.bundles import first_member_only
 
 

@@ -11,12 +11,12 @@ from onnx import TensorProto
 from torch import nn
 from torchvision.models.densenet import _DenseBlock
 
-from cxr.bundle import Bundle, Precision
 from cxr.errors import BundleError
-from cxr.nets import load_member
-from cxr.sessions import INPUT, OUTPUT, session_options
+from cxr.model.bundle import Bundle, Precision
+from cxr.model.sessions import INPUT, OUTPUT, session_options
 from export import to_onnx
 from export.to_onnx import Deployed, export_bundle
+from networks.architectures import load_member
 from tests.bundles import first_member_only
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "float16")

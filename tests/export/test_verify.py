@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cxr.bundle import Bundle, OnnxFile, OnnxManifest, sha256
 from cxr.errors import ParityError
+from cxr.model.bundle import Bundle, OnnxFile, OnnxManifest, sha256
 from export.verify import Parity, compare, verify
 from tests.bundles import make_bundle
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cxr.bundle import Bundle
+from cxr.model.bundle import Bundle
 from loadtests import mix
 from loadtests.bench import locust
 from loadtests.chaos import strike

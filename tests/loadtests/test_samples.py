@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cxr.bundle import Bundle
 from cxr.decode import decode
 from cxr.errors import Refusal
+from cxr.model.bundle import Bundle
 from loadtests import mix
 from loadtests.golden import TOLERANCE, Answer, Question, questions, refusals
 from loadtests.samples import Sample, bad_ones, radiographs

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from cxr.bundle import Bundle
+from cxr.model.bundle import Bundle
 from scripts.server import serve
 from service.access import Keys
 from service.settings import Settings

@@ -9,10 +9,10 @@ import httpx
 import numpy as np
 import pytest
 
-from cxr.bundle import Bundle
-from cxr.explanation import METHODS
 from cxr.labels import DISCLAIMER, LABELS
+from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier
+from cxr.report.explanation import METHODS
 from scripts.server import Server
 from tests import files
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cxr.cuda import LANES
+from cxr.model.cuda import LANES
 from service import batching
 from service.batching import Batcher
 

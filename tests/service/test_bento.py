@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cxr.bundle import Bundle
+from cxr.model.bundle import Bundle
 from scripts.server import REPOSITORY, serve
 from tests import files
 
@@ -101,9 +101,9 @@ def test_the_api_alone_has_no_torch_and_no_explainer(checkout: Path, tmp_path: P
 def test_an_image_starts_dead_workers_again(bundle: Bundle) -> None:
     """BentoML's images set a variable by which it would not; the bento's entry forgets it."""
     code = (
-        "import cxr.bundle, os, pathlib; "
-        f"cxr.bundle.DEFAULT_BUNDLE = pathlib.Path({str(bundle.root)!r}); "
-        "import service.bento; from bentoml.serving import running_inside_container; "
+        "import cxr.model.bundle, os, pathlib; "
+        f"cxr.model.bundle.DEFAULT_BUNDLE = pathlib.Path({str(bundle.root)!r}); "
+        "import service.bento.build; from bentoml.serving import running_inside_container; "
         "assert not running_inside_container()"
     )
     environment = os.environ | {"BENTOML_CONTAINERIZED": "true"}

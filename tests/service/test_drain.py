@@ -11,7 +11,7 @@ import uvicorn
 import uvicorn.config
 
 from scripts.server import REPOSITORY
-from service import drain
+from service.bento import drain
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 WAIT_S = 20.0

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from cxr import errors
+from cxr.anatomy.boxes import Box
+from cxr.anatomy.zones import ZoneShare
 from cxr.errors import ExplainerUnavailable, LateralView, Refusal
-from cxr.explanation import METHODS, Explanation
-from cxr.regions import Box
-from cxr.zones import ZoneShare
+from cxr.report.explanation import METHODS, Explanation
 from service import explaining
+from service.bento.explainer import Outcome
 from service.errors import ExplanationFailed
-from service.explainer import Outcome
 from service.explaining import ExplainerClient
 from service.settings import Settings
 

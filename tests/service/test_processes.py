@@ -16,11 +16,11 @@ import psutil
 import pytest
 from pydantic import ValidationError
 
-from cxr.bundle import Bundle
 from cxr.errors import BundleError
+from cxr.model.bundle import Bundle
 from scripts.server import REPOSITORY, Server, serve
+from service.bento.supervisor import refuse_open_sockets
 from service.settings import Settings
-from service.supervisor import refuse_open_sockets
 from service.verify import verify
 from tests import files
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from cxr.bundle import Bundle
+from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier, Finding
 from service.metrics import Metrics
 from service.runtime import Runtime, synthetic_png

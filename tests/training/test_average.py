@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 from cli import app
 from cxr.errors import DataError
 from cxr.labels import LABELS
-from cxr.nets import build
+from networks.architectures import build
 from training.average import average, recompute_statistics, write_average
 from training.config import TrainConfig
 from training.data import Dataset, Row
+from training.loop import predict
 from training.rundir import RunDir
-from training.train import predict
 
 CONFIG = TrainConfig(size=32, epochs=3, cycles=3, batch_size=4)
 

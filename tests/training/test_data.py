@@ -10,7 +10,7 @@ import pytest
 
 from cxr.decode import decode
 from cxr.errors import DataError
-from cxr.preprocess import preprocess
+from cxr.model.preprocess import preprocess
 from tests import files
 from training import data
 from training.data import Dataset, Row, half_of_validation, load, read_table, table_sha256

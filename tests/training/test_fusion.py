@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from cxr.nets import build
+from networks.architectures import build
 from training.fusion import BatchNormReLU, fuse_norm_relu
 
 

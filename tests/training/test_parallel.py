@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.test_train import HELD_OUT, TABLE, TINY, TRAIN
+from tests.training.test_loop import HELD_OUT, TABLE, TINY, TRAIN
 from training.augment import Augmentation
+from training.loop import train
 from training.parallel import Team
 from training.rundir import RunDir
-from training.train import train
 
 CONFIG = replace(TINY, epochs=4, cycles=2, mixup=0.0, augmentation=Augmentation())
 

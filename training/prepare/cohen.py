@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from cxr.labels import Label
-from training.prepare.findings import label_of, plain
+from training.prepare.label_words import label_of, plain
 from training.prepare.records import (
     MISSING,
     NOT_A_RADIOGRAPH,

@@ -6,7 +6,7 @@ from typing import Final
 
 from cxr.errors import DataError
 from cxr.labels import Label
-from training.prepare.findings import label_of, plain
+from training.prepare.label_words import label_of, plain
 from training.prepare.records import (
     AMBIGUOUS,
     MALFORMED,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from cxr.labels import Label
-from training.prepare.findings import label_of, plain
+from training.prepare.label_words import label_of, plain
 from training.prepare.records import MASK, OTHER_FINDING, Candidate, Collection, LeftOut
 from training.prepare.tables import visible_files
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from cxr.errors import DataError
 from cxr.labels import Label
-from training.prepare.findings import label_of, plain
+from training.prepare.label_words import label_of, plain
 from training.prepare.records import MALFORMED, MISSING, OTHER_FINDING, Candidate, Collection, LeftOut
 from training.prepare.tables import columns, first_column, frontal_view, not_frontal, read_rows, unlisted
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cxr.decode import MAX_BYTES, decode
 from cxr.errors import BodyTooLarge, Refusal, TooSmall
-from cxr.preprocess import MIN_SIDE, shrink
+from cxr.model.preprocess import MIN_SIDE, shrink
 from training.prepare.duplicates import frame
 from training.prepare.records import Candidate, LeftOut
 from training.prepare.tables import frontal_view
@@ -76,7 +76,7 @@ def _read(path: Path) -> bytes:
 
 def _stated_view(data: bytes) -> str:
     """The view that a DICOM file states, which decoding has found not to be lateral."""
-    from cxr.dicom_elements import read, text  # lazily: the training machine has no pydicom
-    from cxr.dicom_pixels import SUPPORTED_SYNTAXES
+    from cxr.decode.dicom.elements import read, text  # lazily: the training machine has no pydicom
+    from cxr.decode.dicom.pixels import SUPPORTED_SYNTAXES
 
     return frontal_view(text(read(data, SUPPORTED_SYNTAXES), "ViewPosition")) or "unknown"

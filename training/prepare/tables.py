@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from cxr.errors import DataError
-from training.prepare.findings import plain
+from training.prepare.label_words import plain
 from training.prepare.records import LATERAL, NOT_FRONTAL, UNLISTED, LeftOut
 
 _FRONTAL: Final = {"pa": "PA", "ap": "AP", "apsupine": "AP Supine", "aperect": "AP Erect", "apsemierect": "AP Erect"}

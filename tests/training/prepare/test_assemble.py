@@ -11,9 +11,9 @@ import pytest
 
 from cxr.decode import decode
 from cxr.errors import DataError, LateralView, NotDecodable, TooSmall
-from cxr.preprocess import preprocess
+from cxr.model.preprocess import preprocess
 from tests import files
-from tests.decode.test_dicom_privacy import CANARY, with_canaries
+from tests.cxr.decode.test_dicom_privacy import CANARY, with_canaries
 from tests.training.prepare.trees import Grey, by_class, chest, put, put_text
 from training.data import load, read_table
 from training.prepare import assemble

@@ -1,0 +1,1 @@
+"""Lungs, zones and boxes: where in the chest something lies."""

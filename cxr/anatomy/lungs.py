@@ -1,0 +1,37 @@
+"""Where the lungs are in a radiograph, or why that cannot be said.
+
+The segmenter learnt from another segmenter's masks of one source (`training.lung_segmenter`);
+`cxr.anatomy.plausibility` judges what it outlines.
+"""
+
+from typing import Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from cxr.anatomy.plausibility import Lungs, NoLungs, judge
+from cxr.model.bundle import Bundle, Segmenter
+from cxr.model.preprocess import preprocess
+from cxr.model.sessions import INPUT, session_options
+
+__all__ = ["LUNG_LOGITS", "LungSegmenter", "Lungs", "NoLungs"]
+
+LUNG_LOGITS: Final = "lung_logits"
+
+
+class LungSegmenter:
+    """A bundle's lung segmenter in onnxruntime, on the CPU. Safe to call from several threads."""
+
+    def __init__(self, bundle: Bundle, segmenter: Segmenter, threads: int | None = None) -> None:
+        """Raises BundleError unless the graph is the one that the bundle describes."""
+        self._recipe = segmenter.recipe
+        self._session = onnxruntime.InferenceSession(
+            bundle.read_lungs_onnx(segmenter), session_options(threads), providers=["CPUExecutionProvider"]
+        )
+
+    def find(self, pixels: NDArray[np.uint8]) -> Lungs | NoLungs:
+        """The lungs of a radiograph [H, W] uint8."""
+        image = preprocess(pixels, self._recipe.id, self._recipe.size)
+        (logits,) = self._session.run([LUNG_LOGITS], {INPUT: image[np.newaxis, np.newaxis]})
+        return judge(logits[0] > 0)

@@ -1,0 +1,62 @@
+"""The fence around third-party parsers of bytes that a stranger sent."""
+
+import functools
+from collections.abc import Callable
+from io import BytesIO
+from typing import Final, ParamSpec, TypeVar
+
+from cxr.decode.radiograph import MAX_PIXELS
+from cxr.errors import NotDecodable, Refusal, TooManyPixels
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MAX_READS: Final = 100_000
+
+
+def untrusted(parse: Callable[P, T]) -> Callable[P, T]:
+    """Turn whatever a parser raises into NotDecodable. Around calls into Pillow and pydicom, not our logic.
+
+    On hostile bytes they raise struct.error, KeyError, zlib.error, MemoryError, RecursionError and more, and
+    the RLE decoder's Rust panics arrive as a BaseException that cannot be imported; so this one place of the
+    package catches everything that does not end the process. NotDecodable is raised after the handler, not in
+    it: the parser's exception, which may quote the file, is not even its __context__.
+    """
+
+    @functools.wraps(parse)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return parse(*args, **kwargs)
+        except (Refusal, KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException:
+            pass
+        raise NotDecodable
+
+    return guarded
+
+
+class BoundedReads(BytesIO):
+    """Bytes that may be read so many times only.
+
+    64 MiB hold eight million empty DICOM elements, or that much junk before a JPEG marker; the parsers take
+    them one small read at a time, in Python, for minutes and gigabytes. No radiograph needs this many reads.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._reads += 1
+        if self._reads > MAX_READS:
+            raise NotDecodable
+        return super().read(size)
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse a header's claim of more than 40 megapixels (TooManyPixels) or of none (NotDecodable)."""
+    if width < 1 or height < 1:
+        raise NotDecodable
+    if width * height > MAX_PIXELS:
+        raise TooManyPixels

@@ -1,0 +1,1 @@
+"""The bundle and what it computes: pre-processing, inference, posterior."""

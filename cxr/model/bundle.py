@@ -1,0 +1,207 @@
+"""The bundle: a folder that is all a service needs, and whose every byte is accounted for.
+
+    bundle.json             this module's `Manifest`
+    weights/*.safetensors   one file a member, and one for the lung segmenter
+    onnx/                   made by `export`, never committed: one graph a member and precision, lungs.onnx, and
+                            manifest.json
+
+`read_weights` and `read_onnx` return bytes whose SHA-256 has been compared; torch and onnxruntime are given those
+bytes and no path, so that nothing can change between the check and the use.
+"""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cxr.errors import BundleError
+from cxr.labels import LABELS, Label
+from cxr.model.posterior import EnsembleRule
+from cxr.model.preprocess import RECIPES
+
+ENSEMBLE: Final = "ensemble"  # names all members together where a member could be named
+
+DEFAULT_BUNDLE: Final = Path(__file__).parents[2] / "models" / "default"
+
+LUNGS_ONNX: Final = "lungs.onnx"
+"""File name of the lung segmenter's graph inside onnx/; a member's has two dots."""
+
+Precision = Literal["float32", "float16", "int8"]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # no separators: it cannot leave its folder
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Recipe(_Strict):
+    """The pre-processing that the members were trained with."""
+
+    id: str
+    size: Annotated[int, Field(ge=32, le=1024)]
+
+    @model_validator(mode="after")
+    def _known(self) -> "Recipe":
+        if self.id not in RECIPES:
+            raise ValueError("unknown recipe")
+        return self
+
+
+class Member(_Strict):
+    """One network of the ensemble."""
+
+    name: Name
+    architecture: Name
+    weights: FileName
+    sha256: Sha256
+    cycle: int | None = None
+    validation: dict[str, float] = {}
+
+
+class Segmenter(_Strict):
+    """The network that outlines the lungs, so that words can say where a map's evidence lies."""
+
+    weights: FileName
+    sha256: Sha256
+    recipe: Recipe
+
+
+class Conformal(_Strict):
+    """Class-conditional conformal prediction: thresholds on 1 - p for one target coverage."""
+
+    coverage: Probability
+    thresholds: dict[Label, float]
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Conformal":
+        if set(self.thresholds) != set(LABELS):
+            raise ValueError("a threshold for each label is needed")
+        return self
+
+
+class Manifest(_Strict):
+    """bundle.json. Bundles made before a choice was explained have no `explainer_reason`."""
+
+    schema_version: Literal[1]
+    name: Name
+    version: Name
+    labels: tuple[Label, ...]
+    recipe: Recipe
+    members: Annotated[tuple[Member, ...], Field(min_length=1)]
+    ensemble: EnsembleRule
+    explainer: Name
+    explainer_reason: str | None = None
+    temperature: Annotated[float, Field(gt=0.0)]
+    conformal: Conformal
+    training_manifest_sha256: Sha256
+    lungs: Segmenter | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Manifest":
+        names = [member.name for member in self.members]
+        if self.labels != LABELS:
+            raise ValueError("labels differ from this build's")
+        if len(set(names)) != len(names) or self.explainer not in names:
+            raise ValueError("members need distinct names, and the explainer must be one of them")
+        if ENSEMBLE in names:
+            raise ValueError("a member's name is that of the whole ensemble")
+        return self
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What may be asked for an explanation: each member, and all together."""
+        return *(member.name for member in self.members), ENSEMBLE
+
+
+class OnnxFile(_Strict):
+    """One exported graph: its hash, and that of the weights it was made from."""
+
+    sha256: Sha256
+    weights_sha256: Sha256
+
+
+class OnnxManifest(_Strict):
+    """onnx/manifest.json. Calibration is not in the graphs, so a new temperature needs no new export."""
+
+    files: dict[FileName, OnnxFile]
+
+
+class Bundle:
+    """A bundle on disk. The manifest is parsed at once; files are read and verified when asked for."""
+
+    def __init__(self, root: Path) -> None:
+        """Raises BundleError if bundle.json is missing, malformed or of another schema or recipe."""
+        self.root = root
+        self.manifest = _parse(Manifest, root / "bundle.json")
+
+    @property
+    def explainer(self) -> Member:
+        """The member whose maps are shown."""
+        return next(m for m in self.manifest.members if m.name == self.manifest.explainer)
+
+    def read_weights(self, network: Member | Segmenter) -> bytes:
+        """The bytes of a network's safetensors file. Raises BundleError unless their hash is the manifest's."""
+        return _read_verified(self.root / "weights" / network.weights, network.sha256)
+
+    def read_onnx(self, member: Member, precision: Precision) -> bytes:
+        """The bytes of a member's graph.
+
+        Raises:
+            BundleError: not exported, altered, or exported from other weights.
+        """
+        return self._read_graph(onnx_name(member, precision), member.sha256)
+
+    def read_lungs_onnx(self, segmenter: Segmenter) -> bytes:
+        """The bytes of the lung segmenter's graph; errors as for `read_onnx`."""
+        return self._read_graph(LUNGS_ONNX, segmenter.sha256)
+
+    def _read_graph(self, name: str, weights_sha256: str) -> bytes:
+        entry = self.onnx.files.get(name)
+        if entry is None or entry.weights_sha256 != weights_sha256:
+            raise BundleError(f"{self.root / 'onnx' / name} does not belong to these weights: run `cxr export`")
+        return _read_verified(self.root / "onnx" / name, entry.sha256)
+
+    @cached_property
+    def onnx(self) -> OnnxManifest:
+        """onnx/manifest.json. Raises BundleError if it is missing or malformed."""
+        path = self.root / "onnx" / "manifest.json"
+        if not path.exists():
+            raise BundleError(f"{path} is missing: run `cxr export`")
+        return _parse(OnnxManifest, path)
+
+
+def onnx_name(member: Member, precision: Precision) -> str:
+    """File name of a member's graph inside onnx/."""
+    return f"{member.name}.{precision}.onnx"
+
+
+def sha256(data: bytes) -> str:
+    """SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def _parse(model: type[_M], path: Path) -> _M:
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError:
+        raise BundleError(f"{path} cannot be read") from None
+    except ValidationError as error:
+        raise BundleError(f"{path} is not valid: {error}") from None
+
+
+def _read_verified(path: Path, expected: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise BundleError(f"{path} cannot be read") from None
+    if sha256(data) != expected:
+        raise BundleError(f"{path} is not the file that the bundle describes: its SHA-256 differs")
+    return data

@@ -1,0 +1,178 @@
+"""Networks on a CUDA device: fixed batch sizes, each captured once as a CUDA graph and replayed ever after.
+
+A network's hundreds of kernels then cost one launch, which for small batches is most of the time. A graph replays fixed
+addresses, so inputs and outputs are bound on the device, and a batch is padded to the next size that was captured.
+"""
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any, Final, Literal
+
+import numpy as np
+import onnxruntime
+
+from cxr.model.bundle import Precision
+from cxr.model.sessions import INPUT, OUTPUT, Images, Logits, session_options
+
+CUDA: Final = "CUDAExecutionProvider"
+TENSORRT: Final = "TensorrtExecutionProvider"
+
+LANES: Final = 3
+"""One lane's copies from and to the host run while the others' networks do; a third gains 2 to 7 % over two."""
+
+RUNS_BEFORE_REPLAY: Final = 3  # onnxruntime runs once as usual, captures in the second run, replays from the third
+
+Sessions = Sequence[onnxruntime.InferenceSession]
+Search = Literal["HEURISTIC", "EXHAUSTIVE"]
+
+
+def devices() -> int:
+    """CUDA devices that the driver shows.
+
+    onnxruntime-gpu names the CUDA provider as available on machines without a device, and only logs an error when
+    a session then falls back to the CPU; asking the driver decides before.
+    """
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def load(graphs: Sequence[bytes], side: int, sizes: Sequence[int], precision: Precision) -> "Cuda | None":
+    """Graphs captured on the first CUDA device, for batches of these sizes, which ascend.
+
+    None if onnxruntime cannot use the device; it has then logged why.
+    """
+    onnxruntime.preload_dlls()  # CUDA's libraries lie in packages of their own, where no loader looks
+    lanes = []
+    for _ in range(LANES):
+        sessions = _sessions(graphs, side, sizes, precision)
+        if any(one.get_providers()[0] not in (CUDA, TENSORRT) for of_size in sessions.values() for one in of_size):
+            return None
+        lanes.append(Lane(sessions, side))
+    return Cuda(lanes)
+
+
+def _sessions(graphs: Sequence[bytes], side: int, sizes: Sequence[int], precision: Precision) -> dict[int, Sessions]:
+    """By batch size: the largest, which is what a busy service runs, tries every algorithm for each layer.
+
+    At every size that would delay the start. So the largest has sessions and weights of its own, and the others share.
+    """
+    searches: dict[int, Search] = dict.fromkeys(sizes, "HEURISTIC")
+    if not _has_tensorrt():  # it has a search of its own, and takes minutes for each session
+        searches[sizes[-1]] = "EXHAUSTIVE"
+    made: dict[Search, Sessions] = {}
+    for search in dict.fromkeys(searches.values()):
+        chosen = providers(side, sizes[-1], precision, search)
+        made[search] = [onnxruntime.InferenceSession(graph, session_options(1), providers=chosen) for graph in graphs]
+    return {size: made[search] for size, search in searches.items()}
+
+
+def providers(side: int, max_batch: int, precision: Precision, search: Search) -> list[tuple[str, dict[str, str]]]:
+    """The CUDA provider, behind TensorRT's where its library is installed. TensorRT captures its own graphs."""
+    options = {
+        "enable_cuda_graph": "1",
+        "prefer_nhwc": "1",
+        "use_tf32": str(int(precision == "float16")),  # 0 bars float16 from tensor cores too
+        "cudnn_conv_algo_search": search,
+    }
+    if not _has_tensorrt():
+        return [(CUDA, options)]
+    shapes = {
+        f"trt_profile_{name}_shapes": f"{INPUT}:{batch}x1x{side}x{side}"
+        for name, batch in (("min", 1), ("opt", max_batch), ("max", max_batch))
+    }
+    return [
+        (TENSORRT, {"trt_fp16_enable": "1", "trt_cuda_graph_enable": "1", **shapes}),
+        (CUDA, options | {"enable_cuda_graph": "0"}),
+    ]
+
+
+def _has_tensorrt() -> bool:
+    try:
+        ctypes.CDLL("libnvinfer.so.10")
+    except OSError:
+        return False
+    return True
+
+
+def batch_sizes(max_batch: int) -> list[int]:
+    """The powers of two below the largest batch, and that: padding never doubles the work."""
+    return [1 << power for power in range((max_batch - 1).bit_length())] + [max_batch]
+
+
+class Cuda:
+    """The first CUDA device."""
+
+    def __init__(self, lanes: Sequence["Lane"]) -> None:
+        self.provider = lanes[0].provider
+        self.max_batch = lanes[0].max_batch
+        self._free: SimpleQueue[Lane] = SimpleQueue()
+        for lane in lanes:
+            self._free.put(lane)
+
+    def logits(self, images: Images) -> Logits:
+        """Prepared images [N, S, S] uint8 → logits [M, N, 3]."""
+        lane = self._free.get()
+        try:
+            starts = range(0, len(images), self.max_batch)
+            return np.concatenate([lane.logits(images[start : start + self.max_batch]) for start in starts], axis=1)
+        finally:
+            self._free.put(lane)
+
+
+class Lane:
+    """Every member at every batch size, captured in a thread of their own: a captured graph belongs to its thread."""
+
+    def __init__(self, sessions: Mapping[int, Sessions], side: int) -> None:
+        """`sessions` by batch size, which ascends."""
+        self.max_batch = max(sessions)
+        self.provider: str = sessions[self.max_batch][0].get_providers()[0]
+        self._thread = ThreadPoolExecutor(1, "cuda")
+        self._captured = [self._thread.submit(Captured, of, side, size).result() for size, of in sessions.items()]
+
+    def logits(self, images: Images) -> Logits:
+        """Prepared images [N ≤ max_batch, S, S] uint8 → logits [M, N, 3]."""
+        captured = next(captured for captured in self._captured if captured.size >= len(images))
+        return self._thread.submit(captured.logits, images).result()
+
+
+class Captured:
+    """Every member at one batch size."""
+
+    def __init__(self, sessions: Sessions, side: int, size: int) -> None:
+        self.size = size
+        self._staged = np.zeros((size, 1, side, side), np.uint8)
+        self._image = onnxruntime.OrtValue.ortvalue_from_numpy(self._staged, "cuda", 0)
+        self._runs = [_bind(session, self._image, size) for session in sessions]
+        for _ in range(RUNS_BEFORE_REPLAY):
+            self.logits(self._staged[:, 0])
+
+    def logits(self, images: Images) -> Logits:
+        """Prepared images [N ≤ size, S, S] uint8 → logits [M, N, 3]; the rows of padding keep what they held."""
+        count, batch = len(images), np.ascontiguousarray(images[:, np.newaxis])
+        if count < self.size:
+            self._staged[:count] = batch
+            batch = self._staged
+        self._image.update_inplace(batch)
+        for session, binding, options, _ in self._runs:
+            session.run_with_iobinding(binding, options)
+        return np.stack([logits.numpy()[:count] for *_, logits in self._runs])
+
+
+def _bind(session: onnxruntime.InferenceSession, image: Any, size: int) -> tuple[Any, Any, Any, Any]:
+    """A session with its ends bound on the device: (session, binding, run options, logits)."""
+    labels = session.get_outputs()[0].shape[1]
+    logits = onnxruntime.OrtValue.ortvalue_from_shape_and_type((size, labels), np.float32, "cuda", 0)
+    binding = session.io_binding()
+    binding.bind_ortvalue_input(INPUT, image)
+    binding.bind_ortvalue_output(OUTPUT, logits)
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("gpu_graph_id", str(size))
+    return session, binding, options, logits

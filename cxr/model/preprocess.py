@@ -1,0 +1,88 @@
+"""The one pre-processing function of the project: 8-bit grey → what a network sees.
+
+Training, evaluation, command line and service all call `preprocess`, so that the array for a file is bit-equal
+in all of them (`tests/cxr/model/test_preprocess.py` holds golden hashes). The image is first shrunk to a short side
+of 256 pixels, as the training images were stored: a recipe run at native resolution gives other pixels.
+
+A recipe's id names its exact arithmetic. Change the arithmetic and you must change the id: a bundle trained with
+one recipe is refused by a build that only knows another.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr.errors import TooSmall
+
+Grey = NDArray[np.uint8]
+
+SHORT_SIDE: Final = 256
+MIN_SIDE: Final = 64  # less than this is a thumbnail, and its enlargement would be invention
+
+
+def preprocess(pixels: Grey, recipe: str, size: int) -> Grey:
+    """Prepare one image for a network.
+
+    Args:
+        pixels: [H, W] uint8, grey, at any resolution.
+        recipe: a key of `RECIPES`.
+        size: side of the network's square frame, in pixels.
+
+    Returns:
+        [size, size] uint8. The aspect ratio is not kept: a map over the frame is a map over the whole image,
+        and the ratio, which tells one hospital from another, is hidden from the network.
+
+    Raises:
+        TooSmall: the short side is under `MIN_SIDE` pixels.
+        KeyError: no such recipe.
+    """
+    enhance = RECIPES[recipe]
+    if min(pixels.shape) < MIN_SIDE:
+        raise TooSmall
+    return _frame(enhance(shrink(pixels)), size)
+
+
+def shrink(pixels: Grey) -> Grey:
+    """Shrink to a short side of `SHORT_SIDE` by area averaging; never enlarge."""
+    height, width = pixels.shape
+    scale = SHORT_SIDE / min(height, width)
+    if scale >= 1:
+        return pixels
+    target = (max(SHORT_SIDE, round(width * scale)), max(SHORT_SIDE, round(height * scale)))
+    return cv2.resize(pixels, target, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _frame(pixels: Grey, size: int) -> Grey:
+    """Fit into a square. Area averaging aliases nothing when shrinking but is blocky when enlarging."""
+    interpolation = cv2.INTER_AREA if min(pixels.shape) >= size else cv2.INTER_LINEAR
+    return cv2.resize(pixels, (size, size), interpolation=interpolation).astype(np.uint8, copy=False)
+
+
+def _unsharp(pixels: Grey) -> Grey:
+    """Unsharp mask, amount 0.5. Both weights are exact in binary, so that every processor rounds alike."""
+    blurred = cv2.GaussianBlur(pixels, (0, 0), sigmaX=2.0)
+    return cv2.addWeighted(pixels, 1.5, blurred, -0.5, 0.0).astype(np.uint8, copy=False)
+
+
+def _clahe(pixels: Grey) -> Grey:
+    """Contrast-limited adaptive histogram equalisation (Zuiderveld 1994), then edge sharpening."""
+    # An OpenCV CLAHE object holds scratch buffers: one a call keeps the function safe in threads.
+    equalised = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(pixels)
+    return _unsharp(equalised.astype(np.uint8, copy=False))
+
+
+def _paper(pixels: Grey) -> Grey:
+    """Karim et al. 2020, section III-A: contrast enhancement, noise removal, edge sharpening, in that order.
+
+    Global histogram equalisation; an edge-preserving filter (here bilateral, for the paper's Perona-Malik
+    diffusion, which the bilateral filter approximates: Barash 2002); unsharp masking.
+    """
+    equalised = cv2.equalizeHist(pixels)
+    smooth = cv2.bilateralFilter(equalised, d=5, sigmaColor=30.0, sigmaSpace=3.0)
+    return _unsharp(smooth.astype(np.uint8, copy=False))
+
+
+RECIPES: Final[dict[str, Callable[[Grey], Grey]]] = {"clahe-1": _clahe, "paper-1": _paper}

@@ -1,0 +1,1 @@
+"""A finding and its maps in words and pictures, for people."""

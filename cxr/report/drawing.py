@@ -1,0 +1,117 @@
+"""What pictures for people are drawn with: one palette, one font, words that always fit."""
+
+from functools import lru_cache
+from typing import Final
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from cxr.anatomy.zones import OUTSIDE, ZoneMap
+from cxr.report.colour import Colour, Grey, colour_bar
+
+# Pillow's own font, so that a picture needs no file: it has no dashes and no mathematical signs.
+DISCLAIMER_LINE: Final = "Research use only. Not for diagnosis."
+SIDES_LINE: Final = "By convention the patient's right is on the left of the image."
+
+MARGIN: Final = 32  # pixels
+GAP: Final = 20
+LINE: Final = 1.35  # of a font's size, from one line to the next
+
+BLACK: Final = (12, 13, 16)
+WHITE: Final = (240, 240, 242)
+GREY: Final = (164, 166, 172)
+TRACK: Final = (48, 50, 56)
+ACCENT: Final = (245, 125, 21)  # from the middle of inferno
+OUTLINE: Final = 0.55  # opacity of the zones' outlines
+
+RGB = tuple[int, int, int]
+Point = tuple[int, int]
+
+
+def fit(pixels: Grey, size: tuple[int, int]) -> Grey:
+    """Resize to (width, height): averages when shrinking, smooth when enlarging."""
+    shrinks = size[0] < pixels.shape[1]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return cv2.resize(pixels, size, interpolation=interpolation).astype(np.uint8, copy=False)
+
+
+def outline(picture: Colour, where: ZoneMap) -> Colour:
+    """Draw the borders of the zones, those of the image's outside left away, onto RGB [H, W, 3]."""
+    height, width = picture.shape[:2]
+    # Each zone is enlarged by itself and smoothly, so that borders are curves and not the grid's stairs.
+    lines = np.zeros((height, width), np.uint8)
+    for zone in range(OUTSIDE):
+        rounded = cv2.GaussianBlur((where.zones == zone).astype(np.float32), (0, 0), sigmaX=1.0)
+        soft = cv2.resize(rounded, (width, height), interpolation=cv2.INTER_CUBIC)
+        contours, _ = cv2.findContours((soft > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(lines, contours, -1, 255, 1, cv2.LINE_AA)
+    alpha = (OUTLINE * lines.astype(np.float32) / 255)[..., np.newaxis]
+    return np.rint(picture + alpha * (np.float32(255) - picture)).astype(np.uint8)
+
+
+def write(draw: ImageDraw.ImageDraw, at: Point, text: str, size: int, colour: RGB, width: int) -> None:
+    """Write one line; shrink it until it fits, so that no word is lost."""
+    while size > 10 and font(size).getlength(text) > width:
+        size -= 1
+    draw.text(at, text, fill=colour, font=font(size))
+
+
+def wrap(text: str, size: int, width: int) -> list[str]:
+    """The lines of a paragraph that are no wider than so many pixels; a longer word has a line of its own."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font(size).getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def write_lines(draw: ImageDraw.ImageDraw, at: Point, lines: list[str], size: int, colour: RGB, width: int) -> int:
+    """Write lines one below the other; returns where the next would begin."""
+    x, y = at
+    for line in lines:
+        write(draw, (x, y), line, size, colour, width)
+        y += round(LINE * size)
+    return y
+
+
+def draw_bar(canvas: Image.Image, at: Point, height: int, signed: bool) -> None:
+    """A colour bar of `BAR_WIDTH` pixels with its scale and title."""
+    left, top = at
+    draw = ImageDraw.Draw(canvas)
+    canvas.paste(Image.fromarray(colour_bar(height, 18, signed)), at)
+    scale = ((1.0, "for"), (0.5, "0"), (0.0, "against")) if signed else ((1.0, "max"), (0.5, "half"), (0.0, "0"))
+    for value, label in scale:
+        y = top + round((1 - value) * (height - 1))
+        draw.line((left + 18, y, left + 24, y), fill=GREY, width=1)
+        draw.text((left + 30, y), label, fill=GREY, font=font(17), anchor="lm")
+    title = Image.new("RGB", (height, 24), BLACK)
+    words = "relevance" if signed else "relative evidence"
+    ImageDraw.Draw(title).text((height // 2, 12), words, fill=GREY, font=font(17), anchor="mm")
+    canvas.paste(title.rotate(90, expand=True), (left + 92 if signed else left + 72, top))
+
+
+BAR_WIDTH: Final = 124
+
+
+def draw_probability(draw: ImageDraw.ImageDraw, at: Point, row: tuple[str, float, str], marked: bool) -> None:
+    """A label, a bar, and the probability in words, 20 pixels high."""
+    (x, y), (name, p, words) = at, row
+    colour = WHITE if marked else GREY
+    left, right = x + 130, x + 310
+    draw.text((x, y), name, fill=colour, font=font(20))
+    draw.rectangle((left, y + 6, right, y + 18), fill=TRACK)
+    draw.rectangle((left, y + 6, left + round(p * (right - left)), y + 18), fill=ACCENT if marked else GREY)
+    draw.text((right + 16, y), words, fill=colour, font=font(20))
+
+
+@lru_cache
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """Pillow's own font."""
+    loaded = ImageFont.load_default(size)
+    if not isinstance(loaded, ImageFont.FreeTypeFont):
+        raise RuntimeError("Pillow was built without FreeType")
+    return loaded

@@ -1,0 +1,59 @@
+"""What an explanation is; `attribution.explain` makes it, command line and service show it."""
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from cxr.anatomy.boxes import Box
+from cxr.anatomy.zones import ZoneShare
+from cxr.labels import Label
+
+Method = Literal["gradcam_plus_plus", "gradcam", "lrp"]
+METHODS: Final[tuple[Method, ...]] = get_args(Method)
+
+METHOD_NAMES: Final[dict[Method, str]] = {
+    "gradcam_plus_plus": "Grad-CAM++",
+    "gradcam": "Grad-CAM",
+    "lrp": "LRP",
+}
+SIGNED: Final[frozenset[Method]] = frozenset({"lrp"})
+"""Methods whose maps have a sign: what speaks against the label is negative."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The maps of every method side by side, a PNG for people, and what they show, in sentences."""
+
+    overlay_png: bytes
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where one member of the ensemble, or all of them together, found evidence for one label.
+
+    member:             the member's name, or `cxr.model.bundle.ENSEMBLE`
+    heatmap_png:        8-bit grey at the radiograph's own size: 255 at the map's maximum; for a signed method 128 is
+                        nothing, above speaks for the label, below against it
+    overlay_png:        the picture for people
+    statement:          what was found, how sure, and where, in sentences; the warnings are its last
+    warnings:           sentences
+    zones:              shares of the positive evidence
+    no_lungs:           why the zones are thirds of the image and not of the lungs; "" where they are of the lungs
+    boxes:              critical regions, in the stored image's pixels
+    conservation_error: for LRP the largest |sum of relevance - logit| / max(|logit|, 1) of the members shown, which
+                        is a rounding error where all is well
+    timings_ms:         milliseconds of attribution, lungs and rendering
+    """
+
+    method: Method
+    target: Label
+    member: str
+    heatmap_png: bytes
+    overlay_png: bytes
+    statement: str
+    warnings: tuple[str, ...]
+    zones: tuple[ZoneShare, ...]
+    no_lungs: str
+    boxes: tuple[Box, ...]
+    conservation_error: float | None
+    timings_ms: dict[str, float]

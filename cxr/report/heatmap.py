@@ -1,0 +1,68 @@
+"""A map over its radiograph: resampling, normalisation, and the grey PNG for machines.
+
+A network sees the whole image squashed into a square, so cell (i, j) of an [h, w] map covers the fraction
+[i/h, (i+1)/h) x [j/w, (j+1)/w) of the image, whatever its shape. OpenCV's resize has half-pixel centres and
+keeps that; an align-corners resize would shift a 7 x 7 map by up to half a cell, 7 % of the image.
+"""
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from cxr.report.colour import Colour, Grey, Map
+
+FINE: Final = 1024  # pixels a side at which a map is smoothed: 73 or more for each of its 7 or 14 cells
+PEAK: Final = 0.998  # quantile of a pixel-wise map at full colour: relevance has a few pixels far above all others
+GRAIN: Final = 0.012  # sigma, as a share of the side: LRP's flat rule leaves a grid of the first layers' strides
+PIXEL_WISE: Final = 32  # a map of more cells a side has one for each pixel of the network's frame
+
+
+def resample(heatmap: Map, shape: tuple[int, int]) -> Map:
+    """A map [h, w] at [H, W], in its own unit: smooth when enlarged, averaged when shrunk."""
+    shrinks = shape[0] < heatmap.shape[0]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    resized: Map = cv2.resize(heatmap.astype(np.float32), shape[::-1], interpolation=interpolation).astype(np.float32)
+    # The cubic overshoots beside a peak: no evidence where the map has none, and no sign that the map has not.
+    return np.clip(resized, min(float(heatmap.min()), 0), max(float(heatmap.max()), 0))
+
+
+def gather(heatmap: Map, sigma: float) -> Map:
+    """A map [h, w] blurred by a Gaussian whose sigma is a share of its side."""
+    blurred: Map = cv2.GaussianBlur(heatmap, (0, 0), sigmaX=sigma * heatmap.shape[0]).astype(np.float32)
+    return blurred
+
+
+def field(heatmap: Map, shape: tuple[int, int]) -> Map:
+    """A map [h, w] as colours need it: [H, W] in [-1, 1] with 1 at its largest magnitude, and 0 where it is 0.
+
+    A pixel-wise map is smoothed by `GRAIN` and reaches 1 at the quantile `PEAK`. A map without evidence stays zero.
+    """
+    pixel_wise = heatmap.shape[0] > PIXEL_WISE
+    smooth = resample(gather(heatmap, GRAIN) if pixel_wise else heatmap, shape)
+    magnitude = np.abs(smooth)
+    peak = float(np.quantile(magnitude, PEAK) if pixel_wise else magnitude.max())
+    peak = peak or float(magnitude.max())
+    if peak <= 0:
+        return np.zeros(shape, np.float32)
+    clipped: Map = np.clip(smooth / peak, -1, 1, dtype=np.float32)
+    return clipped
+
+
+def heatmap_png(heatmap: Map, shape: tuple[int, int], signed: bool = False) -> bytes:
+    """A map as an 8-bit grey PNG of a radiograph's own (H, W): 255 x its field, or 128 + 127 x it where `signed`.
+
+    Smoothed at `FINE` pixels a side at most and enlarged from there: 40 megapixels of float32 are 160 MB a copy.
+    """
+    fine = field(heatmap, (min(shape[0], FINE), min(shape[1], FINE)))
+    grey = np.rint(128 + 127 * fine if signed else 255 * fine).astype(np.uint8)
+    return png(cv2.resize(grey, shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False))
+
+
+def png(image: Grey | Colour) -> bytes:
+    """Encode grey [H, W] or RGB [H, W, 3]. Fast rather than small: an answer is waited for."""
+    ordered = image if image.ndim == 2 else image[..., ::-1]
+    done, data = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not done:
+        raise ValueError("an empty image cannot be encoded")
+    return data.tobytes()

@@ -1,0 +1,137 @@
+"""From a map to an explanation: places, words, boxes and pictures. Needs no torch; the map may come from anywhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cxr.anatomy.boxes import critical_regions
+from cxr.anatomy.lungs import LungSegmenter, NoLungs
+from cxr.anatomy.zones import ZoneMap, shares, zones_of
+from cxr.decode.radiograph import Radiograph
+from cxr.labels import DISPLAY_NAMES, LABELS, Label
+from cxr.model.bundle import ENSEMBLE, Bundle
+from cxr.pipeline import Finding, Stopwatch
+from cxr.report.colour import Grey, Map
+from cxr.report.explanation import METHOD_NAMES, METHODS, SIGNED, Explanation, Method, Panel
+from cxr.report.heatmap import heatmap_png
+from cxr.report.render import Caption, Layer, overlay_png, panel_png
+from cxr.report.wording import (
+    Account,
+    evidence_in_words,
+    figure,
+    lungs_in_words,
+    no_lungs_in_words,
+    places_of_most,
+    set_in_words,
+    statement,
+    warnings,
+)
+
+NO_SEGMENTER = NoLungs("this model has no lung segmenter")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What maps are asked about: one radiograph, what was found in it, and for which label who looked for evidence.
+
+    `member` is a member's name or `cxr.model.bundle.ENSEMBLE`.
+    """
+
+    radiograph: Radiograph
+    finding: Finding
+    target: Label
+    member: str
+
+
+class Illustrator:
+    """Places, words and pictures for the maps of a bundle's networks. Safe to call from several threads."""
+
+    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+        """Raises BundleError unless the lung segmenter, where the bundle has one, is the one described."""
+        segmenter = bundle.manifest.lungs
+        self._lungs = LungSegmenter(bundle, segmenter, threads) if segmenter else None
+        self._coverage = bundle.manifest.conformal.coverage
+
+    def explanation(
+        self, question: Question, method: Method, heatmap: Map, conservation_error: float | None, watch: Stopwatch
+    ) -> Explanation:
+        """An explanation of one map [h, w] over the whole radiograph; `watch` is given the stages lungs and render."""
+        radiograph, signed = question.radiograph, method in SIGNED
+        with watch.stage("lungs"):
+            where = self._zones(radiograph.pixels)
+        account = self._account(question, method, heatmap, where)
+        with watch.stage("render"):
+            layer = Layer(heatmap, f"{METHOD_NAMES[method]}: evidence for {DISPLAY_NAMES[question.target]}", "", signed)
+            overlay = overlay_png(radiograph.pixels, layer, where, _caption(account))
+            grey = heatmap_png(heatmap, radiograph.pixels.shape, signed)
+        return Explanation(
+            method=method,
+            target=question.target,
+            member=question.member,
+            heatmap_png=grey,
+            overlay_png=overlay,
+            statement=statement(account),
+            warnings=warnings(account),
+            zones=account.zones,
+            no_lungs=account.no_lungs,
+            boxes=critical_regions(heatmap, radiograph),
+            conservation_error=conservation_error,
+            timings_ms=watch.timings_ms,
+        )
+
+    def panel(self, question: Question, maps: Mapping[Method, Map]) -> Panel:
+        """The radiograph beside its maps by every method, in the order of the paper's figures."""
+        where = self._zones(question.radiograph.pixels)
+        order: tuple[Method, ...] = ("gradcam", "gradcam_plus_plus", "lrp")
+        accounts = {method: self._account(question, method, maps[method], where) for method in order}
+        layers = tuple(
+            Layer(maps[method], METHOD_NAMES[method], places_of_most(accounts[method]), method in SIGNED)
+            for method in order
+        )
+        picture = panel_png(question.radiograph.pixels, layers, where, _panel_caption(accounts[METHODS[0]]))
+        return Panel(picture, statement(*accounts.values()))
+
+    def _zones(self, pixels: Grey) -> ZoneMap:
+        return zones_of(self._lungs.find(pixels) if self._lungs else NO_SEGMENTER)
+
+    def _account(self, question: Question, method: Method, heatmap: Map, where: ZoneMap) -> Account:
+        zones = shares(heatmap, where)
+        return Account(
+            question.finding, question.target, method, question.member, self._coverage, zones, where.no_lungs
+        )
+
+
+def _caption(account: Account) -> Caption:
+    """What a picture of one map says."""
+    notes = (
+        set_in_words(account.finding, account.coverage),
+        evidence_in_words(account),
+        lungs_in_words(account),
+        no_lungs_in_words(account),
+        *warnings(account),
+    )
+    return _with_figures(account, "Map", METHOD_NAMES[account.method], notes)
+
+
+def _panel_caption(account: Account) -> Caption:
+    """What a picture of several maps says; places are written under each, and warnings are those of one of them."""
+    name = METHOD_NAMES[account.method]
+    doubts = (warning.replace("Warning", f"Warning ({name})", 1) for warning in warnings(account))
+    notes = (set_in_words(account.finding, account.coverage), no_lungs_in_words(account), *doubts)
+    return _with_figures(account, "Maps", "three methods", notes)
+
+
+def _with_figures(account: Account, what: str, by: str, notes: tuple[str, ...]) -> Caption:
+    finding = account.finding
+    name = DISPLAY_NAMES[finding.prediction]
+    aside = "" if account.target == finding.prediction else ", which is not the prediction"
+    whose = "all members, weighted by probability" if account.member == ENSEMBLE else account.member
+    return Caption(
+        headline=f"{name[0].upper()}{name[1:]}, probability {figure(finding.probabilities[finding.prediction])}",
+        detail=f"{what}: evidence for {DISPLAY_NAMES[account.target]}{aside}, by {by} of {whose}",
+        notes=tuple(note for note in notes if note),
+        probabilities=tuple(
+            (DISPLAY_NAMES[label], finding.probabilities[label], figure(finding.probabilities[label]))
+            for label in LABELS
+        ),
+        marked=LABELS.index(account.target),
+    )

@@ -1,0 +1,193 @@
+"""The pictures for people: radiograph and maps side by side, what was found, how sure, where, and what it is not."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from cxr.anatomy.zones import ZoneMap
+from cxr.report.colour import Grey, Map, blend
+from cxr.report.drawing import (
+    ACCENT,
+    BAR_WIDTH,
+    BLACK,
+    DISCLAIMER_LINE,
+    GAP,
+    GREY,
+    LINE,
+    MARGIN,
+    SIDES_LINE,
+    TRACK,
+    WHITE,
+    draw_bar,
+    draw_probability,
+    fit,
+    font,
+    outline,
+    wrap,
+    write,
+    write_lines,
+)
+from cxr.report.heatmap import field, png
+
+HEADER: Final = 148  # pixels
+ROW: Final = 32  # a probability's
+NOTE: Final = 20  # font size
+PROBABILITIES: Final = 440  # width of the probabilities' column
+PANEL_MIN: Final = {2: (440, 260), 4: (340, 260)}
+# The most that all panels of a picture may take: of two, each 700 x 900; of four, each 460 x 600.
+PANEL_MAX: Final = {2: (700, 900), 4: (460, 600)}
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """The words and figures of a picture.
+
+    `notes` are sentences. `probabilities` are (name, p, p in words) from top to bottom, `marked` the one that the maps
+    are for.
+    """
+
+    headline: str
+    detail: str
+    notes: tuple[str, ...]
+    probabilities: tuple[tuple[str, float, str], ...]
+    marked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A map [h, w] over the whole radiograph, in any unit; its title, and a line on where its evidence lies."""
+
+    heatmap: Map
+    title: str
+    places: str = ""
+    signed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Sizes (width, height) in pixels: of the image inside a panel, and of the panel that centres it."""
+
+    image: tuple[int, int]
+    panel: tuple[int, int]
+    columns: int
+
+    @classmethod
+    def of(cls, shape: tuple[int, int], columns: int) -> "_Layout":
+        height, width = shape
+        least, most = PANEL_MIN[columns], PANEL_MAX[columns]
+        scale = min(most[0] / width, most[1] / height)
+        image = (max(1, round(width * scale)), max(1, round(height * scale)))
+        return cls(image, (max(image[0], least[0]), max(image[1], least[1])), columns)
+
+    def left(self, column: int) -> int:
+        """Where the panel of a column begins; that of the column after the last is where the colour bars begin."""
+        return MARGIN + column * (self.panel[0] + GAP)
+
+    def origin(self, column: int) -> tuple[int, int]:
+        """Left and top of the image in the panel of a column."""
+        return (
+            self.left(column) + (self.panel[0] - self.image[0]) // 2,
+            HEADER + (self.panel[1] - self.image[1]) // 2,
+        )
+
+
+def overlay_png(pixels: Grey, layer: Layer, where: ZoneMap, caption: Caption) -> bytes:
+    """Radiograph and map side by side, with zones, colour bar, words and probabilities.
+
+    Args:
+        pixels: [H, W] uint8, the radiograph at full resolution.
+        layer: the map.
+        where: the zones to outline on it.
+        caption: what to write.
+
+    Returns:
+        An RGB PNG, at most 1,628 pixels wide.
+    """
+    return _picture(pixels, (layer,), where, caption, columns=2)
+
+
+def panel_png(pixels: Grey, layers: tuple[Layer, ...], where: ZoneMap, caption: Caption) -> bytes:
+    """Radiograph and three maps side by side, as in figures 1 to 4 of Karim et al. 2020; at most 2,088 pixels wide.
+
+    Arguments are those of `overlay_png`.
+    """
+    return _picture(pixels, layers, where, caption, columns=4)
+
+
+def _picture(pixels: Grey, layers: tuple[Layer, ...], where: ZoneMap, caption: Caption, columns: int) -> bytes:
+    layout = _Layout.of((pixels.shape[0], pixels.shape[1]), columns)
+    grey = fit(pixels, layout.image)
+    width = layout.left(columns) + BAR_WIDTH + MARGIN
+    notes = [wrap(note, NOTE, width - MARGIN - _notes_left(layout)) for note in caption.notes]
+    canvas = Image.new("RGB", (width, _height(layout, layers, caption, notes)), BLACK)
+    _write_header(canvas, caption)
+    canvas.paste(Image.fromarray(grey), layout.origin(0))
+    _write_titles(canvas, layout, 0, "Radiograph", "")
+    for column, layer in enumerate(layers, 1):
+        painted = outline(blend(grey, field(layer.heatmap, grey.shape), layer.signed), where)
+        canvas.paste(Image.fromarray(painted), layout.origin(column))
+        _write_titles(canvas, layout, column, layer.title, layer.places)
+    _draw_bars(canvas, layout, layers)
+    _write_footer(canvas, layout, layers, caption, notes)
+    return png(np.asarray(canvas))
+
+
+def _notes_left(layout: _Layout) -> int:
+    return max(layout.left(1), MARGIN + PROBABILITIES)
+
+
+def _footer_top(layout: _Layout, layers: tuple[Layer, ...]) -> int:
+    places = max(len(_places(layout, layer)) for layer in layers)
+    return HEADER + layout.panel[1] + 52 + round(places * LINE * 16) + (8 if places else 0)
+
+
+def _height(layout: _Layout, layers: tuple[Layer, ...], caption: Caption, notes: list[list[str]]) -> int:
+    words = sum(round(LINE * NOTE) * len(note) + 8 for note in notes)
+    return _footer_top(layout, layers) + max(words, ROW * len(caption.probabilities)) + 76
+
+
+def _write_header(canvas: Image.Image, caption: Caption) -> None:
+    draw = ImageDraw.Draw(canvas)
+    width = canvas.width - 2 * MARGIN
+    write(draw, (MARGIN, 24), caption.headline, 38, WHITE, width)
+    write(draw, (MARGIN, 78), caption.detail, 21, ACCENT, width)
+    draw.line((MARGIN, 120, canvas.width - MARGIN, 120), fill=TRACK, width=1)
+
+
+def _places(layout: _Layout, layer: Layer) -> list[str]:
+    return wrap(layer.places, 16, layout.panel[0]) if layer.places else []
+
+
+def _write_titles(canvas: Image.Image, layout: _Layout, column: int, title: str, places: str) -> None:
+    draw = ImageDraw.Draw(canvas)
+    left, top = layout.left(column), HEADER + layout.panel[1] + 12
+    draw.text((left + layout.panel[0] // 2, top), title, fill=WHITE, font=font(18), anchor="ma")
+    for row, line in enumerate(wrap(places, 16, layout.panel[0]) if places else []):
+        y = top + 30 + round(row * LINE * 16)
+        draw.text((left + layout.panel[0] // 2, y), line, fill=GREY, font=font(16), anchor="ma")
+
+
+def _draw_bars(canvas: Image.Image, layout: _Layout, layers: tuple[Layer, ...]) -> None:
+    """One bar for each kind of map that is shown."""
+    kinds = sorted({layer.signed for layer in layers})
+    height = min((layout.panel[1] - GAP * (len(kinds) - 1)) // len(kinds), 420)
+    top = HEADER + (layout.panel[1] - height * len(kinds) - GAP * (len(kinds) - 1)) // 2
+    for row, signed in enumerate(kinds):
+        draw_bar(canvas, (layout.left(layout.columns), top + row * (height + GAP)), height, signed)
+
+
+def _write_footer(
+    canvas: Image.Image, layout: _Layout, layers: tuple[Layer, ...], caption: Caption, notes: list[list[str]]
+) -> None:
+    draw = ImageDraw.Draw(canvas)
+    top, left = _footer_top(layout, layers), _notes_left(layout)
+    for row, probability in enumerate(caption.probabilities):
+        draw_probability(draw, (MARGIN, top + row * ROW), probability, marked=row == caption.marked)
+    y = top
+    for note in notes:
+        y = write_lines(draw, (left, y), note, NOTE, WHITE, canvas.width - MARGIN - left) + 8
+    bottom = canvas.height - 44
+    write(draw, (MARGIN, bottom), DISCLAIMER_LINE, 21, WHITE, PROBABILITIES - 20)
+    write(draw, (left, bottom + 4), SIDES_LINE, 16, GREY, canvas.width - MARGIN - left)

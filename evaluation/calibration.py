@@ -1,0 +1,50 @@
+"""Temperature and conformal thresholds, fitted on images that chose nothing else."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from cxr.labels import LABELS, Label
+from cxr.model.posterior import EnsembleRule, Floats, combine
+from evaluation.metrics import log_loss
+from evaluation.weighted import Ints
+
+
+def fit_temperature(logits: NDArray[np.floating], labels: Ints, rule: EnsembleRule) -> float:
+    """The temperature that minimises the ensemble's log loss (Guo et al. 2017).
+
+    Args:
+        logits: [M, N, 3] of the members.
+        labels: [N] indices into `LABELS`.
+        rule: how the members are combined after each has been calibrated.
+
+    Returns:
+        A temperature between 0.05 and 20.
+    """
+
+    def loss(log_temperature: float) -> float:
+        return log_loss(combine(logits, math.exp(log_temperature), rule), labels)
+
+    return math.exp(minimize_scalar(loss, bounds=(math.log(0.05), math.log(20)), method="bounded").x)
+
+
+def calibrated_log_loss(logits: NDArray[np.floating], labels: Ints, rule: EnsembleRule) -> float:
+    """In nats, at the temperature that minimises it on the same images; arguments as for `fit_temperature`."""
+    return log_loss(combine(logits, fit_temperature(logits, labels, rule), rule), labels)
+
+
+def fit_thresholds(posterior: Floats, labels: Ints, coverage: float) -> dict[Label, float]:
+    """Class-conditional split conformal thresholds on 1 - p(label) (Vovk 2012; Sadinle et al. 2019).
+
+    For a label with n calibration images this is their ⌈(n + 1) · coverage⌉-th smallest non-conformity, so that a
+    new image of the label keeps it in its prediction set with at least that probability. With too few images for
+    any guarantee the threshold is 1: the label is never ruled out.
+    """
+    return {label: _quantile(1.0 - posterior[labels == index, index], coverage) for index, label in enumerate(LABELS)}
+
+
+def _quantile(scores: Floats, coverage: float) -> float:
+    rank = math.ceil((len(scores) + 1) * coverage)
+    return 1.0 if rank > len(scores) else float(np.sort(scores)[rank - 1])

@@ -1,0 +1,95 @@
+"""A bundle on a split it has not learnt from: every figure and curve with its interval."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+
+import numpy as np
+
+from cxr.labels import LABELS
+from cxr.model.bundle import Bundle
+from cxr.model.posterior import Floats
+from evaluation import curves, metrics
+from evaluation.bootstrap import RESAMPLES, bootstrap, interval, with_intervals
+from evaluation.consistency import expected_coverage, if_calibrated
+from evaluation.figure import Figure
+from evaluation.measures import Measures
+from evaluation.predictions import Predictions
+from evaluation.split_evaluation import Curve, Evaluation
+from training.data import Row, Split
+
+
+def evaluate(
+    bundle: Bundle,
+    said: Predictions,
+    split: Split,
+    train_rows: tuple[Row, ...],
+    calibration_rows: tuple[Row, ...] = (),
+    doubles: Collection[str] = (),
+) -> Evaluation:
+    """Measure what a bundle said of a split.
+
+    Args:
+        bundle: exported.
+        said: its predictions for the split.
+        split: its name.
+        train_rows: what the classifier that knows only the source learns from.
+        calibration_rows: the rows that fitted temperature and thresholds, empty if they are not at hand.
+        doubles: files with a near-duplicate among the training images.
+    """
+    measures = Measures(said, train_rows, doubles)
+    drawn = if_calibrated(said.posterior[said.held_out])
+    figures = {
+        **with_intervals(measures.figures, said.patients, RESAMPLES),
+        **{f"if_calibrated/{name}": _of_draws(drawn[name]) for name in ("ece", "brier", "log_loss")},
+        **dict(_expected_coverage(said, calibration_rows, bundle.manifest.conformal.coverage)),
+    }
+    return Evaluation(
+        bundle=bundle.manifest.name,
+        version=bundle.manifest.version,
+        split=split,
+        images=len(said.rows),
+        patients=len(set(said.patients)),
+        held_out=int(said.held_out.sum()),
+        resamples=RESAMPLES,
+        provider=said.provider,
+        figures=figures,
+        counts=_counts(said.rows),
+        confusion=metrics.confusion(said.posterior, said.labels).tolist(),
+        new=int(measures.is_new.sum()),
+        curves=dict(_curves(measures, said, drawn["accuracy"])),
+    )
+
+
+def _curves(measures: Measures, said: Predictions, drawn_accuracy: Floats) -> Iterator[tuple[str, Curve]]:
+    values = {name: value[0] for name, value in measures.curves(np.ones((1, len(said.rows)))).items()}
+    intervals = bootstrap(measures.curves, said.patients, RESAMPLES)
+    for name in ("risk", *(f"{kind}/{label}" for kind in ("roc", "pr") for label in LABELS)):
+        yield name, Curve.of(curves.GRID, values[name], *intervals[name])
+    for prefix in ("", "uncalibrated/"):
+        filled = values[f"{prefix}share"] > 0
+        for name, of in (("reliability", "accuracy"), ("share", "share")):
+            parts = values[f"{prefix}confidence"], values[f"{prefix}{of}"], *intervals[f"{prefix}{of}"]
+            yield f"{prefix}{name}", Curve.of(*(part[filled] for part in parts))
+    filled = values["share"] > 0
+    parts = values["confidence"], drawn_accuracy.mean(axis=0), *interval(drawn_accuracy)
+    yield "if_calibrated/reliability", Curve.of(*(part[filled] for part in parts))
+
+
+def _of_draws(values: Floats) -> Figure:
+    return Figure.of(float(values.mean()), *map(float, interval(values)))
+
+
+def _expected_coverage(
+    said: Predictions, calibration_rows: tuple[Row, ...], coverage: float
+) -> Iterator[tuple[str, Figure]]:
+    calibrated_on = Counter(row.label for row in calibration_rows)
+    for index, label in enumerate(LABELS):
+        measured_on = int((said.held_out & (said.labels == index)).sum())
+        if calibration_rows:
+            expected = expected_coverage(calibrated_on[label], measured_on, coverage)
+            yield f"conformal/{label}/expected", Figure.of(*expected)
+
+
+def _counts(rows: tuple[Row, ...]) -> dict[str, int]:
+    names = [name for row in rows for name in (row.label, f"{row.source}/{row.label}")]
+    return dict(sorted(Counter(names).items()))

@@ -1,0 +1,143 @@
+"""What was found about a network's explanations: figures with intervals, and what they say of the paper's claim."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from cxr.model.posterior import Floats
+from evaluation.bootstrap import bootstrap
+from evaluation.figure import Figure
+
+METHOD_NAMES: Final = {
+    "gradcam_plus_plus": "Grad-CAM++",
+    "gradcam": "Grad-CAM",
+    "lrp": "LRP",
+    "random": "random map",
+    "gaussian": "centred Gaussian",
+}
+CLAIMANT: Final = "gradcam_plus_plus"
+RIVALS: Final = ("gradcam", "lrp")
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One figure of merit: its title, which way is better, and whether it measures faithfulness to the network."""
+
+    title: str
+    better: Literal["higher", "lower"]
+    faithful: bool = False
+
+
+CRITERIA: Final = {
+    "deletion": Criterion("deletion, AUC below random", "higher", faithful=True),
+    "insertion": Criterion("insertion, AUC above random", "higher", faithful=True),
+    "aopc": Criterion("AOPC, MoRF - LeRF, logits", "higher", faithful=True),
+    "infidelity": Criterion("infidelity, 1 = worthless", "lower", faithful=True),
+    "sensitivity": Criterion("max-sensitivity", "lower"),
+    "randomised": Criterion("abs. rank correlation, weights shuffled", "lower"),
+    "lungs": Criterion("lung evidence / lung area", "higher"),
+    "pointing": Criterion("maximum in a lung", "higher"),
+    "conservation": Criterion("|ΣR - logit| / max(|logit|, 1)", "lower"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanations:
+    """The quality of the explanations of one network on some images.
+
+    `figures` are named `<method>/<criterion>`, means over images with intervals of a patient-clustered bootstrap;
+    `<method>/randomised@<share>` with its sign, after a share of the layers, from the logits down; and, of differences
+    image by image, `gradcam_plus_plus-<rival>/<criterion>`. `lungs` counts the images whose lungs are known.
+    """
+
+    architecture: str
+    images: int
+    patients: int
+    lungs: int
+    device: str
+    seconds: float
+    figures: dict[str, Figure]
+
+    @staticmethod
+    def of(values: dict[str, Floats], patients: Sequence[str], **about: Any) -> "Explanations":
+        """From the values of all images, [N] for each `<method>/<criterion>`, NaN where there is nothing to measure."""
+        values = values | _differences(values)
+        names, table = list(values), np.stack(list(values.values()), axis=1)
+
+        def means(weights: Floats) -> dict[str, Floats]:
+            known = ~np.isnan(table)
+            totals, counts = weights @ np.nan_to_num(table), weights @ known
+            return dict(zip(names, np.where(counts > 0, totals / np.maximum(counts, 1), np.nan).T, strict=True))
+
+        observed, intervals = means(np.ones((1, len(table)))), bootstrap(means, patients)
+        figures = {
+            name: Figure.of(float(observed[name][0]), *(float(end) for end in intervals[name])) for name in names
+        }
+        return Explanations(images=len(table), patients=len(set(patients)), figures=figures, **about)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON; `from_json` reads it back."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(values: dict[str, Any]) -> "Explanations":
+        """The inverse of `to_json`."""
+        figures = {name: Figure(**figure) for name, figure in values["figures"].items()}
+        return Explanations(**{**values, "figures": figures})
+
+    def verdict(self) -> list[str]:
+        """What the figures say, in sentences; an interval that holds 0 decides nothing."""
+        return [*(self._against_random(method) for method in (CLAIMANT, *RIVALS)), *self._claim()]
+
+    def _against_random(self, method: str) -> str:
+        beaten = [name for name in ("deletion", "insertion") if _sign(self.figures[f"{method}/{name}"]) > 0]
+        said = f"beats a random order on {' and '.join(beaten)}" if beaten else "does not beat a random order"
+        missed = [name for name in ("deletion", "insertion") if name not in beaten]
+        return f"{METHOD_NAMES[method]} {said}{f', not on {missed[0]}' if len(missed) == 1 else ''}."
+
+    def _claim(self) -> list[str]:
+        sentences, holds = [], True
+        for rival in RIVALS:
+            signs = {name: self._advantage(rival, name) for name in CRITERIA if f"{rival}/{name}" in self.figures}
+            better, worse = ([name for name, sign in signs.items() if sign == wanted] for wanted in (1, -1))
+            faithful = [sign for name, sign in signs.items() if CRITERIA[name].faithful]
+            holds = holds and sum(faithful) > len(faithful) / 2 and min(faithful) >= 0
+            sentences.append(
+                f"Grad-CAM++ is better than {METHOD_NAMES[rival]} in {_listed(better)}, worse in {_listed(worse)}."
+            )
+        outcome = "support" if holds else "do not support"
+        sentences.append(
+            f"So the figures of these {self.images:,} images {outcome} the paper's claim that Grad-CAM++ generates the "
+            "most reliable heatmaps of the three. (They would if, of the four criteria of faithfulness, deletion, "
+            "insertion, AOPC and infidelity, it were better than each of the others in most and worse in none.)"
+        )
+        return sentences
+
+    def _advantage(self, rival: str, criterion: str) -> int:
+        """1 where Grad-CAM++ is better than a rival, -1 where it is worse, 0 where that is open."""
+        difference = self.figures.get(f"{CLAIMANT}-{rival}/{criterion}")
+        if difference is None:
+            return 0
+        return _sign(difference) * (1 if CRITERIA[criterion].better == "higher" else -1)
+
+
+def _differences(values: dict[str, Floats]) -> dict[str, Floats]:
+    return {
+        f"{CLAIMANT}-{rival}/{name}": values[f"{CLAIMANT}/{name}"] - values[f"{rival}/{name}"]
+        for rival in RIVALS
+        for name in CRITERIA
+        if f"{CLAIMANT}/{name}" in values
+    }
+
+
+def _sign(figure: Figure) -> int:
+    """1 or -1 where the interval excludes 0, else 0."""
+    if figure.low is None or figure.high is None:
+        return 0
+    return int(figure.low > 0) - int(figure.high < 0)
+
+
+def _listed(criteria: list[str]) -> str:
+    return ", ".join(criteria) or "none"

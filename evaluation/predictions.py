@@ -1,0 +1,66 @@
+"""What a bundle says of a data set, and which of its images it was not calibrated on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr.labels import LABELS
+from cxr.model.bundle import Bundle
+from cxr.model.inference import Ensemble
+from cxr.model.posterior import Floats, combine, prediction_set
+from evaluation.predict import logits_of
+from evaluation.weighted import Ints
+from training.data import Dataset, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """N images and the ensemble's answers.
+
+    `posterior` [N, K] is calibrated, `uncalibrated` [N, K] is at temperature 1, `in_set` [N, K] says which labels the
+    conformal predictor keeps, and `held_out` [N] which images fitted neither temperature nor thresholds. `provider`
+    is onnxruntime's.
+    """
+
+    rows: tuple[Row, ...]
+    labels: Ints
+    posterior: Floats
+    uncalibrated: Floats
+    in_set: NDArray[np.bool_]
+    held_out: NDArray[np.bool_]
+    provider: str
+
+    @property
+    def sources(self) -> NDArray[np.str_]:
+        """[N] where each image comes from."""
+        return np.array([row.source for row in self.rows])
+
+    @property
+    def patients(self) -> list[str]:
+        """[N] whose image it is."""
+        return [row.patient for row in self.rows]
+
+
+def predictions(bundle: Bundle, data: Dataset, calibration_rows: tuple[Row, ...]) -> Predictions:
+    """Run a bundle's graphs over images prepared with its recipe.
+
+    Args:
+        bundle: exported.
+        data: the images.
+        calibration_rows: those that fitted the bundle's temperature and thresholds; empty if they are not at hand.
+    """
+    manifest, ensemble = bundle.manifest, Ensemble(bundle)
+    logits = logits_of(ensemble, data)
+    posterior = combine(logits, manifest.temperature, manifest.ensemble)
+    sets = [prediction_set(p, manifest.conformal.thresholds) for p in posterior]
+    fitted = set(calibration_rows)
+    return Predictions(
+        rows=data.rows,
+        labels=data.labels,
+        posterior=posterior,
+        uncalibrated=combine(logits, 1.0, manifest.ensemble),
+        in_set=np.array([[label in kept for label in LABELS] for kept in sets]),
+        held_out=np.array([row not in fitted for row in data.rows]),
+        provider=ensemble.provider,
+    )

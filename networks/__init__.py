@@ -1,0 +1,1 @@
+"""The torch modules: six architectures and the lung segmenter's U-Net."""

@@ -1,0 +1,156 @@
+"""The paper's six networks, and the BatchNorm variants of its VGGs, with one input channel and three outputs.
+
+torchvision's architectures with random weights: trained from scratch, not from ImageNet, is the paper's
+point. This is the core's one torch module; nothing else in `cxr` may import it at module level.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, Literal, get_args
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor, nn
+from torchvision import models
+
+from cxr.errors import BundleError
+from cxr.labels import LABELS
+
+if TYPE_CHECKING:  # so that training/ runs where there is no pydantic
+    from cxr.model.bundle import Bundle, Member
+
+Architecture = Literal["vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18", "resnet34", "densenet161", "densenet201"]
+ARCHITECTURES: Final[tuple[Architecture, ...]] = get_args(Architecture)
+
+# torchvision's 4,096 would be 120 M weights for three classes; the paper's own code uses 512 to 1,024.
+VGG_HEAD_WIDTH: Final = 512
+
+
+class Network(nn.Module):
+    """A classifier in two parts, so that a class activation map needs no hook.
+
+    `trunk` maps normalised grey [N, 1, H, W] to non-negative activations A [N, C, h, w], the last ones with a
+    spatial extent and after their ReLU: the A of Grad-CAM. `head` maps A to logits [N, 3].
+    """
+
+    def __init__(self, trunk: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.head = head
+
+    def normalise(self, image: Tensor) -> Tensor:
+        """uint8 [N, 1, H, W] → the network's float type in [-2, 2]."""
+        dtype = next(self.head.parameters()).dtype
+        return (image.to(dtype) - 127.5) / 63.75
+
+    def activations(self, image: Tensor) -> Tensor:
+        """uint8 [N, 1, H, W] → A [N, C, h, w] ≥ 0."""
+        activations: Tensor = self.trunk(self.normalise(image))
+        return activations
+
+    def forward(self, image: Tensor) -> Tensor:
+        """uint8 [N, 1, H, W] → logits [N, 3], in the order of `cxr.labels.LABELS`."""
+        logits: Tensor = self.head(self.activations(image))
+        return logits
+
+
+def build(architecture: Architecture) -> Network:
+    """A network with torchvision's random initialisation, in training mode."""
+    family = architecture.removesuffix("_bn").rstrip("0123456789")
+    return _FAMILIES[family](architecture)
+
+
+def load_weights(architecture: Architecture, data: bytes) -> Network:
+    """A network in evaluation mode and float32 from the bytes of a safetensors file.
+
+    Raises:
+        RuntimeError: the tensors' names or shapes are not this architecture's.
+    """
+    network = build(architecture)
+    network.load_state_dict({name: tensor.float() for name, tensor in load(data).items()})
+    return network.eval()
+
+
+def load_member(bundle: "Bundle", member: "Member") -> Network:
+    """A member of a bundle as a network in evaluation mode and float32, on the CPU.
+
+    Raises:
+        BundleError: its weights are missing, altered, or not of its architecture; or that is unknown.
+    """
+    architecture = next((known for known in ARCHITECTURES if known == member.architecture), None)
+    if architecture is None:
+        raise BundleError(f"{bundle.root / 'bundle.json'} names an unknown architecture")
+    try:
+        return load_weights(architecture, bundle.read_weights(member))
+    except (RuntimeError, SafetensorError):
+        raise BundleError(f"{bundle.root / 'weights' / member.weights} does not fit {architecture}") from None
+
+
+def storable(network: nn.Module) -> dict[str, Tensor]:
+    """The state as it is shipped: matrices and filters in float16, vectors in float32.
+
+    A running variance can lie under float16's range, and vectors weigh next to nothing. Step counters of
+    BatchNorm are kept as float32 as well: safetensors' loader above knows one type.
+    """
+    return {
+        name: tensor.detach().cpu().to(torch.float16 if tensor.ndim > 1 else torch.float32).contiguous()
+        for name, tensor in network.state_dict().items()
+    }
+
+
+def _resnet(architecture: Architecture) -> Network:
+    body = models.get_model(architecture, weights=None, num_classes=len(LABELS))
+    body.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
+    nn.init.kaiming_normal_(body.conv1.weight, mode="fan_out", nonlinearity="relu")
+    names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
+    trunk = nn.Sequential(OrderedDict((name, getattr(body, name)) for name in names))
+    return Network(trunk, _pooled_linear(body.fc))
+
+
+def _densenet(architecture: Architecture) -> Network:
+    body = models.get_model(architecture, weights=None, num_classes=len(LABELS))
+    width = body.features.conv0.out_channels
+    body.features.conv0 = nn.Conv2d(1, width, kernel_size=7, stride=2, padding=3, bias=False)
+    nn.init.kaiming_normal_(body.features.conv0.weight)
+    # torchvision applies this last ReLU as a function; norm5 alone is signed and no A for Grad-CAM.
+    body.features.add_module("relu5", nn.ReLU(inplace=False))
+    return Network(body.features, _pooled_linear(body.classifier))
+
+
+def _vgg(architecture: Architecture) -> Network:
+    with torch.device("meta"):  # torchvision's head of 120 M weights would be drawn only to be thrown away
+        body = models.get_model(architecture, weights=None)
+    layers = list(body.features.to_empty(device="cpu"))
+    layers[0] = nn.Conv2d(1, 64, kernel_size=3, padding=1)
+    layers[-2] = nn.ReLU(inplace=False)
+    for layer, after in pairwise(layers):
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
+            if isinstance(after, nn.BatchNorm2d):  # takes a bias off with the mean: it would only cost time
+                layer.bias = None
+                after.reset_parameters()
+            elif layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    head = nn.Sequential(
+        layers[-1],  # the last max pool: behind A, so that A keeps 14 x 14 positions
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(512, VGG_HEAD_WIDTH),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(VGG_HEAD_WIDTH, len(LABELS)),
+    )
+    return Network(nn.Sequential(*layers[:-1]), head)
+
+
+def _pooled_linear(linear: nn.Linear) -> nn.Sequential:
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), linear)
+
+
+_FAMILIES: Final[dict[str, Callable[[Architecture], Network]]] = {
+    "resnet": _resnet,
+    "densenet": _densenet,
+    "vgg": _vgg,
+}

@@ -1,0 +1,106 @@
+"""The report: everything known of a bundle, in the order in which one should read it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from cxr.labels import DISCLAIMER
+from evaluation.evaluation_file import Findings
+from reporting.document import Document, Items, Radiograph, Section, Text
+from reporting.gallery import Case
+from reporting.looks import looks_section
+from reporting.maps import maps_section
+from reporting.measured import SPLIT_NAMES
+from reporting.model import data, limits, networks, parity
+from reporting.split import split_sections
+from reporting.study import learning_picture, study_sections
+from reporting.summary import summary
+from reporting.unfamiliar import unfamiliar_section
+from study.tables import StudyResult
+from training.rundir import RunDir
+
+NOT_MEASURED = {
+    "familiarity": "What an out-of-distribution gate would do: run `cxr evaluate --split val`.",
+    "checks": "Ablations and the source probe: run `cxr evaluate --split val`.",
+    "explanations": "How good the maps are: run `cxr evaluate --split val --explanations 300`.",
+    "test": "The test split: it is run once, when everything is decided.",
+    "study": "The paper's tables I to III: give the study with `--study`.",
+    "left_out": "A model trained without one of the sources and tested on it: `cxr train --set leave_out=SOURCE`.",
+}
+
+
+def report(
+    findings: Findings,
+    study: StudyResult | None = None,
+    runs: Sequence[RunDir] = (),
+    cases: Sequence[Case] = (),
+) -> Document:
+    """The whole report.
+
+    Args:
+        findings: of the bundle, at least one split.
+        study: for the paper's tables.
+        runs: whose learning curves to draw.
+        cases: radiographs to show with their maps.
+    """
+    manifest = findings.bundle.manifest
+    return Document(
+        f"Evaluation of {manifest.name} {manifest.version}", DISCLAIMER, tuple(_sections(findings, study, runs, cases))
+    )
+
+
+def runs_below(folder: Path) -> list[RunDir]:
+    """Runs that have a log and left no source out, in a folder and the folders below it, by name."""
+    logs = (file.parent for file in folder.rglob("log.csv") if (file.parent / "config.json").exists())
+    runs = (RunDir(path) for path in sorted(logs, key=lambda path: path.name))
+    return [run for run in runs if not run.config.leave_out]
+
+
+def _sections(
+    findings: Findings, study: StudyResult | None, runs: Sequence[RunDir], cases: Sequence[Case]
+) -> Iterator[Section]:
+    manifest = findings.bundle.manifest
+    splits = [findings.splits[split] for split in SPLIT_NAMES if split in findings.splits]
+    if splits:
+        yield summary(splits[0])
+    yield networks(manifest)
+    if findings.data:
+        yield data(findings.data)
+    for found in splits:
+        yield from split_sections(found, manifest.conformal.coverage, pictured=True)
+    if findings.checks:
+        yield looks_section(findings.checks)
+    if findings.familiarity:
+        yield unfamiliar_section(findings.familiarity)
+    yield from map(maps_section, findings.explanations)
+    if cases:
+        yield _gallery(cases)
+    if study:
+        yield from study_sections(study, runs)
+    elif runs:
+        yield Section("Learning curves", tuple(map(learning_picture, runs)))
+    if findings.parity:
+        yield parity(findings.parity)
+    yield Section("What is not in this report", (Items(tuple(_missing(findings, study))),))
+    yield from limits(manifest)
+
+
+def _gallery(cases: Sequence[Case]) -> Section:
+    """Nothing of it may leave the place where the data is: it is in HTML alone, which is not committed."""
+    about = Text(
+        "Right, wrong and uncertain cases of the validation split, with the maps of the three methods. Nobody picked "
+        "them: of each kind those come first whose file's hash is the smallest."
+    )
+    panels = (Radiograph(f"A radiograph and its maps, {case.kind}", case.caption, case.panel_png) for case in cases)
+    return Section("Cases to look at", (about, *panels))
+
+
+def _missing(findings: Findings, study: StudyResult | None) -> Iterator[str]:
+    has = {
+        "familiarity": bool(findings.familiarity),
+        "checks": bool(findings.checks),
+        "explanations": bool(findings.explanations),
+        "test": "test" in findings.splits,
+        "study": study is not None,
+        "left_out": study is not None and bool((study.test or study.select).left_out),
+    }
+    yield from (text for name, text in NOT_MEASURED.items() if not has[name])

@@ -1,0 +1,92 @@
+"""Cases of a split to look at: right, wrong and uncertain ones, with the maps of all three methods.
+
+Nobody picks them: of each kind those come first whose file's hash is the smallest.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+from rich.progress import track
+
+from attribution.explain import Explainer
+from cxr.labels import DISPLAY_NAMES, LABELS
+from cxr.model.bundle import Bundle
+from cxr.model.posterior import Floats, prediction_set
+from cxr.pipeline import Classifier
+from cxr.report.wording import figure
+from training.data import Row, hashed_order
+
+Kind = Literal["right", "wrong", "uncertain"]
+
+EACH: Final = 3
+WIDTH: Final = 1200  # pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One radiograph with its maps, a PNG that must not leave the place where the data is, and a line below it."""
+
+    kind: Kind
+    file: str
+    panel_png: bytes
+    caption: str
+
+
+def gallery(bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Floats) -> list[Case]:
+    """Three cases of each kind, or as many as there are.
+
+    Right: the prediction is the label and alone in the prediction set, one case for each label. Wrong: it is not the
+    label. Uncertain: the set does not hold one label alone.
+
+    Args:
+        bundle: exported.
+        folder: that the rows' files are relative to.
+        rows: of a split.
+        posterior: [N, 3] the bundle's calibrated answers for them.
+    """
+    classifier, explainer = Classifier(bundle), Explainer(bundle)
+    cases = []
+    for kind, index in track(choose(bundle, rows, posterior), "gallery", transient=True):
+        row = rows[index]
+        data = (folder / row.file).read_bytes()
+        panel = explainer.panel(data, classifier.classify(data), "predicted")
+        cases.append(Case(kind, row.file, smaller(panel.overlay_png), _caption(kind, row, posterior[index])))
+    return cases
+
+
+def smaller(panel: bytes) -> bytes:
+    """A PNG at a width of `WIDTH` and compressed as well as can be: a page holds nine of them."""
+    picture = cv2.imdecode(np.frombuffer(panel, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    height = round(picture.shape[0] * WIDTH / picture.shape[1])
+    shrunk = cv2.resize(picture, (WIDTH, height), interpolation=cv2.INTER_AREA)
+    return cv2.imencode(".png", shrunk, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+
+
+def choose(bundle: Bundle, rows: Sequence[Row], posterior: Floats) -> list[tuple[Kind, int]]:
+    """The kinds and rows of a gallery's cases."""
+    order = hashed_order(rows)
+    predicted = [LABELS[int(best)] for best in np.argmax(posterior, axis=1)]
+    sets = [prediction_set(p, bundle.manifest.conformal.thresholds) for p in posterior]
+    right = [index for index in order if predicted[index] == rows[index].label and sets[index] == (predicted[index],)]
+    wrong = [index for index in order if predicted[index] != rows[index].label]
+    uncertain = [index for index in order if len(sets[index]) != 1]
+    one_a_label = [next((index for index in right if rows[index].label == label), None) for label in LABELS]
+    chosen: list[tuple[Kind, Iterable[int]]] = [
+        ("right", [index for index in one_a_label if index is not None]),
+        ("wrong", wrong[:EACH]),
+        ("uncertain", [index for index in uncertain if index not in wrong[:EACH]][:EACH]),
+    ]
+    return [(kind, index) for kind, indices in chosen for index in indices]
+
+
+def _caption(kind: Kind, row: Row, p: Floats) -> str:
+    best = int(np.argmax(p))
+    called = (
+        f"{DISPLAY_NAMES[row.label]} of {row.source}, called {DISPLAY_NAMES[LABELS[best]]} ({figure(float(p[best]))})"
+    )
+    return f"{kind.capitalize()}: {called}."

@@ -1,0 +1,52 @@
+"""Where the model looks, as far as parts taken away and a probe of its features can tell."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from cxr.labels import DISPLAY_NAMES, LABELS
+from evaluation.checks import Check, Name
+from reporting.document import Block, Section, Table, Text
+
+ABLATIONS: Final[dict[Name, str]] = {
+    "whole": "whole image",
+    "without_border": "border black",
+    "border_only": "all but the border black",
+    "with_lungs": "whole image, lungs found",
+    "without_lungs": "the same, lungs black",
+}
+FIGURES: Final = ("macro_f1", "accuracy", *(f"{label}_recall" for label in LABELS))
+
+
+def looks_section(checks: Sequence[Check]) -> Section:
+    """Ablations and the probe, with what a high figure means."""
+    header = ("input", "images", "macro-F1", "accuracy", *(f"recall of {DISPLAY_NAMES[label]}" for label in LABELS))
+    ablated = [
+        (ABLATIONS[check.name], f"{check.images:,}", *(str(check.figures[name]) for name in FIGURES))
+        for check in checks
+        if check.name in ABLATIONS
+    ]
+    probed = [
+        (
+            "all" if check.of == "all" else next(DISPLAY_NAMES[label] for label in LABELS if label == check.of),
+            f"{check.images:,}",
+            str(check.figures["accuracy"]),
+            str(check.figures["commonest"]),
+        )
+        for check in checks
+        if check.name == "probe"
+    ]
+    blocks: list[Block] = [
+        Text(
+            "On the validation split. Without the lungs there is no pneumonia to see: what a model still gets right "
+            "then, beyond guessing, it knows from elsewhere, be it the shape of the hole. No training image had a "
+            "black part. The border is a tenth of the side, 36 % of the image."
+        ),
+        Table(header, tuple(ablated)),
+        *([] if any(check.name == "without_lungs" for check in checks) else [Text("Lungs black: not measured.")]),
+        Text(
+            "A logistic regression on the features before the last layer guesses the source of images whose patients "
+            "it has not seen, of sources with ten images or more. Within one label the label cannot give it away."
+        ),
+        Table(("images of", "images", "source guessed right", "by naming the commonest source"), tuple(probed)),
+    ]
+    return Section("Where does it look?", tuple(blocks))

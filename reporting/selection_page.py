@@ -1,0 +1,77 @@
+"""selection.md: for every snapshot what its spectrum says beside what validation says, and what was chosen."""
+
+from collections.abc import Iterator
+
+from cxr.labels import DISPLAY_NAMES
+from study.tables import OperatingPoint, SnapshotRow, StudyResult, TableRow
+
+
+def selection_page(result: StudyResult) -> str:
+    """Markdown of a selection; of the choosing half alone, like all that it is made from."""
+    return "\n".join([*_head(result), "", *_correlations(result), "", *_snapshots(result)]) + "\n"
+
+
+def _head(result: StudyResult) -> Iterator[str]:
+    best = result.select.best
+    yield "# Selection"
+    yield ""
+    yield (
+        f"On the half of the validation split that chooses: {result.select.images} images of {result.select.patients} "
+        "patients. What is chosen by a figure looks better by it than it is."
+    )
+    yield ""
+    yield f"- **Candidate**: {best.name}, rule `{best.rule}`: {', '.join(map(str, best.members))}."
+    yield f"  {_headline(best)}."
+    if result.operating_point is not None:
+        yield f"- **Operating point**: {_weights(result.operating_point)}."
+    yield f"- **Explains**: {result.explainer.snapshot}, {result.explainer.reason}"
+
+
+def _headline(row: TableRow) -> str:
+    covid = row.by_label["covid19"]
+    return f"Macro-F1 {row.macro.f1}, COVID-19 precision {covid.precision}, COVID-19 recall {covid.recall}"
+
+
+def _weights(point: OperatingPoint) -> str:
+    weights = ", ".join(f"{DISPLAY_NAMES[label]} {weight:.2g}" for label, weight in point.weights.items())
+    return (
+        f"weighted by label before the largest is taken, macro-F1 would change by {point.gain} on patients who did not "
+        f"choose the weights ({weights} on all of them); not used"
+    )
+
+
+def _correlations(result: StudyResult) -> Iterator[str]:
+    yield "## Does the spectrum know what validation knows?"
+    yield ""
+    yield (
+        "Spearman's rank correlation with the calibrated log loss; low is good in all of them, so WeightWatcher is "
+        "right where it is positive. In brackets 95 % intervals: over all snapshots by resampling runs, of which "
+        "that takes three, else by resampling snapshots."
+    )
+    yield ""
+    yield "| snapshots of | n | log norm | alpha | weighted alpha |"
+    yield "| --- | --- | --- | --- | --- |"
+    scopes: dict[str, dict[str, str]] = {}
+    for one in result.correlations:
+        scopes.setdefault(one.scope, {"n": str(one.snapshots)})[one.metric] = str(one)
+    for scope, cells in scopes.items():
+        yield f"| {scope} | {' | '.join(cells[name] for name in ('n', 'log_norm', 'alpha', 'weighted_alpha'))} |"
+
+
+def _snapshots(result: StudyResult) -> Iterator[str]:
+    best = {row.snapshot.run: row for row in sorted(result.snapshots, key=lambda row: -row.calibrated_log_loss)}
+    yield "## Snapshots"
+    yield ""
+    yield "In bold the least calibrated log loss of each run. Losses in nats."
+    yield ""
+    yield "| snapshot | network | set | log norm | alpha | weighted alpha | log loss | calibrated | macro-F1 |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    for row in result.snapshots:
+        yield _line(row, row is best[row.snapshot.run])
+
+
+def _line(row: SnapshotRow, is_best: bool) -> str:
+    spectral = ("–" if x is None else f"{x:.3f}" for x in (row.log_norm, row.alpha, row.weighted_alpha))
+    losses = (f"{row.log_loss:.3f}", f"{row.calibrated_log_loss:.4f}", f"{row.macro_f1:.3f}")
+    name = f"**{row.snapshot}**" if is_best else str(row.snapshot)
+    return f"| {' | '.join([name, row.architecture, row.sampling.replace('_', ' '), *spectral, *losses])} |"

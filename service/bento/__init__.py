@@ -1,0 +1,1 @@
+"""Everything that knows BentoML, circus or uvicorn from the inside."""

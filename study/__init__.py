@@ -1,0 +1,1 @@
+"""Snapshots of runs → selection → candidate → the paper's tables → a bundle."""

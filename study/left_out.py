@@ -1,0 +1,72 @@
+"""Leave one source out: what a network makes of images from a hospital that it has not learnt from.
+
+Class and source are confounded in data gathered from collections, so that a good figure on known sources may be the
+recognition of a hospital (DeGrave et al. 2021). The two networks compared differ in their training images alone.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr.labels import LABELS, Label
+from cxr.model.posterior import Floats, combine
+from evaluation import weighted
+from evaluation.bootstrap import RESAMPLES, with_intervals
+from evaluation.measures import COVID19
+from study.ensemble import LAST
+from study.study import Part, Study, archived_cycles
+from study.tables import LeftOutRow, OnSource
+from training.rundir import RunDir
+
+Mask = NDArray[np.bool_]
+
+
+def left_out_rows(study: Study, part: Part, resamples: int = RESAMPLES) -> Iterator[LeftOutRow]:
+    """A row for each run that left a source out, where the same run with all sources and the source's images exist.
+
+    Posteriors are means of the last snapshots that both runs have, uncalibrated: nothing here is a probability.
+    """
+    for name, run in study.left_out.items():
+        config = run.config
+        reference = next((one for one, c in study.configs.items() if c == replace(config, leave_out="")), None)
+        here = np.array([row.source == config.leave_out for row in part.rows], dtype=bool)
+        if reference is None or not here.any():
+            continue
+        seen, unseen = _posteriors(study, part, study.runs[reference], run)
+        yield LeftOutRow(
+            source=config.leave_out,
+            reference=reference,
+            run=name,
+            images=_counts(part, here),
+            seen=_measured(seen, part, here, resamples),
+            unseen=_measured(unseen, part, here, resamples),
+        )
+
+
+def _posteriors(study: Study, part: Part, *runs: RunDir) -> list[Floats]:
+    cycles = min((archived_cycles(run) for run in runs), key=len)[-LAST:]
+    logits = [np.stack([study.said(run, cycle, part.name) for cycle in cycles]) for run in runs]
+    return [combine(members, 1.0, "scpa") for members in logits]
+
+
+def _measured(posterior: Floats, part: Part, here: Mask, resamples: int) -> OnSource:
+    said, labels = posterior[here], part.labels[here]
+    right, positive = said.argmax(axis=1) == labels, labels == COVID19
+    patients = [patient for patient, kept in zip(part.patients, here, strict=True) if kept]
+
+    def figures(weights: Floats) -> dict[str, Floats]:
+        return {
+            "accuracy": weighted.mean(right, weights),
+            "covid19_recall": weighted.mean(right, weights * positive),
+            "auroc": weighted.auroc(said[:, COVID19], positive, weights),
+        }
+
+    return OnSource(**with_intervals(figures, patients, resamples))
+
+
+def _counts(part: Part, here: Mask) -> dict[Label, int]:
+    found = Counter(row.label for row, kept in zip(part.rows, here, strict=True) if kept)
+    return {label: found[label] for label in LABELS}

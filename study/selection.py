@@ -1,0 +1,152 @@
+"""What is chosen, by which criterion, on the choosing half of the validation split alone.
+
+The criteria, fixed before the runs of the study were seen:
+- a snapshot of a run, the members of greedy selection and the member that explains: the calibrated log loss;
+- the candidate: the mean of the three figures that the paper puts first, macro-F1, COVID-19's precision and its
+  recall; at a tie, the log loss. Contenders have at most six members and posteriors for an output, so that equation 2
+  of the paper, whose softmax of probabilities never exceeds 0.58, is measured and not chosen.
+WeightWatcher's figures stand beside; they choose nothing unless validation agrees, which the correlations show.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from rich.progress import track
+
+from cxr.errors import DataError
+from cxr.model.posterior import softmax
+from evaluation.bootstrap import RESAMPLES
+from evaluation.calibration import fit_temperature
+from evaluation.metrics import figures, log_loss, macro_f1
+from study.candidate import Candidate, archive_hashes
+from study.correlation import METRICS, correlations
+from study.ensemble import MAX_MEMBERS, Losses, Plan, best_of_runs, of_networks, of_one_run
+from study.operating_point import operating_point
+from study.study import Part, Study
+from study.tables import Correlation, Explainer, Snapshot, SnapshotRow, SpectralMetric, StudyResult
+from study.tabulate import tabulator
+from study.weightwatcher import spectral_figures
+
+HEADLINE: Final = ("macro_f1", "covid19_ppv", "covid19_recall")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """All figures of the choosing half, and what they chose."""
+
+    result: StudyResult
+    candidate: Candidate
+
+
+def select(study: Study, only_kept: bool = False, resamples: int = RESAMPLES) -> Selection:
+    """Measure every snapshot on the choosing half, and choose.
+
+    Args:
+        study: the runs.
+        only_kept: choose among snapshots whose weights are here, so that a bundle can be made of them. The others
+            still stand in the tables.
+        resamples: of each interval.
+
+    Raises:
+        DataError: there is nothing to choose from.
+    """
+    part = study.part("select")
+    rows = list(track(map(partial(measure, study, part), study.snapshots), "spectra", total=len(study.snapshots)))
+    losses = {row.snapshot: row.calibrated_log_loss for row in rows if not only_kept or study.has_weights(row.snapshot)}
+    if not losses:
+        raise DataError("no snapshot to choose from: with weights kept, if that was asked for")
+    plans = plan_rows(study, part, losses)
+    best = choose(plans, part, losses)
+    found = correlations(rows, resamples)
+    explainer = choose_explainer(best.members, rows, found)
+    result = StudyResult(
+        version=1,
+        table_sha256=study.table_sha256,
+        runs=tuple(study.describe(name) for name in study.runs),
+        snapshots=tuple(rows),
+        correlations=found,
+        explainer=explainer,
+        select=tabulator(study, part, part, resamples).tables("select", plans, best),
+        operating_point=operating_point(part, best.posterior(part, best.fit(part)), resamples),
+    )
+    hashes = archive_hashes(study, (member for plan in plans for member in plan.members))
+    return Selection(result, Candidate(1, study.table_sha256, best, explainer, tuple(plans), hashes))
+
+
+def measure(study: Study, part: Part, snapshot: Snapshot) -> SnapshotRow:
+    """A snapshot's spectral figures, where it has spectra, and its losses on a part."""
+    config, logits, labels = study.configs[snapshot.run], part.logits[snapshot], part.labels
+    spectra = study.runs[snapshot.run].spectra(snapshot.cycle)
+    spectral = spectral_figures(spectra) if spectra else None
+    temperature = fit_temperature(logits[None], labels, "scpa")
+    return SnapshotRow(
+        snapshot=snapshot,
+        architecture=config.architecture,
+        sampling=config.sampling,
+        log_norm=spectral.log_norm if spectral else None,
+        alpha=spectral.alpha if spectral else None,
+        weighted_alpha=spectral.weighted_alpha if spectral else None,
+        log_loss=log_loss(softmax(logits), labels),
+        temperature=temperature,
+        calibrated_log_loss=log_loss(softmax(logits, temperature), labels),
+        macro_f1=macro_f1(logits, labels),
+    )
+
+
+def plan_rows(study: Study, part: Part, losses: Losses) -> list[Plan]:
+    """All rows of tables I and II."""
+    chosen = best_of_runs(losses)
+    plans: list[Plan] = []
+    for run in study.runs:
+        plans += of_one_run(run, [one for one in study.snapshots if one.run == run], chosen.get(run))
+    return plans + list(of_networks(study, part, losses))
+
+
+def choose(plans: Sequence[Plan], part: Part, losses: Losses) -> Plan:
+    """The candidate, by the criterion above."""
+    contenders = [
+        plan
+        for plan in plans
+        if plan.rule != "scpa_eq2" and len(plan.members) <= MAX_MEMBERS and set(plan.members) <= set(losses)
+    ]
+    return max(contenders, key=lambda plan: _merit(plan, part))
+
+
+def _merit(plan: Plan, part: Part) -> tuple[float, float]:
+    """The headline, and less log loss where it is the same."""
+    posterior = plan.posterior(part, plan.fit(part))
+    found = figures(posterior, part.labels)
+    values = [0.0 if found[name] != found[name] else found[name] for name in HEADLINE]  # NaN where none is predicted
+    return sum(values) / len(values), -found["log_loss"]
+
+
+def choose_explainer(
+    members: Sequence[Snapshot], rows: Sequence[SnapshotRow], found: Sequence[Correlation]
+) -> Explainer:
+    """The member with the least calibrated log loss, and why not the snapshot that its spectrum speaks for."""
+    best = min((row for row in rows if row.snapshot in members), key=lambda row: row.calibrated_log_loss)
+    runs = {member.run for member in members}
+    siblings = [row for row in rows if row.snapshot.run in runs]
+    by_spectrum = {metric: pick for metric in METRICS if (pick := _lowest(siblings, metric)) is not None}
+    reason = f"least calibrated log loss on the choosing half of validation: {best.calibrated_log_loss:.4f}"
+    if len(members) > 1:
+        reason += f" of {len(members)} members"
+    return Explainer(best.snapshot, f"{reason}. {_beside(best.snapshot, by_spectrum, found)}".strip(), by_spectrum)
+
+
+def _lowest(rows: Sequence[SnapshotRow], metric: SpectralMetric) -> Snapshot | None:
+    known = [row for row in rows if getattr(row, metric) is not None]
+    return min(known, key=lambda row: float(getattr(row, metric))).snapshot if known else None
+
+
+def _beside(best: Snapshot, by_spectrum: Mapping[SpectralMetric, Snapshot], found: Sequence[Correlation]) -> str:
+    """WeightWatcher's opinion in words, with what it was worth over all snapshots."""
+    worth = {one.metric: str(one) for one in found if one.scope == "all"}
+    words = []
+    for metric, pick in by_spectrum.items():
+        opinion = "agrees" if pick == best else f"prefers {pick}"
+        words.append(f"{metric.replace('_', ' ')} {opinion} ({worth.get(metric, '–')})")
+    lead = "WeightWatcher, with its rank correlation with that loss over all snapshots: "
+    return f"{lead}{', '.join(words)}." if words else ""

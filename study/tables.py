@@ -1,0 +1,282 @@
+"""study.json: what was trained, chosen and measured, in the layout of the paper's tables I to III.
+
+`cxr select` writes it with the half of the validation split that chooses; `cxr confirm` adds the test split, once a
+candidate is committed. A report renders it and computes nothing.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from cxr.errors import DataError
+from cxr.labels import Label
+from cxr.model.posterior import EnsembleRule
+from evaluation.figure import Figure
+
+Part = Literal["select", "test"]
+"""Which images: the half of the validation split that chooses, or the test split."""
+
+Kind = Literal["snapshot", "last", "snapshots", "pair", "triple", "greedy"]
+"""One run's chosen snapshot; its last few snapshots; all its snapshots; the chosen snapshots of two architectures,
+or of the three best ones; whatever greedy selection takes from all snapshots (Caruana et al. 2004)."""
+
+SpectralMetric = Literal["log_norm", "alpha", "weighted_alpha"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A network at the bottom of a cycle: the run's folder name, and the cycle counting from 1."""
+
+    run: str
+    cycle: int
+
+    def __str__(self) -> str:
+        """As bundles name their members."""
+        return f"{self.run}-c{self.cycle:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """What was trained, and on what.
+
+    `sampling` is one of `training.sampling.SAMPLINGS`: the paper's imbalanced set is `natural`, its balanced one
+    `undersampled`. `train_images` counts different images by label. `cycles` have come to their end. `minutes` is the
+    time of their epochs, validation apart.
+    """
+
+    run: str
+    architecture: str
+    recipe: str
+    size: int
+    sampling: str
+    seed: int
+    epochs: int
+    cycles: int
+    max_lr: float
+    train_images: dict[Label, int]
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRow:
+    """WeightWatcher's figures beside validation's, on the choosing half.
+
+    Spectral figures are means over layers, None where the run kept no spectra. `log_loss` is in nats, as trained;
+    `calibrated_log_loss` after the temperature that minimises it.
+    """
+
+    snapshot: Snapshot
+    architecture: str
+    sampling: str
+    log_norm: float | None
+    alpha: float | None
+    weighted_alpha: float | None
+    log_loss: float
+    temperature: float
+    calibrated_log_loss: float
+    macro_f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """Spearman's rank correlation between a spectral figure and the calibrated log loss.
+
+    `scope` is a run, or "all". Over all snapshots the interval resamples runs, since snapshots of one run hang
+    together; within a run it resamples snapshots, and is too narrow to the degree that they do.
+    """
+
+    metric: SpectralMetric
+    scope: str
+    snapshots: int
+    rho: Figure
+
+    def __str__(self) -> str:
+        """Rho with its interval, where there is one."""
+        return str(self.rho) if self.rho.low is not None or self.rho.value is None else f"{self.rho.value:.3f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Explainer:
+    """The member whose maps are shown, and why.
+
+    `by_spectrum` is what each spectral figure would have chosen among all snapshots of the members' runs.
+    """
+
+    snapshot: Snapshot
+    reason: str
+    by_spectrum: dict[SpectralMetric, Snapshot]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """What the candidate's macro-F1 would gain if its probabilities were weighted before the largest is taken.
+
+    `gain` is of weights fitted on other patients of the choosing half; `weights`, by label, of all of it. Nothing uses
+    them: the prediction is the most probable label.
+    """
+
+    weights: dict[Label, float]
+    gain: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Precision (positive predictive value), recall and F1: of one label, or their unweighted means over labels."""
+
+    precision: Figure
+    recall: Figure
+    f1: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class PaperScores:
+    """The same of the paper, where its figure is known for sure; `source` says where it stands."""
+
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One network or ensemble. `networks` has an architecture a member, or one if all members share it.
+
+    `sampling` is None where the members' differ. `confusion` has rows of true and columns of predicted
+    labels.
+    """
+
+    name: str
+    kind: Kind
+    networks: tuple[str, ...]
+    sampling: str | None
+    rule: EnsembleRule
+    members: tuple[Snapshot, ...]
+    temperature: float
+    macro: Scores
+    by_label: dict[Label, Scores]
+    accuracy: Figure
+    log_loss: Figure
+    confusion: tuple[tuple[int, ...], ...]
+    paper: PaperScores | None = None
+    paper_by_label: dict[Label, PaperScores] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A figure over seeds: one value a seed, their mean, standard deviation (n - 1), and Student's 95 % interval."""
+
+    values: tuple[float, ...]
+    mean: float
+    sd: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class SeedScores:
+    """As `Scores`, over seeds."""
+
+    precision: Spread
+    recall: Spread
+    f1: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class SeedRow:
+    """The same network or ensemble from several seeds: how much chance in training alone moves it."""
+
+    name: str
+    networks: tuple[str, ...]
+    sampling: str | None
+    rule: EnsembleRule
+    seeds: tuple[int, ...]
+    macro: SeedScores
+    by_label: dict[Label, SeedScores]
+
+
+@dataclass(frozen=True, slots=True)
+class OnSource:
+    """How a network does on a source's images.
+
+    `auroc` tells COVID-19 from the other labels by its probability, within the source; without value where the source
+    holds one of the two alone. `covid19_recall` likewise.
+    """
+
+    accuracy: Figure
+    covid19_recall: Figure
+    auroc: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutRow:
+    """A source's images, judged by a network that learnt from that source's other patients and by one that did not.
+
+    `reference` and `run` differ in that alone. `images` counts by label.
+    """
+
+    source: str
+    reference: str
+    run: str
+    images: dict[Label, int]
+    seen: OnSource
+    unseen: OnSource
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The paper's tables on one set of images.
+
+    Intervals are of a patient-clustered bootstrap with `resamples`. `networks` is table I: for each run its chosen
+    snapshot, the mean of its last ones, and all its snapshots by each rule. `ensembles` is table II: all pairs of
+    architectures and the triple of the three best by each rule, and greedy selection. `best` is table III, the
+    candidate. `left_out` has a row for each run that did not learn from one source.
+    """
+
+    part: Part
+    images: int
+    patients: int
+    resamples: int
+    networks: tuple[TableRow, ...]
+    ensembles: tuple[TableRow, ...]
+    best: TableRow
+    seeds: tuple[SeedRow, ...]
+    left_out: tuple[LeftOutRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResult:
+    """study.json. `test` and `candidate_commit`, the commit that fixed the candidate, come after everything else.
+
+    Runs that came later still are in `runs` and have lines in both tables; `snapshots` are those chosen among.
+    """
+
+    version: Literal[1]
+    table_sha256: str
+    runs: tuple[RunRow, ...]
+    snapshots: tuple[SnapshotRow, ...]
+    correlations: tuple[Correlation, ...]
+    explainer: Explainer
+    select: Tables
+    operating_point: OperatingPoint | None = None
+    test: Tables | None = None
+    candidate_commit: str | None = None
+
+    def write(self, path: Path) -> None:
+        """As JSON for people too."""
+        path.write_bytes(_ADAPTER.dump_json(self, indent=1) + b"\n")
+
+    @staticmethod
+    def read(path: Path) -> "StudyResult":
+        """Raises DataError if the file is missing or not of this version."""
+        try:
+            return _ADAPTER.validate_json(path.read_bytes())
+        except OSError:
+            raise DataError(f"{path} cannot be read") from None
+        except ValidationError as error:
+            raise DataError(f"{path} is not a study's result: {error.error_count()} values do not fit") from None
+
+
+_ADAPTER: Final = TypeAdapter(StudyResult)

@@ -1,0 +1,179 @@
+"""The console command: what it prints where, and how it ends."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cli import app
+from cxr.errors import NotDecodable, ParityError, UnknownMember
+from cxr.labels import DISCLAIMER, LABELS
+from cxr.model.bundle import Bundle
+from cxr.pipeline import Classifier
+from export.verify import Flip, Parity
+from tests.bundles import first_member_only
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def radiograph(tmp_path: Path) -> Path:
+    path = tmp_path / "chest [red].png"  # markup, to a careless terminal library
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 120), dtype=np.uint8)
+    path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+    return path
+
+
+@pytest.fixture
+def broken(tmp_path: Path, radiograph: Path) -> Path:
+    path = tmp_path / "broken.png"
+    path.write_bytes(radiograph.read_bytes()[:200])
+    return path
+
+
+def test_help_names_the_commands_and_loads_no_torch() -> None:
+    script = "import sys; sys.argv = ['cxr', '--help']; import atexit; import cli\n"
+    script += "atexit.register(lambda: print('torch' in sys.modules))\ncli.app()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert all(command in done.stdout for command in ("export", "classify", "explain"))
+    assert done.stdout.rstrip().endswith("False")
+
+
+def test_classify_as_json_is_the_finding(bundle: Bundle, radiograph: Path) -> None:
+    result = runner.invoke(app, ["classify", str(radiograph), "--json", "--bundle", str(bundle.root)])
+    assert result.exit_code == 0
+    answer = json.loads(result.stdout)
+    expected = Classifier(bundle).classify(radiograph.read_bytes())
+    assert answer["file"] == str(radiograph)
+    assert answer["prediction"] == expected.prediction
+    assert answer["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
+    assert answer["disclaimer"] == DISCLAIMER
+    assert [member["architecture"] for member in answer["members"]] == ["resnet18", "vgg16_bn"]
+
+
+def test_a_bad_file_is_named_and_the_others_are_answered(bundle: Bundle, radiograph: Path, broken: Path) -> None:
+    absent = radiograph.with_name("absent.png")
+    files = [str(broken), str(radiograph), str(absent), str(radiograph)]
+    result = runner.invoke(app, ["classify", *files, "--json", "--bundle", str(bundle.root)])
+    assert result.exit_code == 1
+    assert f"{broken}: {NotDecodable.message}" in result.stderr
+    assert f"{absent}: The file cannot be read." in result.stderr
+    assert [json.loads(line)["file"] for line in result.stdout.splitlines()] == [str(radiograph)] * 2
+
+
+def test_classify_as_a_table(bundle: Bundle, radiograph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.output.out.width", 160)
+    result = runner.invoke(app, ["classify", str(radiograph), "--bundle", str(bundle.root)])
+    assert result.exit_code == 0
+    assert "chest [red].png" in result.stdout
+    assert "p(COVID-19)" in result.stdout
+    assert DISCLAIMER in result.stderr
+
+
+@pytest.mark.parametrize("target", ["predicted", *LABELS])
+def test_explain_writes_the_picture(bundle: Bundle, radiograph: Path, tmp_path: Path, target: str) -> None:
+    picture = tmp_path / "made.png"
+    options = ["--target", target, "--method", "gradcam", "-o", str(picture), "--bundle", str(bundle.root)]
+    result = runner.invoke(app, ["explain", str(radiograph), *options])
+    assert result.exit_code == 0
+    assert "The radiograph is classified as" in result.stdout
+    assert "Grad-CAM locates" in result.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert DISCLAIMER in result.stderr
+
+
+def test_explain_draws_all_methods_side_by_side_of_whom_one_asks(
+    bundle: Bundle, radiograph: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "panel.png"
+    options = ["--method", "all", "--member", "ensemble", "-o", str(picture), "--bundle", str(bundle.root)]
+    result = runner.invoke(app, ["explain", str(radiograph), *options])
+    assert result.exit_code == 0, result.output
+    assert all(f"{name} " in result.stdout for name in ("Grad-CAM++", "Grad-CAM", "LRP"))
+    assert "mean of the members' maps" in result.stdout
+    drawn = cv2.imread(str(picture))
+    assert drawn is not None
+    assert drawn.shape[1] > 4 * 340
+
+
+def test_explain_refuses_a_member_that_is_not_there(bundle: Bundle, radiograph: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "made.png"
+    options = ["--member", "alexnet", "-o", str(picture), "--bundle", str(bundle.root)]
+    result = runner.invoke(app, ["explain", str(radiograph), *options])
+    assert result.exit_code == 1
+    assert UnknownMember.message in result.stderr
+    assert not picture.exists()
+
+
+def test_explain_names_the_picture_after_the_file(
+    bundle: Bundle, radiograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = runner.invoke(app, ["explain", str(radiograph), "--bundle", str(bundle.root)])
+    assert result.exit_code == 0
+    assert (tmp_path / "chest [red].overlay.png").exists()
+
+
+def test_explain_refuses_a_bad_file(bundle: Bundle, broken: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "made.png"
+    result = runner.invoke(app, ["explain", str(broken), "-o", str(picture), "--bundle", str(bundle.root)])
+    assert result.exit_code == 1
+    assert f"{broken}: {NotDecodable.message}" in result.stderr
+    assert not picture.exists()
+
+
+@pytest.mark.parametrize("command", ["classify", "explain"])
+def test_a_bundle_without_export_is_one_line_with_a_hint(
+    bundle: Bundle, radiograph: Path, tmp_path: Path, command: str
+) -> None:
+    bare = first_member_only(bundle, tmp_path / "bare")
+    result = runner.invoke(app, [command, str(radiograph), "--bundle", str(bare.root)])
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.strip().splitlines() == [
+        f"{bare.root / 'onnx' / 'manifest.json'} is missing: run `cxr export`"
+    ]
+
+
+def test_an_unknown_method_is_refused(radiograph: Path) -> None:
+    result = runner.invoke(app, ["explain", str(radiograph), "--method", "lime"])
+    assert result.exit_code == 2
+    assert "gradcam_plus_plus" in result.stderr
+
+
+def test_export_writes_graphs_that_classify(
+    bundle: Bundle, radiograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.output.out.width", 160)
+    fresh = first_member_only(bundle, tmp_path / "fresh")
+    result = runner.invoke(app, ["export", str(fresh.root)])
+    assert result.exit_code == 0, result.output
+    assert "8 images" in result.stdout
+    assert "float16" in result.stdout
+    Classifier(Bundle(fresh.root)).classify(radiograph.read_bytes())
+
+
+def test_export_lists_flips(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.output.out.width", 160)
+    parity = Parity("resnet18-0", "float16", 8, 0.01, 0.02, (Flip("chest.png", 0.003),))
+    monkeypatch.setattr("export.to_onnx.export_bundle", lambda *_: None)
+    monkeypatch.setattr("export.verify.verify", lambda *_: [parity])
+    result = runner.invoke(app, ["export", str(bundle.root)])
+    assert result.exit_code == 0
+    assert "chest.png (margin 3.0e-03)" in result.stdout
+
+
+def test_a_graph_above_tolerance_ends_the_export(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ParityError("resnet18-0 differs")
+
+    monkeypatch.setattr("export.to_onnx.export_bundle", lambda *_: None)
+    monkeypatch.setattr("export.verify.verify", refuse)
+    result = runner.invoke(app, ["export", str(bundle.root)])
+    assert result.exit_code == 2
+    assert result.stderr.rstrip().endswith("resnet18-0 differs")

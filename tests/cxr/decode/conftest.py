@@ -1,0 +1,19 @@
+"""Fixtures of the tests of decoding."""
+
+import pytest
+
+from cxr.decode.guards import BoundedReads
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """The size of every read that a parser asks of a stranger's bytes: how much work a refusal took."""
+    asked: list[int | None] = []
+    read = BoundedReads.read
+
+    def counted(stream: BoundedReads, size: int | None = -1, /) -> bytes:
+        asked.append(size)
+        return read(stream, size)
+
+    monkeypatch.setattr(BoundedReads, "read", counted)
+    return asked

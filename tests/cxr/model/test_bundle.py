@@ -1,0 +1,150 @@
+"""Bundles: every way in which a folder can be something else than its manifest says, and the file that is named."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from cxr.errors import BundleError
+from cxr.labels import LABELS
+from cxr.model.bundle import Bundle, Recipe, onnx_name, sha256
+from tests.bundles import variant
+
+Json = dict[str, Any]
+
+
+def test_a_whole_bundle_is_read_as_it_is(bundle: Bundle) -> None:
+    first, second = bundle.manifest.members
+    assert (first.architecture, second.architecture) == ("resnet18", "vgg16_bn")
+    assert bundle.explainer is first
+    assert bundle.manifest.labels == LABELS
+    for member in (first, second):
+        assert bundle.read_weights(member) == (bundle.root / "weights" / member.weights).read_bytes()
+        name = onnx_name(member, "float16")
+        assert bundle.read_onnx(member, "float16") == (bundle.root / "onnx" / name).read_bytes()
+
+
+def test_a_manifest_survives_being_written_and_cannot_be_changed(bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "bundle.json").write_text(bundle.manifest.model_dump_json())
+    assert Bundle(tmp_path).manifest == bundle.manifest
+    with pytest.raises(ValidationError):
+        bundle.manifest.temperature = 1.0
+
+
+def test_the_explainer_need_not_be_the_first(bundle: Bundle, tmp_path: Path) -> None:
+    second = bundle.manifest.members[1]
+    assert variant(bundle, tmp_path / "bundle", explainer=second.name).explainer.name == second.name
+
+
+def test_sha256_of_the_standards_example() -> None:
+    assert sha256(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+# --- bundle.json
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"null", b"\xff\xfe", b"{}"])
+def test_no_manifest_or_a_malformed_one_is_named(copy: Path, content: bytes | None) -> None:
+    path = copy / "bundle.json"
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(BundleError) as caught:
+        Bundle(copy)
+    assert str(path) in str(caught.value)
+
+
+def without(*keys: str) -> Callable[[Json], None]:
+    def change(manifest: Json) -> None:
+        for key in keys:
+            del manifest[key]
+
+    return change
+
+
+def with_(**values: object) -> Callable[[Json], None]:
+    return lambda manifest: manifest.update(values)
+
+
+def member(**values: object) -> Callable[[Json], None]:
+    return lambda manifest: manifest["members"][0].update(values)
+
+
+def recipe(**values: object) -> Callable[[Json], None]:
+    return lambda manifest: manifest["recipe"].update(values)
+
+
+def thresholds(**values: object) -> Callable[[Json], None]:
+    return lambda manifest: manifest["conformal"]["thresholds"].update(values)
+
+
+def one_threshold_less(manifest: Json) -> None:
+    del manifest["conformal"]["thresholds"]["covid19"]
+
+
+def twins(manifest: Json) -> None:
+    manifest["members"][1]["name"] = manifest["members"][0]["name"]
+
+
+INVALID: dict[str, Callable[[Json], None]] = {
+    "schema 0": with_(schema_version=0),
+    "schema 2": with_(schema_version=2),
+    "schema as text": with_(schema_version="1"),
+    "no schema": without("schema_version"),
+    "labels reordered": with_(labels=["normal", "covid19", "pneumonia"]),
+    "a label missing": with_(labels=["normal", "pneumonia"]),
+    "another label": with_(labels=["normal", "pneumonia", "tuberculosis"]),
+    "a fourth label": with_(labels=[*LABELS, "covid19"]),
+    "another recipe": recipe(id="clahe-2"),
+    "a recipe without version": recipe(id="clahe"),
+    "no size": recipe(size=0),
+    "huge size": recipe(size=4096),
+    "fractional size": recipe(size=224.5),
+    "no members": with_(members=[]),
+    "twins": twins,
+    "unknown explainer": with_(explainer="resnet18-7"),
+    "unknown rule": with_(ensemble="mean"),
+    "a threshold less": one_threshold_less,
+    "a threshold more": thresholds(tuberculosis=0.1),
+    "a threshold that is no number": thresholds(normal=float("nan")),
+    "coverage over 1": with_(conformal={"coverage": 1.5, "thresholds": dict.fromkeys(LABELS, 0.5)}),
+    "no conformal": without("conformal"),
+    "no temperature": without("temperature"),
+    "temperature 0": with_(temperature=0.0),
+    "negative temperature": with_(temperature=-1.0),
+    "infinite temperature": with_(temperature=float("inf")),
+    "temperature nan": with_(temperature=float("nan")),
+    "no hash": member(sha256=""),
+    "hash in capitals": member(sha256="A" * 64),
+    "no training hash": without("training_manifest_sha256"),
+    "unknown field": with_(comment="hello"),
+    "unknown field of a member": member(url="http://example.org"),
+    "name with a path": with_(name="../other"),
+    "member's name with a path": member(name="../weights/x"),
+    "member's name with a newline": member(name="a\n"),
+    "endless name": with_(name="a" * 65),
+}
+OUTSIDE = ["../bundle.json", "/etc/passwd", "a/b", "a\\b", "..", ".", "", ".hidden", "a\n", "a\0", "~", "C:x"]
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_an_invalid_manifest_is_refused_and_named(copy: Path, name: str) -> None:
+    path = copy / "bundle.json"
+    manifest = json.loads(path.read_text())
+    INVALID[name](manifest)
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(BundleError) as caught:
+        Bundle(copy)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("weights", OUTSIDE)
+def test_weights_cannot_lie_outside_their_folder(bundle: Bundle, tmp_path: Path, weights: str) -> None:
+    members = [bundle.manifest.members[0].model_dump() | {"weights": weights}]
+    with pytest.raises(BundleError, match=r"bundle\.json"):
+        variant(bundle, tmp_path / "bundle", members=members)
+
+
+def test_every_registered_recipe_is_accepted() -> None:
+    assert Recipe(id="clahe-1", size=224) != Recipe(id="paper-1", size=224)

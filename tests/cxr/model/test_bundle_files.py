@@ -1,0 +1,103 @@
+"""The files of a bundle: altered, missing or of other weights, none is read for another, and each is named."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cxr.errors import BundleError
+from cxr.model.bundle import Bundle, onnx_name, sha256
+from cxr.model.inference import Ensemble
+from tests.bundles import variant
+
+
+def flip_a_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.unlink()
+    path.write_bytes(data)
+
+
+def test_altered_or_missing_weights_are_named(copy: Path) -> None:
+    bundle = Bundle(copy)
+    for member in bundle.manifest.members:
+        path = copy / "weights" / member.weights
+        flip_a_bit(path)
+        with pytest.raises(BundleError, match="SHA-256 differs") as altered:
+            bundle.read_weights(member)
+        path.unlink()
+        with pytest.raises(BundleError, match="cannot be read") as missing:
+            bundle.read_weights(member)
+        assert all(str(path) in str(caught.value) for caught in (altered, missing))
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+@pytest.mark.parametrize("index", [0, 1])
+def test_altered_or_missing_graphs_are_named(copy: Path, index: int, precision: Any) -> None:
+    bundle = Bundle(copy)
+    member = bundle.manifest.members[index]
+    path = copy / "onnx" / onnx_name(member, precision)
+    flip_a_bit(path)
+    with pytest.raises(BundleError, match="SHA-256 differs") as altered:
+        bundle.read_onnx(member, precision)
+    path.unlink()
+    with pytest.raises(BundleError, match="cannot be read") as missing:
+        bundle.read_onnx(member, precision)
+    assert all(str(path) in str(caught.value) for caught in (altered, missing))
+
+
+def test_an_altered_graph_never_reaches_onnxruntime(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = Bundle(copy)
+    for precision in ("float32", "float16"):
+        flip_a_bit(copy / "onnx" / f"{bundle.manifest.members[0].name}.{precision}.onnx")
+    monkeypatch.setattr(
+        "cxr.model.inference.onnxruntime.InferenceSession", lambda *_, **__: pytest.fail("it was loaded")
+    )
+    with pytest.raises(BundleError):
+        Ensemble(bundle)
+
+
+def test_graphs_of_other_weights_are_refused(copy: Path) -> None:
+    """The bundle was trained again and not exported again."""
+    path = copy / "bundle.json"
+    manifest = json.loads(path.read_text())
+    new_weights = b"trained again"
+    (copy / "weights" / "again.safetensors").write_bytes(new_weights)
+    manifest["members"][0] |= {"weights": "again.safetensors", "sha256": sha256(new_weights)}
+    path.write_text(json.dumps(manifest))
+    bundle = Bundle(copy)
+    first, second = bundle.manifest.members
+    assert bundle.read_weights(first) == new_weights
+    with pytest.raises(BundleError, match="run `cxr export`") as caught:
+        bundle.read_onnx(first, "float32")
+    assert str(copy / "onnx" / onnx_name(first, "float32")) in str(caught.value)
+    bundle.read_onnx(second, "float32")
+
+
+def test_a_new_temperature_needs_no_new_export(bundle: Bundle, tmp_path: Path) -> None:
+    warmer = variant(bundle, tmp_path / "bundle", temperature=2.5)
+    assert warmer.manifest.temperature == 2.5
+    for member in warmer.manifest.members:
+        assert warmer.read_onnx(member, "float32") == bundle.read_onnx(member, "float32")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "run `cxr export`"),
+        (b"{", "not valid"),
+        (b"{}", "not valid"),
+        (b'{"files": {"../x.onnx": {"sha256": "%s", "weights_sha256": "%s"}}}' % (b"0" * 64, b"0" * 64), "not valid"),
+        (b'{"files": {"x.onnx": {"sha256": "%s"}}}' % (b"0" * 64), "not valid"),
+        (b'{"files": {}}', "run `cxr export`"),
+    ],
+    ids=["missing", "truncated", "empty", "outside", "no weights", "no entry"],
+)
+def test_a_bad_export_manifest_is_refused(copy: Path, content: bytes | None, message: str) -> None:
+    path = copy / "onnx" / "manifest.json"
+    path.unlink() if content is None else path.write_bytes(content)
+    bundle = Bundle(copy)
+    with pytest.raises(BundleError, match=message) as caught:
+        bundle.read_onnx(bundle.manifest.members[0], "float32")
+    assert str(copy / "onnx") in str(caught.value)

@@ -1,0 +1,232 @@
+"""The CUDA device, faked in all tests but one: what is captured, which batch goes where, and when there is none."""
+
+import ctypes
+import threading
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from cxr.model import cuda
+from cxr.model.bundle import Bundle
+from cxr.model.cuda import CUDA, TENSORRT, Captured, Cuda, Lane, batch_sizes
+from cxr.model.inference import Ensemble
+
+SIDE = 4
+
+
+class Value:
+    """An OrtValue: an array at an address that never changes."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = np.array(array)
+
+    def update_inplace(self, array: Any) -> None:
+        assert array.shape == self.array.shape
+        self.array[:] = array
+
+    def numpy(self) -> Any:
+        return self.array.copy()
+
+
+class Session:
+    """A network whose logits are `scale` times each image's mean, three times over."""
+
+    def __init__(self, scale: float, provider: str = CUDA) -> None:
+        self.scale, self.provider = scale, provider
+        self.runs: list[tuple[int, str, int]] = []
+
+    def get_providers(self) -> list[str]:
+        return [self.provider, "CPUExecutionProvider"]
+
+    def get_outputs(self) -> list[Any]:
+        return [SimpleNamespace(shape=["N", 3])]
+
+    def io_binding(self) -> Any:
+        bound: dict[str, Value] = {}
+        return SimpleNamespace(
+            bound=bound,
+            bind_ortvalue_input=bound.__setitem__,
+            bind_ortvalue_output=bound.__setitem__,
+        )
+
+    def run_with_iobinding(self, binding: Any, options: onnxruntime.RunOptions) -> None:
+        image, logits = binding.bound["image"].array, binding.bound["logits"].array
+        self.runs.append((len(image), options.get_run_config_entry("gpu_graph_id"), threading.get_ident()))
+        logits[:] = self.scale * image.mean(axis=(1, 2, 3), dtype=np.float32)[:, None]
+
+
+@pytest.fixture(autouse=True)
+def values(monkeypatch: pytest.MonkeyPatch) -> None:
+    def of_shape(shape: Sequence[int], dtype: Any, device: str, number: int) -> Value:
+        assert (device, number) == ("cuda", 0)
+        return Value(np.zeros(shape, dtype))
+
+    fake = SimpleNamespace(
+        ortvalue_from_numpy=lambda array, device, number: of_shape(array.shape, array.dtype, device, number),
+        ortvalue_from_shape_and_type=of_shape,
+    )
+    monkeypatch.setattr("cxr.model.cuda.onnxruntime.OrtValue", fake)
+
+
+def noise(count: int) -> Any:
+    return np.random.default_rng(count).integers(0, 256, (count, SIDE, SIDE), dtype=np.uint8)
+
+
+def expected(images: Any, *scales: float) -> Any:
+    means = images.mean(axis=(1, 2), dtype=np.float32)
+    return np.stack([np.repeat(scale * means[:, None], 3, axis=1) for scale in scales])
+
+
+@pytest.mark.parametrize(
+    ("largest", "sizes"), [(1, [1]), (2, [1, 2]), (8, [1, 2, 4, 8]), (48, [1, 2, 4, 8, 16, 32, 48])]
+)
+def test_batch_sizes_double_up_to_the_largest(largest: int, sizes: list[int]) -> None:
+    assert batch_sizes(largest) == sizes
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 9, 21])
+def test_each_image_gets_its_own_logits_whatever_the_padding(count: int) -> None:
+    device = Cuda([Lane({size: [Session(1), Session(10)] for size in [1, 2, 8]}, SIDE) for _ in range(2)])
+    for _ in range(2):  # the second time over what the first has left in the padding
+        images = noise(count)
+        np.testing.assert_allclose(device.logits(images), expected(images, 1, 10))
+    assert (device.provider, device.max_batch) == (CUDA, 8)
+
+
+def test_every_size_is_captured_before_the_first_request_in_the_thread_that_replays_it() -> None:
+    session = Session(1)
+    lane = Lane({size: [session] for size in [1, 4]}, SIDE)
+    assert [run[:2] for run in session.runs] == [(1, "1")] * 3 + [(4, "4")] * 3
+    session.runs.clear()
+    lane.logits(noise(3))
+    ((size, graph, thread),) = session.runs
+    assert (size, graph) == (4, "4")
+    assert thread != threading.get_ident()
+    lane.logits(noise(1))
+    assert {run[2] for run in session.runs} == {thread}
+
+
+def test_a_batch_uses_the_smallest_size_that_holds_it() -> None:
+    session = Session(1)
+    device = Cuda([Lane({size: [session] for size in [1, 2, 8]}, SIDE)])
+    session.runs.clear()
+    device.logits(noise(8 + 2))
+    assert [size for size, *_ in session.runs] == [8, 2]
+
+
+def test_what_is_returned_is_not_overwritten_by_the_next_batch() -> None:
+    captured = Captured([Session(1)], SIDE, 2)
+    images = noise(2)
+    first = captured.logits(images)
+    captured.logits(images + 1)
+    np.testing.assert_allclose(first, expected(images, 1))
+
+
+def test_tensorrt_leads_where_its_library_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: {"libnvinfer.so.10": object()}[name])
+    (first, options), (second, cuda_options) = cuda.providers(224, 32, "float16", "HEURISTIC")
+    assert (first, second) == (TENSORRT, CUDA)
+    assert options["trt_profile_max_shapes"] == "image:32x1x224x224"
+    assert cuda_options["enable_cuda_graph"] == "0"
+    assert [search for search, _ in load(monkeypatch, TENSORRT)[1]] == ["HEURISTIC"] * cuda.LANES
+
+
+def test_without_tensorrt_cuda_alone_and_float32_is_no_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> None:
+        raise OSError(name)
+
+    monkeypatch.setattr(ctypes, "CDLL", absent)
+    for precision, tf32 in (("float32", "0"), ("float16", "1")):
+        ((provider, options),) = cuda.providers(224, 32, precision, "HEURISTIC")  # type: ignore[arg-type]
+        assert (provider, options["use_tf32"]) == (CUDA, tf32)
+
+
+def load(
+    monkeypatch: pytest.MonkeyPatch, provider: str, sizes: Sequence[int] = (1, 2, 4)
+) -> tuple[Cuda | None, list[tuple[str, Session]]]:
+    """A device of sessions with this provider, and its sessions, each behind how it finds its algorithms."""
+    sessions: list[tuple[str, Session]] = []
+
+    def session(_graph: bytes, _options: Any, providers: list[tuple[str, dict[str, str]]]) -> Session:
+        sessions.append((providers[-1][1]["cudnn_conv_algo_search"], Session(1, provider)))
+        return sessions[-1][1]
+
+    monkeypatch.setattr("cxr.model.cuda.onnxruntime.preload_dlls", lambda: None)
+    monkeypatch.setattr("cxr.model.cuda.onnxruntime.InferenceSession", session)
+    return cuda.load([b""], SIDE, sizes, "float16"), sessions
+
+
+def test_the_largest_batch_alone_has_every_algorithm_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, sessions = load(monkeypatch, CUDA)
+    assert device is not None
+    assert device.max_batch == 4
+    ran = [(search, {size for size, *_ in session.runs}) for search, session in sessions]
+    assert ran == [("HEURISTIC", {1, 2}), ("EXHAUSTIVE", {4})] * cuda.LANES
+    assert [search for search, _ in load(monkeypatch, CUDA, [1])[1]] == ["EXHAUSTIVE"] * cuda.LANES
+    np.testing.assert_allclose(device.logits(noise(7)), expected(noise(7), 1))
+
+
+def test_sessions_that_fell_back_to_the_processor_are_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch, "CPUExecutionProvider")[0] is None
+
+
+@pytest.mark.gpu
+def test_a_real_device_says_what_the_processor_says(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    images = np.random.default_rng(0).integers(0, 256, (11, 64, 64), dtype=np.uint8)
+    on_gpu = Ensemble(bundle, precision="float32", max_batch=8)
+    assert on_gpu.provider in (CUDA, TENSORRT)
+    monkeypatch.setattr(cuda, "devices", lambda: 0)
+    on_cpu = Ensemble(bundle, precision="float32")
+    np.testing.assert_allclose(on_gpu.logits(images), on_cpu.logits(images), rtol=0, atol=1e-3)
+
+
+# --- The driver
+
+
+class FakeDriver:
+    """libcuda, as far as it is asked."""
+
+    def __init__(self, devices: int, init: int = 0, count: int = 0) -> None:
+        self.devices, self.init, self.count = devices, init, count
+
+    def cuInit(self, _flags: int) -> int:
+        return self.init
+
+    def cuDeviceGetCount(self, reference: Any) -> int:
+        reference._obj.value = self.devices
+        return self.count
+
+
+@pytest.mark.parametrize(
+    ("driver", "devices"),
+    [
+        (FakeDriver(0), 0),
+        (FakeDriver(1), 1),
+        (FakeDriver(8), 8),
+        (FakeDriver(4, init=100), 0),  # CUDA_ERROR_NO_DEVICE
+        (FakeDriver(4, count=3), 0),
+    ],
+)
+def test_devices_are_those_that_the_driver_shows(
+    monkeypatch: pytest.MonkeyPatch, driver: FakeDriver, devices: int
+) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: {"libcuda.so.1": driver}[name])
+    assert cuda.devices() == devices
+
+
+def test_no_driver_no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> None:
+        raise OSError(name)
+
+    monkeypatch.setattr(ctypes, "CDLL", absent)
+    assert cuda.devices() == 0
+
+
+def test_the_drivers_count_is_torchs() -> None:
+    assert cuda.devices() == torch.cuda.device_count()

@@ -1,0 +1,114 @@
+"""onnxruntime behind `Ensemble`: the members' logits, on the device that is there."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from cxr.model import cuda
+from cxr.model.bundle import Bundle
+from cxr.model.inference import Ensemble
+from cxr.model.sessions import session_options
+from networks.architectures import load_member
+
+Images = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def ensemble(bundle: Bundle) -> Ensemble:
+    return Ensemble(bundle)
+
+
+@pytest.fixture(scope="module")
+def images() -> Images:
+    return np.random.default_rng(0).integers(0, 256, (5, 64, 64), dtype=np.uint8)
+
+
+def test_logits_are_the_members_in_the_manifests_order(bundle: Bundle, ensemble: Ensemble, images: Images) -> None:
+    logits = ensemble.logits(images)
+    assert logits.shape == (2, 5, 3)
+    assert logits.dtype == np.float32
+    tolerance = 1e-4 if ensemble.precision == "float32" else 5e-2
+    for member, said in zip(bundle.manifest.members, logits, strict=True):
+        with torch.no_grad():
+            expected = load_member(bundle, member)(torch.from_numpy(images)[:, None]).numpy()
+        np.testing.assert_allclose(said, expected, rtol=0, atol=tolerance)
+
+
+def test_an_image_in_a_batch_gets_what_it_gets_alone(ensemble: Ensemble, images: Images) -> None:
+    together = ensemble.logits(images)
+    alone = np.concatenate([ensemble.logits(image[np.newaxis]) for image in images], axis=1)
+    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-4 if ensemble.precision == "float32" else 5e-2)
+
+
+def test_several_threads_get_what_one_gets(ensemble: Ensemble, images: Images) -> None:
+    alone = [ensemble.logits(image[np.newaxis]) for image in images]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda i: ensemble.logits(images[i % 5][np.newaxis]), range(40)))
+    for index, logits in enumerate(together):
+        np.testing.assert_allclose(logits, alone[index % 5], rtol=0, atol=1e-5)
+
+
+def test_a_lone_inference_gets_all_threads_and_each_of_several_gets_one(
+    bundle: Bundle, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[int] = []
+
+    class Session:
+        def __init__(self, _graph: bytes, options: Any, providers: list[str]) -> None:
+            assert providers == ["CPUExecutionProvider"]
+            self.threads = options.intra_op_num_threads
+
+        def run(self, _outputs: object, feeds: Any) -> list[Any]:
+            used.append(self.threads)
+            return [np.zeros((len(feeds["image"]), 3), np.float32)]
+
+    monkeypatch.setattr("cxr.model.inference.onnxruntime.InferenceSession", Session)
+    monkeypatch.setattr(cuda, "devices", lambda: 0)
+    ensemble = Ensemble(bundle, threads=4)
+    ensemble.logits(images)
+    ensemble.logits(images, alone=False)
+    assert used == [4, 4, 1, 1]  # its two members
+
+
+def test_sessions_do_not_spin_and_stay_within_their_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cxr.model.sessions.usable_cores", lambda: 3)
+    options = session_options()
+    assert options.intra_op_num_threads == 3
+    assert options.inter_op_num_threads == 1
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert session_options(2).intra_op_num_threads == 2
+
+
+class Fake:
+    """A CUDA device."""
+
+    provider, max_batch = "CUDAExecutionProvider", 8
+
+
+def test_float16_on_a_gpu(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[Any] = []
+
+    def load(*given: Any) -> Fake:
+        loaded.append(given)
+        return Fake()
+
+    monkeypatch.setattr(cuda, "devices", lambda: 1)
+    monkeypatch.setattr(cuda, "load", load)
+    ensemble = Ensemble(bundle, max_batch=8)
+    assert (ensemble.provider, ensemble.precision, ensemble.max_batch) == ("CUDAExecutionProvider", "float16", 8)
+    graphs = [bundle.read_onnx(member, "float16") for member in bundle.manifest.members]
+    assert loaded == [(graphs, bundle.manifest.recipe.size, [1, 2, 4, 8], "float16")]
+
+
+@pytest.mark.parametrize("devices", [0, 1])
+def test_float32_on_a_processor_also_where_cuda_cannot_be_used(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, devices: int
+) -> None:
+    monkeypatch.setattr(cuda, "devices", lambda: devices)
+    monkeypatch.setattr(cuda, "load", lambda *_: None)
+    ensemble = Ensemble(bundle)
+    assert (ensemble.provider, ensemble.precision, ensemble.max_batch) == ("CPUExecutionProvider", "float32", 1)

@@ -1,0 +1,226 @@
+"""One pre-processing: the same bytes give the same array wherever they are prepared, on every machine."""
+
+import csv
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cxr.decode import decode
+from cxr.errors import TooSmall
+from cxr.model import preprocess
+from cxr.model.bundle import Bundle, sha256
+from cxr.model.preprocess import MIN_SIDE, RECIPES, SHORT_SIDE
+from cxr.model.sessions import INPUT
+from cxr.pipeline import Classifier, Stopwatch, prepare
+from tests import files
+from tests.bundles import variant
+from training import data
+
+SIZE = 224
+Grey = NDArray[np.uint8]
+
+# SHA-256 of the arrays for pydicom-data's chest radiograph. They change only with a recipe's id: a bundle trained
+# on other pixels would go on answering, and worse. The PNG holds the DICOM file's own pixels.
+GOLDEN = {
+    ("dicom", "clahe-1"): "b9aa76163ec559d949527d93db251ce5a9cdf13a2faec4bcdfb5a63a48eda312",
+    ("png", "clahe-1"): "b9aa76163ec559d949527d93db251ce5a9cdf13a2faec4bcdfb5a63a48eda312",
+    ("jpeg", "clahe-1"): "a8c58dd2abcc66cd7b9e8d8b64836f486314d57afd3fe71caaac6d6808064dac",
+    ("dicom", "paper-1"): "5634af121f10fefa2331f2292fc9d46a2e77eded7df07d98f3d2262aaf10b606",
+    ("png", "paper-1"): "5634af121f10fefa2331f2292fc9d46a2e77eded7df07d98f3d2262aaf10b606",
+    ("jpeg", "paper-1"): "be6383f21c744642496745902a10f1de3c016f044adfbdaaf3d9239ab5223bea",
+}
+# The JPEG is encoded here; where this differs, the encoder has changed and not the pre-processing.
+JPEG_FILE = "1a824e5c14db3726474296dcb279ed18c5c8d4d15670f28c44ea706fbd9b0cab"
+VALIDATION_SPLIT = "8f15e3b3c699f80f218cc881def09d3b8cf80168806dad7e5f67d406714fca62"
+
+FILES = {"dicom": files.radiograph_dicom, "png": files.radiograph_png, "jpeg": files.radiograph_jpeg}
+
+
+def digest(array: NDArray[Any]) -> str:
+    assert array.dtype == np.uint8
+    return sha256(array.tobytes())
+
+
+class RecordingSession:
+    """In place of onnxruntime's: keeps the batches that reach it."""
+
+    seen: ClassVar[list[Grey]] = []
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def run(self, _outputs: list[str], feed: dict[str, Grey]) -> list[NDArray[np.float32]]:
+        self.seen.append(feed[INPUT].copy())
+        return [np.zeros((len(feed[INPUT]), 3), np.float32)]
+
+    def get_providers(self) -> list[str]:
+        return ["CPUExecutionProvider"]
+
+
+def write_table(folder: Path, records: list[tuple[str, str, str, str]]) -> None:
+    with (folder / "metadata.csv").open("w", newline="") as handle:
+        csv.writer(handle).writerows([("file", "label", "patient", "split"), *records])
+
+
+# --- Bit-equal everywhere
+
+
+@pytest.mark.parametrize(("kind", "recipe"), GOLDEN)
+def test_training_command_line_and_service_prepare_the_same_golden_array(
+    kind: str, recipe: str, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = FILES[kind]()
+    if kind == "jpeg":
+        assert sha256(content) == JPEG_FILE
+    golden = GOLDEN[kind, recipe]
+
+    # training and evaluation
+    (tmp_path / f"rg1.{kind}").write_bytes(content)
+    write_table(tmp_path, [(f"rg1.{kind}", "normal", "p1", "val")])
+    cached = data.load(tmp_path, "val", recipe, SIZE, tmp_path / "cache").images
+    assert cached.shape == (1, SIZE, SIZE)
+    assert digest(cached) == golden
+
+    # the explainer
+    other = variant(bundle, tmp_path / "bundle", recipe={"id": recipe, "size": SIZE})
+    _, image = prepare(content, other, Stopwatch())
+    assert image.shape == (SIZE, SIZE)
+    assert digest(image) == golden
+
+    # command line and service: what reaches onnxruntime, for each of the two members
+    monkeypatch.setattr("cxr.model.inference.onnxruntime.InferenceSession", RecordingSession)
+    monkeypatch.setattr(RecordingSession, "seen", [])
+    Classifier(other).classify(content)
+    assert [batch.shape for batch in RecordingSession.seen] == [(1, 1, SIZE, SIZE)] * 2
+    assert {digest(batch) for batch in RecordingSession.seen} == {golden}
+
+
+@pytest.mark.skipif(not data.DEFAULT_DATA.exists(), reason="needs ../shared/data/cxr")
+def test_the_whole_validation_split_is_as_on_the_training_machine(tmp_path: Path) -> None:
+    images = data.load(data.DEFAULT_DATA, "val", "clahe-1", SIZE, tmp_path).images
+    assert digest(images) == VALIDATION_SPLIT
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_threads_do_not_disturb_each_other(recipe: str) -> None:
+    images = [decode(files.radiograph_png()).pixels, noise((700, 300)), noise((64, 900))]
+    alone = [digest(preprocess.preprocess(image, recipe, SIZE)) for image in images]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda i: digest(preprocess.preprocess(images[i % 3], recipe, SIZE)), range(48)))
+    assert together == alone * 16
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_number_of_opencvs_threads_does_not_matter(recipe: str) -> None:
+    pixels = decode(files.radiograph_png()).pixels
+    before = cv2.getNumThreads()
+    hashes = set()
+    try:
+        for threads in (1, 2, 7):
+            cv2.setNumThreads(threads)
+            hashes.add(digest(preprocess.preprocess(pixels, recipe, SIZE)))
+    finally:
+        cv2.setNumThreads(before)
+    assert hashes == {GOLDEN["png", recipe]}
+
+
+# --- Sizes
+
+
+def noise(shape: tuple[int, int], seed: int = 0) -> Grey:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("shape", "seen"),
+    [
+        ((1955, 1841), (272, 256)),
+        ((1024, 512), (512, 256)),
+        ((512, 1024), (256, 512)),
+        ((257, 257), (256, 256)),
+        ((256, 400), (256, 400)),  # from here on as they are: enlarging before the recipe would be invention
+        ((255, 4000), (255, 4000)),
+        ((200, 300), (200, 300)),
+        ((64, 64), (64, 64)),
+        ((300, 13_000), (256, 11_093)),
+    ],
+)
+def test_the_recipe_sees_a_short_side_of_256_or_less(
+    shape: tuple[int, int], seen: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = []
+
+    def probe(pixels: Grey) -> Grey:
+        shapes.append(pixels.shape)
+        return pixels
+
+    monkeypatch.setitem(RECIPES, "probe", probe)
+    assert preprocess.preprocess(noise(shape), "probe", SIZE).shape == (SIZE, SIZE)
+    assert shapes == [seen]
+    assert SHORT_SIDE == 256
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("size", [32, 224, 512])
+@pytest.mark.parametrize("shape", [(64, 64), (64, 40_000), (40_000, 64), (MIN_SIDE, 257), (640, 480)])
+def test_any_shape_becomes_a_contiguous_square(shape: tuple[int, int], size: int, recipe: str) -> None:
+    image = noise(shape)
+    before = image.copy()
+    prepared = preprocess.preprocess(image, recipe, size)
+    assert prepared.shape == (size, size)
+    assert prepared.dtype == np.uint8
+    assert prepared.flags.c_contiguous
+    assert not np.shares_memory(prepared, image)
+    assert np.array_equal(image, before)
+
+
+@pytest.mark.parametrize("shape", [(63, 64), (64, 63), (1, 5000), (5000, 1), (1, 1)])
+def test_thumbnails_are_refused(shape: tuple[int, int]) -> None:
+    with pytest.raises(TooSmall):
+        preprocess.preprocess(noise(shape), "clahe-1", SIZE)
+
+
+def test_an_unknown_recipe_is_no_recipe() -> None:
+    with pytest.raises(KeyError):
+        preprocess.preprocess(noise((64, 64)), "clahe", SIZE)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_views_and_read_only_arrays_are_prepared_as_their_copies(recipe: str) -> None:
+    image = noise((300, 400))
+    for view in (image[:, ::-1], image[::2, ::3], image.T):
+        expected = preprocess.preprocess(np.ascontiguousarray(view), recipe, SIZE)
+        assert np.array_equal(preprocess.preprocess(view, recipe, SIZE), expected)
+    frozen = image.copy()
+    frozen.flags.writeable = False
+    assert np.array_equal(preprocess.preprocess(frozen, recipe, SIZE), preprocess.preprocess(image, recipe, SIZE))
+
+
+# --- What the recipes do
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("level", [0, 90, 255])
+def test_a_flat_image_stays_flat_within_a_grey_level(recipe: str, level: int) -> None:
+    prepared = preprocess.preprocess(np.full((300, 300), level, np.uint8), recipe, SIZE)
+    assert np.ptp(prepared) <= 1
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_faint_image_gains_contrast(recipe: str) -> None:
+    faint = (noise((300, 300)) // 16 + 100).astype(np.uint8)
+    assert preprocess.preprocess(faint, recipe, 256).std() > 2 * faint.std()
+
+
+def test_global_equalisation_ignores_exposure_and_the_other_recipe_does_not() -> None:
+    image = noise((256, 300)) // 4
+    darker, brighter = image, image + 150
+    paper, paper_brighter = (preprocess.preprocess(x, "paper-1", SIZE) for x in (darker, brighter))
+    clahe, clahe_brighter = (preprocess.preprocess(x, "clahe-1", SIZE) for x in (darker, brighter))
+    assert np.array_equal(paper, paper_brighter)
+    assert not np.array_equal(clahe, clahe_brighter)

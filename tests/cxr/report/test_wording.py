@@ -1,0 +1,186 @@
+"""Sentences, in full: what people will read."""
+
+import dataclasses
+
+import pytest
+
+from cxr.anatomy.zones import ZONES, Zone, ZoneShare
+from cxr.labels import Label
+from cxr.model.bundle import ENSEMBLE
+from cxr.report.wording import (
+    MEAN_OF_MEMBERS,
+    Account,
+    disagreement,
+    evidence_in_words,
+    figure,
+    lungs_in_words,
+    named_zones,
+    places_in_words,
+    places_of_most,
+    set_in_words,
+    statement,
+    warnings,
+)
+from tests.findings import make_finding
+
+AREAS = {"mediastinum": 0.14, "outside": 0.5}
+
+
+def zones(thirds: bool = False, **shares: float) -> tuple[ZoneShare, ...]:
+    """Shares by zone; what is not named holds nothing. Each lung zone has 6 % of the area."""
+    present = ZONES[:6] if thirds else ZONES
+    return tuple(ZoneShare(zone, shares.get(zone, 0.0), 1 / 6 if thirds else AREAS.get(zone, 0.06)) for zone in present)
+
+
+IN_LUNGS = zones(left_lower=0.36, left_middle=0.25, right_lower=0.04, mediastinum=0.15, outside=0.2)
+BESIDE = zones(left_lower=0.2, right_upper=0.1, mediastinum=0.25, outside=0.45)
+
+PLAIN = Account(make_finding(), "covid19", "gradcam_plus_plus", "resnet18-0", 0.9, IN_LUNGS, "")
+DISAGREEING = make_finding((0.1, 0.3, 0.6), ("pneumonia", "covid19"), ((0.1, 0.7, 0.2), (0.0, 0.001, 0.999)))
+
+
+def test_statement_in_the_papers_manner() -> None:
+    assert statement(PLAIN) == (
+        "The radiograph is classified as COVID-19 with probability 0.93. "
+        "No other class fits at 90 % coverage. "
+        "Grad-CAM++ locates 61 % of the evidence in the patient's left lower and middle zones. "
+        "The lungs hold 65 % of it on 36 % of the image, the patient's left lower zone the largest part."
+    )
+    assert warnings(PLAIN) == ()
+
+
+def test_statement_of_another_target_with_both_warnings() -> None:
+    account = Account(DISAGREEING, "pneumonia", "lrp", "resnet18-0", 0.9, BESIDE, "")
+    assert statement(account) == (
+        "The radiograph is classified as COVID-19 with probability 0.60. "
+        "Pneumonia and COVID-19 cannot be ruled out at 90 % coverage. "
+        "LRP locates 70 % of the evidence for pneumonia (not the prediction, probability 0.30) in the mediastinum, "
+        "and outside the lungs. "
+        "The lungs hold 30 % of it on 36 % of the image, the patient's left lower zone the largest part. "
+        "Warning: most of the evidence lies outside the lungs. The network may have judged by something else. "
+        "Warning: this network alone favours pneumonia (0.70), unlike the ensemble."
+    )
+    assert len(warnings(account)) == 2
+
+
+def test_statement_without_lungs_warns_of_no_place() -> None:
+    shares = zones(thirds=True, right_lower=0.7, left_upper=0.3)
+    account = Account(make_finding(), "covid19", "gradcam", "resnet18-0", 0.9, shares, "there are none")
+    assert statement(account) == (
+        "The radiograph is classified as COVID-19 with probability 0.93. "
+        "No other class fits at 90 % coverage. "
+        "Grad-CAM locates 70 % of the evidence in the image's lower third on the patient's right. "
+        "Places are thirds of the image, for the lungs could not be outlined: there are none."
+    )
+
+
+def test_what_is_missing_is_said_once_of_several_methods() -> None:
+    shares = zones(thirds=True, right_lower=0.7, left_upper=0.3)
+    account = Account(make_finding(), "covid19", "gradcam", "resnet18-0", 0.9, shares, "there are none")
+    assert statement(account, dataclasses.replace(account, method="lrp")).count("could not be outlined") == 1
+
+
+def test_an_empty_map_has_no_places_and_no_warning_of_them() -> None:
+    empty = dataclasses.replace(PLAIN, zones=zones())
+    assert evidence_in_words(empty) == "Grad-CAM++ finds no evidence."
+    assert places_of_most(empty) == "no evidence: the map is empty"
+    assert lungs_in_words(empty) == ""
+    assert warnings(empty) == ()
+    other = dataclasses.replace(empty, target="normal")
+    assert evidence_in_words(other) == "Grad-CAM++ finds no evidence for normal (not the prediction, probability 0.02)."
+
+
+def test_the_ensembles_map_is_called_a_mean_and_disagrees_with_nobody() -> None:
+    account = Account(DISAGREEING, "covid19", "gradcam", ENSEMBLE, 0.9, IN_LUNGS, "")
+    assert MEAN_OF_MEMBERS in statement(account)
+    assert disagreement(account) == ""
+    assert MEAN_OF_MEMBERS not in statement(PLAIN)
+
+
+def test_a_member_that_agrees_is_not_warned_of() -> None:
+    account = Account(DISAGREEING, "covid19", "gradcam", "resnet18-1", 0.9, IN_LUNGS, "")
+    assert disagreement(account) == ""
+    assert "0.70" in disagreement(dataclasses.replace(account, member="resnet18-0"))
+
+
+def test_several_methods_share_what_they_say_alike() -> None:
+    others = (dataclasses.replace(PLAIN, method="gradcam", zones=BESIDE), dataclasses.replace(PLAIN, method="lrp"))
+    words = statement(PLAIN, *others)
+    assert words.count("The lungs hold 65 % of it") == 2, "what two methods share is said of each"
+    assert words.count("is classified as") == 1
+    assert words.count("at 90 % coverage") == 1
+    assert [words.count(f"{name} locates") for name in ("Grad-CAM++", "Grad-CAM", "LRP")] == [1, 1, 1]
+    assert words.endswith(warnings(others[0])[-1])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "thirds", "expected"),
+    [
+        (["left_lower"], False, "in the patient's left lower zone"),
+        (["left_lower", "left_middle"], False, "in the patient's left lower and middle zones"),
+        (["left_lower", "left_upper", "left_middle"], False, "in the patient's left lung"),
+        (
+            ["left_lower", "right_upper"],
+            False,
+            "in the patient's left lower zone and the patient's right upper zone",
+        ),
+        (
+            ["right_lower", "mediastinum", "right_upper"],
+            False,
+            "in the patient's right lower and upper zones and the mediastinum",
+        ),
+        (["outside"], False, "outside the lungs"),
+        (["outside", "left_upper"], False, "in the patient's left upper zone, and outside the lungs"),
+        (["mediastinum"], False, "in the mediastinum"),
+        (["left_lower"], True, "in the image's lower third on the patient's left"),
+        (
+            ["left_lower", "left_upper", "right_middle"],
+            True,
+            "in the image's lower and upper thirds on the patient's left and "
+            "the image's middle third on the patient's right",
+        ),
+    ],
+)
+def test_places(chosen: list[Zone], thirds: bool, expected: str) -> None:
+    assert places_in_words(chosen, thirds) == expected
+
+
+def test_named_zones_are_few_and_hold_most() -> None:
+    assert [zone.zone for zone in named_zones(zones(outside=0.6, left_lower=0.4))] == ["outside"]
+    assert [zone.zone for zone in named_zones(IN_LUNGS)] == ["left_lower", "left_middle"]
+    even = tuple(ZoneShare(zone, 0.125, 0.125) for zone in ZONES)
+    assert len(named_zones(even)) == 3
+    assert len(named_zones(zones(left_lower=0.45, outside=0.04, mediastinum=0.04))) == 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ((), "Uncertain: at 90 % coverage none of the three classes fits."),
+        (("covid19",), "No other class fits at 90 % coverage."),
+        (("normal",), "Uncertain: at 90 % coverage the predicted class does not fit, but normal cannot be ruled out."),
+        (("normal", "covid19"), "Normal and COVID-19 cannot be ruled out at 90 % coverage."),
+        (
+            ("normal", "pneumonia", "covid19"),
+            "Uncertain: at 90 % coverage none of the three classes can be ruled out.",
+        ),
+    ],
+)
+def test_prediction_sets(labels: tuple[Label, ...], expected: str) -> None:
+    assert set_in_words(make_finding(prediction_set=labels), 0.9) == expected
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [
+        (0.0, "under 0.01"),
+        (0.0049, "under 0.01"),
+        (0.0051, "0.01"),
+        (0.5, "0.50"),
+        (0.994, "0.99"),
+        (0.995, "over 0.99"),
+        (1.0, "over 0.99"),
+    ],
+)
+def test_no_figure_says_certainty(p: float, expected: str) -> None:
+    assert figure(p) == expected

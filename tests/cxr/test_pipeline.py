@@ -1,0 +1,133 @@
+"""From bytes to a finding, in one thread and in many."""
+
+import dataclasses
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cxr import pipeline
+from cxr.decode import Radiograph
+from cxr.decode import decode as files_decoded
+from cxr.errors import EmptyInput, LateralView, NotDecodable, Refusal, TooSmall
+from cxr.labels import LABELS
+from cxr.model.bundle import Bundle
+from cxr.pipeline import Classifier, Finding, Stopwatch, prepare
+from tests import files
+
+
+@pytest.fixture(scope="module")
+def classifier(bundle: Bundle) -> Classifier:
+    return Classifier(bundle)
+
+
+def untimed(finding: Finding) -> Finding:
+    return dataclasses.replace(finding, timings_ms={})
+
+
+def test_a_finding_is_complete_and_consistent(classifier: Classifier, bundle: Bundle) -> None:
+    finding = classifier.classify(files.radiograph_dicom())
+    assert tuple(finding.probabilities) == LABELS
+    assert sum(finding.probabilities.values()) == pytest.approx(1, abs=1e-12)
+    assert finding.prediction == max(LABELS, key=lambda label: finding.probabilities[label])
+    assert set(finding.prediction_set) == {label for label, p in finding.probabilities.items() if 1 - p <= 0.7}
+    assert [member.name for member in finding.members] == [member.name for member in bundle.manifest.members]
+    for member in finding.members:
+        assert sum(member.probabilities.values()) == pytest.approx(1, abs=1e-12)
+    assert finding.ensemble == "scpa"
+    assert finding.media_type == "application/dicom"
+    assert finding.instance is not None
+    assert set(finding.timings_ms) == {"decode", "preprocess", "inference"}
+    assert min(finding.timings_ms.values()) > 0
+
+
+def test_the_same_pixels_get_the_same_answer_from_any_format(classifier: Classifier) -> None:
+    dicom, png = (classifier.classify(data) for data in (files.radiograph_dicom(), files.radiograph_png()))
+    assert png.probabilities == pytest.approx(dicom.probabilities, abs=1e-6)
+    assert (png.media_type, png.instance) == ("image/png", None)
+
+
+def test_a_finding_can_cross_a_process_boundary(classifier: Classifier) -> None:
+    finding = classifier.classify(files.radiograph_dicom())
+    assert pickle.loads(pickle.dumps(finding)) == finding
+
+
+def test_a_finding_cannot_be_altered(classifier: Classifier) -> None:
+    finding = classifier.classify(files.radiograph_png())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        finding.prediction = "normal"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("data", "refusal"),
+    [
+        (files.empty(), EmptyInput),
+        (files.text_file(), NotDecodable),
+        (files.lateral_dicom(), LateralView),
+        (files.png(np.zeros((63, 500), np.uint8)), TooSmall),
+    ],
+)
+def test_what_cannot_be_classified_is_refused(classifier: Classifier, data: bytes, refusal: type[Refusal]) -> None:
+    with pytest.raises(refusal):
+        classifier.classify(data)
+
+
+def test_threads_do_not_disturb_each_other(classifier: Classifier) -> None:
+    rng = np.random.default_rng(0)
+    bodies = [files.png(rng.integers(0, 256, shape, dtype=np.uint8)) for shape in ((90, 120), (300, 280), (64, 64))]
+    alone = [classifier.classify(body) for body in bodies]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda i: classifier.classify(bodies[i % 3]), range(24)))
+    for index, finding in enumerate(together):
+        assert finding.probabilities == pytest.approx(alone[index % 3].probabilities, abs=1e-6)
+        assert finding.prediction_set == alone[index % 3].prediction_set
+
+
+def test_a_file_being_decoded_needs_a_core_too(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier, said = Classifier(bundle), list[bool]()
+    logits, decoded = classifier.ensemble.logits, files_decoded
+    begun, may_end = Event(), Event()
+
+    def watched(images: Any, alone: bool) -> Any:
+        said.append(alone)
+        return logits(images, alone)
+
+    def decode(data: bytes) -> Radiograph:
+        if data == b"slow":
+            begun.set()
+            assert may_end.wait(30)
+        return decoded(data)
+
+    monkeypatch.setattr(classifier.ensemble, "logits", watched)
+    monkeypatch.setattr(pipeline, "decode", decode)
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(classifier.classify, b"slow")
+        assert begun.wait(30)
+        classifier.classify(files.radiograph_png())
+        may_end.set()
+        assert isinstance(other.exception(), NotDecodable)
+    classifier.classify(files.radiograph_png())
+    assert said == [False, True]
+
+
+def test_prepare_returns_the_full_resolution_for_display_and_a_frame_for_the_networks(bundle: Bundle) -> None:
+    watch = Stopwatch()
+    radiograph, image = prepare(files.radiograph_png(), bundle, watch)
+    assert radiograph.pixels.shape == (1955, 1841)
+    assert image.shape == (64, 64)
+    assert set(watch.timings_ms) == {"decode", "preprocess"}
+
+
+def test_a_stage_that_raises_is_timed_too() -> None:
+    watch = Stopwatch()
+    with pytest.raises(KeyError), watch.stage("decode"):
+        raise KeyError
+    assert watch.timings_ms["decode"] >= 0
+
+
+def test_classifying_twice_is_deterministic(classifier: Classifier) -> None:
+    first, second = (untimed(classifier.classify(files.radiograph_png())) for _ in range(2))
+    assert first == second

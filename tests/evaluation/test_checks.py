@@ -1,0 +1,84 @@
+"""Checks of a bundle with random weights: which there are, on how many images, and what they compare."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cxr.labels import LABELS
+from cxr.model.bundle import Bundle
+from evaluation import checks as module
+from evaluation.checks import Check, checks
+from training.data import Dataset, Row
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    """60 images of two sources; one source is bright, and holds no pneumonia."""
+    rng = np.random.default_rng(0)
+    rows, images = [], []
+    for i in range(60):
+        bright = i % 2 == 0
+        label = LABELS[0 if bright and i % 3 == 1 else i % 3]
+        rows.append(Row(f"{i}.png", label, "bright" if bright else "dark", f"p{i}", "val"))
+        images.append(rng.normal(190 if bright else 60, 20, (64, 64)).clip(0, 255))
+    return Dataset(tuple(rows), np.array(images, dtype=np.uint8))
+
+
+@pytest.fixture(scope="module")
+def found(bundle: Bundle, data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Check, ...]:
+    folder = tmp_path_factory.mktemp("images")
+    for row, image in zip(data.rows, data.images, strict=True):
+        cv2.imwrite(str(folder / row.file), image)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "RESAMPLES", 20)
+        return checks(bundle, Path(folder), data, np.eye(3)[data.labels])
+
+
+def test_parts_are_taken_away_from_all_images(found: tuple[Check, ...]) -> None:
+    ablated = [check for check in found if check.name in ("whole", "without_border", "border_only")]
+    assert [check.images for check in ablated] == [60, 60, 60]
+    assert ablated[0].figures["macro_f1"].value == 1
+    for check in ablated:
+        assert set(check.figures) == {"macro_f1", "accuracy", *(f"{label}_recall" for label in LABELS)}
+
+
+def test_where_no_lungs_are_found_none_are_taken_away(
+    bundle: Bundle, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_lungs_in", lambda *_: None)
+    assert list(module._lungs(bundle, tmp_path, data, np.eye(3)[data.labels])) == []
+
+
+def test_the_probe_finds_the_brightness_within_a_label(found: tuple[Check, ...]) -> None:
+    probes = {check.of: check for check in found if check.name == "probe"}
+    assert set(probes) == {"all", "normal", "covid19"}  # one source alone holds pneumonia
+    accuracy, commonest = (probes["all"].figures[name].value for name in ("accuracy", "commonest"))
+    assert accuracy is not None
+    assert commonest == 0.5
+    assert accuracy > 0.9
+
+
+def test_found_lungs_are_taken_away_from_their_images(
+    bundle: Bundle, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = np.zeros((8, 8), dtype=bool)
+    mask[2:6, 2:6] = True
+    monkeypatch.setattr(module, "RESAMPLES", 5)
+    monkeypatch.setattr(module, "_lungs_in", lambda _, file: mask if int(file.stem) < 20 else None)
+    seen: list[Dataset] = []
+
+    def said(_: object, part: Dataset) -> NDArray[np.float64]:
+        seen.append(part)
+        return np.zeros((1, len(part.rows), 3))
+
+    monkeypatch.setattr(module, "logits_of", said)
+    kept, black = module._lungs(bundle, tmp_path, data, np.eye(3)[data.labels])
+    assert (kept.name, kept.images, black.name, black.images) == ("with_lungs", 20, "without_lungs", 20)
+    assert kept.figures["accuracy"].value == 1
+    assert kept.figures["accuracy"] != black.figures["accuracy"]
+    (without,) = (part.images for part in seen)
+    assert (without[:, 16:48, 16:48] == 0).all()
+    assert np.array_equal(without[:, :16], data.images[:20, :16])

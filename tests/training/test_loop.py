@@ -1,0 +1,245 @@
+"""A real run, small enough for a CPU: it learns, and stopping it changes nothing."""
+
+import csv
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from cxr.errors import DataError
+from cxr.labels import LABELS
+from cxr.model.preprocess import preprocess
+from evaluation.metrics import macro_f1
+from networks.architectures import build
+from training.augment import STRONG, Augmentation
+from training.config import TrainConfig
+from training.data import Dataset, Row, Split
+from training.loop import predict, train
+from training.rundir import RunDir
+from training.sampling import SAMPLINGS, Sampling, epoch_order
+from training.schedule import learning_rate
+
+TABLE = "c" * 64
+SIZE = 32
+TINY = TrainConfig(
+    size=SIZE,
+    epochs=4,
+    cycles=2,
+    max_lr=0.05,
+    batch_size=16,
+    mixup=0.2,
+    label_smoothing=0.05,
+    augmentation=replace(STRONG, flip=0.0),  # a label below is a side
+)
+
+
+def synthetic(split: Split, count: int, seed: int) -> Dataset:
+    """Noise with a bright patch: at the top for one label, at the bottom for another, nowhere for the third."""
+    rng = np.random.default_rng(seed)
+    rows, images = [], []
+    for index in range(count):
+        label = index % 3
+        image = rng.normal(90, 25, (96, 80))
+        if label:
+            top = 10 if label == 1 else 60
+            image[top : top + 26, 20:60] += 110
+        rows.append(Row(f"{split}-{index}.png", LABELS[label], "synthetic", f"{split}{index}", split))
+        images.append(preprocess(image.clip(0, 255).astype(np.uint8), "clahe-1", SIZE))
+    return Dataset(tuple(rows), np.stack(images))
+
+
+TRAIN, VAL = synthetic("train", 48, 0), synthetic("val", 24, 1)
+HELD_OUT: dict[Split, Dataset] = {"val": VAL, "test": synthetic("test", 12, 2)}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Sums are added in one order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    """An uninterrupted run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cuda, "is_available", lambda: False)
+        return train(TINY, TRAIN, HELD_OUT, TABLE, tmp_path_factory.mktemp("whole"))
+
+
+def same_weights(one: RunDir, other: RunDir, cycle: int) -> bool:
+    a, b = load_file(one.snapshot(cycle)), load_file(other.snapshot(cycle))
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.slow
+def test_a_run_learns_what_can_be_learnt(tmp_path: Path) -> None:
+    gentle = Augmentation(noise=0.02)
+    steady = replace(TINY, epochs=10, max_lr=0.01, batch_size=12)
+    config = replace(steady, mixup=0.0, label_smoothing=0.0, augmentation=gentle)
+    run = train(config, TRAIN, HELD_OUT, TABLE, tmp_path)
+    assert macro_f1(run.logits(2, "val"), VAL.labels) > 0.9
+    log = run.read_log()
+    assert log[-1]["train_loss"] < 0.5 * log[0]["train_loss"]
+    assert log[-1]["val_loss"] < 0.5
+
+
+def test_the_log_has_a_line_an_epoch(whole: RunDir) -> None:
+    with (whole.path / "log.csv").open(newline="") as handle:
+        log = list(csv.DictReader(handle))
+    assert [(row["cycle"], row["epoch"]) for row in log] == [("1", "1"), ("1", "2"), ("2", "3"), ("2", "4")]
+    bottom = learning_rate(6, 12, 2, TINY.max_lr)  # 3 batches an epoch, 2 epochs a cycle
+    rates = [float(row["lr"]) for row in log]
+    assert rates == pytest.approx([learning_rate(3, 12, 2, TINY.max_lr), bottom] * 2)
+    for row in log:
+        assert 0 < float(row["train_loss"]) < 10
+        assert float(row["val_loss"]) > 0
+        assert 0 <= float(row["val_macro_f1"]) <= 1
+        assert float(row["images_per_second"]) > 0
+
+
+def test_the_learning_curve_is_a_picture(whole: RunDir) -> None:
+    image = cv2.imdecode(np.fromfile(whole.path / "learning-curve.png", np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert min(image.shape[:2]) > 480
+    assert image.std() > 5
+
+
+def test_a_snapshot_with_its_logits_ends_every_cycle(whole: RunDir) -> None:
+    assert whole.complete_cycles() == 2
+    assert whole.snapshot(1).read_bytes() != whole.snapshot(2).read_bytes()
+    images = torch.from_numpy(VAL.images).unsqueeze(1)
+    for cycle in (1, 2):
+        network = build("resnet18")
+        whole.restore(cycle, network)
+        expected = predict(network, images)
+        np.testing.assert_allclose(whole.logits(cycle, "val"), expected, rtol=0, atol=1e-4)
+    assert whole.read_log()[-1]["val_macro_f1"] == macro_f1(whole.logits(2, "val"), VAL.labels)
+
+
+def test_another_seed_is_another_run(tmp_path: Path) -> None:
+    one, same, other = (
+        train(replace(TINY, seed=seed, epochs=1, cycles=1), TRAIN, HELD_OUT, TABLE, tmp_path / name)
+        for name, seed in (("one", 1), ("same", 1), ("other", 2))
+    )
+    assert same_weights(one, same, 1)
+    assert not same_weights(one, other, 1)
+
+
+def test_a_deleted_cycle_is_made_again_to_the_bit(whole: RunDir, tmp_path: Path) -> None:
+    copy = RunDir(Path(shutil.copytree(whole.path, tmp_path / "copy")))
+    copy.snapshot(2).unlink()
+    train(TINY, TRAIN, HELD_OUT, TABLE, copy.path)
+    assert same_weights(whole, copy, 2)
+    assert np.array_equal(copy.logits(2, "val"), whole.logits(2, "val"))
+    timeless = [[{**row, "images_per_second": 0.0} for row in run.read_log()] for run in (whole, copy)]
+    assert timeless[0] == timeless[1]
+
+
+@pytest.mark.parametrize(("epoch", "complete"), [(2, 0), (3, 1)])
+def test_a_run_that_is_stopped_in_any_epoch_goes_on_as_if_it_had_not(
+    whole: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: int, complete: int
+) -> None:
+    class Stopped(Exception):
+        pass
+
+    def stop(self: RunDir, record: dict[str, float]) -> None:
+        original(self, record)
+        if record["epoch"] == epoch:
+            raise Stopped
+
+    original = RunDir.log
+    with monkeypatch.context() as patch:
+        patch.setattr(RunDir, "log", stop)
+        with pytest.raises(Stopped):
+            train(TINY, TRAIN, HELD_OUT, TABLE, tmp_path)
+    stopped = RunDir(tmp_path)
+    assert stopped.complete_cycles() == complete
+    torch.manual_seed(1234)  # whatever happens in between
+    resumed = train(TINY, TRAIN, HELD_OUT, TABLE, tmp_path)
+    assert same_weights(whole, resumed, 1)
+    assert same_weights(whole, resumed, 2)
+    assert [row["epoch"] for row in resumed.read_log()] == [1, 2, 3, 4]
+
+
+def test_every_cycle_visits_the_images_in_another_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders = []
+
+    def record(*args: Any) -> torch.Tensor:
+        orders.append(epoch_order(*args))
+        return orders[-1]
+
+    monkeypatch.setattr("training.loop.epoch_order", record)
+    few = TRAIN.where(index < 16 for index in range(48))
+    train(replace(TINY, epochs=2), few, {"val": few}, TABLE, tmp_path)
+    assert len(orders) == 2
+    assert not torch.equal(*orders)
+
+
+def test_dropout_is_resumed_too(tmp_path: Path) -> None:
+    config = replace(TINY, architecture="vgg16_bn", epochs=2, batch_size=6)
+    few = TRAIN.where(index < 6 for index in range(48))
+    run = train(config, few, {"val": few}, TABLE, tmp_path / "run")
+    copy = RunDir(Path(shutil.copytree(run.path, tmp_path / "copy")))
+    copy.snapshot(2).unlink()
+    train(config, few, {"val": few}, TABLE, copy.path)
+    assert same_weights(run, copy, 2)
+
+
+def test_a_finished_run_is_left_as_it_is(whole: RunDir, tmp_path: Path) -> None:
+    copy = shutil.copytree(whole.path, tmp_path / "copy")
+    train(TINY, TRAIN, HELD_OUT, TABLE, copy)
+    for path in whole.path.iterdir():
+        assert path.suffix == ".png" or (copy / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_another_run_is_not_continued(whole: RunDir) -> None:
+    with pytest.raises(DataError, match="other knobs"):
+        train(replace(TINY, max_lr=0.1), TRAIN, HELD_OUT, TABLE, whole.path)
+
+
+def test_a_source_is_left_out_of_training(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="all of them"):
+        train(replace(TINY, leave_out="synthetic"), TRAIN, HELD_OUT, TABLE, tmp_path)
+
+
+def test_cutmix_trains(tmp_path: Path) -> None:
+    short = replace(TINY, mixup=0.0, epochs=2, cycles=1)
+    run = train(replace(short, cutmix=1.0), TRAIN, HELD_OUT, TABLE, tmp_path / "cutmix")
+    assert run.complete_cycles() == 1
+    plain = train(short, TRAIN, HELD_OUT, TABLE, tmp_path / "plain")
+    assert not np.array_equal(run.logits(1, "val"), plain.logits(1, "val"))
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_fewer_images_than_a_batch_are_one_batch(tmp_path: Path, sampling: Sampling) -> None:
+    config = replace(TINY, epochs=1, cycles=1, batch_size=512, sampling=sampling)
+    few = TRAIN.where(index < 7 for index in range(48))
+    run = train(config, few, HELD_OUT, TABLE, tmp_path)
+    assert len(run.read_log()) == 1
+    assert run.read_log()[0]["lr"] == config.max_lr
+
+
+def test_predict_is_the_same_in_any_batches_and_leaves_evaluation_mode_on() -> None:
+    torch.manual_seed(0)
+    network = build("resnet18").train()
+    images = torch.from_numpy(VAL.images).unsqueeze(1)
+    logits = predict(network, images, batch_size=24)
+    assert logits.shape == (24, 3)
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(predict(network, images, batch_size=5), logits, rtol=0, atol=1e-4)
+    assert not network.training

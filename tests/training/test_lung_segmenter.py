@@ -1,0 +1,126 @@
+"""The lung segmenter's training: masks move with their images, a seed makes the weights, and a bundle gets them."""
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from cli import app
+from cxr.errors import DataError
+from cxr.model.bundle import Bundle
+from networks.unet import STRIDE, UNet
+from tests.bundles import first_member_only
+from training.augment import STRONG, augment, augment_with_masks
+from training.data import DEFAULT_DATA
+from training.lung_segmenter import SIZE, MaskedImages, dice, load_masked, train_segmenter
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bright pictures with two dark ellipses and their masks; the last row has none."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    with (folder / "metadata.csv").open("w", newline="") as handle:
+        table = csv.writer(handle)
+        table.writerow(["file", "label", "patient", "split", "lung_mask"])
+        for index, split in enumerate(["train"] * 8 + ["val", "test", "test"]):
+            mask = np.zeros((100, 120), np.uint8)
+            for x in (35, 85):
+                at = (x + int(rng.integers(-4, 5)), 50 + int(rng.integers(-4, 5)))
+                cv2.ellipse(mask, at, (14, 32), 0, 0, 360, 255, cv2.FILLED)
+            image = np.where(mask > 0, 60, 190) + rng.normal(0, 8, mask.shape)
+            cv2.imwrite(str(folder / f"{index}.png"), image.clip(0, 255).astype(np.uint8))
+            cv2.imwrite(str(folder / f"{index}-mask.png"), mask)
+            named = f"{index}-mask.png" if index < 10 else ""
+            table.writerow([f"{index}.png", "normal", f"patient-{index}", split, named])
+    return folder
+
+
+def test_only_rows_of_the_split_that_have_a_mask_are_loaded(folder: Path) -> None:
+    data = load_masked(folder, ("val", "test"))
+    assert [row.file for row in data.rows] == ["8.png", "9.png"]
+    assert data.images.shape == data.masks.shape == (2, SIZE, SIZE)
+    assert data.masks.mean() == pytest.approx(2 * np.pi * 14 * 32 / 12000, abs=0.01)
+
+
+def test_a_table_without_masks_is_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no lung masks in"):
+        load_masked(folder, ())
+    (tmp_path / "metadata.csv").write_text("file,label,patient,split\na.png,normal,p,train\n")
+    with pytest.raises(DataError, match="no lung masks in train"):
+        load_masked(tmp_path, ("train",))
+
+
+def test_a_mask_moves_with_its_image() -> None:
+    images = torch.zeros(6, 1, 64, 64, dtype=torch.uint8)
+    images[:, :, 20:40, 10:30] = 255
+    chance = torch.Generator().manual_seed(0)
+    moved, masks = augment_with_masks(images, images > 0, STRONG, chance)
+    expected = augment(images, STRONG, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(moved, expected)
+    assert masks.min() >= 0
+    assert masks.max() <= 1
+    still_bright = moved[masks > 0.9].mean() - moved[masks < 0.1].mean()
+    assert still_bright > 100
+    assert not torch.equal(masks, (images > 0).float())
+
+
+def test_training_learns_and_its_seed_makes_the_weights(folder: Path) -> None:
+    data, held_out = load_masked(folder, ("train",)), load_masked(folder, ("val", "test"))
+    network = train_segmenter(data, epochs=12, seed=0, batch_size=4)
+    torch.manual_seed(0)
+    assert dice(network, held_out).mean() > dice(UNet().eval(), held_out).mean() + 0.2
+    again = train_segmenter(data, epochs=12, seed=0, batch_size=4)
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_dice_of_known_overlaps() -> None:
+    class Fixed(UNet):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return image[:, 0].float() - 127.5
+
+    images, masks = np.zeros((2, SIZE, SIZE), np.uint8), np.zeros((2, SIZE, SIZE), bool)
+    images[:, :, : SIZE // 2] = 255
+    masks[0, :, : SIZE // 2] = True
+    masks[1, : SIZE // 2] = True
+    np.testing.assert_allclose(dice(Fixed(), MaskedImages((), images, masks)), [1, 0.5])
+
+
+def test_the_network_keeps_size_and_needs_multiples_of_its_stride() -> None:
+    assert SIZE % STRIDE == 0
+    assert UNet().eval()(torch.zeros(2, 1, 2 * STRIDE, 3 * STRIDE, dtype=torch.uint8)).shape == (
+        2,
+        2 * STRIDE,
+        3 * STRIDE,
+    )
+
+
+def test_the_command_puts_a_segmenter_into_a_bundle(folder: Path, bundle: Bundle, tmp_path: Path) -> None:
+    target = first_member_only(bundle, tmp_path / "bundle")
+    arguments = ["lungs", str(target.root), "--data", str(folder), "--epochs", "1"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "2 held-out masks of 2 patients" in result.output
+    assert "agreement" in result.output
+    updated = Bundle(target.root)
+    assert updated.manifest.lungs is not None
+    assert updated.manifest.model_copy(update={"lungs": None}) == target.manifest
+    assert len(updated.read_weights(updated.manifest.lungs)) < 4 * 1024 * 1024
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DEFAULT_DATA.exists(), reason="needs ../shared/data")
+def test_the_segmenter_that_ships_agrees_with_held_out_masks() -> None:
+    from cxr.model.bundle import DEFAULT_BUNDLE
+    from networks.unet import load_segmenter
+
+    shipped = Bundle(DEFAULT_BUNDLE)
+    assert shipped.manifest.lungs is not None
+    agreement = dice(load_segmenter(shipped, shipped.manifest.lungs), load_masked(DEFAULT_DATA, ("val", "test")))
+    assert len(agreement) == 45
+    assert agreement.mean() >= 0.93

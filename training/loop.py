@@ -1,0 +1,232 @@
+"""The training loop: cyclic cosine annealing with a snapshot at the bottom of each cycle.
+
+Everything random in a cycle comes from (seed, cycle), and momentum starts at zero in each: a snapshot is a whole
+checkpoint, and a run that is stopped and resumed goes on as if it had not been.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torchvision.models.densenet import _DenseBlock as DenseBlock
+
+from cxr.labels import LABELS
+from evaluation.metrics import macro_f1, negative_log_likelihood
+from networks.architectures import build
+from reporting.learning_curve import plot_learning_curve
+from training.augment import augment
+from training.config import TrainConfig
+from training.data import Dataset, Split
+from training.fusion import fuse_norm_relu
+from training.mixing import cutmix, mixup
+from training.parallel import Team, team
+from training.rundir import Keep, RunDir
+from training.sampling import epoch_order
+from training.schedule import learning_rate
+
+Logits = NDArray[np.float32]
+
+
+def train(
+    config: TrainConfig,
+    train_set: Dataset,
+    held_out: Mapping[Split, Dataset],
+    table_sha256: str,
+    folder: Path,
+    keep: Keep = "all",
+    seconds: float = float("inf"),
+) -> RunDir:
+    """Train one network, or go on with it, and leave its snapshots in `folder`.
+
+    Runs compiled and in bfloat16 on a CUDA device, in float32 on a CPU; under torchrun on several of them.
+
+    Args:
+        config: all that changes the result.
+        train_set: what is learnt from, without the source that `config` leaves out.
+        held_out: `val`, which is watched, and any other splits; each snapshot's logits on them are kept.
+        table_sha256: of the table that names the images.
+        folder: of the run.
+        keep: the weights of all snapshots, or of the last.
+        seconds: no cycle is begun that would end later than this, counted from the call.
+
+    Raises:
+        DataError: the folder holds a run with other knobs, or there is no such source to leave out.
+    """
+    train_set = train_set.leaving_out(config.leave_out)
+    end = time.monotonic() + seconds
+    with team() as here, ThreadPoolExecutor(1) as writer:  # a snapshot is written while the next one is trained
+        run = RunDir(folder)
+        done = here.agree(run.begin(config, table_sha256) if here.leads else 0)
+        trainer = _Trainer(config, here, train_set, held_out)
+        if done:
+            run.restore(done, trainer.network)
+        with _progress(config, hidden=not here.leads) as progress:
+            task = progress.add_task("", total=config.epochs, completed=done * config.epochs_per_cycle, note="")
+            longest, written = 0.0, None
+            for cycle in range(done + 1, config.cycles + 1):
+                started = time.monotonic()
+                if not here.agree(started + longest < end):
+                    break
+                for record in trainer.cycle(cycle):
+                    run.log({"cycle": cycle, **record})
+                    progress.update(task, advance=1, note=f"validation macro-F1 {record['val_macro_f1']:.3f}")
+                if here.leads:
+                    if written:
+                        written.result()
+                    snapshot = deepcopy(trainer.network).cpu()
+                    written = writer.submit(run.save_cycle, cycle, snapshot, trainer.logits(), keep)
+                longest = max(longest, time.monotonic() - started)
+        if written:
+            written.result()
+            plot_learning_curve(run)
+        return run
+
+
+class _Trainer:
+    """The state of a run between two snapshots, in one process of a team."""
+
+    def __init__(self, config: TrainConfig, here: Team, train_set: Dataset, held_out: Mapping[Split, Dataset]) -> None:
+        self.config = config
+        self.team = here
+        self.device = here.device
+        torch.backends.cudnn.benchmark = True
+        torch.manual_seed(config.seed)
+        network = build(config.architecture)
+        self.network: nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.forward = here.synchronised(_accelerated(self.network) if self.device.type == "cuda" else self.network)
+        self.images = _images(train_set, self.device)
+        self.labels = torch.from_numpy(train_set.labels)
+        self.targets = F.one_hot(self.labels, len(LABELS)).float().to(self.device)
+        self.held_out = {split: _images(data, self.device) for split, data in held_out.items() if here.leads}
+        self.val_labels = held_out["val"].labels
+
+    def cycle(self, cycle: int) -> Iterator[dict[str, float]]:
+        """Train from one snapshot to the next; yields what to log of each epoch, in the leading process alone."""
+        self._begin(cycle)
+        for epoch in range(self.config.epochs_per_cycle):
+            record = {"epoch": (cycle - 1) * self.config.epochs_per_cycle + epoch + 1, **self._epoch(epoch)}
+            if self.team.leads:
+                logits = predict(self.network, self.held_out["val"], bfloat16=self.device.type == "cuda")
+                yield record | {
+                    "val_loss": negative_log_likelihood(logits, self.val_labels),
+                    "val_macro_f1": macro_f1(logits, self.val_labels),
+                }
+
+    def logits(self) -> dict[Split, Logits]:
+        """[N, 3] logits of each held-out split, in float32."""
+        return {split: predict(self.network, images) for split, images in self.held_out.items()}
+
+    def _begin(self, cycle: int) -> None:
+        """Reset momentum, and derive all chance of the cycle from the run's seed and the cycle's number alone."""
+        seed = _seed(self.config.seed, cycle)
+        own = seed if self.team.leads else _seed(self.config.seed, cycle, self.team.rank)
+        torch.manual_seed(own)  # dropout
+        self.order_chance = torch.Generator().manual_seed(seed)
+        self.augment_chance = torch.Generator(self.device).manual_seed(own)
+        self.mix_chance = np.random.default_rng(seed)
+        self.optimizer = torch.optim.SGD(
+            self.network.parameters(),
+            lr=self.config.max_lr,
+            momentum=self.config.momentum,
+            nesterov=True,
+            weight_decay=self.config.weight_decay,
+            fused=True,
+        )
+
+    def _epoch(self, epoch: int) -> dict[str, float]:
+        """One pass over the training images, `epoch` counting from 0 within the cycle."""
+        started = time.perf_counter()
+        self.forward.train()
+        batches = self._batches()
+        losses = torch.zeros(len(batches), device=self.device)
+        for index, batch in enumerate(batches):
+            rate = self._set_rate(epoch * len(batches) + index + 1, len(batches))
+            losses[index] = self._step(self.team.share(batch))
+        loss = float(self.team.mean(losses).mean())  # waits for the device
+        seconds = time.perf_counter() - started
+        return {
+            "lr": rate,
+            "train_loss": loss,
+            "images_per_second": len(batches) * len(batches[0]) / seconds,
+        }
+
+    def _batches(self) -> list[Tensor]:
+        """Whole batches only: a rest would be compiled again, and normalised by fewer images."""
+        order = epoch_order(self.labels, self.config.sampling, self.order_chance).to(self.device)
+        size = min(self.config.batch_size, len(order))
+        return list(order[: len(order) // size * size].split(size))
+
+    def _set_rate(self, step: int, steps_per_epoch: int) -> float:
+        total = self.config.epochs * steps_per_epoch
+        rate = learning_rate(step, total, self.config.cycles, self.config.max_lr)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _step(self, batch: Tensor) -> Tensor:
+        """One update from the images at these indices, this process's share of a batch; its loss, on the device."""
+        inputs = augment(self.images[batch], self.config.augmentation, self.augment_chance)
+        targets = self.targets[batch]
+        inputs, targets = self._mix(inputs, targets)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logits = self.forward(inputs.contiguous(memory_format=torch.channels_last))
+        loss = F.cross_entropy(logits.float(), targets, label_smoothing=self.config.label_smoothing)
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.config.clip_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _mix(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Mixup or CutMix, whichever the run has; where it has both, a coin decides for the batch."""
+        alphas = [(mix, alpha) for mix, alpha in ((mixup, self.config.mixup), (cutmix, self.config.cutmix)) if alpha]
+        if not alphas:
+            return inputs, targets
+        mix, alpha = alphas[self.mix_chance.integers(2)] if len(alphas) > 1 else alphas[0]
+        return mix(inputs, targets, alpha, self.mix_chance)
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, images: Tensor, batch_size: int = 512, bfloat16: bool = False) -> Logits:
+    """Logits [N, 3] of [N, 1, S, S] uint8 images on the network's device, in evaluation mode.
+
+    In float32, or in bfloat16, which is quicker on a GPU and enough to watch a run by.
+    """
+    network.eval()
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
+        logits = torch.cat([network(batch) for batch in images.split(batch_size)])
+    return np.asarray(logits.float().cpu().numpy())
+
+
+def _accelerated(network: nn.Module) -> nn.Module:
+    """Kernels fused: of a VGG or a ResNet all, of a DenseNet those that can be compiled in reasonable time."""
+    is_dense = any(isinstance(module, DenseBlock) for module in network.modules())
+    return fuse_norm_relu(network) if is_dense else torch.compile(network)  # type: ignore[return-value]
+
+
+def _images(data: Dataset, device: torch.device) -> Tensor:
+    return torch.from_numpy(np.array(data.images)).unsqueeze(1).to(device)
+
+
+def _seed(*entropy: int) -> int:
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+
+
+def _progress(config: TrainConfig, hidden: bool) -> Progress:
+    return Progress(
+        TextColumn(f"{config.architecture} epoch"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        disable=hidden,
+    )

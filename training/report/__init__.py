@@ -1,1 +1,0 @@
-"""The report: one list of blocks, made from an evaluation's JSON, rendered as HTML and as Markdown."""
