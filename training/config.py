@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from math import inf
 from typing import Any, Final
 
 from cxr.model.preprocess import RECIPES
@@ -49,6 +50,12 @@ class TrainConfig:
             raise ValueError("size, epochs, cycles and batch_size are at least 1")
         if self.epochs % self.cycles:
             raise ValueError("the number of cycles must divide the number of epochs")
+        if not 0 < self.max_lr < inf:
+            raise ValueError("max_lr is above 0")
+        if not 0 <= self.momentum < 1 or not 0 <= self.label_smoothing < 1:
+            raise ValueError("momentum and label_smoothing are at least 0 and below 1")
+        if not all(0 <= value < inf for value in (self.weight_decay, self.mixup, self.cutmix, self.clip_norm)):
+            raise ValueError("weight_decay, mixup, cutmix and clip_norm are at least 0")
 
     @property
     def epochs_per_cycle(self) -> int:

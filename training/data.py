@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def outside(rows: Sequence[Row], source: str) -> list[bool]:
 
 
 _NEEDED: Final = ("file", "label", "patient", "split")
-_NOT_PREPARED: Final = "; if the folder is not prepared yet: cxr prepare {} -o DIR"
+_NOT_PREPARED: Final = "; name a prepared folder with --data, or prepare one: cxr prepare {} -o DIR"
 
 
 def is_prepared(folder: Path) -> bool:
@@ -160,9 +161,9 @@ def load(folder: Path, split: Split, recipe: str, size: int, cache: Path | None 
     if not target.exists():
         cache.mkdir(parents=True, exist_ok=True)
         prepared = _prepare_all(paths, recipe, size, f"preparing {split}")
-        partial = target.with_suffix(".partial.npy")
+        partial = target.with_suffix(f".{os.getpid()}.npy")  # of this process: torchrun starts several at once
         np.save(partial, prepared)
-        partial.rename(target)
+        partial.replace(target)
     return Dataset(rows, np.load(target, mmap_mode="r"))
 
 

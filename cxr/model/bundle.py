@@ -25,6 +25,11 @@ ENSEMBLE: Final = "ensemble"  # names all members together where a member could 
 
 DEFAULT_BUNDLE: Final = Path(__file__).parents[2] / "models" / "default"
 
+_WHERE_A_BUNDLE_IS: Final = (
+    "name a model's folder with --bundle or CXR_BUNDLE. The default model lies in the project's repository, "
+    "in models/default; an installed package holds none"
+)
+
 LUNGS_ONNX: Final = "lungs.onnx"
 """File name of the lung segmenter's graph inside onnx/; a member's has two dots."""
 
@@ -136,6 +141,8 @@ class Bundle:
 
     def __init__(self, root: Path) -> None:
         """Raises BundleError if bundle.json is missing, malformed or of another schema or recipe."""
+        if not (root / "bundle.json").exists():
+            raise BundleError(f"{root / 'bundle.json'} is missing: {_WHERE_A_BUNDLE_IS}")
         self.root = root
         self.manifest = _parse(Manifest, root / "bundle.json")
 

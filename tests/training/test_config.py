@@ -57,3 +57,23 @@ def test_cycles_divide_the_epochs(cycles: int) -> None:
         TrainConfig(epochs=200, cycles=cycles)
     with pytest.raises(ValueError, match="divide"):
         replace(TrainConfig(epochs=200, cycles=20), cycles=cycles)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_lr": 0.0},
+        {"max_lr": -0.1},
+        {"max_lr": float("nan")},
+        {"weight_decay": -1e-4},
+        {"mixup": -3.0},
+        {"cutmix": float("nan")},
+        {"clip_norm": float("inf")},
+        {"momentum": 1.0},
+        {"label_smoothing": -0.1},
+    ],
+    ids=str,
+)
+def test_a_number_that_no_run_can_have_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        replace(TrainConfig(), **wrong)  # type: ignore[arg-type]

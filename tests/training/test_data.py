@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from cxr.decode import decode
 from cxr.errors import DataError
@@ -125,6 +126,25 @@ def test_images_are_prepared_once(folder: Path, tmp_path: Path, monkeypatch: pyt
     assert np.array_equal(again.images, first.images)
     assert again.rows == first.rows
     assert [path.suffixes for path in cache.iterdir()] == [[".npy"]]
+
+
+def test_processes_that_start_together_prepare_beside_each_other(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torchrun starts one process a GPU, and all of them find an empty cache."""
+    cache, save = tmp_path / "cache", np.save
+
+    def late(file: Path, images: NDArray[np.uint8]) -> None:
+        monkeypatch.setattr(np, "save", save)
+        save(file, images)
+        with monkeypatch.context() as other:  # another process begins and ends before this one gives its file a name
+            other.setattr(os, "getpid", lambda: 1)
+            load(folder, "val", "clahe-1", 32, cache)
+
+    monkeypatch.setattr(np, "save", late)
+    loaded = load(folder, "val", "clahe-1", 32, cache)
+    assert len(loaded.images) == 2
+    assert len(list(cache.iterdir())) == 1
 
 
 @pytest.mark.parametrize("change", ["recipe", "size", "split", "content", "time", "order"])
