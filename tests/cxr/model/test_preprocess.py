@@ -36,7 +36,7 @@ GOLDEN = {
 }
 # The JPEG is encoded here; where this differs, the encoder has changed and not the pre-processing.
 JPEG_FILE = "1a824e5c14db3726474296dcb279ed18c5c8d4d15670f28c44ea706fbd9b0cab"
-VALIDATION_SPLIT = "8f15e3b3c699f80f218cc881def09d3b8cf80168806dad7e5f67d406714fca62"
+VALIDATION_SPLIT = "41e40933f3ac951e333d4d4663190989f301dd5706c34cf212c326d02e0e5845"
 
 FILES = {"dicom": files.radiograph_dicom, "png": files.radiograph_png, "jpeg": files.radiograph_jpeg}
 
