@@ -87,7 +87,7 @@ def canonize(network: Network) -> CanonicalNetwork:
     averages values ≥ 0. Dropout goes; ReLUs work in place no longer.
 
     Args:
-        network: one of `networks.architectures.ARCHITECTURES`, in either mode, on any device, of any float type.
+        network: one of `cxr.model.architecture.ARCHITECTURES`, in either mode, on any device, of any float type.
 
     Raises:
         TypeError: the network has a module that has no canonical form.

@@ -5,7 +5,8 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from cxr.model.bundle import Bundle, sha256
+from cxr.model.bundle import Bundle
+from cxr.model.bundle_files import sha256
 from evaluation.checks import Check
 from evaluation.explanation_quality import Explanations
 from evaluation.figure import Figure

@@ -34,9 +34,10 @@ from attribution.metrics import (
     spearman,
 )
 from attribution.robustness import STAGES, cascade, max_sensitivity
+from cxr.model.architecture import Architecture
 from evaluation.explanation_quality import Explanations
 from evaluation.lung_masks import Masks, of_the_table, stored
-from networks.architectures import Architecture, Network, load_weights
+from networks.architectures import Network, load_weights
 from training.data import DEFAULT_DATA, Dataset, load
 
 METHODS: Final[dict[str, Attribute]] = {

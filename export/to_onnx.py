@@ -16,7 +16,8 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from cxr.anatomy.lungs import LUNG_LOGITS
-from cxr.model.bundle import LUNGS_ONNX, Bundle, Member, OnnxFile, OnnxManifest, Precision, Segmenter, onnx_name, sha256
+from cxr.model.bundle import LUNGS_ONNX, Bundle, Member, OnnxFile, OnnxManifest, Precision, Segmenter, onnx_name
+from cxr.model.bundle_files import sha256
 from cxr.model.sessions import INPUT, OUTPUT
 from networks.architectures import Network, load_member
 from networks.unet import load_segmenter

@@ -1,13 +1,13 @@
 """The paper's six networks, and the BatchNorm variants of its VGGs, with one input channel and three outputs.
 
 torchvision's architectures with random weights: trained from scratch, not from ImageNet, is the paper's
-point. This is the core's one torch module; nothing else in `cxr` may import it at module level.
+point.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final
 
 import torch
 from safetensors import SafetensorError
@@ -17,12 +17,10 @@ from torchvision import models
 
 from cxr.errors import BundleError
 from cxr.labels import LABELS
+from cxr.model.architecture import Architecture
 
 if TYPE_CHECKING:  # so that training/ runs where there is no pydantic
     from cxr.model.bundle import Bundle, Member
-
-Architecture = Literal["vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "resnet18", "resnet34", "densenet161", "densenet201"]
-ARCHITECTURES: Final[tuple[Architecture, ...]] = get_args(Architecture)
 
 # torchvision's 4,096 would be 120 M weights for three classes; the paper's own code uses 512 to 1,024.
 VGG_HEAD_WIDTH: Final = 512
@@ -77,15 +75,13 @@ def load_member(bundle: "Bundle", member: "Member") -> Network:
     """A member of a bundle as a network in evaluation mode and float32, on the CPU.
 
     Raises:
-        BundleError: its weights are missing, altered, or not of its architecture; or that is unknown.
+        BundleError: its weights are missing, altered, or not of its architecture.
     """
-    architecture = next((known for known in ARCHITECTURES if known == member.architecture), None)
-    if architecture is None:
-        raise BundleError(f"{bundle.root / 'bundle.json'} names an unknown architecture")
     try:
-        return load_weights(architecture, bundle.read_weights(member))
+        return load_weights(member.architecture, bundle.read_weights(member))
     except (RuntimeError, SafetensorError):
-        raise BundleError(f"{bundle.root / 'weights' / member.weights} does not fit {architecture}") from None
+        path = bundle.root / "weights" / member.weights
+        raise BundleError(f"{path} does not fit {member.architecture}") from None
 
 
 def storable(network: nn.Module) -> dict[str, Tensor]:

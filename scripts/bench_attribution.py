@@ -16,7 +16,8 @@ import torch
 from attribution.canonize import canonize
 from attribution.gradcam import both, gradcam_plus_plus
 from attribution.lrp import lrp
-from networks.architectures import ARCHITECTURES, Architecture, build
+from cxr.model.architecture import ARCHITECTURES, Architecture
+from networks.architectures import build
 
 BOUNDS = {"both CAMs": 1.15, "LRP": 5.0, "LRP of a DenseNet": 8.0}
 """The dearest that issue 4 allows, in forward passes."""

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from cxr.labels import LABELS
-from networks.architectures import Architecture
+from cxr.model.architecture import Architecture
 from training.config import paper
 from training.data import Dataset, Row, Split
 from training.loop import train

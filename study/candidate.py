@@ -8,7 +8,7 @@ from typing import Final, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from cxr.errors import DataError
-from cxr.model.bundle import sha256
+from cxr.model.bundle_files import sha256
 from evaluation.bootstrap import RESAMPLES
 from study.ensemble import Plan, best_of_runs, of_one_run
 from study.study import Part, Study

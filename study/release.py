@@ -13,7 +13,8 @@ from safetensors.torch import save
 
 from cxr.errors import DataError
 from cxr.labels import LABELS
-from cxr.model.bundle import DEFAULT_BUNDLE, Bundle, Conformal, Manifest, Member, Recipe, sha256
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle, Conformal, Manifest, Member, Recipe
+from cxr.model.bundle_files import sha256
 from cxr.model.inference import Ensemble
 from cxr.model.posterior import EnsembleRule, combine
 from evaluation.calibration import calibrated_log_loss, fit_temperature, fit_thresholds

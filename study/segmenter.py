@@ -5,7 +5,8 @@ from typing import Final
 
 from safetensors.torch import save
 
-from cxr.model.bundle import Bundle, Recipe, Segmenter, sha256
+from cxr.model.bundle import Bundle, Recipe, Segmenter
+from cxr.model.bundle_files import sha256
 from networks.architectures import storable
 from networks.unet import UNet
 from training.lung_segmenter import RECIPE, SIZE

@@ -1,6 +1,8 @@
 """Bundles with random weights: real files, real hashes, exported graphs, no training."""
 
 import json
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,10 +10,12 @@ import torch
 from safetensors.torch import save
 
 from cxr.labels import LABELS
-from cxr.model.bundle import DEFAULT_BUNDLE, Bundle, sha256
+from cxr.model.architecture import Architecture
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.model.bundle_files import sha256
 from cxr.model.posterior import EnsembleRule
 from export.to_onnx import export_bundle
-from networks.architectures import Architecture, build, storable
+from networks.architectures import build, storable
 
 
 def make_bundle(
@@ -83,7 +87,7 @@ def variant(bundle: Bundle, root: Path, **changes: object) -> Bundle:
     """A bundle with the same weights and graphs (by links: write none of them) and other fields in bundle.json."""
     root.mkdir(parents=True)
     for folder in ("weights", "onnx"):
-        (root / folder).symlink_to(bundle.root / folder)
+        shutil.copytree(bundle.root / folder, root / folder, copy_function=os.link)
     manifest = json.loads((bundle.root / "bundle.json").read_text())
     (root / "bundle.json").write_text(json.dumps(manifest | changes))
     return Bundle(root)

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from math import inf
 from typing import Any, Final
 
+from cxr.model.architecture import ARCHITECTURES, Architecture
 from cxr.model.preprocess import RECIPES
-from networks.architectures import ARCHITECTURES, Architecture
 from training.augment import GENTLE, STRONG, Augmentation
 from training.sampling import SAMPLINGS, Sampling
 

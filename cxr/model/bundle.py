@@ -9,7 +9,6 @@
 bytes and no path, so that nothing can change between the check and the use.
 """
 
-import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
@@ -18,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from cxr.errors import BundleError
 from cxr.labels import LABELS, Label
+from cxr.model.architecture import Architecture
+from cxr.model.bundle_files import read_json, read_verified
 from cxr.model.posterior import EnsembleRule
 from cxr.model.preprocess import RECIPES
 
@@ -61,10 +62,10 @@ class Member(_Strict):
     """One network of the ensemble."""
 
     name: Name
-    architecture: Name
+    architecture: Architecture
     weights: FileName
     sha256: Sha256
-    cycle: int | None = None
+    cycle: Annotated[int | None, Field(ge=1, le=10_000)] = None
     validation: dict[str, float] = {}
 
 
@@ -79,8 +80,8 @@ class Segmenter(_Strict):
 class Conformal(_Strict):
     """Class-conditional conformal prediction: thresholds on 1 - p for one target coverage."""
 
-    coverage: Probability
-    thresholds: dict[Label, float]
+    coverage: Annotated[float, Field(ge=0.5, lt=1.0)]
+    thresholds: dict[Label, Probability]
 
     @model_validator(mode="after")
     def _complete(self) -> "Conformal":
@@ -97,11 +98,11 @@ class Manifest(_Strict):
     version: Name
     labels: tuple[Label, ...]
     recipe: Recipe
-    members: Annotated[tuple[Member, ...], Field(min_length=1)]
+    members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=32)]
     ensemble: EnsembleRule
     explainer: Name
     explainer_reason: str | None = None
-    temperature: Annotated[float, Field(gt=0.0)]
+    temperature: Annotated[float, Field(ge=0.05, le=20.0)]  # beyond, posteriors are all 0 and 1, or all alike
     conformal: Conformal
     training_manifest_sha256: Sha256
     lungs: Segmenter | None = None
@@ -144,7 +145,7 @@ class Bundle:
         if not (root / "bundle.json").exists():
             raise BundleError(f"{root / 'bundle.json'} is missing: {_WHERE_A_BUNDLE_IS}")
         self.root = root
-        self.manifest = _parse(Manifest, root / "bundle.json")
+        self.manifest = _parse(Manifest, root, root / "bundle.json")
 
     @property
     def explainer(self) -> Member:
@@ -153,7 +154,7 @@ class Bundle:
 
     def read_weights(self, network: Member | Segmenter) -> bytes:
         """The bytes of a network's safetensors file. Raises BundleError unless their hash is the manifest's."""
-        return _read_verified(self.root / "weights" / network.weights, network.sha256)
+        return read_verified(self.root, self.root / "weights" / network.weights, network.sha256)
 
     def read_onnx(self, member: Member, precision: Precision) -> bytes:
         """The bytes of a member's graph.
@@ -171,7 +172,7 @@ class Bundle:
         entry = self.onnx.files.get(name)
         if entry is None or entry.weights_sha256 != weights_sha256:
             raise BundleError(f"{self.root / 'onnx' / name} does not belong to these weights: run `cxr export`")
-        return _read_verified(self.root / "onnx" / name, entry.sha256)
+        return read_verified(self.root, self.root / "onnx" / name, entry.sha256)
 
     @cached_property
     def onnx(self) -> OnnxManifest:
@@ -179,7 +180,7 @@ class Bundle:
         path = self.root / "onnx" / "manifest.json"
         if not path.exists():
             raise BundleError(f"{path} is missing: run `cxr export`")
-        return _parse(OnnxManifest, path)
+        return _parse(OnnxManifest, self.root, path)
 
 
 def onnx_name(member: Member, precision: Precision) -> str:
@@ -187,28 +188,11 @@ def onnx_name(member: Member, precision: Precision) -> str:
     return f"{member.name}.{precision}.onnx"
 
 
-def sha256(data: bytes) -> str:
-    """SHA-256 of some bytes, in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
 _M = TypeVar("_M", bound=BaseModel)
 
 
-def _parse(model: type[_M], path: Path) -> _M:
+def _parse(model: type[_M], root: Path, path: Path) -> _M:
     try:
-        return model.model_validate_json(path.read_bytes())
-    except OSError:
-        raise BundleError(f"{path} cannot be read") from None
+        return model.model_validate_json(read_json(root, path))
     except ValidationError as error:
         raise BundleError(f"{path} is not valid: {error}") from None
-
-
-def _read_verified(path: Path, expected: str) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError:
-        raise BundleError(f"{path} cannot be read") from None
-    if sha256(data) != expected:
-        raise BundleError(f"{path} is not the file that the bundle describes: its SHA-256 differs")
-    return data

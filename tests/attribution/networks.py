@@ -5,7 +5,8 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from networks.architectures import Architecture, Network, build
+from cxr.model.architecture import Architecture
+from networks.architectures import Network, build
 
 
 @cache

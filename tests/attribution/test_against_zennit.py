@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from attribution.canonize import Add, CanonicalNetwork, canonize
 from attribution.lrp import EPSILON_PLUS_BOX, EPSILON_PLUS_FLAT, lrp
-from networks.architectures import Architecture
+from cxr.model.architecture import Architecture
 from tests.attribution.networks import batch, randomised
 
 zennit = pytest.importorskip("zennit")

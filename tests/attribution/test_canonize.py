@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from attribution.canonize import CanonicalNetwork, canonize, run
+from cxr.model.architecture import ARCHITECTURES, Architecture
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
-from networks.architectures import ARCHITECTURES, Architecture, Network, load_member
+from networks.architectures import Network, load_member
 from tests.attribution.networks import batch, randomised
 
 

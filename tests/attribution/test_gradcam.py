@@ -8,8 +8,9 @@ from captum.attr import LayerGradCam
 from torch import Tensor, nn
 
 from attribution.gradcam import MAPS, both, gradcam, gradcam_plus_plus
+from cxr.model.architecture import ARCHITECTURES, Architecture
 from cxr.report.explanation import Method
-from networks.architectures import ARCHITECTURES, Architecture, Network, build
+from networks.architectures import Network, build
 
 METHODS: tuple[Method, ...] = tuple(MAPS)
 

@@ -12,8 +12,9 @@ from attribution.canonize import CanonicalNetwork, canonize
 from attribution.gradcam import gradcam, gradcam_plus_plus
 from attribution.lrp import EPSILON_PLUS_BOX, EPSILON_PLUS_FLAT, Composite, lrp
 from attribution.rules import Epsilon
+from cxr.model.architecture import ARCHITECTURES, Architecture
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
-from networks.architectures import ARCHITECTURES, Architecture, Network, load_member
+from networks.architectures import Network, load_member
 from tests.attribution.networks import batch, randomised
 
 _LRP_0 = Epsilon(epsilon=1e-30, bias=True)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from cxr.model.architecture import ARCHITECTURES, Architecture
 from evaluation.probe import guesses, penultimate
-from networks.architectures import ARCHITECTURES, Architecture, build
+from networks.architectures import build
 
 RNG = np.random.default_rng(0)
 

@@ -7,7 +7,8 @@ import torch
 
 from cxr.anatomy.lungs import LUNG_LOGITS
 from cxr.errors import BundleError
-from cxr.model.bundle import Bundle, Segmenter, sha256
+from cxr.model.bundle import Bundle, Segmenter
+from cxr.model.bundle_files import sha256
 from cxr.model.sessions import INPUT
 from networks.unet import load_segmenter
 from tests.bundles import first_member_only

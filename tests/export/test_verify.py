@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from cxr.errors import ParityError
-from cxr.model.bundle import Bundle, OnnxFile, OnnxManifest, sha256
+from cxr.model.bundle import Bundle, OnnxFile, OnnxManifest
+from cxr.model.bundle_files import sha256
 from export.verify import Parity, compare, verify
 from tests.bundles import make_bundle
 

@@ -9,7 +9,8 @@ from safetensors.torch import load, save
 from torch import nn
 from torchvision import models
 
-from networks.architectures import ARCHITECTURES, VGG_HEAD_WIDTH, Architecture, Network, build, load_weights, storable
+from cxr.model.architecture import ARCHITECTURES, Architecture
+from networks.architectures import VGG_HEAD_WIDTH, Network, build, load_weights, storable
 
 CELLS = {"vgg": (4, 4), "resnet": (2, 2), "densenet": (2, 2)}  # at 64 pixels: a 16th for VGG, else a 32nd
 IMAGES = torch.randint(0, 256, (2, 1, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

@@ -8,7 +8,8 @@ from safetensors.torch import save
 from torch import nn
 
 from cxr.errors import BundleError
-from cxr.model.bundle import Bundle, Manifest, sha256
+from cxr.model.bundle import Bundle, Manifest
+from cxr.model.bundle_files import sha256
 from networks.architectures import build, load_member, load_weights, storable
 from tests.bundles import first_member_only
 
@@ -46,14 +47,9 @@ def _with_first_member(bundle: Bundle, root: Path, **changes: str) -> Bundle:
     return Bundle(root)
 
 
-@pytest.mark.parametrize(
-    ("architecture", "message"), [("alexnet", "unknown architecture"), ("resnet34", "does not fit resnet34")]
-)
-def test_weights_of_another_architecture_are_refused(
-    bundle: Bundle, tmp_path: Path, architecture: str, message: str
-) -> None:
-    wrong = _with_first_member(bundle, tmp_path, architecture=architecture)
-    with pytest.raises(BundleError, match=message):
+def test_weights_of_another_architecture_are_refused(bundle: Bundle, tmp_path: Path) -> None:
+    wrong = _with_first_member(bundle, tmp_path, architecture="resnet34")
+    with pytest.raises(BundleError, match="does not fit resnet34"):
         load_member(wrong, wrong.manifest.members[0])
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from cxr.errors import DataError
+from cxr.model.architecture import ARCHITECTURES, Architecture
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
-from networks.architectures import ARCHITECTURES, Architecture, Network, build, load_member
+from networks.architectures import Network, build, load_member
 from study.weightwatcher import power_law_exponent, spectral_figures
 from training.spectra import singular_values
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from cxr.model.architecture import ARCHITECTURES
 from cxr.model.preprocess import RECIPES
-from networks.architectures import ARCHITECTURES
 from training.config import PRESETS, TrainConfig
 
 

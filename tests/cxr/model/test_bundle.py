@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from cxr.errors import BundleError
 from cxr.labels import LABELS
-from cxr.model.bundle import Bundle, Recipe, onnx_name, sha256
+from cxr.model.bundle import Bundle, Recipe, onnx_name
+from cxr.model.bundle_files import sha256
 from tests.bundles import variant
 
 Json = dict[str, Any]
@@ -115,6 +116,18 @@ INVALID: dict[str, Callable[[Json], None]] = {
     "negative temperature": with_(temperature=-1.0),
     "infinite temperature": with_(temperature=float("inf")),
     "temperature nan": with_(temperature=float("nan")),
+    "temperature that makes all certain": with_(temperature=1e-300),
+    "temperature that makes all alike": with_(temperature=1e308),
+    "coverage 1": with_(conformal={"coverage": 1.0, "thresholds": dict.fromkeys(LABELS, 0.5)}),
+    "coverage of chance": with_(conformal={"coverage": 0.1, "thresholds": dict.fromkeys(LABELS, 0.5)}),
+    "a threshold below 0": thresholds(normal=-5.0),
+    "a threshold beyond 1": thresholds(normal=1e300),
+    "a hundred members": lambda manifest: with_(
+        members=[manifest["members"][0] | {"name": f"m{index}"} for index in range(100)], explainer="m0"
+    )(manifest),
+    "an unknown architecture": member(architecture="alexnet"),
+    "cycle 0": member(cycle=0),
+    "a validation figure that is none": member(validation={"macro_f1": float("nan")}),
     "no hash": member(sha256=""),
     "hash in capitals": member(sha256="A" * 64),
     "no training hash": without("training_manifest_sha256"),
@@ -148,3 +161,18 @@ def test_weights_cannot_lie_outside_their_folder(bundle: Bundle, tmp_path: Path,
 
 def test_every_registered_recipe_is_accepted() -> None:
     assert Recipe(id="clahe-1", size=224) != Recipe(id="paper-1", size=224)
+
+
+def test_a_key_that_stands_twice_is_refused(copy: Path) -> None:
+    """Readers differ on which of the two counts: the one that was reviewed may not be the one that is used."""
+    path = copy / "bundle.json"
+    path.write_text('{"temperature": 3.0, ' + path.read_text().lstrip("{ \n"))
+    with pytest.raises(BundleError, match="twice") as caught:
+        Bundle(copy)
+    assert str(path) in str(caught.value)
+
+
+def test_json_that_is_nested_without_end_is_refused(copy: Path) -> None:
+    (copy / "bundle.json").write_text("[" * 200_000)
+    with pytest.raises(BundleError, match="not valid"):
+        Bundle(copy)

@@ -1,13 +1,17 @@
 """The files of a bundle: altered, missing or of other weights, none is read for another, and each is named."""
 
 import json
+import os
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cxr.errors import BundleError
-from cxr.model.bundle import Bundle, onnx_name, sha256
+from cxr.model import bundle_files
+from cxr.model.bundle import Bundle, onnx_name
+from cxr.model.bundle_files import read_verified, sha256
 from cxr.model.inference import Ensemble
 from tests.bundles import variant
 
@@ -101,3 +105,77 @@ def test_a_bad_export_manifest_is_refused(copy: Path, content: bytes | None, mes
     with pytest.raises(BundleError, match=message) as caught:
         bundle.read_onnx(bundle.manifest.members[0], "float32")
     assert str(copy / "onnx") in str(caught.value)
+
+
+# --- What else a file could be
+
+
+def replaced(copy: Path) -> tuple[Bundle, Path]:
+    """A bundle, and its first member's weights, which are gone."""
+    bundle = Bundle(copy)
+    path = copy / "weights" / bundle.manifest.members[0].weights
+    path.unlink()
+    return bundle, path
+
+
+@pytest.mark.parametrize("target", ["/dev/full", "/dev/zero", "../../outside", "nowhere", "weights-loop"])
+def test_a_link_out_of_the_bundle_is_refused(copy: Path, target: str) -> None:
+    bundle, path = replaced(copy)
+    (copy.parent / "outside").write_bytes(b"")
+    if target == "weights-loop":
+        target = path.name
+    path.symlink_to(target)
+    with pytest.raises(BundleError, match=r"link|cannot be read") as caught:
+        bundle.read_weights(bundle.manifest.members[0])
+    assert str(path) in str(caught.value)
+
+
+def test_a_bundle_that_is_itself_a_link_is_read(copy: Path, tmp_path: Path) -> None:
+    (tmp_path / "current").symlink_to(copy)
+    bundle = Bundle(tmp_path / "current")
+    assert bundle.read_weights(bundle.manifest.members[0])
+
+
+def test_a_pipe_or_a_folder_is_refused_at_once(copy: Path) -> None:
+    bundle, path = replaced(copy)
+    os.mkfifo(path)
+    with pytest.raises(BundleError, match="not a regular file"):
+        bundle.read_weights(bundle.manifest.members[0])
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(BundleError, match=r"not a regular file|cannot be read"):
+        bundle.read_weights(bundle.manifest.members[0])
+
+
+def test_a_file_of_implausible_size_is_refused_before_it_is_read(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle, path = replaced(copy)
+    with path.open("wb") as file:
+        file.truncate(bundle_files.MAX_NETWORK_BYTES + 1)  # a hole: it takes no room on the disk
+    monkeypatch.setattr("cxr.model.bundle_files.sha256", lambda _: pytest.fail("it was read"))
+    with pytest.raises(BundleError, match="no file of its kind"):
+        bundle.read_weights(bundle.manifest.members[0])
+    (copy / "bundle.json").write_bytes(b" " * (bundle_files.MAX_JSON_BYTES + 1))
+    with pytest.raises(BundleError, match="no file of its kind"):
+        Bundle(copy)
+
+
+@pytest.mark.slow
+def test_no_flipped_bit_and_no_cut_is_missed(bundle: Bundle, tmp_path: Path) -> None:
+    """A thousand flips and a thousand cuts of every hashed file, at random places."""
+    rng = random.Random(0)
+    hashed = [(bundle.root / "weights" / member.weights, member.sha256) for member in bundle.manifest.members]
+    hashed += [(bundle.root / "onnx" / name, entry.sha256) for name, entry in bundle.onnx.files.items()]
+    altered = tmp_path / "altered"
+    for original, expected in hashed:
+        data = original.read_bytes()
+        assert read_verified(bundle.root, original, expected) == data
+        size = min(len(data), 1 << 16)  # of large files the beginning: hashing the rest two thousand times adds nothing
+        short = data[:size]
+        for _ in range(1000):
+            place = rng.randrange(size)
+            flipped = bytearray(short)
+            flipped[place] ^= 1 << rng.randrange(8)
+            for content in (bytes(flipped), short[:place]):
+                altered.write_bytes(content)
+                with pytest.raises(BundleError, match="SHA-256 differs"):
+                    read_verified(tmp_path, altered, sha256(short))
