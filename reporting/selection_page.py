@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from cxr.labels import DISPLAY_NAMES
-from study.tables import OperatingPoint, SnapshotRow, StudyResult, TableRow
+from study.tables import SnapshotRow, StudyResult, TableRow
 
 
 def selection_page(result: StudyResult) -> str:
@@ -22,22 +21,12 @@ def _head(result: StudyResult) -> Iterator[str]:
     yield ""
     yield f"- **Candidate**: {best.name}, rule `{best.rule}`: {', '.join(map(str, best.members))}."
     yield f"  {_headline(best)}."
-    if result.operating_point is not None:
-        yield f"- **Operating point**: {_weights(result.operating_point)}."
     yield f"- **Explains**: {result.explainer.snapshot}, {result.explainer.reason}"
 
 
 def _headline(row: TableRow) -> str:
     covid = row.by_label["covid19"]
     return f"Macro-F1 {row.macro.f1}, COVID-19 precision {covid.precision}, COVID-19 recall {covid.recall}"
-
-
-def _weights(point: OperatingPoint) -> str:
-    weights = ", ".join(f"{DISPLAY_NAMES[label]} {weight:.2g}" for label, weight in point.weights.items())
-    return (
-        f"weighted by label before the largest is taken, macro-F1 would change by {point.gain} on patients who did not "
-        f"choose the weights ({weights} on all of them); not used"
-    )
 
 
 def _correlations(result: StudyResult) -> Iterator[str]:

@@ -23,7 +23,6 @@ from evaluation.metrics import figures, log_loss, macro_f1
 from study.candidate import Candidate, archive_hashes
 from study.correlation import METRICS, correlations
 from study.ensemble import MAX_MEMBERS, Losses, Plan, best_of_runs, of_networks, of_one_run
-from study.operating_point import operating_point
 from study.study import Part, Study
 from study.tables import Correlation, Explainer, Snapshot, SnapshotRow, SpectralMetric, StudyResult
 from study.tabulate import tabulator
@@ -69,7 +68,6 @@ def select(study: Study, only_kept: bool = False, resamples: int = RESAMPLES) ->
         correlations=found,
         explainer=explainer,
         select=tabulator(study, part, part, resamples).tables("select", plans, best),
-        operating_point=operating_point(part, best.posterior(part, best.fit(part)), resamples),
     )
     hashes = archive_hashes(study, (member for plan in plans for member in plan.members))
     return Selection(result, Candidate(1, study.table_sha256, best, explainer, tuple(plans), hashes))

@@ -110,18 +110,6 @@ class Explainer:
 
 
 @dataclass(frozen=True, slots=True)
-class OperatingPoint:
-    """What the candidate's macro-F1 would gain if its probabilities were weighted before the largest is taken.
-
-    `gain` is of weights fitted on other patients of the choosing half; `weights`, by label, of all of it. Nothing uses
-    them: the prediction is the most probable label.
-    """
-
-    weights: dict[Label, float]
-    gain: Figure
-
-
-@dataclass(frozen=True, slots=True)
 class Scores:
     """Precision (positive predictive value), recall and F1: of one label, or their unweighted means over labels."""
 
@@ -260,7 +248,6 @@ class StudyResult:
     correlations: tuple[Correlation, ...]
     explainer: Explainer
     select: Tables
-    operating_point: OperatingPoint | None = None
     test: Tables | None = None
     candidate_commit: str | None = None
 
