@@ -17,7 +17,6 @@ from cxr.model.bundle import Precision
 from cxr.model.sessions import INPUT, OUTPUT, Images, Logits, session_options
 
 CUDA: Final = "CUDAExecutionProvider"
-TENSORRT: Final = "TensorrtExecutionProvider"
 
 LANES: Final = 3
 """One lane's copies from and to the host run while the others' networks do; a third gains 2 to 7 % over two."""
@@ -52,54 +51,35 @@ def load(graphs: Sequence[bytes], side: int, sizes: Sequence[int], precision: Pr
     onnxruntime.preload_dlls()  # CUDA's libraries lie in packages of their own, where no loader looks
     lanes = []
     for _ in range(LANES):
-        sessions = _sessions(graphs, side, sizes, precision)
-        if any(one.get_providers()[0] not in (CUDA, TENSORRT) for of_size in sessions.values() for one in of_size):
+        sessions = _sessions(graphs, sizes, precision)
+        if any(one.get_providers()[0] != CUDA for of_size in sessions.values() for one in of_size):
             return None
         lanes.append(Lane(sessions, side))
     return Cuda(lanes)
 
 
-def _sessions(graphs: Sequence[bytes], side: int, sizes: Sequence[int], precision: Precision) -> dict[int, Sessions]:
+def _sessions(graphs: Sequence[bytes], sizes: Sequence[int], precision: Precision) -> dict[int, Sessions]:
     """By batch size: the largest, which is what a busy service runs, tries every algorithm for each layer.
 
     At every size that would delay the start. So the largest has sessions and weights of its own, and the others share.
     """
     searches: dict[int, Search] = dict.fromkeys(sizes, "HEURISTIC")
-    if not _has_tensorrt():  # it has a search of its own, and takes minutes for each session
-        searches[sizes[-1]] = "EXHAUSTIVE"
+    searches[sizes[-1]] = "EXHAUSTIVE"
     made: dict[Search, Sessions] = {}
     for search in dict.fromkeys(searches.values()):
-        chosen = providers(side, sizes[-1], precision, search)
+        chosen = [(CUDA, provider_options(precision, search))]
         made[search] = [onnxruntime.InferenceSession(graph, session_options(1), providers=chosen) for graph in graphs]
     return {size: made[search] for size, search in searches.items()}
 
 
-def providers(side: int, max_batch: int, precision: Precision, search: Search) -> list[tuple[str, dict[str, str]]]:
-    """The CUDA provider, behind TensorRT's where its library is installed. TensorRT captures its own graphs."""
-    options = {
+def provider_options(precision: Precision, search: Search) -> dict[str, str]:
+    """The CUDA provider's, by the names of onnxruntime."""
+    return {
         "enable_cuda_graph": "1",
         "prefer_nhwc": "1",
         "use_tf32": str(int(precision == "float16")),  # 0 bars float16 from tensor cores too
         "cudnn_conv_algo_search": search,
     }
-    if not _has_tensorrt():
-        return [(CUDA, options)]
-    shapes = {
-        f"trt_profile_{name}_shapes": f"{INPUT}:{batch}x1x{side}x{side}"
-        for name, batch in (("min", 1), ("opt", max_batch), ("max", max_batch))
-    }
-    return [
-        (TENSORRT, {"trt_fp16_enable": "1", "trt_cuda_graph_enable": "1", **shapes}),
-        (CUDA, options | {"enable_cuda_graph": "0"}),
-    ]
-
-
-def _has_tensorrt() -> bool:
-    try:
-        ctypes.CDLL("libnvinfer.so.10")
-    except OSError:
-        return False
-    return True
 
 
 def batch_sizes(max_batch: int) -> list[int]:

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from cxr.model import cuda
-from cxr.model.bundle import Bundle
-from cxr.model.cuda import CUDA, TENSORRT, Captured, Cuda, Lane, batch_sizes
+from cxr.model.bundle import Bundle, Precision
+from cxr.model.cuda import CUDA, Captured, Cuda, Lane, batch_sizes
 from cxr.model.inference import Ensemble
 
 SIDE = 4
@@ -127,23 +127,9 @@ def test_what_is_returned_is_not_overwritten_by_the_next_batch() -> None:
     np.testing.assert_allclose(first, expected(images, 1))
 
 
-def test_tensorrt_leads_where_its_library_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: {"libnvinfer.so.10": object()}[name])
-    (first, options), (second, cuda_options) = cuda.providers(224, 32, "float16", "HEURISTIC")
-    assert (first, second) == (TENSORRT, CUDA)
-    assert options["trt_profile_max_shapes"] == "image:32x1x224x224"
-    assert cuda_options["enable_cuda_graph"] == "0"
-    assert [search for search, _ in load(monkeypatch, TENSORRT)[1]] == ["HEURISTIC"] * cuda.LANES
-
-
-def test_without_tensorrt_cuda_alone_and_float32_is_no_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(name: str) -> None:
-        raise OSError(name)
-
-    monkeypatch.setattr(ctypes, "CDLL", absent)
-    for precision, tf32 in (("float32", "0"), ("float16", "1")):
-        ((provider, options),) = cuda.providers(224, 32, precision, "HEURISTIC")  # type: ignore[arg-type]
-        assert (provider, options["use_tf32"]) == (CUDA, tf32)
+@pytest.mark.parametrize(("precision", "tf32"), [("float32", "0"), ("float16", "1")])
+def test_float32_is_no_tf32(precision: Precision, tf32: str) -> None:
+    assert cuda.provider_options(precision, "HEURISTIC")["use_tf32"] == tf32
 
 
 def load(
@@ -180,7 +166,7 @@ def test_a_real_device_says_what_the_processor_says(bundle: Bundle, monkeypatch:
     monkeypatch.undo()
     images = np.random.default_rng(0).integers(0, 256, (11, 64, 64), dtype=np.uint8)
     on_gpu = Ensemble(bundle, precision="float32", max_batch=8)
-    assert on_gpu.provider in (CUDA, TENSORRT)
+    assert on_gpu.provider == CUDA
     monkeypatch.setattr(cuda, "devices", lambda: 0)
     on_cpu = Ensemble(bundle, precision="float32")
     np.testing.assert_allclose(on_gpu.logits(images), on_cpu.logits(images), rtol=0, atol=1e-3)
