@@ -30,9 +30,11 @@ def train(
     A folder that is not prepared, such as one folder of images for each label, is prepared into RUN/data first.
     On several GPUs: torchrun --nproc-per-node 2 .venv/bin/cxr train ...
     """
+    from reporting.learning_curve import plot_learning_curve
     from training.config import PRESETS, override
     from training.data import held_out, load, table_sha256
     from training.loop import train as fit
+    from training.parallel import is_leader
 
     try:
         config = override(PRESETS[preset](), settings or [])
@@ -44,4 +46,6 @@ def train(
         watched = held_out(folder, config.recipe, config.size)
         seconds = float("inf") if minutes is None else 60 * minutes
         done = fit(config, learnt, watched, table_sha256(folder), run, keep, seconds)
+    if is_leader() and done.complete_cycles():
+        plot_learning_curve(done)
     typer.echo(f"Written: {run}, {done.complete_cycles()} of {config.cycles} cycles; see learning-curve.png there.")

@@ -15,13 +15,12 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sklearn.metrics import f1_score
 from torch import Tensor, nn
 from torchvision.models.densenet import _DenseBlock as DenseBlock
 
 from cxr.labels import LABELS
-from evaluation.metrics import macro_f1, negative_log_likelihood
 from networks.architectures import build
-from reporting.learning_curve import plot_learning_curve
 from training.augment import augment
 from training.config import TrainConfig
 from training.data import Dataset, Split
@@ -86,7 +85,6 @@ def train(
                 longest = max(longest, time.monotonic() - started)
         if written:
             written.result()
-            plot_learning_curve(run)
         return run
 
 
@@ -115,10 +113,7 @@ class _Trainer:
             record = {"epoch": (cycle - 1) * self.config.epochs_per_cycle + epoch + 1, **self._epoch(epoch)}
             if self.team.leads:
                 logits = predict(self.network, self.held_out["val"], bfloat16=self.device.type == "cuda")
-                yield record | {
-                    "val_loss": negative_log_likelihood(logits, self.val_labels),
-                    "val_macro_f1": macro_f1(logits, self.val_labels),
-                }
+                yield record | _watched(logits, self.val_labels)
 
     def logits(self) -> dict[Split, Logits]:
         """[N, 3] logits of each held-out split, in float32."""
@@ -205,6 +200,17 @@ def predict(network: nn.Module, images: Tensor, batch_size: int = 512, bfloat16:
     with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
         logits = torch.cat([network(batch) for batch in images.split(batch_size)])
     return np.asarray(logits.float().cpu().numpy())
+
+
+def _watched(logits: Logits, labels: NDArray[np.int64]) -> dict[str, float]:
+    """What is logged of the validation split: log loss in nats, and macro-F1, where an absent label counts 0."""
+    predicted = logits.argmax(axis=1)
+    return {
+        "val_loss": float(F.cross_entropy(torch.from_numpy(logits).double(), torch.from_numpy(labels))),
+        "val_macro_f1": float(
+            f1_score(labels, predicted, labels=range(len(LABELS)), average="macro", zero_division=0.0)
+        ),
+    }
 
 
 def _accelerated(network: nn.Module) -> nn.Module:

@@ -52,6 +52,11 @@ class Team:
         return int(shared)
 
 
+def is_leader() -> bool:
+    """Whether this process is the leader, for what is written once the team has parted."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def team() -> Iterator[Team]:
     """The processes that torchrun started, or this one alone."""

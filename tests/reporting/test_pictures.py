@@ -5,6 +5,8 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from cxr.labels import LABELS
@@ -14,7 +16,7 @@ from evaluation.split_evaluation import Evaluation
 from reporting.calibration_pictures import coverage_picture, reliability_picture
 from reporting.discrimination_pictures import confusion_picture, curves_picture, risk_picture
 from reporting.document import Picture
-from reporting.learning_curve import learning_curve
+from reporting.learning_curve import learning_curve, plot_learning_curve
 from reporting.source_pictures import sources_picture
 from reporting.study import learning_picture
 from reporting.style import COLOURS, LINES, MARKERS
@@ -74,6 +76,11 @@ def test_a_learning_curve_of_a_run(tmp_path: Path) -> None:
     assert picture.name == "learning-a-run"
     assert "in 2 cycles" in picture.caption
     assert "α(t)" in comments(picture.svg)
+    plot_learning_curve(run)
+    image = cv2.imdecode(np.fromfile(run.path / "learning-curve.png", np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert min(image.shape[:2]) > 480
+    assert image.std() > 5
 
 
 def test_a_cycle_that_is_not_over_has_no_snapshot(tmp_path: Path) -> None:
