@@ -10,6 +10,7 @@ from torch import Tensor
 from attribution.gradcam import MAPS
 from attribution.loading import Networks
 from attribution.lrp import lrp
+from attribution.metrics import conservation_error
 from cxr.errors import UnknownMember
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Bundle, Member
@@ -96,10 +97,10 @@ class Explainer:
         if method != "lrp":
             return _array(MAPS[method](self._networks.plain(member), batch, target)), None
         canonical = self._networks.canonical(member)
-        relevance = _array(lrp(canonical, batch, target))
+        relevance = lrp(canonical, batch, target)
         with torch.inference_mode():
-            logit = float(canonical(batch)[0, target])
-        return relevance, abs(float(relevance.sum(dtype=np.float64)) - logit) / max(abs(logit), 1)
+            logit = canonical(batch)[:, target[0]]
+        return _array(relevance), float(conservation_error(relevance.detach(), logit))
 
 
 def mean_map(maps: tuple[Map, ...], weights: list[float]) -> Map:

@@ -1,4 +1,4 @@
-"""Figures of merit of single maps: conservation, agreement with the lungs, agreement of two maps; two baselines.
+"""Figures of merit of single maps: conservation and agreement with the lungs; two baselines.
 
 A map is [N, h, w], of any resolution over the whole image; what is compared lies on one grid of `CELLS` x `CELLS`
 cells, so that no method is judged by its resolution.
@@ -41,7 +41,7 @@ def centred_gaussian(_: CanonicalNetwork, images: Tensor, __: Tensor) -> Tensor:
 
 def conservation_error(relevance: Tensor, logits: Tensor) -> Tensor:
     """|Σ R - logit| / max(|logit|, 1) of LRP: relevance [N, H, W], the targets' logits [N] → [N]; 0 is perfect."""
-    return (relevance.sum(dim=(1, 2)) - logits).abs() / logits.abs().clamp(min=1)
+    return (relevance.double().sum(dim=(1, 2)) - logits).abs() / logits.abs().clamp(min=1)
 
 
 def lung_concentration(maps: Tensor, lungs: Tensor) -> Tensor:
@@ -65,20 +65,3 @@ def pointing_game(maps: Tensor, lungs: Tensor) -> Tensor:
     hit = area.gather(1, grid.argmax(dim=1, keepdim=True))[:, 0] >= 0.5
     known = (area.amax(dim=1) > 0) & (grid.amax(dim=1) > 0)
     return torch.where(known, hit.float(), torch.nan)
-
-
-def spearman(left: Tensor, right: Tensor) -> Tensor:
-    """[N] rank correlations of the strength |R| of two sets of maps on the grid; 0 where a map is constant."""
-    ranks = [_ranks(on_grid(maps).abs().flatten(1)) for maps in (left, right)]
-    centred = [rank - rank.mean(dim=1, keepdim=True) for rank in ranks]
-    norms = centred[0].norm(dim=1) * centred[1].norm(dim=1)
-    correlations: Tensor = (centred[0] * centred[1]).sum(dim=1) / norms.clamp(min=1e-12)
-    return correlations
-
-
-def _ranks(values: Tensor) -> Tensor:
-    """[N, K] → the rank of each value in its row, from 0; equal values share their mean rank."""
-    ordered = values.sort(dim=1).values
-    below = torch.searchsorted(ordered, values.contiguous(), right=False)
-    through = torch.searchsorted(ordered, values.contiguous(), right=True)
-    return (below + through - 1).double() / 2

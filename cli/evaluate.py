@@ -1,6 +1,5 @@
 """`cxr evaluate` and `cxr report`."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -72,13 +71,12 @@ def report(
     ] = None,
 ) -> None:
     """Write a bundle's model card and report again from its evaluation.json; nothing is measured."""
-    from evaluation.evaluation_file import Findings
-    from evaluation.explanation_quality import Explanations
+    from evaluation.evaluation_file import Findings, read_explanations
 
     with failing_cleanly():
         findings = Findings.read(Bundle(bundle))
         for path in explanations or ():
-            findings = findings.with_explanations(Explanations.from_json(json.loads(path.read_text())))
+            findings = findings.with_explanations(read_explanations(path))
         _write(findings, study, report)
 
 

@@ -64,7 +64,8 @@ def _quantise(bundle: Bundle, data: Path) -> None:
         ensemble = Ensemble(Bundle(bundle.root), precision=precision)
         numbers = track(range(len(validation.images)), f"classifying in {precision}", console=err)
         logits = np.concatenate([ensemble.logits(validation.images[i : i + 1]) for i in numbers], axis=1)
-        found[precision] = macro_f1(combine(logits, manifest.temperature, manifest.ensemble), validation.labels)
+        posterior = combine(logits, manifest.temperature, manifest.ensemble)
+        found[precision] = float(macro_f1(posterior, validation.labels)[0])
     loss = Loss(**found)
     if not loss.acceptable:
         discard(Bundle(bundle.root))

@@ -18,7 +18,8 @@ def lungs(
     seed: Annotated[int, typer.Option(help="All chance comes from it.")] = 0,
 ) -> None:
     """Train the lung segmenter on the data's masks and put it into a bundle; `cxr export` then makes its graph."""
-    from evaluation.bootstrap import bootstrap
+    from evaluation import metrics
+    from evaluation.bootstrap import Resampling
     from study.segmenter import install
     from training.data import DEFAULT_DATA
     from training.lung_segmenter import dice, load_masked, train_segmenter
@@ -28,10 +29,10 @@ def lungs(
         network = train_segmenter(load_masked(folder, ("train",)), epochs, seed)
         held_out = load_masked(folder, HELD_OUT)
         install(target, network)
-    agreement, patients = dice(network, held_out), [row.patient for row in held_out.rows]
-    low, high = bootstrap(lambda weights: {"dice": weights @ agreement / weights.sum(axis=1)}, patients)["dice"]
+    agreement, resampling = dice(network, held_out), Resampling([row.patient for row in held_out.rows])
+    mean = resampling.measure(lambda weights: {"dice": metrics.mean(agreement, weights)})["dice"]
     out.print(
-        f"Dice with {len(agreement)} held-out masks of {len(set(patients))} patients: "
-        f"mean {agreement.mean():.3f} [{low:.3f}, {high:.3f}], smallest {agreement.min():.3f}.\n"
+        f"Dice with {len(agreement)} held-out masks of {resampling.patients} patients: "
+        f"mean {mean}, smallest {agreement.min():.3f}.\n"
         "The masks are another segmenter's output on one source: this is agreement with it, not accuracy."
     )

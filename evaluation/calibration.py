@@ -3,16 +3,15 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from cxr.arrays import Floats, Ints, Scores
 from cxr.labels import LABELS, Label
-from cxr.model.posterior import EnsembleRule, Floats, combine
+from cxr.model.posterior import EnsembleRule, combine
 from evaluation.metrics import log_loss
-from evaluation.weighted import Ints
 
 
-def fit_temperature(logits: NDArray[np.floating], labels: Ints, rule: EnsembleRule) -> float:
+def fit_temperature(logits: Scores, labels: Ints, rule: EnsembleRule) -> float:
     """The temperature that minimises the ensemble's log loss (Guo et al. 2017).
 
     Args:
@@ -25,14 +24,14 @@ def fit_temperature(logits: NDArray[np.floating], labels: Ints, rule: EnsembleRu
     """
 
     def loss(log_temperature: float) -> float:
-        return log_loss(combine(logits, math.exp(log_temperature), rule), labels)
+        return float(log_loss(combine(logits, math.exp(log_temperature), rule), labels)[0])
 
     return math.exp(minimize_scalar(loss, bounds=(math.log(0.05), math.log(20)), method="bounded").x)
 
 
-def calibrated_log_loss(logits: NDArray[np.floating], labels: Ints, rule: EnsembleRule) -> float:
+def calibrated_log_loss(logits: Scores, labels: Ints, rule: EnsembleRule) -> float:
     """In nats, at the temperature that minimises it on the same images; arguments as for `fit_temperature`."""
-    return log_loss(combine(logits, fit_temperature(logits, labels, rule), rule), labels)
+    return float(log_loss(combine(logits, fit_temperature(logits, labels, rule), rule), labels)[0])
 
 
 def fit_thresholds(posterior: Floats, labels: Ints, coverage: float) -> dict[Label, float]:

@@ -1,6 +1,8 @@
 """What a model looks at, measured: parts of the image taken away, and the source read off its features.
 
 High figures are bad news here where the lungs are gone or where the source is guessed. Nothing is chosen by them.
+
+A part that is taken away is black in the network's input, after pre-processing: what is left looks as it always does.
 """
 
 from collections.abc import Iterator
@@ -8,19 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cxr.anatomy.lungs import Lungs, LungSegmenter
+from cxr.arrays import Floats, Images, Mask
 from cxr.decode import decode
 from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
 from cxr.model.inference import Ensemble
-from cxr.model.posterior import Floats, combine
-from evaluation import ablation, weighted
-from evaluation.bootstrap import RESAMPLES, with_intervals
+from cxr.model.posterior import combine
+from evaluation import metrics
+from evaluation.bootstrap import RESAMPLES, Resampling
 from evaluation.figure import Figure
-from evaluation.predict import logits_of
+from evaluation.predictions import logits_of
 from evaluation.probe import FOLDS, guesses, penultimate
 from networks.architectures import load_member
 from training.data import Dataset
@@ -28,6 +32,9 @@ from training.data import Dataset
 Name = Literal["whole", "without_border", "border_only", "with_lungs", "without_lungs", "probe"]
 
 FEWEST: Final = 2 * FOLDS  # images of a source, for a probe to be asked about it
+
+BORDER: Final = 0.1
+"""Width of the border, as a share of the side: 36 % of the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,8 @@ def checks(bundle: Bundle, folder: Path, data: Dataset, posterior: Floats) -> tu
     """
     return (
         _check("whole", data, posterior),
-        _ablated("without_border", bundle, data, ablation.without_border(data.images)),
-        _ablated("border_only", bundle, data, ablation.border_only(data.images)),
+        _ablated("without_border", bundle, data, without_border(data.images)),
+        _ablated("border_only", bundle, data, border_only(data.images)),
         *_lungs(bundle, folder, data, posterior),
         *_probes(bundle, data),
     )
@@ -74,15 +81,15 @@ def _lungs(bundle: Bundle, folder: Path, data: Dataset, posterior: Floats) -> It
     has_lungs = [mask is not None for mask in masks]
     kept = data.where(has_lungs)
     yield _check("with_lungs", kept, posterior[has_lungs])
-    yield _ablated("without_lungs", bundle, kept, ablation.without(kept.images, np.stack(found)))
+    yield _ablated("without_lungs", bundle, kept, without(kept.images, np.stack(found)))
 
 
-def _lungs_in(segmenter: LungSegmenter, file: Path) -> NDArray[np.bool_] | None:
+def _lungs_in(segmenter: LungSegmenter, file: Path) -> Mask | None:
     found = segmenter.find(decode(file.read_bytes()).pixels)
     return found.right | found.left if isinstance(found, Lungs) else None
 
 
-def _ablated(name: Name, bundle: Bundle, data: Dataset, images: NDArray[np.uint8]) -> Check:
+def _ablated(name: Name, bundle: Bundle, data: Dataset, images: Images) -> Check:
     """What the bundle says of other images in the place of these."""
     logits = logits_of(Ensemble(bundle), Dataset(data.rows, images))
     return _check(name, data, combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble))
@@ -92,12 +99,12 @@ def _check(name: Name, data: Dataset, posterior: Floats) -> Check:
     labels = data.labels
 
     def figures(weights: Floats) -> dict[str, Floats]:
-        recall = weighted.by_label(posterior, labels, weights)["recall"]
-        found = {"macro_f1": weighted.macro_f1(posterior, labels, weights)}
-        found["accuracy"] = weighted.mean(posterior.argmax(axis=1) == labels, weights)
+        recall = metrics.by_label(posterior, labels, weights)["recall"]
+        found = {"macro_f1": metrics.macro_f1(posterior, labels, weights)}
+        found["accuracy"] = metrics.mean(posterior.argmax(axis=1) == labels, weights)
         return found | {f"{label}_recall": recall[:, index] for index, label in enumerate(LABELS)}
 
-    return Check(name, "all", len(labels), with_intervals(figures, [row.patient for row in data.rows], RESAMPLES))
+    return Check(name, "all", len(labels), Resampling([row.patient for row in data.rows], RESAMPLES).measure(figures))
 
 
 def _probes(bundle: Bundle, data: Dataset) -> Iterator[Check]:
@@ -119,6 +126,36 @@ def _probe(features: Floats, sources: NDArray[np.str_], data: Dataset) -> dict[s
     commonest = sources == names[counts.argmax()]
 
     def figures(weights: Floats) -> dict[str, Floats]:
-        return {"accuracy": weighted.mean(right, weights), "commonest": weighted.mean(commonest, weights)}
+        return {"accuracy": metrics.mean(right, weights), "commonest": metrics.mean(commonest, weights)}
 
-    return with_intervals(figures, [row.patient for row in data.rows], RESAMPLES)
+    return Resampling([row.patient for row in data.rows], RESAMPLES).measure(figures)
+
+
+def without_border(images: Images) -> Images:
+    """[N, S, S] with the border black: no labels, collimator edges, tubes at the rim."""
+    kept = np.array(images)
+    kept[:, _is_border(images.shape[1])] = 0
+    return kept
+
+
+def border_only(images: Images) -> Images:
+    """[N, S, S] with all but the border black: hardly a lung is left."""
+    kept = np.array(images)
+    kept[:, ~_is_border(images.shape[1])] = 0
+    return kept
+
+
+def without(images: Images, masks: Mask) -> Images:
+    """[N, S, S] with masks [N, M, M] black, scaled to the images."""
+    side = images.shape[1]
+    kept = np.array(images)
+    for image, mask in zip(kept, masks, strict=True):
+        image[cv2.resize(mask.astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST) > 0] = 0
+    return kept
+
+
+def _is_border(side: int) -> Mask:
+    width = round(BORDER * side)
+    border = np.ones((side, side), dtype=bool)
+    border[width : side - width, width : side - width] = False
+    return border

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 from scipy.stats import betabinom
 
-from cxr.model.posterior import Floats
-from evaluation import weighted
+from cxr.arrays import Floats
+from evaluation import metrics
 from evaluation.bootstrap import BLOCK
 
 SIMULATIONS: Final = 2000
@@ -39,13 +39,13 @@ def _simulated(posterior: Floats, count: int, rng: np.random.Generator) -> dict[
     steps = posterior.cumsum(axis=1)[:, :-1]
     drawn = (rng.random((count, images, 1)) > steps).sum(axis=2)
     p = np.take_along_axis(np.broadcast_to(posterior, (count, images, labels)), drawn[:, :, None], axis=2)[:, :, 0]
-    confidence, bins = posterior.max(axis=1), weighted.in_bins(posterior.max(axis=1))
+    confidence, bins = posterior.max(axis=1), metrics.in_bins(posterior.max(axis=1))
     hits = (drawn == posterior.argmax(axis=1)) @ bins
     return {
         "ece": np.abs(hits - confidence @ bins).sum(axis=1) / images,
         "brier": ((posterior**2).sum(axis=1) - 2 * p + 1).mean(axis=1),
         "log_loss": -np.log(np.maximum(p, 1e-12)).mean(axis=1),
-        "accuracy": weighted.ratio(hits, np.broadcast_to(bins.sum(axis=0), hits.shape)),
+        "accuracy": metrics.ratio(hits, np.broadcast_to(bins.sum(axis=0), hits.shape)),
     }
 
 

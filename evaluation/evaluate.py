@@ -3,13 +3,11 @@
 from collections import Counter
 from collections.abc import Collection, Iterator
 
-import numpy as np
-
+from cxr.arrays import Floats
 from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
-from cxr.model.posterior import Floats
 from evaluation import curves, metrics
-from evaluation.bootstrap import RESAMPLES, bootstrap, interval, with_intervals
+from evaluation.bootstrap import RESAMPLES, Resampling, interval
 from evaluation.consistency import expected_coverage, if_calibrated
 from evaluation.figure import Figure
 from evaluation.measures import Measures
@@ -37,9 +35,10 @@ def evaluate(
         doubles: files with a near-duplicate among the training images.
     """
     measures = Measures(said, train_rows, doubles)
+    resampling = Resampling(said.patients, RESAMPLES)
     drawn = if_calibrated(said.posterior[said.held_out])
     figures = {
-        **with_intervals(measures.figures, said.patients, RESAMPLES),
+        **resampling.measure(measures.figures),
         **{f"if_calibrated/{name}": _of_draws(drawn[name]) for name in ("ece", "brier", "log_loss")},
         **dict(_expected_coverage(said, calibration_rows, bundle.manifest.conformal.coverage)),
     }
@@ -48,21 +47,21 @@ def evaluate(
         version=bundle.manifest.version,
         split=split,
         images=len(said.rows),
-        patients=len(set(said.patients)),
+        patients=resampling.patients,
         held_out=int(said.held_out.sum()),
-        resamples=RESAMPLES,
+        resamples=resampling.resamples,
         provider=said.provider,
         figures=figures,
         counts=_counts(said.rows),
-        confusion=metrics.confusion(said.posterior, said.labels).tolist(),
+        confusion=metrics.confusion(said.posterior, said.labels)[0].astype(int).tolist(),
         new=int(measures.is_new.sum()),
-        curves=dict(_curves(measures, said, drawn["accuracy"])),
+        curves=dict(_curves(measures, resampling, drawn["accuracy"])),
     )
 
 
-def _curves(measures: Measures, said: Predictions, drawn_accuracy: Floats) -> Iterator[tuple[str, Curve]]:
-    values = {name: value[0] for name, value in measures.curves(np.ones((1, len(said.rows)))).items()}
-    intervals = bootstrap(measures.curves, said.patients, RESAMPLES)
+def _curves(measures: Measures, resampling: Resampling, drawn_accuracy: Floats) -> Iterator[tuple[str, Curve]]:
+    values = {name: value[0] for name, value in measures.curves(metrics.once(measures.said.rows)).items()}
+    intervals = resampling.intervals(measures.curves)
     for name in ("risk", *(f"{kind}/{label}" for kind in ("roc", "pr") for label in LABELS)):
         yield name, Curve.of(curves.GRID, values[name], *intervals[name])
     for prefix in ("", "uncalibrated/"):

@@ -2,18 +2,21 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
 
+from pydantic import TypeAdapter
+
+from cxr.json_file import read_json
 from cxr.model.bundle import Bundle
 from cxr.model.bundle_files import sha256
 from evaluation.checks import Check
 from evaluation.explanation_quality import Explanations
-from evaluation.figure import Figure
 from evaluation.split_evaluation import Evaluation
 from evaluation.table_facts import TableFacts
 from evaluation.unfamiliar import Familiarity
-from export.verify import Flip, Parity
+from export.verify import Parity
 
 FILE: Final = "evaluation.json"
 ANSWERS: Final = {"name", "version", "labels", "recipe", "members", "ensemble", "temperature", "conformal"}
@@ -38,21 +41,16 @@ class Findings:
 
     @staticmethod
     def read(bundle: Bundle) -> "Findings":
-        """What was found before; nothing, if that was of another model or of another calibration."""
+        """What was found before; nothing, if that was of another model or of another calibration.
+
+        Raises:
+            DataError: the bundle's evaluation.json is none.
+        """
         file = bundle.root / FILE
-        stored = json.loads(file.read_text()) if file.exists() else {}
-        if stored.get("answers_sha256") != _identity(bundle):
+        if not file.exists() or read_json(_OF_WHAT, file, _SAID).answers_sha256 != _identity(bundle):
             return Findings(bundle, {})
-        data = stored.get("data")
-        return Findings(
-            bundle=bundle,
-            splits={name: Evaluation.from_json(values) for name, values in stored["splits"].items()},
-            parity=tuple(_parity(values) for values in stored["parity"]),
-            checks=tuple(Check(**_figured(values)) for values in stored.get("checks", [])),
-            familiarity=tuple(Familiarity(**_figured(values)) for values in stored.get("familiarity", [])),
-            explanations=tuple(Explanations.from_json(values) for values in stored.get("explanations", [])),
-            data=None if data is None else TableFacts(**data),
-        )
+        stored = read_json(_ADAPTER, file, _SAID)
+        return Findings(bundle, **{name: getattr(stored, name) for name in _MEASURED})
 
     def with_split(self, found: Evaluation) -> "Findings":
         """The same and a split's evaluation, in place of an older one."""
@@ -65,30 +63,46 @@ class Findings:
 
     def write(self) -> None:
         """Write evaluation.json into the bundle's folder."""
-        values = {
-            "answers_sha256": _identity(self.bundle),
-            "data": None if self.data is None else asdict(self.data),
-            "splits": {name: found.to_json() for name, found in self.splits.items()},
-            "checks": [asdict(check) for check in self.checks],
-            "familiarity": [asdict(one) for one in self.familiarity],
-            "explanations": [found.to_json() for found in self.explanations],
-            "parity": [asdict(found) for found in self.parity],
-        }
+        stored = _Stored(_identity(self.bundle), **{name: getattr(self, name) for name in _MEASURED})
+        values = _ADAPTER.dump_python(stored, mode="json")
         (self.bundle.root / FILE).write_text(_compact(json.dumps(values, indent=1, allow_nan=False)) + "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class _OfWhat:
+    """Whose figures a file holds, whatever else is in it."""
+
+    answers_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored(_OfWhat):
+    """evaluation.json."""
+
+    data: TableFacts | None
+    splits: dict[str, Evaluation]
+    checks: tuple[Check, ...] = ()
+    familiarity: tuple[Familiarity, ...] = ()
+    explanations: tuple[Explanations, ...] = ()
+    parity: tuple[Parity, ...] = ()
+
+
+_OF_WHAT: Final = TypeAdapter(_OfWhat)
+_ADAPTER: Final = TypeAdapter(_Stored)
+_EXPLANATIONS: Final = TypeAdapter(Explanations)
+_MEASURED: Final = ("data", "splits", "checks", "familiarity", "explanations", "parity")
+_SAID: Final = "an evaluation (remove it and run `cxr evaluate`)"
+
+
+def read_explanations(path: Path) -> Explanations:
+    """What `python -m evaluation.explanations` wrote. Raises DataError if the file is missing or something else."""
+    return read_json(_EXPLANATIONS, path, "of `python -m evaluation.explanations`")
 
 
 def _identity(bundle: Bundle) -> str:
     """A hash of what answers depend on; that maps are explained by another member changes no figure."""
     manifest = bundle.manifest.model_dump_json(include=ANSWERS)
     return sha256(manifest.encode())
-
-
-def _parity(values: dict[str, Any]) -> Parity:
-    return Parity(**{**values, "flips": tuple(Flip(**flip) for flip in values["flips"])})
-
-
-def _figured(values: dict[str, Any]) -> dict[str, Any]:
-    return {**values, "figures": {name: Figure(**figure) for name, figure in values["figures"].items()}}
 
 
 def _compact(text: str) -> str:

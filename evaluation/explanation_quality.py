@@ -1,13 +1,13 @@
 """What was found about a network's explanations: figures with intervals, and what they say of the paper's claim."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
 
-from cxr.model.posterior import Floats
-from evaluation.bootstrap import bootstrap
+from cxr.arrays import Floats
+from evaluation.bootstrap import Resampling
 from evaluation.figure import Figure
 
 METHOD_NAMES: Final = {
@@ -71,21 +71,9 @@ class Explanations:
             totals, counts = weights @ np.nan_to_num(table), weights @ known
             return dict(zip(names, np.where(counts > 0, totals / np.maximum(counts, 1), np.nan).T, strict=True))
 
-        observed, intervals = means(np.ones((1, len(table)))), bootstrap(means, patients)
-        figures = {
-            name: Figure.of(float(observed[name][0]), *(float(end) for end in intervals[name])) for name in names
-        }
-        return Explanations(images=len(table), patients=len(set(patients)), figures=figures, **about)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON; `from_json` reads it back."""
-        return asdict(self)
-
-    @staticmethod
-    def from_json(values: dict[str, Any]) -> "Explanations":
-        """The inverse of `to_json`."""
-        figures = {name: Figure(**figure) for name, figure in values["figures"].items()}
-        return Explanations(**{**values, "figures": figures})
+        resampling = Resampling(patients)
+        figures = resampling.measure(means)
+        return Explanations(images=len(table), patients=resampling.patients, figures=figures, **about)
 
     def verdict(self) -> list[str]:
         """What the figures say, in sentences; an interval that holds 0 decides nothing."""

@@ -10,7 +10,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Final, cast
 
@@ -29,14 +29,16 @@ from attribution.metrics import (
     centred_gaussian,
     conservation_error,
     lung_concentration,
+    on_grid,
     pointing_game,
     random_map,
-    spearman,
 )
 from attribution.robustness import STAGES, cascade, max_sensitivity
+from cxr.arrays import Mask
 from cxr.model.architecture import Architecture
 from evaluation.explanation_quality import Explanations
-from evaluation.lung_masks import Masks, of_the_table, stored
+from evaluation.lung_masks import of_the_table, stored
+from evaluation.metrics import spearman
 from networks.architectures import Network, load_weights
 from training.data import DEFAULT_DATA, Dataset, load
 
@@ -58,7 +60,7 @@ def choose(data: Dataset, count: int, seed: int = 0) -> Dataset:
 
 
 def explanations(
-    network: Network, architecture: str, data: Dataset, lungs: Masks, batch: int = 50, seed: int = 0
+    network: Network, architecture: str, data: Dataset, lungs: Mask, batch: int = 50, seed: int = 0
 ) -> Explanations:
     """Measure the explanations of the label that the network predicts, on a GPU if there is one.
 
@@ -121,9 +123,15 @@ def _measure(subject: _Subject, images: Tensor, lungs: Tensor, chance: torch.Gen
         yield f"{method}/lungs", lung_concentration(maps[method], lungs)
         yield f"{method}/pointing", pointing_game(maps[method], lungs)
         for share, copied in zip(STAGES, subject.shuffled, strict=True):
-            correlation = spearman(maps[method], attribute(copied, images, targets))
+            correlation = rank_correlation(maps[method], attribute(copied, images, targets))
             yield f"{method}/randomised@{share:g}", correlation
         yield f"{method}/randomised", correlation.abs()
+
+
+def rank_correlation(left: Tensor, right: Tensor) -> Tensor:
+    """[N] Spearman's of the strength |R| of two sets of maps on the grid; 0 where a map is constant."""
+    strengths = (on_grid(maps).abs().flatten(1).cpu().numpy() for maps in (left, right))
+    return torch.from_numpy(np.nan_to_num(spearman(*strengths)))
 
 
 def _faithfulness(
@@ -161,7 +169,7 @@ def main(
     chosen = choose(load(data, "val", recipe, size), images)
     masks = stored(lungs, chosen.rows) if lungs else of_the_table(data, chosen.rows)
     found = explanations(network, architecture, chosen, masks, batch)
-    output.write_text(json.dumps(found.to_json(), indent=1, allow_nan=False) + "\n")
+    output.write_text(json.dumps(asdict(found), indent=1, allow_nan=False) + "\n")
     typer.echo("\n".join(found.verdict()))
     typer.echo(f"{output}: {found.images} images, {found.lungs} with lungs, {found.seconds} s on {found.device}")
 

@@ -11,16 +11,14 @@ from typing import Annotated, get_args
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
 from rich.progress import track
 
+from cxr.arrays import Mask
 from training.data import DEFAULT_DATA, Row, Split, read_table
 from training.lung_segmenter import SIZE, load_masked
 
-Masks = NDArray[np.bool_]
 
-
-def segmented(bundle_folder: Path, folder: Path, rows: tuple[Row, ...]) -> Masks:
+def segmented(bundle_folder: Path, folder: Path, rows: tuple[Row, ...]) -> Mask:
     """Masks of rows [N, S, S] by the lung segmenter of an exported bundle; all false where it has none."""
     from cxr.anatomy.lungs import Lungs, LungSegmenter
     from cxr.decode import decode
@@ -38,7 +36,7 @@ def segmented(bundle_folder: Path, folder: Path, rows: tuple[Row, ...]) -> Masks
     return np.stack(masks)
 
 
-def stored(path: Path, rows: tuple[Row, ...]) -> Masks:
+def stored(path: Path, rows: tuple[Row, ...]) -> Mask:
     """Masks of rows [N, S, S] from a file that this module wrote; rows that it lacks have none, all false."""
     with np.load(path) as archive:
         known = dict(zip(archive["files"].tolist(), archive["masks"], strict=True))
@@ -46,7 +44,7 @@ def stored(path: Path, rows: tuple[Row, ...]) -> Masks:
     return np.stack([known.get(row.file, nothing) for row in rows])
 
 
-def of_the_table(folder: Path, rows: tuple[Row, ...]) -> Masks:
+def of_the_table(folder: Path, rows: tuple[Row, ...]) -> Mask:
     """Masks of rows [N, S, S] where the data set has one, which is rare; elsewhere all false."""
     masked = load_masked(folder, get_args(Split))
     known = {row.file: mask for row, mask in zip(masked.rows, masked.masks, strict=True)}

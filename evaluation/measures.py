@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 
+from cxr.arrays import Floats
 from cxr.labels import LABELS
-from cxr.model.posterior import Floats
-from evaluation import curves, metrics, weighted
+from evaluation import curves, metrics
 from evaluation.predictions import Predictions
 from training.data import Row
 
@@ -64,10 +64,10 @@ class Measures:
         return found
 
     def _source_only(self, weights: Floats) -> Measured:
-        told = weighted.by_label(self.source_scores, self.said.labels, weights)
-        yield "source_only/macro_f1", weighted.macro_f1(self.source_scores, self.said.labels, weights)
+        told = metrics.by_label(self.source_scores, self.said.labels, weights)
+        yield "source_only/macro_f1", metrics.macro_f1(self.source_scores, self.said.labels, weights)
         right = self.source_scores.argmax(axis=1) == self.said.labels
-        yield "source_only/accuracy", weighted.mean(right, weights)
+        yield "source_only/accuracy", metrics.mean(right, weights)
         for index, label in enumerate(LABELS):
             for name in ("ppv", "recall", "f1"):
                 yield f"source_only/{label}_{name}", told[name][:, index]
@@ -88,22 +88,22 @@ def at_prevalences(told: dict[str, Floats]) -> Measured:
         for share in PREVALENCES:
             hits, alarms = recall * share, (1 - specificity) * (1 - share)
             misses, rejected = (1 - recall) * share, specificity * (1 - share)
-            yield f"{label}_ppv@{share:g}", weighted.ratio(hits, hits + alarms)
-            yield f"{label}_npv@{share:g}", weighted.ratio(rejected, rejected + misses)
+            yield f"{label}_ppv@{share:g}", metrics.ratio(hits, hits + alarms)
+            yield f"{label}_npv@{share:g}", metrics.ratio(rejected, rejected + misses)
 
 
 def _conformal(said: Predictions, weights: Floats) -> Measured:
     sizes = said.in_set.sum(axis=1)
-    yield "conformal/set_size", weighted.mean(sizes, weights)
+    yield "conformal/set_size", metrics.mean(sizes, weights)
     for size in range(len(LABELS) + 1):
-        yield f"conformal/size_{size}", weighted.mean(sizes == size, weights)
+        yield f"conformal/size_{size}", metrics.mean(sizes == size, weights)
     for index, label in enumerate(LABELS):
         its = weights * (said.labels == index)
-        yield f"conformal/{label}/coverage", weighted.mean(said.in_set[:, index], its)
-        yield f"conformal/{label}/set_size", weighted.mean(sizes, its)
+        yield f"conformal/{label}/coverage", metrics.mean(said.in_set[:, index], its)
+        yield f"conformal/{label}/set_size", metrics.mean(sizes, its)
     covered = said.in_set[np.arange(len(said.labels)), said.labels]
     for source in np.unique(said.sources):
-        yield f"source/{source}/coverage", weighted.mean(covered, weights * (said.sources == source))
+        yield f"source/{source}/coverage", metrics.mean(covered, weights * (said.sources == source))
 
 
 def _selective(said: Predictions, weights: Floats) -> Measured:
@@ -118,16 +118,16 @@ def _sources(said: Predictions, weights: Floats) -> Measured:
     ratio = said.posterior[:, COVID19] / (said.posterior[:, COVID19] + said.posterior[:, PNEUMONIA] + 1e-12)
     for source in np.unique(said.sources):
         here = said.sources == source
-        yield f"source/{source}/accuracy", weighted.mean(right, weights * here)
+        yield f"source/{source}/accuracy", metrics.mean(right, weights * here)
         held = np.unique(said.labels[here])
         for index in held:
             yield (
                 f"source/{source}/{LABELS[index]}/recall",
-                weighted.mean(right, weights * (here & (said.labels == index))),
+                metrics.mean(right, weights * (here & (said.labels == index))),
             )
         if {COVID19, PNEUMONIA} <= set(held):
             pair = here & np.isin(said.labels, (COVID19, PNEUMONIA))
-            auroc = weighted.auroc(ratio[pair], said.labels[pair] == COVID19, weights[:, pair])
+            auroc = metrics.auroc(ratio[pair], said.labels[pair] == COVID19, weights[:, pair])
             yield f"{source}/covid19_vs_pneumonia_auroc", auroc
 
 

@@ -1,17 +1,20 @@
 """What a bundle says of a data set, and which of its images it was not calibrated on."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.progress import track
 
+from cxr.arrays import Floats, Ints, Logits, Mask
 from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
 from cxr.model.inference import Ensemble
-from cxr.model.posterior import Floats, combine, prediction_set
-from evaluation.predict import logits_of
-from evaluation.weighted import Ints
+from cxr.model.posterior import combine, prediction_set
 from training.data import Dataset, Row
+
+BATCH: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,8 @@ class Predictions:
     labels: Ints
     posterior: Floats
     uncalibrated: Floats
-    in_set: NDArray[np.bool_]
-    held_out: NDArray[np.bool_]
+    in_set: Mask
+    held_out: Mask
     provider: str
 
     @property
@@ -64,3 +67,13 @@ def predictions(bundle: Bundle, data: Dataset, calibration_rows: tuple[Row, ...]
         held_out=np.array([row not in fitted for row in data.rows]),
         provider=ensemble.provider,
     )
+
+
+def logits_of(ensemble: Ensemble, data: Dataset) -> Logits:
+    """[M, N, 3] logits of the members, by the graphs that the service runs."""
+    starts = range(0, len(data.rows), BATCH)
+    batches = [
+        ensemble.logits(np.ascontiguousarray(data.images[start : start + BATCH]))
+        for start in track(starts, "predicting", transient=True)
+    ]
+    return np.concatenate(batches, axis=1)

@@ -10,14 +10,14 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cxr.model.posterior import Floats
+from cxr.arrays import Floats, Images
 from networks.architectures import Network
 
 FOLDS: Final = 5
 BATCH: Final = 32
 
 
-def penultimate(network: Network, images: NDArray[np.uint8]) -> Floats:
+def penultimate(network: Network, images: Images) -> Floats:
     """[N, C] what the last linear layer of a network sees of prepared images [N, S, S]."""
     before_last = network.head[:-1]  # type: ignore[index]
     with torch.inference_mode():

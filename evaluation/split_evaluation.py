@@ -1,12 +1,11 @@
 """What `cxr evaluate` found on one split: all that a model card and a report show of it."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from cxr.model.posterior import Floats
+from cxr.arrays import Floats
 from evaluation.figure import Figure
 from training.data import Split
 
@@ -77,14 +76,3 @@ class Evaluation:
     def some(self, *names: str) -> Iterator[tuple[str, Figure]]:
         """Those of these figures that were measured; a shipped evaluation may be older than a figure."""
         return ((name, self.figures[name]) for name in names if name in self.figures)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON; `from_json` reads it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Self:
-        """The inverse of `to_json`."""
-        figures = {name: Figure(**figure) for name, figure in values["figures"].items()}
-        curves = {name: Curve(**curve) for name, curve in values.get("curves", {}).items()}
-        return cls(**{**values, "figures": figures, "curves": curves})

@@ -13,22 +13,21 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from cxr.arrays import Floats, Images, Mask
 from cxr.model.bundle import Bundle
 from cxr.model.inference import Ensemble
-from cxr.model.posterior import Floats, combine
-from evaluation import weighted
-from evaluation.bootstrap import RESAMPLES, with_intervals
+from cxr.model.posterior import combine
+from evaluation import metrics
+from evaluation.bootstrap import RESAMPLES, Resampling
 from evaluation.figure import Figure
-from evaluation.predict import logits_of
+from evaluation.predictions import logits_of
 from evaluation.probe import penultimate
 from networks.architectures import Network, load_member
 from training.data import Dataset, half_of_validation, hashed_order
 
-Images = NDArray[np.uint8]
-Scores = Mapping[str, Floats]
+ByScore = Mapping[str, Floats]
 
 ACCEPTED: Final = 0.95
 """Share of the images of one half of validation that each gate lets in."""
@@ -120,29 +119,27 @@ def some(data: Dataset, count: int) -> Dataset:
     return data.where(index in chosen for index in range(len(data.rows)))
 
 
-def _kept_out(
-    source: str, chosen: NDArray[np.bool_], data: Dataset, known: Scores, limits: Mapping[str, float]
-) -> Familiarity:
+def _kept_out(source: str, chosen: Mask, data: Dataset, known: ByScore, limits: Mapping[str, float]) -> Familiarity:
     patients = [row.patient for row, kept in zip(data.rows, chosen, strict=True) if kept]
 
     def figures(weights: Floats) -> dict[str, Floats]:
-        return {f"{name}/kept_out": weighted.mean(of[chosen] > limits[name], weights) for name, of in known.items()}
+        return {f"{name}/kept_out": metrics.mean(of[chosen] > limits[name], weights) for name, of in known.items()}
 
-    return Familiarity(source, len(patients), with_intervals(figures, patients, RESAMPLES))
+    return Familiarity(source, len(patients), Resampling(patients, RESAMPLES).measure(figures))
 
 
-def _let_in(kind: str, data: Dataset, known: Scores, strange: Scores, limits: Mapping[str, float]) -> Familiarity:
+def _let_in(kind: str, data: Dataset, known: ByScore, strange: ByScore, limits: Mapping[str, float]) -> Familiarity:
     patients = [row.patient for row in data.rows]
     is_strange = np.repeat([False, True], len(patients))
 
     def figures(weights: Floats) -> dict[str, Floats]:
         both = np.concatenate([weights, weights], axis=1)
         return {
-            f"{name}/auroc": weighted.auroc(np.concatenate([of, strange[name]]), is_strange, both)
+            f"{name}/auroc": metrics.auroc(np.concatenate([of, strange[name]]), is_strange, both)
             for name, of in known.items()
-        } | {f"{name}/let_in": weighted.mean(of <= limits[name], weights) for name, of in strange.items()}
+        } | {f"{name}/let_in": metrics.mean(of <= limits[name], weights) for name, of in strange.items()}
 
-    return Familiarity(kind, len(patients), with_intervals(figures, patients, RESAMPLES))
+    return Familiarity(kind, len(patients), Resampling(patients, RESAMPLES).measure(figures))
 
 
 def _features(network: Network, images: Images) -> Floats:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from cxr.labels import DISPLAY_NAMES, LABELS
+from evaluation.metrics import ECE_BINS
 from evaluation.split_evaluation import Curve, Evaluation
-from evaluation.weighted import ECE_BINS
 from reporting.document import Picture
 from reporting.style import ACCENT, COLOURS, FAINT, INK, MARKERS, SOFT, panels, svg
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from cxr.errors import DataError
+from cxr.json_file import read_json, write_json
 from cxr.model.bundle_files import sha256
 from evaluation.bootstrap import RESAMPLES
 from study.ensemble import Plan, best_of_runs, of_one_run
@@ -32,17 +33,12 @@ class Candidate:
 
     def write(self, path: Path) -> None:
         """As JSON for people too."""
-        path.write_bytes(_ADAPTER.dump_json(self, indent=1) + b"\n")
+        write_json(_ADAPTER, path, self)
 
     @staticmethod
     def read(path: Path) -> "Candidate":
         """Raises DataError if the file is missing or not a candidate."""
-        try:
-            return _ADAPTER.validate_json(path.read_bytes())
-        except OSError:
-            raise DataError(f"{path} cannot be read") from None
-        except ValidationError as error:
-            raise DataError(f"{path} is not a candidate: {error.error_count()} values do not fit") from None
+        return read_json(_ADAPTER, path, "a candidate")
 
 
 def evaluate_candidate(

@@ -4,17 +4,16 @@ from collections.abc import Iterator, Sequence
 from typing import Final, get_args
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import rankdata
 
+from cxr.arrays import Floats
+from evaluation.bootstrap import Resampling
 from evaluation.figure import Figure
+from evaluation.metrics import spearman
 from study.tables import Correlation, SnapshotRow, SpectralMetric
 
 METRICS: Final[tuple[SpectralMetric, ...]] = get_args(SpectralMetric)
 MIN_SNAPSHOTS: Final = 5
 MIN_RUNS: Final = 3  # to resample runs; fewer give no interval
-
-Floats = NDArray[np.float64]
 
 
 def correlations(rows: Sequence[SnapshotRow], resamples: int = 2000, seed: int = 0) -> tuple[Correlation, ...]:
@@ -35,29 +34,18 @@ def _scopes(rows: Sequence[SnapshotRow]) -> Iterator[tuple[str, list[SnapshotRow
 def _rho(rows: list[SnapshotRow], metric: SpectralMetric, over_runs: bool, resamples: int, seed: int) -> Figure:
     x = np.array([getattr(row, metric) for row in rows])
     y = np.array([row.calibrated_log_loss for row in rows])
-    draw = np.random.default_rng(seed)
-    if over_runs:
-        samples = _resampled_runs([row.snapshot.run for row in rows], resamples, draw)
-    else:
-        samples = list(draw.integers(len(rows), size=(resamples, len(rows))))
-    drawn = np.array([spearman(x[sample], y[sample]) for sample in samples])
-    drawn = drawn[~np.isnan(drawn)]
-    low, high = np.percentile(drawn, [2.5, 97.5]) if len(drawn) else (np.nan, np.nan)
-    return Figure.of(spearman(x, y), float(low), float(high))
+    clusters = [row.snapshot.run if over_runs else str(row.snapshot) for row in rows]
+    if len(set(clusters)) < MIN_RUNS:
+        return Figure.of(float(spearman(x, y)), np.nan, np.nan)
+    return Resampling(clusters, resamples, seed).measure(lambda weights: {"rho": _weighted(x, y, weights)})["rho"]
 
 
-def _resampled_runs(runs: Sequence[str], resamples: int, draw: np.random.Generator) -> list[NDArray[np.intp]]:
-    """Indices of all snapshots of as many runs as there are, drawn with replacement."""
-    members = [np.flatnonzero(np.array(runs) == run) for run in dict.fromkeys(runs)]
-    if len(members) < MIN_RUNS:
-        return []
-    picks = draw.integers(len(members), size=(resamples, len(members)))
-    return [np.concatenate([members[pick] for pick in row]) for row in picks]
-
-
-def spearman(x: Floats, y: Floats) -> float:
-    """Spearman's rho with average ranks for ties; NaN where one of the two never changes."""
-    a, b = rankdata(x), rankdata(y)
-    a, b = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / scale if scale > 0 else float("nan")
+def _weighted(x: Floats, y: Floats, weights: Floats) -> Floats:
+    """[R] Spearman's rho of values [N] that count as often as weights [R, N] say."""
+    sizes = weights.sum(axis=1)
+    found = np.empty(len(weights))
+    for size in np.unique(sizes):  # resamples of one size together; runs have different numbers of snapshots
+        rows = np.flatnonzero(sizes == size)
+        picked = np.stack([np.repeat(np.arange(len(x)), weights[row].astype(np.int64)) for row in rows])
+        found[rows] = spearman(x[picked], y[picked])
+    return found

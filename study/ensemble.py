@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
-from cxr.model.posterior import ENSEMBLE_RULES, EnsembleRule, Floats, combine
+from cxr.arrays import Floats
+from cxr.model.posterior import ENSEMBLE_RULES, EnsembleRule, combine
 from evaluation.calibration import calibrated_log_loss, fit_temperature
 from study.study import Part, Study
 from study.tables import Kind, Snapshot

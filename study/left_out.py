@@ -9,19 +9,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxr.arrays import Floats, Mask
 from cxr.labels import LABELS, Label
-from cxr.model.posterior import Floats, combine
-from evaluation import weighted
-from evaluation.bootstrap import RESAMPLES, with_intervals
+from cxr.model.posterior import combine
+from evaluation import metrics
+from evaluation.bootstrap import RESAMPLES, Resampling
 from evaluation.measures import COVID19
 from study.ensemble import LAST
 from study.study import Part, Study, archived_cycles
 from study.tables import LeftOutRow, OnSource
 from training.rundir import RunDir
-
-Mask = NDArray[np.bool_]
 
 
 def left_out_rows(study: Study, part: Part, resamples: int = RESAMPLES) -> Iterator[LeftOutRow]:
@@ -59,12 +57,12 @@ def _measured(posterior: Floats, part: Part, here: Mask, resamples: int) -> OnSo
 
     def figures(weights: Floats) -> dict[str, Floats]:
         return {
-            "accuracy": weighted.mean(right, weights),
-            "covid19_recall": weighted.mean(right, weights * positive),
-            "auroc": weighted.auroc(said[:, COVID19], positive, weights),
+            "accuracy": metrics.mean(right, weights),
+            "covid19_recall": metrics.mean(right, weights * positive),
+            "auroc": metrics.auroc(said[:, COVID19], positive, weights),
         }
 
-    return OnSource(**with_intervals(figures, patients, resamples))
+    return OnSource(**Resampling(patients, resamples).measure(figures))
 
 
 def _counts(part: Part, here: Mask) -> dict[Label, int]:

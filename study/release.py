@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors.torch import save
 
+from cxr.arrays import Ints, Logits
 from cxr.errors import DataError
 from cxr.labels import LABELS
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle, Conformal, Manifest, Member, Recipe
@@ -19,8 +19,7 @@ from cxr.model.inference import Ensemble
 from cxr.model.posterior import EnsembleRule, combine
 from evaluation.calibration import calibrated_log_loss, fit_temperature, fit_thresholds
 from evaluation.metrics import figures
-from evaluation.predict import logits_of
-from evaluation.weighted import Ints
+from evaluation.predictions import logits_of
 from export.to_onnx import export_bundle
 from networks.architectures import build, storable
 from study.segmenter import adopt
@@ -160,7 +159,7 @@ def _half(validation: Dataset, half: Half) -> Dataset:
     return rows
 
 
-def _surest(logits: NDArray[np.float32], labels: Ints) -> Choice:
+def _surest(logits: Logits, labels: Ints) -> Choice:
     """The member of [M, N, 3] that validation speaks for."""
     if len(logits) == 1:
         return Choice(0, "the only member")
@@ -172,7 +171,7 @@ def _surest(logits: NDArray[np.float32], labels: Ints) -> Choice:
     return Choice(best, reason)
 
 
-def _shown(logits: NDArray[np.float32], labels: Ints, temperature: float) -> dict[str, float]:
+def _shown(logits: Logits, labels: Ints, temperature: float) -> dict[str, float]:
     """Figures of one member alone; JSON has no NaN."""
     found = figures(combine(logits[np.newaxis], temperature, "scpa"), labels)
     return {name: found[name] for name in SHOWN if not math.isnan(found[name])}

@@ -86,10 +86,10 @@ def measure(study: Study, part: Part, snapshot: Snapshot) -> SnapshotRow:
         log_norm=spectral.log_norm if spectral else None,
         alpha=spectral.alpha if spectral else None,
         weighted_alpha=spectral.weighted_alpha if spectral else None,
-        log_loss=log_loss(softmax(logits), labels),
+        log_loss=float(log_loss(softmax(logits), labels)[0]),
         temperature=temperature,
-        calibrated_log_loss=log_loss(softmax(logits, temperature), labels),
-        macro_f1=macro_f1(logits, labels),
+        calibrated_log_loss=float(log_loss(softmax(logits, temperature), labels)[0]),
+        macro_f1=float(macro_f1(logits, labels)[0]),
     )
 
 

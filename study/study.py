@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxr.arrays import Ints, Logits, Mask
 from cxr.errors import DataError
 from cxr.labels import LABELS, Label
 from study.tables import RunRow, Snapshot
@@ -22,9 +22,6 @@ from training.rundir import RunDir
 
 PartName = Literal["select", "calibrate", "test"]
 """The halves of the validation split (`training.data.half_of_validation`), and the test split."""
-
-Ints = NDArray[np.int64]
-Logits = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,7 @@ class Study:
         return np.asarray(values[masks[name][of_split]])
 
     @cached_property
-    def _masks(self) -> dict[PartName, NDArray[np.bool_]]:
+    def _masks(self) -> dict[PartName, Mask]:
         """[rows] which are of a part."""
         parts = [half_of_validation(row) if row.split == "val" else row.split for row in self.rows]
         return {name: np.array([part == name for part in parts], dtype=bool) for name in get_args(PartName)}

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from cxr.errors import DataError
+from cxr.json_file import read_json, write_json
 from cxr.labels import Label
 from cxr.model.posterior import EnsembleRule
 from evaluation.figure import Figure
@@ -253,17 +253,12 @@ class StudyResult:
 
     def write(self, path: Path) -> None:
         """As JSON for people too."""
-        path.write_bytes(_ADAPTER.dump_json(self, indent=1) + b"\n")
+        write_json(_ADAPTER, path, self)
 
     @staticmethod
     def read(path: Path) -> "StudyResult":
         """Raises DataError if the file is missing or not of this version."""
-        try:
-            return _ADAPTER.validate_json(path.read_bytes())
-        except OSError:
-            raise DataError(f"{path} cannot be read") from None
-        except ValidationError as error:
-            raise DataError(f"{path} is not a study's result: {error.error_count()} values do not fit") from None
+        return read_json(_ADAPTER, path, "a study's result")
 
 
 _ADAPTER: Final = TypeAdapter(StudyResult)

@@ -1,16 +1,18 @@
 """Plans → rows of figures on one part of the images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from scipy.stats import t as student
 
+from cxr.arrays import Floats, Ints
 from cxr.labels import LABELS
-from evaluation.bootstrap import RESAMPLES
+from evaluation import metrics
+from evaluation.bootstrap import RESAMPLES, Resampling
+from evaluation.figure import Figure
 from study.ensemble import Plan
-from study.intervals import Resampling
 from study.left_out import left_out_rows
 from study.paper import BEST, BEST_BY_LABEL, BEST_PAIR
 from study.study import Part, Study
@@ -18,6 +20,7 @@ from study.tables import Part as Shown
 from study.tables import Scores, SeedRow, SeedScores, Snapshot, Spread, TableRow, Tables
 
 MIN_SEEDS: Final = 3
+SCORES: Final = ("ppv", "recall", "f1")
 OF_NETWORKS: Final = ("snapshot", "last", "snapshots")
 OF_CHOSEN: Final = ("snapshot", "pair", "triple")
 
@@ -35,9 +38,7 @@ class Tabulator:
         """All figures of a plan."""
         labels, temperature = self.shown.labels, plan.fit(self.fitted)
         posterior = plan.posterior(self.shown, temperature)
-        confusions = self.resampling.confusions(posterior.argmax(axis=1))
-        macro, by_label, accuracy = self.resampling.scores(confusions)
-        likelihood = np.maximum(posterior[np.arange(len(labels)), labels], 1e-12)
+        figures = measured(posterior, labels, self.resampling)
         configs = [self.study.configs[member.run] for member in plan.members]
         samplings = {config.sampling for config in configs}
         row = TableRow(
@@ -48,11 +49,11 @@ class Tabulator:
             rule=plan.rule,
             members=plan.members,
             temperature=round(temperature, 4),
-            macro=macro,
-            by_label=dict(zip(LABELS, by_label, strict=True)),
-            accuracy=accuracy,
-            log_loss=self.resampling.mean(-np.log(likelihood)),
-            confusion=tuple(tuple(int(cell) for cell in line) for line in confusions[0]),
+            macro=_scores(figures, "macro"),
+            by_label={label: _scores(figures, label) for label in LABELS},
+            accuracy=figures["accuracy"],
+            log_loss=figures["log_loss"],
+            confusion=tuple(tuple(map(int, line)) for line in metrics.confusion(posterior, labels)[0]),
         )
         is_papers = row.kind == "pair" and {name.removesuffix("_bn") for name in row.networks} == BEST_PAIR
         return _beside_the_paper(row) if is_papers and row.rule == "scpa" else row
@@ -118,7 +119,31 @@ class Tabulator:
 
 def tabulator(study: Study, fitted: Part, shown: Part, resamples: int = RESAMPLES) -> Tabulator:
     """Draws the resamples once."""
-    return Tabulator(study, fitted, shown, Resampling(shown.labels, shown.patients, resamples))
+    return Tabulator(study, fitted, shown, Resampling(shown.patients, resamples))
+
+
+def measured(posterior: Floats, labels: Ints, resampling: Resampling) -> dict[str, Figure]:
+    """PPV, recall and F1 of each label and their macro means, accuracy and log loss, as the paper's tables have them.
+
+    Of a label, a ratio without a denominator is no figure; in a macro mean it counts 0, unlike in an evaluation.
+    """
+
+    def figures(weights: Floats) -> dict[str, Floats]:
+        found = {
+            "accuracy": metrics.mean(posterior.argmax(axis=1) == labels, weights),
+            "log_loss": metrics.log_loss(posterior, labels, weights),
+        }
+        told = metrics.by_label(posterior, labels, weights)
+        for name in SCORES:
+            found[f"macro_{name}"] = np.nan_to_num(told[name]).mean(axis=1)
+            found |= {f"{label}_{name}": told[name][:, index] for index, label in enumerate(LABELS)}
+        return found
+
+    return resampling.measure(figures)
+
+
+def _scores(figures: Mapping[str, Figure], of: str) -> Scores:
+    return Scores(*(figures[f"{of}_{name}"] for name in SCORES))
 
 
 def _beside_the_paper(row: TableRow) -> TableRow:

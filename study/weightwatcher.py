@@ -15,9 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr.arrays import Floats
 from cxr.errors import DataError
-
-Floats = NDArray[np.float64]
 
 MIN_EIGENVALUES: Final = 8  # a layer with fewer is skipped: here the last one, which has three
 MAX_EIGENVALUES: Final = 15_000

@@ -10,8 +10,9 @@ from torch import Tensor
 from attribution.canonize import CanonicalNetwork, canonize
 from attribution.gradcam import gradcam
 from attribution.lrp import lrp
-from attribution.metrics import centred_gaussian, spearman
+from attribution.metrics import centred_gaussian
 from attribution.robustness import DRAWS, RADIUS, STAGES, cascade, max_sensitivity
+from evaluation.explanations import rank_correlation
 from tests.attribution.networks import batch, randomised
 
 
@@ -64,7 +65,7 @@ def test_maps_of_a_network_that_knows_nothing_are_others() -> None:
     *_, last = cascade(network, torch.Generator().manual_seed(0))
     known, unknown = canonize(network), canonize(last)
     for attribute in (gradcam, lrp):
-        same = spearman(attribute(known, images, targets), attribute(known, images, targets))
+        same = rank_correlation(attribute(known, images, targets), attribute(known, images, targets))
         torch.testing.assert_close(same, torch.ones(4).double())
-        other = spearman(attribute(known, images, targets), attribute(unknown, images, targets))
+        other = rank_correlation(attribute(known, images, targets), attribute(unknown, images, targets))
         assert other.mean() < 0.8

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from cxr.arrays import Floats, Ints
 from cxr.labels import LABELS
-from cxr.model.posterior import ENSEMBLE_RULES, EnsembleRule, Floats, combine, softmax
+from cxr.model.posterior import ENSEMBLE_RULES, EnsembleRule, combine, softmax
 from evaluation.calibration import fit_temperature, fit_thresholds
 from evaluation.metrics import figures, log_loss
-from evaluation.weighted import Ints
 
 
 def drawn(count: int, seed: int) -> tuple[Floats, Ints]:

@@ -1,7 +1,5 @@
 """An evaluation of a bundle with random weights: figures against slow ones, by label and by source."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -12,8 +10,7 @@ from cxr.model.posterior import combine, prediction_set
 from evaluation import evaluate as module
 from evaluation.evaluate import evaluate
 from evaluation.metrics import figures
-from evaluation.predict import logits_of
-from evaluation.predictions import predictions
+from evaluation.predictions import logits_of, predictions
 from evaluation.split_evaluation import Evaluation
 from training.data import Dataset, Row
 
@@ -135,7 +132,3 @@ def test_a_label_that_was_calibrated_has_a_coverage_to_expect(
     assert "conformal/normal/expected" not in foreign.figures
     assert foreign.held_out == foreign.new == foreign.images
     assert "new/macro_f1" not in foreign.figures
-
-
-def test_it_survives_json(found: Evaluation) -> None:
-    assert Evaluation.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False))) == found

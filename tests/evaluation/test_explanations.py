@@ -1,7 +1,7 @@
 """The table of explanations: measured on a tiny network, and read from figures that are known."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from attribution import faithfulness, robustness
 from evaluation import explanations as module
+from evaluation.evaluation_file import read_explanations
 from evaluation.explanation_quality import CLAIMANT, CRITERIA, METHOD_NAMES, RIVALS, Explanations
 from evaluation.explanations import METHODS, choose, explanations
 from evaluation.figure import Figure
@@ -55,8 +56,9 @@ def test_figures_that_are_known_beforehand(found: Explanations) -> None:
     assert difference == pytest.approx((ours or 0) - (theirs or 0), abs=2e-4)
 
 
-def test_json_there_and_back(found: Explanations) -> None:
-    assert Explanations.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False))) == found
+def test_json_there_and_back(found: Explanations, tmp_path: Path) -> None:
+    (tmp_path / "found.json").write_text(json.dumps(asdict(found), allow_nan=False))
+    assert read_explanations(tmp_path / "found.json") == found
 
 
 def test_images_are_drawn_without_a_look_and_the_same_each_time() -> None:

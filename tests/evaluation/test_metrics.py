@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 from sklearn import metrics as reference
 
 from cxr.labels import LABELS
@@ -62,7 +63,7 @@ def _by_scikit_learn(posterior: Floats, labels: NDArray[np.int64], weights: Floa
 
 def test_confusion_has_the_true_label_in_rows() -> None:
     posterior = np.eye(3)[[0, 1, 1, 2]]
-    assert metrics.confusion(posterior, np.array([0, 0, 1, 1])).tolist() == [[1, 1, 0], [0, 1, 1], [0, 0, 0]]
+    assert metrics.confusion(posterior, np.array([0, 0, 1, 1]))[0].tolist() == [[1, 1, 0], [0, 1, 1], [0, 0, 0]]
 
 
 def test_calibration_error_by_hand() -> None:
@@ -82,7 +83,6 @@ def test_brier_goes_from_0_to_2() -> None:
 
 def test_log_loss_of_a_certain_error_is_finite() -> None:
     assert metrics.log_loss(np.eye(3)[[0]], np.array([1])) == pytest.approx(12 * math.log(10))
-    assert metrics.negative_log_likelihood(np.zeros((4, 3)), np.array([0, 1, 2, 0])) == pytest.approx(math.log(3))
 
 
 def test_what_cannot_be_known_is_nan() -> None:
@@ -93,3 +93,65 @@ def test_what_cannot_be_known_is_nan() -> None:
     assert undefined == {f"covid19_{name}" for name in absent} | {f"macro_{name}" for name in absent - {"f1"}}
     assert said["macro_f1"] == pytest.approx(2 / 3)
     assert said["covid19_specificity"] == 1
+
+
+# --- Under many weightings: the figures of the repeated images, and scikit-learn's curves
+
+
+@pytest.fixture(scope="module")
+def posterior() -> Floats:
+    return softmax(np.random.default_rng(0).normal(size=(60, 3)).round(1))
+
+
+@pytest.fixture(scope="module")
+def weights() -> Floats:
+    """Five resamples, zeros among the weights."""
+    rng = np.random.default_rng(1)
+    return np.stack([np.bincount(rng.integers(60, size=60), minlength=60) for _ in range(5)]).astype(np.float64)
+
+
+DRAWN = np.random.default_rng(2).integers(0, 3, 60)
+
+
+def test_weights_are_how_often_an_image_counts(posterior: Floats, weights: Floats) -> None:
+    said = metrics.discrimination(posterior, DRAWN, weights) | metrics.calibration(posterior, DRAWN, weights)
+    for row, times in enumerate(weights.astype(np.int64)):
+        repeated = metrics.figures(posterior.repeat(times, axis=0), DRAWN.repeat(times))
+        assert {name: values[row] for name, values in said.items()} == pytest.approx(repeated, rel=1e-9)
+
+
+def test_thresholds_pass_ties_together() -> None:
+    score, positive = np.array([0.9, 0.5, 0.5, 0.1]), np.array([True, True, False, False])
+    hits, alarms = metrics.above_thresholds(score, positive, np.array([[1.0, 1.0, 2.0, 1.0]]))
+    assert hits.tolist() == [[0, 1, 2, 2]]
+    assert alarms.tolist() == [[0, 0, 2, 3]]
+    assert metrics.auroc(score, positive, np.ones((1, 4))) == pytest.approx(reference.roc_auc_score(positive, score))
+
+
+def test_a_resample_without_one_of_two_classes_has_no_auroc(posterior: Floats) -> None:
+    positive = DRAWN == 1
+    without, with_ = (~positive).astype(np.float64), np.ones(60)
+    found = metrics.auroc(posterior[:, 1], positive, np.stack([without, with_]))
+    assert np.isnan(found).tolist() == [True, False]
+    found = metrics.average_precision(posterior[:, 1], positive, np.stack([without, with_]))
+    assert np.isnan(found).tolist() == [True, False]
+
+
+def test_bins_are_of_equal_width_and_hold_certainty() -> None:
+    bins = metrics.in_bins(np.array([0.0, 1 / 15 - 1e-9, 1 / 15 + 1e-9, 1.0]))
+    assert bins.argmax(axis=1).tolist() == [0, 0, 1, 14]
+    assert bins.sum() == 4
+
+
+def test_rank_correlation_is_scipys_with_ties_row_by_row() -> None:
+    x, y = np.random.default_rng(0).integers(-3, 4, (2, 5, 50)).astype(np.float64)
+    expected = [spearmanr(one, other).statistic for one, other in zip(x, y, strict=True)]
+    assert metrics.spearman(x, y) == pytest.approx(expected)
+    assert metrics.spearman(x[0], y[0]) == pytest.approx(expected[0])
+
+
+def test_what_never_changes_correlates_with_nothing() -> None:
+    x, y = np.ones((2, 5)), np.stack([np.arange(5.0)] * 2)
+    x[1] = [1, 2, 3, 5, 4]
+    assert np.isnan(metrics.spearman(x, y)).tolist() == [True, False]
+    assert np.isnan(metrics.spearman(x[0], y[0]))

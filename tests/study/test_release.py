@@ -17,7 +17,7 @@ from cxr.model.bundle import Bundle
 from cxr.model.inference import Ensemble
 from cxr.model.posterior import combine
 from evaluation.calibration import calibrated_log_loss, fit_temperature, fit_thresholds
-from evaluation.predict import logits_of
+from evaluation.predictions import logits_of
 from networks.architectures import build
 from study.candidate import Candidate, archive_hashes
 from study.ensemble import Plan

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cxr.labels import Label
-from scripts.without_twins import headline
+from scripts.without_near_duplicates import headline
 from training.data import Row
 
 

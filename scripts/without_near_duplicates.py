@@ -7,6 +7,7 @@ and on those with one, each with its 95 % interval. The pairs are those of docs/
 `scripts.duplicates`.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,8 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cxr.labels import LABELS
+from evaluation import metrics
+from evaluation.bootstrap import Resampling
 from evaluation.near_duplicates import PAIRS, doubles_in_train
-from study.intervals import Resampling
 from training.data import DEFAULT_DATA, Row, Split, read_table
 from training.rundir import RunDir
 
@@ -26,10 +28,9 @@ from training.rundir import RunDir
 def headline(rows: list[Row], predicted: NDArray[np.int64]) -> tuple[str, str, str]:
     """Macro-F1, COVID-19 PPV and recall of these rows, as text."""
     labels = np.array([LABELS.index(row.label) for row in rows], dtype=np.int64)
-    resampling = Resampling(labels, [row.patient for row in rows])
-    macro, by_label, _ = resampling.scores(resampling.confusions(predicted))
-    covid = by_label[LABELS.index("covid19")]
-    return str(macro.f1), str(covid.precision), str(covid.recall)
+    scores = np.eye(len(LABELS))[predicted]
+    measured = Resampling([row.patient for row in rows]).measure(partial(metrics.discrimination, scores, labels))
+    return str(measured["macro_f1"]), str(measured["covid19_ppv"]), str(measured["covid19_recall"])
 
 
 def main(

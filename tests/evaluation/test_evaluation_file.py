@@ -1,0 +1,55 @@
+"""evaluation.json: all kinds of figures come back as they were, the file stays readable, another file is named."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cxr.errors import DataError
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
+from evaluation.checks import Check
+from evaluation.evaluation_file import FILE, Findings
+from evaluation.explanation_quality import Explanations
+from evaluation.figure import Figure
+from evaluation.table_facts import TableFacts
+from evaluation.unfamiliar import Familiarity
+from export.verify import Flip, Parity
+
+SOME, NONE = Figure(0.5, 0.4, 0.6), Figure(None, None, None)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    """The default bundle's manifest in a folder of its own."""
+    (tmp_path / "bundle.json").write_text((DEFAULT_BUNDLE / "bundle.json").read_text())
+    return Bundle(tmp_path)
+
+
+def test_every_kind_of_figure_comes_back(bundle: Bundle) -> None:
+    found = Findings(
+        bundle,
+        Findings.read(Bundle(DEFAULT_BUNDLE)).splits,
+        (Parity("resnet18", "float16", 3, 1e-7, 0.0, (Flip("a.png", 1e-9),)),),
+        (Check("probe", "all", 20, {"accuracy": SOME, "commonest": NONE}),),
+        (Familiarity("noise", 20, {"energy/auroc": SOME}),),
+        (Explanations("resnet18", 300, 290, 16, "CPU", 1.0, {"lrp/lungs": NONE}),),
+        TableFacts("0" * 64, {"val": {"normal": 7}}, {"val": 9}, {"here": {"normal": 7}}, ["a.png"], {"val": 3}),
+    )
+    found.write()
+    read = Findings.read(bundle)
+    assert read == found
+    lines = (bundle.root / FILE).read_text().splitlines()
+    assert '    "commonest": { "value": null, "low": null, "high": null }' in lines  # a figure a line
+
+
+def test_another_file_is_a_named_error(bundle: Bundle) -> None:
+    assert Findings.read(bundle).splits == {}
+    for content in ("", "{}", "[]"):
+        (bundle.root / FILE).write_text(content)
+        with pytest.raises(DataError, match="is not an evaluation"):
+            Findings.read(bundle)
+    values = json.loads((DEFAULT_BUNDLE / FILE).read_text())
+    del values["splits"]["val"]["images"]
+    (bundle.root / FILE).write_text(json.dumps(values))
+    with pytest.raises(DataError, match=r"is not an evaluation.*1 values"):
+        Findings.read(bundle)
