@@ -11,6 +11,7 @@ from attribution.gradcam import MAPS
 from attribution.loading import Networks
 from attribution.lrp import lrp
 from attribution.metrics import conservation_error
+from cxr.arrays import Map
 from cxr.errors import UnknownMember
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Bundle, Member
@@ -20,7 +21,6 @@ from cxr.report.heatmap import resample
 from cxr.report.illustrate import Illustrator, Question
 
 Target = Label | Literal["predicted"]
-Map = NDArray[np.float32]
 
 
 class Explainer:

@@ -14,8 +14,9 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from cxr.arrays import Images
 from cxr.model.bundle import Bundle, OnnxManifest, onnx_name
-from cxr.model.sessions import INPUT, Images
+from cxr.model.sessions import INPUT
 from export.to_onnx import store, write
 
 CALIBRATION_IMAGES: Final = 64

@@ -7,15 +7,13 @@ from typing import Final
 import numpy as np
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 
+from cxr.arrays import Images, Logits
 from cxr.errors import ParityError
 from cxr.model.bundle import Bundle, Member, Precision
 from cxr.model.posterior import softmax
 from cxr.model.sessions import INPUT, OUTPUT, session_options
 from networks.architectures import Network, load_member
-
-Logits = NDArray[np.float32]
 
 BATCH: Final = 32  # VGG-19 at 224 pixels holds 13 MB of activations an image at its widest layer
 
@@ -57,7 +55,7 @@ class Parity:
         return self.max_logit <= LOGIT_TOLERANCE[self.precision] and explained
 
 
-def verify(bundle: Bundle, images: NDArray[np.uint8], names: Sequence[str]) -> list[Parity]:
+def verify(bundle: Bundle, images: Images, names: Sequence[str]) -> list[Parity]:
     """Compare every member's graphs, run by onnxruntime on the CPU, with its network in PyTorch float32.
 
     Args:
@@ -102,7 +100,7 @@ def compare(
     )
 
 
-def _member(bundle: Bundle, member: Member, images: NDArray[np.uint8], names: Sequence[str]) -> list[Parity]:
+def _member(bundle: Bundle, member: Member, images: Images, names: Sequence[str]) -> list[Parity]:
     temperature = bundle.manifest.temperature
     expected = _torch_logits(load_member(bundle, member), images)
     return [
@@ -118,18 +116,18 @@ def _member(bundle: Bundle, member: Member, images: NDArray[np.uint8], names: Se
     ]
 
 
-def _torch_logits(network: Network, images: NDArray[np.uint8]) -> Logits:
+def _torch_logits(network: Network, images: Images) -> Logits:
     with torch.inference_mode():
         batches = [network(torch.from_numpy(batch)).numpy() for batch in _batches(images)]
     return np.concatenate(batches)
 
 
-def _onnx_logits(graph: bytes, images: NDArray[np.uint8]) -> Logits:
+def _onnx_logits(graph: bytes, images: Images) -> Logits:
     session = onnxruntime.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
     return np.concatenate([session.run([OUTPUT], {INPUT: batch})[0] for batch in _batches(images)])
 
 
-def _batches(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+def _batches(images: Images) -> Iterator[Images]:
     """[N, S, S] → batches [≤ BATCH, 1, S, S], copied so that a read-only memory map will do."""
     for start in range(0, len(images), BATCH):
         yield np.array(images[start : start + BATCH, np.newaxis])

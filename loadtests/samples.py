@@ -13,17 +13,15 @@ from typing import Final
 import cv2
 import numpy as np
 import pydicom
-from numpy.typing import NDArray
 from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
+from cxr.arrays import Grey
 from cxr.decode import decode
 
 IMAGES: Final = Path(__file__).parents[2] / "shared" / "data" / "cxr" / "images"
 SHORT_SIDE: Final = 256
 STORED_BITS: Final = 12
-
-Grey = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ import numpy as np
 from rich.progress import track
 
 from attribution.explain import Explainer
+from cxr.arrays import Floats
 from cxr.labels import DISPLAY_NAMES, LABELS
 from cxr.model.bundle import Bundle
-from cxr.model.posterior import Floats, prediction_set
+from cxr.model.posterior import prediction_set
 from cxr.pipeline import Classifier
 from cxr.report.wording import figure
 from training.data import Row, hashed_order

@@ -17,14 +17,13 @@ from typing import Annotated, Final
 import cv2
 import numpy as np
 import typer
-from numpy.typing import NDArray
 
+from cxr.arrays import Grey
 from cxr.decode import decode
 from training.data import Row, read_table
 from training.prepare.duplicates import Pair, find_pairs, frame
 from training.prepare.groups import connected
 
-Grey = NDArray[np.uint8]
 Alteration = Callable[[Grey, np.random.Generator], Grey]
 
 

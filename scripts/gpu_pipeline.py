@@ -15,12 +15,13 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime
 
+from cxr.arrays import Images
 from cxr.cpu_count import usable_cores
 from cxr.model import cuda
 from cxr.model.bundle import Bundle, Precision
 from cxr.model.inference import Device, Processor
 from cxr.model.posterior import softmax
-from cxr.model.sessions import INPUT, OUTPUT, Images, session_options
+from cxr.model.sessions import INPUT, OUTPUT, session_options
 
 CEILINGS: Final[dict[str, dict[str, str]]] = {
     "nhwc": {"prefer_nhwc": "1"},

@@ -20,10 +20,10 @@ import numpy as np
 import typer
 from PIL import Image
 
+from cxr.arrays import Images
 from cxr.decode import decode
 from cxr.model.bundle import Bundle
 from cxr.model.preprocess import preprocess
-from cxr.model.sessions import Images
 from scripts import gpu_http, gpu_pipeline
 from scripts.gpu_pipeline import Result, failing_alone
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 
+from cxr.arrays import Images, Logits
 from cxr.model.cuda import LANES
-from cxr.model.sessions import Images, Logits
 
 WINDOW_S: Final = 0.002
 

@@ -19,6 +19,7 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 from torchvision.models.densenet import _DenseBlock as DenseBlock
 
+from cxr.arrays import Logits
 from cxr.labels import LABELS
 from networks.architectures import build
 from training.augment import augment
@@ -30,8 +31,6 @@ from training.parallel import Team, team
 from training.rundir import Keep, RunDir
 from training.sampling import epoch_order
 from training.schedule import learning_rate
-
-Logits = NDArray[np.float32]
 
 
 def train(

@@ -7,8 +7,8 @@ from typing import Final
 import cv2
 import numpy as np
 
+from cxr.arrays import Map
 from cxr.decode.radiograph import Radiograph
-from cxr.report.colour import Map
 from cxr.report.heatmap import PIXEL_WISE, gather, resample
 
 GRID: Final = 128  # side at which regions are found: finer than any map knows places

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr.anatomy.plausibility import Lungs, Mask, NoLungs
-from cxr.report.colour import Map
+from cxr.arrays import Map
 from cxr.report.heatmap import resample
 
 Zone = Literal[

@@ -13,8 +13,9 @@ from typing import Any, Final, Literal
 import numpy as np
 import onnxruntime
 
+from cxr.arrays import Images, Logits
 from cxr.model.bundle import Precision
-from cxr.model.sessions import INPUT, OUTPUT, Images, Logits, session_options
+from cxr.model.sessions import INPUT, OUTPUT, session_options
 
 CUDA: Final = "CUDAExecutionProvider"
 

@@ -6,10 +6,11 @@ from typing import Final, Protocol
 import numpy as np
 import onnxruntime
 
+from cxr.arrays import Images, Logits
 from cxr.cpu_count import usable_cores
 from cxr.model import cuda
 from cxr.model.bundle import Bundle, Precision
-from cxr.model.sessions import INPUT, OUTPUT, Images, Logits, session_options
+from cxr.model.sessions import INPUT, OUTPUT, session_options
 
 MAX_BATCH: Final = 64
 

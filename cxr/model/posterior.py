@@ -7,17 +7,15 @@ from collections.abc import Callable, Mapping
 from typing import Final, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cxr.arrays import Floats, Scores
 from cxr.labels import LABELS, Label
-
-Floats = NDArray[np.float64]
 
 EnsembleRule = Literal["scpa", "scpa_eq2", "pm"]
 ENSEMBLE_RULES: Final[tuple[EnsembleRule, ...]] = get_args(EnsembleRule)
 
 
-def softmax(logits: NDArray[np.floating], temperature: float = 1.0) -> Floats:
+def softmax(logits: Scores, temperature: float = 1.0) -> Floats:
     """Softmax over the last axis of logits / temperature, in float64.
 
     A temperature over 1 softens, under 1 sharpens (Guo et al. 2017).
@@ -49,7 +47,7 @@ def pm(posteriors: Floats) -> Floats:
 _RULES: Final[dict[EnsembleRule, Callable[[Floats], Floats]]] = {"scpa": scpa, "scpa_eq2": scpa_eq2, "pm": pm}
 
 
-def combine(logits: NDArray[np.floating], temperature: float, rule: EnsembleRule) -> Floats:
+def combine(logits: Scores, temperature: float, rule: EnsembleRule) -> Floats:
     """Members' logits [M, N, K] → the ensemble's posterior [N, K]. Each member is calibrated before it is combined."""
     return _RULES[rule](softmax(logits, temperature))
 

@@ -2,17 +2,12 @@
 
 from typing import Final
 
-import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
 from cxr.cpu_count import usable_cores
 
 INPUT: Final = "image"
 OUTPUT: Final = "logits"
-
-Images = NDArray[np.uint8]
-Logits = NDArray[np.float32]
 
 
 def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:

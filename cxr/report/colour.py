@@ -10,9 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.uint8]
-Colour = NDArray[np.uint8]
-Map = NDArray[np.float32]
+from cxr.arrays import Colour, Grey, Map
 
 OPACITY: Final = 0.72  # at the map's maximum; the ribs must show through
 BAR_GREY: Final = 96  # the colour bar is blended over this grey, so that its colours are those in the picture

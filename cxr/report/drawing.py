@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cxr.anatomy.zones import OUTSIDE, ZoneMap
-from cxr.report.colour import Colour, Grey, colour_bar
+from cxr.arrays import Colour, Grey
+from cxr.report.colour import colour_bar
 
 # Pillow's own font, so that a picture needs no file: it has no dashes and no mathematical signs.
 DISCLAIMER_LINE: Final = "Research use only. Not for diagnosis."

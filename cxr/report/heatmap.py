@@ -10,7 +10,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from cxr.report.colour import Colour, Grey, Map
+from cxr.arrays import Colour, Grey, Map
 
 FINE: Final = 1024  # pixels a side at which a map is smoothed: 73 or more for each of its 7 or 14 cells
 PEAK: Final = 0.998  # quantile of a pixel-wise map at full colour: relevance has a few pixels far above all others

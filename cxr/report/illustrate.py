@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from cxr.anatomy.boxes import critical_regions
 from cxr.anatomy.lungs import LungSegmenter, NoLungs
 from cxr.anatomy.zones import ZoneMap, shares, zones_of
+from cxr.arrays import Grey, Map
 from cxr.decode.radiograph import Radiograph
 from cxr.labels import DISPLAY_NAMES, LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Bundle
 from cxr.pipeline import Finding, Stopwatch
-from cxr.report.colour import Grey, Map
 from cxr.report.explanation import METHOD_NAMES, METHODS, SIGNED, Explanation, Method, Panel
 from cxr.report.heatmap import heatmap_png
 from cxr.report.render import Caption, Layer, overlay_png, panel_png

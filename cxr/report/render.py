@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cxr.anatomy.zones import ZoneMap
-from cxr.report.colour import Grey, Map, blend
+from cxr.arrays import Grey, Map
+from cxr.report.colour import blend
 from cxr.report.drawing import (
     ACCENT,
     BAR_WIDTH,

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn import metrics as reference
 
+from cxr.arrays import Floats
 from cxr.labels import LABELS
-from cxr.model.posterior import Floats, softmax
+from cxr.model.posterior import softmax
 from evaluation import metrics
 from evaluation.metrics import figures
 

@@ -15,12 +15,9 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from cxr.arrays import Floats32, Grey
 from training.prepare.registration import Trim, levelled, registered_correlation
-
-Grey = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 
 FRAME: Final = 128  # pixels: side of the frames that are compared
 
@@ -81,7 +78,7 @@ def find_pairs(frames: Sequence[Grey], progress: Callable[[float], None] = lambd
     return found
 
 
-def _coarse_band(pixels: Grey) -> Floats:
+def _coarse_band(pixels: Grey) -> Floats32:
     small = cv2.resize(pixels, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)
     return levelled(small.astype(np.uint8, copy=False), *_BAND)
 
@@ -92,7 +89,7 @@ def _confirm(frames: Sequence[Grey], candidate: _Candidate) -> Pair:
     return Pair(min(first, second), max(first, second), correlation)
 
 
-def _candidates(bands: Floats, progress: Callable[[float], None]) -> list[_Candidate]:
+def _candidates(bands: Floats32, progress: Callable[[float], None]) -> list[_Candidate]:
     """For each image, as a whole or trimmed, the few others that look most like it, if they do at all."""
     whole = _descriptors(bands, _WINDOWS[0])
     likeliest: dict[tuple[int, int], tuple[float, _Candidate]] = {}
@@ -105,7 +102,7 @@ def _candidates(bands: Floats, progress: Callable[[float], None]) -> list[_Candi
     return [likeliest[key][1] for key in sorted(likeliest)]
 
 
-def _nearest(bands: Floats, start: int, whole: Floats) -> Iterator[tuple[float, _Candidate]]:
+def _nearest(bands: Floats32, start: int, whole: Floats32) -> Iterator[tuple[float, _Candidate]]:
     """What the images of a block are likely to be found again in, each with the likeness."""
     block = bands[start : start + _BLOCK]
     trimmed = np.concatenate([_descriptors(block, window) for window in _WINDOWS])
@@ -120,21 +117,21 @@ def _nearest(bands: Floats, start: int, whole: Floats) -> Iterator[tuple[float, 
             yield float(closest[row, other]), _Candidate(start + row, int(other), window)
 
 
-def _descriptors(bands: Floats, trim: Trim) -> Floats:
+def _descriptors(bands: Floats32, trim: Trim) -> Floats32:
     """[N, 64, 64] → [N, 576]: the trimmed frames averaged over cells, each of mean 0 and length 1."""
     top, bottom, left, right = trim
     averaged = _averaging(top, bottom) @ bands @ _averaging(left, right).T
-    cells: Floats = averaged.reshape(len(bands), -1).astype(np.float32, copy=False)
+    cells: Floats32 = averaged.reshape(len(bands), -1).astype(np.float32, copy=False)
     cells -= cells.mean(axis=1, keepdims=True)
     cells /= np.maximum(np.linalg.norm(cells, axis=1, keepdims=True), 1e-6)
     return cells
 
 
-def _averaging(low: float, high: float) -> Floats:
+def _averaging(low: float, high: float) -> Floats32:
     """[24, 64]: the matrix that trims both ends of an axis and averages the rest over cells."""
     edges = np.linspace(low * _COARSE, (1.0 - high) * _COARSE, _CELLS + 1)
     pixels = np.arange(_COARSE)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-    weights: Floats = overlap.clip(min=0.0).astype(np.float32)
+    weights: Floats32 = overlap.clip(min=0.0).astype(np.float32)
     weights /= weights.sum(axis=1, keepdims=True)
     return weights

@@ -4,10 +4,8 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Grey = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+from cxr.arrays import Floats32, Grey
 
 Trim = tuple[float, float, float, float]
 """Shares of the height or width cut off at the top, bottom, left and right."""
@@ -19,7 +17,7 @@ _FINE_BAND: Final = (1.2, 3.0, 5.0)
 _WORTH_REFINING: Final = 0.83  # of 632 pairs confirmed on the training split one was below
 
 
-def levelled(pixels: Grey, fine: float, coarse: float, neighbourhood: float) -> Floats:
+def levelled(pixels: Grey, fine: float, coarse: float, neighbourhood: float) -> Floats32:
     """The band of spatial frequencies between two Gaussians, its contrast made equal everywhere.
 
     Args:
@@ -60,13 +58,13 @@ def _shrunk(pixels: Grey) -> Grey:
     return cv2.resize(pixels, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
-def _beginning(trim: Trim) -> Floats:
+def _beginning(trim: Trim) -> Floats32:
     """[2, 3]: from pixels of the second image to those of the first."""
     top, bottom, left, right = trim
     return np.array([[1 - left - right, 0, left * _COARSE], [0, 1 - top - bottom, top * _COARSE]], np.float32)
 
 
-def _register(first: Grey, second: Grey, band: tuple[float, float, float], warp: Floats) -> tuple[float, Floats]:
+def _register(first: Grey, second: Grey, band: tuple[float, float, float], warp: Floats32) -> tuple[float, Floats32]:
     """Correlation over the part that both show, and the map."""
     moving, fixed = levelled(first, *band), levelled(second, *band)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 25, 1e-3)

@@ -6,15 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
+from cxr.arrays import Images
 from cxr.model import cuda
 from cxr.model.bundle import Bundle
 from cxr.model.inference import Ensemble
 from cxr.model.sessions import session_options
 from networks.architectures import load_member
-
-Images = NDArray[np.uint8]
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cxr.arrays import Floats
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import Bundle
 from cxr.model.posterior import (
     ENSEMBLE_RULES,
     EnsembleRule,
-    Floats,
     combine,
     pm,
     prediction_set,

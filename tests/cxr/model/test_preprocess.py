@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cxr.arrays import Grey
 from cxr.decode import decode
 from cxr.errors import TooSmall
 from cxr.model import preprocess
@@ -23,7 +24,6 @@ from tests.bundles import variant
 from training import data
 
 SIZE = 224
-Grey = NDArray[np.uint8]
 
 # SHA-256 of the arrays for pydicom-data's chest radiograph. They change only with a recipe's id: a bundle trained
 # on other pixels would go on answering, and worse. The PNG holds the DICOM file's own pixels.

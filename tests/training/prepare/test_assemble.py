@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
+from cxr.arrays import Grey
 from cxr.decode import decode
 from cxr.errors import DataError, LateralView, NotDecodable, TooSmall
 from cxr.model.preprocess import preprocess
 from tests import files
 from tests.cxr.decode.test_dicom_privacy import CANARY, with_canaries
-from tests.training.prepare.trees import Grey, by_class, chest, put, put_text
+from tests.training.prepare.trees import by_class, chest, put, put_text
 from training.data import load, read_table
 from training.prepare import assemble
 from training.prepare.assemble import Prepared, prepare, without_published_test

@@ -5,14 +5,12 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from cxr.arrays import Grey
 from cxr.decode import decode
 from tests.training.prepare.trees import chest
 from training.prepare.duplicates import FRAME, SAME, find_pairs, frame
 from training.prepare.registration import levelled, registered_correlation
-
-Grey = NDArray[np.uint8]
 
 COUNT = 40
 PICTURES = [chest(seed, 256, 240) for seed in range(COUNT)]

@@ -4,11 +4,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from cxr.arrays import Grey
 from tests import files
-
-Grey = NDArray[np.uint8]
 
 
 def chest(seed: int, height: int = 160, width: int = 150) -> Grey:
