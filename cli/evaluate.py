@@ -15,8 +15,8 @@ from cxr.labels import LABELS
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 
 if TYPE_CHECKING:
-    from evaluation.evaluation_file import Findings
-    from evaluation.split_evaluation import Evaluation
+    from evaluation.evaluation_file import BundleEvaluation
+    from evaluation.split_evaluation import SplitEvaluation
     from reporting.gallery import Case
 
 StudyPath = Annotated[
@@ -48,18 +48,18 @@ def evaluate(
 
     On the validation split ONNX graphs are compared with PyTorch as well, and what the model looks at is checked.
     """
-    from evaluation.evaluation_file import Findings
+    from evaluation.evaluation_file import BundleEvaluation
     from training.data import DEFAULT_DATA
 
     with failing_cleanly():
         folder = data_of(run, data) if run else data or DEFAULT_DATA
         loaded = Bundle(bundle) if run is None else _released(run, folder)
-        findings, cases = _measured(Findings.read(loaded), split, folder)
+        evaluation, cases = _measured(BundleEvaluation.read(loaded), split, folder)
         if explanations:
-            findings = _explained(findings, folder, explanations)
-        findings.write()
-        out.print(_headline_table(findings.splits[split]))
-        _write(findings, study or run, report, cases)
+            evaluation = _explained(evaluation, folder, explanations)
+        evaluation.write()
+        out.print(_headline_table(evaluation.splits[split]))
+        _write(evaluation, study or run, report, cases)
 
 
 def report(
@@ -71,13 +71,13 @@ def report(
     ] = None,
 ) -> None:
     """Write a bundle's model card and report again from its evaluation.json; nothing is measured."""
-    from evaluation.evaluation_file import Findings, read_explanations
+    from evaluation.evaluation_file import BundleEvaluation, read_explanations
 
     with failing_cleanly():
-        findings = Findings.read(Bundle(bundle))
+        evaluation = BundleEvaluation.read(Bundle(bundle))
         for path in explanations or ():
-            findings = findings.with_explanations(read_explanations(path))
-        _write(findings, study, report)
+            evaluation = evaluation.with_explanations(read_explanations(path))
+        _write(evaluation, study, report)
 
 
 def _released(run: Path, data: Path) -> Bundle:
@@ -93,11 +93,13 @@ def _released(run: Path, data: Path) -> Bundle:
     return release([Source(source, source.complete_cycles())], validation, name, "1", run / "bundle")
 
 
-def _measured(findings: "Findings", split: Literal["val", "test"], folder: Path) -> "tuple[Findings, list[Case]]":
+def _measured(
+    evaluation: "BundleEvaluation", split: Literal["val", "test"], folder: Path
+) -> "tuple[BundleEvaluation, list[Case]]":
     """What was found, and radiographs to look at."""
     from evaluation.checks import checks
     from evaluation.evaluate import evaluate as measure
-    from evaluation.near_duplicates import PAIRS, doubles_in_train
+    from evaluation.near_duplicates import PAIRS, near_duplicates_in_train
     from evaluation.predictions import predictions
     from evaluation.table_facts import table_facts
     from evaluation.unfamiliar import familiarity
@@ -105,47 +107,51 @@ def _measured(findings: "Findings", split: Literal["val", "test"], folder: Path)
     from reporting.gallery import gallery
     from training.data import half_of_validation, load, read_table
 
-    bundle = findings.bundle
+    bundle = evaluation.bundle
     recipe = bundle.manifest.recipe
     images, rows = load(folder, split, recipe.id, recipe.size), read_table(folder)
-    doubles = doubles_in_train(PAIRS, rows)
-    facts = table_facts(folder, doubles)
+    near_duplicates = near_duplicates_in_train(PAIRS, rows)
+    facts = table_facts(folder, near_duplicates)
     learnt = tuple(row for row in rows if row.split == "train")
     is_its_own = facts.sha256 == bundle.manifest.training_manifest_sha256
     halved = (row for row in rows if row.split == "val" and half_of_validation(row) == "calibrate")
     calibrated = tuple(halved) if is_its_own else ()
     said = predictions(bundle, images, calibrated)
     with err.status("resampling patients"):
-        found = measure(bundle, said, split, learnt, calibrated, doubles)
-    findings = replace(findings.with_split(found), data=facts)
+        found = measure(bundle, said, split, learnt, calibrated, near_duplicates)
+    evaluation = replace(evaluation.with_split(found), data=facts)
     cases: list[Case] = []
     if split == "val":
         with err.status(f"comparing with PyTorch on {len(images.rows)} images"):
             parity = verify(bundle, images.images, [row.file for row in images.rows])
         with err.status("taking parts of the images away"):
-            findings = replace(findings, parity=tuple(parity), checks=checks(bundle, folder, images, said.posterior))
+            evaluation = replace(
+                evaluation, parity=tuple(parity), checks=checks(bundle, folder, images, said.posterior)
+            )
         train = load(folder, "train", recipe.id, recipe.size)
         with err.status("showing it what is no chest radiograph"):
-            findings = replace(findings, familiarity=familiarity(bundle, images, train))
+            evaluation = replace(evaluation, familiarity=familiarity(bundle, images, train))
         cases = gallery(bundle, folder, said.rows, said.posterior)
-    return findings, cases
+    return evaluation, cases
 
 
-def _explained(findings: "Findings", folder: Path, count: int) -> "Findings":
+def _explained(evaluation: "BundleEvaluation", folder: Path, count: int) -> "BundleEvaluation":
     """And how good the explaining member's maps are, on validation images."""
     from evaluation.explanations import choose, explanations
     from evaluation.lung_masks import segmented
     from networks.architectures import load_member
     from training.data import load
 
-    bundle = findings.bundle
+    bundle = evaluation.bundle
     member, recipe = bundle.explainer, bundle.manifest.recipe
     chosen = choose(load(folder, "val", recipe.id, recipe.size), count)
     lungs = segmented(bundle.root, folder, chosen.rows)
-    return findings.with_explanations(explanations(load_member(bundle, member), member.architecture, chosen, lungs))
+    return evaluation.with_explanations(explanations(load_member(bundle, member), member.architecture, chosen, lungs))
 
 
-def _write(findings: "Findings", study: Path | None, report: Path | None, cases: "Sequence[Case]" = ()) -> None:
+def _write(
+    evaluation: "BundleEvaluation", study: Path | None, report: Path | None, cases: "Sequence[Case]" = ()
+) -> None:
     """Card and report. A study's folder may hold study.json, or runs, or both."""
     from reporting.build import report as build
     from reporting.build import runs_below
@@ -154,10 +160,10 @@ def _write(findings: "Findings", study: Path | None, report: Path | None, cases:
     from reporting.markdown import write_markdown
     from study.tables import StudyResult
 
-    written = [write_card(findings)]
+    written = [write_card(evaluation)]
     result = StudyResult.read(study / "study.json") if study and (study / "study.json").exists() else None
-    document = build(findings, result, runs_below(study) if study else [], cases)
-    written.append(findings.bundle.root / "report.html")
+    document = build(evaluation, result, runs_below(study) if study else [], cases)
+    written.append(evaluation.bundle.root / "report.html")
     written[-1].write_text(html(document), encoding="utf-8")
     if report:
         written.append(report / "report.md")
@@ -165,7 +171,7 @@ def _write(findings: "Findings", study: Path | None, report: Path | None, cases:
     typer.echo(f"Written: {', '.join(map(str, written))}")
 
 
-def _headline_table(found: "Evaluation") -> Table:
+def _headline_table(found: "SplitEvaluation") -> Table:
     table = Table(title=f"{found.bundle} {found.version} on {found.split}: {found.images} images")
     for title in ("figure", "value [95 % interval]"):
         table.add_column(title)

@@ -12,7 +12,7 @@ from cli.output import complain, failing_cleanly, out
 from cxr.labels import LABELS
 
 if TYPE_CHECKING:
-    from training.prepare.assemble import Prepared
+    from training.prepare.assemble import PreparedFolder
     from training.prepare.records import LeftOut
 
 NO_PATIENTS = (
@@ -67,7 +67,7 @@ def prepare(
         pattern = _pattern(patient_pattern)
         reading = Reading(kind, tuple(tables or ()), source, licence, pattern, columns, own_words(words or []))
         found, collection = read_collection(folder, reading)
-        typer.echo(f"{folder}: {found}, {len(collection.candidates)} images to read", err=True)
+        typer.echo(f"{folder}: {found}, {len(collection.images)} images to read", err=True)
         if resplit:
             collection = without_published_test(collection)
         prepared = assemble(collection, output, Shares(val, test), seed, mapping)
@@ -104,13 +104,13 @@ def _pattern(expression: str) -> re.Pattern[str] | None:
         raise typer.BadParameter("not a regular expression", param_hint="--patient-pattern") from None
 
 
-def report(prepared: "Prepared") -> None:
+def report(prepared: "PreparedFolder") -> None:
     """Print what was kept, what was left out, and what to beware of."""
     out.print(_splits_table(prepared))
     if prepared.left_out:
         out.print(_left_out_table(prepared.left_out))
     disagreeing = sum(
-        prepared.images[pair.first].picture.candidate.label != prepared.images[pair.second].picture.candidate.label
+        prepared.images[pair.first].picture.original.label != prepared.images[pair.second].picture.original.label
         for pair in prepared.pairs
     )
     typer.echo(f"Near-duplicates: {len(prepared.pairs)} pairs, each within one split; {disagreeing} differ in label.")
@@ -118,14 +118,14 @@ def report(prepared: "Prepared") -> None:
         complain(NO_PATIENTS)
 
 
-def _splits_table(prepared: "Prepared") -> Table:
+def _splits_table(prepared: "PreparedFolder") -> Table:
     from training.prepare.assemble import splits_of
 
     table = Table(title="images by split")
     for title in ("split", *LABELS, "images", "groups"):
         table.add_column(title, justify="left" if title == "split" else "right")
     for split, images in splits_of(prepared.images).items():
-        labels = Counter(image.picture.candidate.label for image in images)
+        labels = Counter(image.picture.original.label for image in images)
         counts = [labels[label] for label in LABELS]
         groups = len({image.patient for image in images})
         table.add_row(split, *(f"{count:,}" for count in (*counts, len(images), groups)))
@@ -137,6 +137,6 @@ def _left_out_table(left_out: "list[LeftOut]") -> Table:
     for title in ("reason", "files", "as the collection calls them"):
         table.add_column(title, justify="right" if title == "files" else "left")
     for reason, count in Counter(one.reason for one in left_out).most_common():
-        words = Counter(one.finding for one in left_out if one.reason == reason and one.finding)
+        words = Counter(one.word for one in left_out if one.reason == reason and one.word)
         table.add_row(reason, f"{count:,}", ", ".join(f"{word} {number:,}" for word, number in words.most_common(5)))
     return table

@@ -12,7 +12,7 @@ from evaluation.consistency import expected_coverage, if_calibrated
 from evaluation.figure import Figure
 from evaluation.measures import Measures
 from evaluation.predictions import Predictions
-from evaluation.split_evaluation import Curve, Evaluation
+from evaluation.split_evaluation import Curve, SplitEvaluation
 from training.data import Row, Split
 
 
@@ -22,8 +22,8 @@ def evaluate(
     split: Split,
     train_rows: tuple[Row, ...],
     calibration_rows: tuple[Row, ...] = (),
-    doubles: Collection[str] = (),
-) -> Evaluation:
+    near_duplicates: Collection[str] = (),
+) -> SplitEvaluation:
     """Measure what a bundle said of a split.
 
     Args:
@@ -32,9 +32,9 @@ def evaluate(
         split: its name.
         train_rows: what the classifier that knows only the source learns from.
         calibration_rows: the rows that fitted temperature and thresholds, empty if they are not at hand.
-        doubles: files with a near-duplicate among the training images.
+        near_duplicates: files with a near-duplicate among the training images.
     """
-    measures = Measures(said, train_rows, doubles)
+    measures = Measures(said, train_rows, near_duplicates)
     resampling = Resampling(said.patients, RESAMPLES)
     drawn = if_calibrated(said.posterior[said.held_out])
     figures = {
@@ -42,7 +42,7 @@ def evaluate(
         **{f"if_calibrated/{name}": _of_draws(drawn[name]) for name in ("ece", "brier", "log_loss")},
         **dict(_expected_coverage(said, calibration_rows, bundle.manifest.conformal.coverage)),
     }
-    return Evaluation(
+    return SplitEvaluation(
         bundle=bundle.manifest.name,
         version=bundle.manifest.version,
         split=split,

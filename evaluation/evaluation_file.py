@@ -13,7 +13,7 @@ from cxr.model.bundle import Bundle
 from cxr.model.bundle_files import sha256
 from evaluation.checks import Check
 from evaluation.explanation_quality import Explanations
-from evaluation.split_evaluation import Evaluation
+from evaluation.split_evaluation import SplitEvaluation
 from evaluation.table_facts import TableFacts
 from evaluation.unfamiliar import Familiarity
 from export.verify import Parity
@@ -23,7 +23,7 @@ ANSWERS: Final = {"name", "version", "labels", "recipe", "members", "ensemble", 
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class BundleEvaluation:
     """What is known of one model at one calibration.
 
     `splits` holds an evaluation for each split that was run, `parity` ONNX against PyTorch, `checks` what
@@ -32,7 +32,7 @@ class Findings:
     """
 
     bundle: Bundle
-    splits: dict[str, Evaluation]
+    splits: dict[str, SplitEvaluation]
     parity: tuple[Parity, ...] = ()
     checks: tuple[Check, ...] = ()
     familiarity: tuple[Familiarity, ...] = ()
@@ -40,7 +40,7 @@ class Findings:
     data: TableFacts | None = None
 
     @staticmethod
-    def read(bundle: Bundle) -> "Findings":
+    def read(bundle: Bundle) -> "BundleEvaluation":
         """What was found before; nothing, if that was of another model or of another calibration.
 
         Raises:
@@ -48,15 +48,15 @@ class Findings:
         """
         file = bundle.root / FILE
         if not file.exists() or read_json(_OF_WHAT, file, _SAID).answers_sha256 != _identity(bundle):
-            return Findings(bundle, {})
+            return BundleEvaluation(bundle, {})
         stored = read_json(_ADAPTER, file, _SAID)
-        return Findings(bundle, **{name: getattr(stored, name) for name in _MEASURED})
+        return BundleEvaluation(bundle, **{name: getattr(stored, name) for name in _MEASURED})
 
-    def with_split(self, found: Evaluation) -> "Findings":
+    def with_split(self, found: SplitEvaluation) -> "BundleEvaluation":
         """The same and a split's evaluation, in place of an older one."""
         return replace(self, splits={**self.splits, found.split: found})
 
-    def with_explanations(self, found: Explanations) -> "Findings":
+    def with_explanations(self, found: Explanations) -> "BundleEvaluation":
         """The same and figures of one network's maps, in place of older ones."""
         others = (one for one in self.explanations if one.architecture != found.architecture)
         return replace(self, explanations=(*others, found))
@@ -80,7 +80,7 @@ class _Stored(_OfWhat):
     """evaluation.json."""
 
     data: TableFacts | None
-    splits: dict[str, Evaluation]
+    splits: dict[str, SplitEvaluation]
     checks: tuple[Check, ...] = ()
     familiarity: tuple[Familiarity, ...] = ()
     explanations: tuple[Explanations, ...] = ()

@@ -25,16 +25,16 @@ COVID19, PNEUMONIA = LABELS.index("covid19"), LABELS.index("pneumonia")
 class Measures:
     """All figures of some predictions.
 
-    `train_rows` teach the classifier that knows only the source; `doubles` are files with a near-duplicate among them.
+    `train_rows` teach the classifier that knows only the source; `near_duplicates` are files that have one among them.
     """
 
-    def __init__(self, said: Predictions, train_rows: Sequence[Row], doubles: Collection[str] = ()) -> None:
+    def __init__(self, said: Predictions, train_rows: Sequence[Row], near_duplicates: Collection[str] = ()) -> None:
         self.said = said
-        self.is_new = np.array([row.file not in doubles for row in said.rows])
+        self.is_new = np.array([row.file not in near_duplicates for row in said.rows])
         self.source_scores = source_only(train_rows, said.rows)
 
     def figures(self, weights: Floats) -> dict[str, Floats]:
-        """Weights [R, N] → figures [R], named as in `evaluation.split_evaluation.Evaluation`."""
+        """Weights [R, N] → figures [R], named as in `evaluation.split_evaluation.SplitEvaluation`."""
         said, held_out = self.said, weights * self.said.held_out
         told = metrics.discrimination(said.posterior, said.labels, weights)
         calibrated = metrics.calibration(said.posterior, said.labels, held_out)
@@ -73,7 +73,7 @@ class Measures:
                 yield f"source_only/{label}_{name}", told[name][:, index]
 
     def _new(self, weights: Floats) -> Measured:
-        """Headline figures of the images without a double, where some have one."""
+        """Headline figures of the images without a near-duplicate, where some have one."""
         if self.is_new.all():
             return
         told = metrics.discrimination(self.said.posterior, self.said.labels, weights * self.is_new)

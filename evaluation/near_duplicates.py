@@ -1,6 +1,6 @@
 """Held-out images whose near-duplicate is in training: a model that remembers gets them right for nothing.
 
-`scripts.duplicates` lists the pairs of a table; docs/near-duplicates.csv has those of the data that this project
+`scripts.near_duplicates` lists the pairs of a table; docs/near-duplicates.csv has those of the data that this project
 trains on.
 """
 
@@ -15,7 +15,7 @@ from training.data import Row
 PAIRS: Final = Path(__file__).parents[1] / "docs" / "near-duplicates.csv"
 
 
-def doubles_in_train(pairs: Path, rows: Sequence[Row]) -> frozenset[str]:
+def near_duplicates_in_train(pairs: Path, rows: Sequence[Row]) -> frozenset[str]:
     """Files of other splits that have a near-duplicate in train, as a list of pairs says.
 
     Raises:

@@ -28,7 +28,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class SplitEvaluation:
     """Figures and curves of one bundle on one split, with intervals of a patient-clustered bootstrap.
 
     `figures` are named as in `evaluation.metrics`: those of a label `<label>_<figure>`, means `macro_<figure>`. Further

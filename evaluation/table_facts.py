@@ -5,6 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field
 
 from training.data import Row, read_table, table_sha256
 
@@ -14,8 +17,8 @@ class TableFacts:
     """`images` counts by split and label, `patients` by split, `sources` by source and label.
 
     `in_two_splits` names files whose bytes are also in another split. A patient, or group of near-duplicates, is in
-    one split only: a table that says otherwise is not read. `doubles` counts by split the images with a near-duplicate
-    in train that the table does not know of.
+    one split only: a table that says otherwise is not read. `near_duplicates` counts by split the images that have one
+    in train that the table does not know of; version 1's files call them `doubles`.
     """
 
     sha256: str
@@ -23,10 +26,12 @@ class TableFacts:
     patients: dict[str, int]
     sources: dict[str, dict[str, int]]
     in_two_splits: list[str]
-    doubles: dict[str, int] = field(default_factory=dict)
+    near_duplicates: Annotated[dict[str, int], Field(validation_alias=AliasChoices("near_duplicates", "doubles"))] = (
+        field(default_factory=dict)
+    )
 
 
-def table_facts(folder: Path, doubles: Collection[str] = ()) -> TableFacts:
+def table_facts(folder: Path, near_duplicates: Collection[str] = ()) -> TableFacts:
     """Count a table and compare its files. Raises DataError as `read_table` does, OSError for a missing file."""
     rows = read_table(folder)
     images: dict[str, Counter[str]] = defaultdict(Counter)
@@ -41,7 +46,7 @@ def table_facts(folder: Path, doubles: Collection[str] = ()) -> TableFacts:
         images={split: dict(counts) for split, counts in sorted(images.items())},
         patients={split: len(names) for split, names in sorted(patients.items())},
         sources={source: dict(counts) for source, counts in sorted(sources.items())},
-        doubles=dict(sorted(Counter(row.split for row in rows if row.file in doubles).items())),
+        near_duplicates=dict(sorted(Counter(row.split for row in rows if row.file in near_duplicates).items())),
         in_two_splits=_in_two_splits(folder, rows),
     )
 

@@ -20,7 +20,7 @@ from rich.markdown import Markdown
 
 from loadtests import mix, tables
 from loadtests.clients import closed_loop, lasting, run
-from loadtests.golden import Question, questions
+from loadtests.golden import GoldenRequest, golden_requests
 from loadtests.samples import radiographs
 from scripts.server import REPOSITORY, serve
 
@@ -31,7 +31,7 @@ REPORTS: Final = REPOSITORY / "build" / "locust"
 PERCENTILES: Final = ("50%", "95%", "99%", "99.9%")
 
 
-def knee(url: str, asked: Sequence[Question], seconds: float) -> tuple[int, float]:
+def knee(url: str, asked: Sequence[GoldenRequest], seconds: float) -> tuple[int, float]:
     """The smallest number of clients that is enough, and the most answers a second."""
     rates = {}
     for clients in CLIENTS:
@@ -80,7 +80,7 @@ def command(
     write: Annotated[bool, typer.Option(help="Put the table into docs/performance.md.")] = False,
 ) -> None:
     """Run Locust at the knee, and with Poisson arrivals."""
-    asked = mix.draw(questions(radiographs(32), explain=True))
+    asked = mix.draw(golden_requests(radiographs(32), explain=True))
     with tempfile.TemporaryDirectory() as logs, serve(Path(logs) / "log", None) as server:
         url = str(server.client.base_url)
         server.wait_for_explainer(next(q.sample.data for q in asked if q.sample.media_type == "image/png"))

@@ -26,7 +26,7 @@ from rich.progress import track
 
 from loadtests import tables
 from loadtests.clients import Reply, closed_loop, run
-from loadtests.golden import Question, questions
+from loadtests.golden import GoldenRequest, golden_requests
 from loadtests.samples import radiographs
 from scripts.server import Server, serve
 
@@ -42,7 +42,7 @@ class Load:
     """Clients in threads of their own, from entry to exit."""
 
     url: str
-    asked: Sequence[Question]
+    asked: Sequence[GoldenRequest]
     replies: list[Reply] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -50,7 +50,7 @@ class Load:
         self._threads = [
             threading.Thread(target=self._loop, args=(asked, CLIENTS[route]))
             for route in CLIENTS
-            if (asked := [question for question in self.asked if question.route == route])
+            if (asked := [request for request in self.asked if request.route == route])
         ]
         for thread in self._threads:
             thread.start()
@@ -61,7 +61,7 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _loop(self, asked: Sequence[Question], clients: int) -> None:
+    def _loop(self, asked: Sequence[GoldenRequest], clients: int) -> None:
         self.replies += run(closed_loop(self.url, asked, clients, lambda: not self._over.is_set()))
 
 
@@ -93,7 +93,7 @@ class Outcome:
         deaths = list(zip(self.blows, self.ends, strict=True))
         stray = [reply for reply in self.lost if not any(_meets(reply, *death) for death in deaths)]
         errors = ", ".join(sorted({reply.error for reply in self.lost}))
-        hurt = [reply for reply in self.replies if reply.question.route == "/classify" and not reply.right]
+        hurt = [reply for reply in self.replies if reply.request.route == "/classify" and not reply.right]
         found = {
             f"lost although not in flight ({errors})": len(stray),
             "wrong": sum(reply.wrong for reply in self.replies),
@@ -109,7 +109,7 @@ class Outcome:
         return (self.worker, self.signal.name, len(self.blows), self.in_flight, *counts, back)
 
     def _counts(self, route: str) -> str:
-        mine = [reply for reply in self.replies if reply.question.route == route]
+        mine = [reply for reply in self.replies if reply.request.route == route]
         numbers = (
             len(mine),
             sum(reply.lost for reply in mine),
@@ -133,7 +133,7 @@ HEAD: Final = (
 def strike(
     servers: Sequence[Server],
     url: str,
-    asked: Sequence[Question],
+    asked: Sequence[GoldenRequest],
     worker: str,
     kind: signal.Signals,
     times: int,
@@ -149,7 +149,7 @@ def strike(
         times: how often.
     """
     chance = random.Random(0)
-    probe = next(question for question in asked if question.route == WORKERS[worker])
+    probe = next(request for request in asked if request.route == WORKERS[worker])
     blows, ends, back_s = [], [], []
     with Load(url, asked) as load:
         for i in track(range(times), f"{worker} {kind.name}", console=Console(stderr=True)):
@@ -166,7 +166,7 @@ def strike(
     return Outcome(worker, kind, blows, ends, back_s, load.replies)
 
 
-def _wait_for_answer(server: Server, probe: Question) -> None:
+def _wait_for_answer(server: Server, probe: GoldenRequest) -> None:
     headers = {"Content-Type": probe.sample.media_type}
     end = time.monotonic() + RETURN_S
     while time.monotonic() < end:
@@ -187,7 +187,7 @@ def command(
 ) -> None:
     """Kill and terminate each kind of worker under load."""
     console = Console(width=160)
-    asked = questions(radiographs(8), explain=True)
+    asked = golden_requests(radiographs(8), explain=True)
     with tempfile.TemporaryDirectory() as logs, serve(Path(logs) / "log", None) as server:
         server.wait_for_explainer(next(q.sample.data for q in asked if q.sample.media_type == "image/png"))
         url = str(server.client.base_url)

@@ -13,7 +13,7 @@ import aiohttp
 import numpy as np
 import uvloop
 
-from loadtests.golden import Question
+from loadtests.golden import GoldenRequest
 
 TIMEOUT_S: Final = 120.0
 
@@ -22,9 +22,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What became of one question. `status` is 0 where no answer came; times are of `time.monotonic()`."""
+    """What became of one request. `status` is 0 where no answer came; times are of `time.monotonic()`."""
 
-    question: Question
+    request: GoldenRequest
     begun: float
     seconds: float
     status: int
@@ -69,8 +69,8 @@ def lasting(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic() < end
 
 
-async def closed_loop(url: str, asked: Sequence[Question], clients: int, going: Callable[[], bool]) -> list[Reply]:
-    """So many clients, each asking its next question when it has the answer to the last; all questions in turn."""
+async def closed_loop(url: str, asked: Sequence[GoldenRequest], clients: int, going: Callable[[], bool]) -> list[Reply]:
+    """So many clients, each asking its next request when it has the answer to the last; all requests in turn."""
     replies: list[Reply] = []
     turn = itertools.cycle(asked)
 
@@ -84,9 +84,9 @@ async def closed_loop(url: str, asked: Sequence[Question], clients: int, going: 
 
 
 async def poisson(
-    url: str, asked: Sequence[Question], rate: float, going: Callable[[], bool], seed: int = 0
+    url: str, asked: Sequence[GoldenRequest], rate: float, going: Callable[[], bool], seed: int = 0
 ) -> list[Reply]:
-    """Questions at exponential intervals, `rate` a second on average, however slow the answers are."""
+    """Requests at exponential intervals, `rate` a second on average, however slow the answers are."""
     chance = random.Random(seed)
     turn = itertools.cycle(asked)
     tasks = []
@@ -99,18 +99,18 @@ async def poisson(
     return [task.result() for task in tasks]
 
 
-async def ask(session: aiohttp.ClientSession, question: Question) -> Reply:
-    """One question; a broken connection is a reply too."""
+async def ask(session: aiohttp.ClientSession, request: GoldenRequest) -> Reply:
+    """One request; a broken connection is a reply too."""
     begun = time.monotonic()
-    headers = {"Content-Type": question.sample.media_type}
-    body = io.BytesIO(question.sample.data)  # sent in pieces: megabytes at once would hold up the other clients
+    headers = {"Content-Type": request.sample.media_type}
+    body = io.BytesIO(request.sample.data)  # sent in pieces: megabytes at once would hold up the other clients
     try:
-        async with session.post(question.route, data=body, headers=headers) as response:
+        async with session.post(request.route, data=body, headers=headers) as response:
             answer = await response.read()
     except (aiohttp.ClientError, TimeoutError) as error:
-        return Reply(question, begun, time.monotonic() - begun, 0, False, type(error).__name__)
+        return Reply(request, begun, time.monotonic() - begun, 0, False, type(error).__name__)
     seconds = time.monotonic() - begun
-    return Reply(question, begun, seconds, response.status, question.is_answered_by(response.status, answer))
+    return Reply(request, begun, seconds, response.status, request.is_answered_by(response.status, answer))
 
 
 def milliseconds(replies: Iterable[Reply], *percentiles: float) -> list[float]:

@@ -26,7 +26,7 @@ from scipy import stats
 from cxr.model.bundle import Bundle
 from loadtests import tables
 from loadtests.contestants import Contestant, Measured, as_form, ceiling, peer, service
-from loadtests.golden import Question, questions
+from loadtests.golden import GoldenRequest, golden_requests
 from loadtests.samples import radiographs
 from service.settings import Settings
 
@@ -34,9 +34,9 @@ CLIENTS: Final = 8
 OURS: Final = "this service"
 CEILING: Final = "the same pipeline in threads, no HTTP"
 PEERS: Final = {
-    "FastAPI, onnxruntime": ("fastapi_onnx", lambda question: question),
+    "FastAPI, onnxruntime": ("fastapi_onnx", lambda request: request),
     "LitServe, onnxruntime": ("litserve_onnx", as_form),
-    "FastAPI, eager PyTorch": ("fastapi_torch", lambda question: question),
+    "FastAPI, eager PyTorch": ("fastapi_torch", lambda request: request),
 }
 
 Rounds = dict[tuple[str, int], list[Measured]]
@@ -60,7 +60,7 @@ def contestants(settings: Settings, logs: Path) -> Iterator[list[Contestant]]:
         yield everybody
 
 
-def measure(everybody: Sequence[Contestant], asked: Sequence[Question], rounds: int, seconds: float) -> Rounds:
+def measure(everybody: Sequence[Contestant], asked: Sequence[GoldenRequest], rounds: int, seconds: float) -> Rounds:
     """Every contestant in every round, with `CLIENTS` clients and with one."""
     chance = random.Random(0)
     measured: Rounds = {(one.name, clients): [] for one in everybody for clients in (CLIENTS, 1)}
@@ -145,7 +145,7 @@ def command(
 ) -> None:
     """Compare this service with its ceiling and its peers."""
     settings = Settings()
-    asked = questions(
+    asked = golden_requests(
         [sample for sample in radiographs(count) if sample.media_type == media], False, Bundle(settings.bundle)
     )
     with tempfile.TemporaryDirectory() as logs, contestants(settings, Path(logs)) as everybody:

@@ -19,7 +19,7 @@ import psutil
 from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier
 from loadtests.clients import closed_loop, lasting, run
-from loadtests.golden import Question
+from loadtests.golden import GoldenRequest
 from scripts.server import REPOSITORY, free_port, serve, stop
 from service.runtime import synthetic_png
 from service.settings import CORES, Settings
@@ -28,7 +28,7 @@ WARM_UP_S: Final = 1.0
 START_S: Final = 180
 BOUNDARY: Final = "a-file-follows"
 
-Sending = Callable[[Question], Question]
+Sending = Callable[[GoldenRequest], GoldenRequest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A name, a way to measure (questions, clients, seconds), and the process to stop meanwhile, if it has one."""
+    """A name, a way to measure (requests, clients, seconds), and the process to stop meanwhile, if it has one."""
 
     name: str
-    measure: Callable[[Sequence[Question], int, float], Measured]
+    measure: Callable[[Sequence[GoldenRequest], int, float], Measured]
     process: psutil.Process | None = None
 
     @contextmanager
@@ -77,7 +77,7 @@ def service(name: str, log: Path, settings: Settings) -> Iterator[Contestant]:
     """This service, from this checkout."""
     with serve(log, settings.bundle, threads=settings.threads, classifications=settings.classifications) as server:
         server.wait_for_explainer(synthetic_png())  # whose start takes a core for seconds
-        measure = partial(_over_http, str(server.client.base_url), lambda question: question)
+        measure = partial(_over_http, str(server.client.base_url), lambda request: request)
         yield Contestant(name, measure, psutil.Process(server.process.pid))
 
 
@@ -102,31 +102,31 @@ def ceiling(name: str, settings: Settings) -> Contestant:
     return Contestant(name, partial(_in_process, Classifier(Bundle(settings.bundle), settings.threads)))
 
 
-def as_form(question: Question) -> Question:
+def as_form(request: GoldenRequest) -> GoldenRequest:
     """The same file in a form's field `request`."""
-    sample = question.sample
+    sample = request.sample
     head = (
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="request"; filename="image"\r\n'
         f"Content-Type: {sample.media_type}\r\n\r\n"
     )
     body = head.encode() + sample.data + f"\r\n--{BOUNDARY}--\r\n".encode()
     media_type = f"multipart/form-data; boundary={BOUNDARY}"
-    return replace(question, sample=replace(sample, media_type=media_type, data=body))
+    return replace(request, sample=replace(sample, media_type=media_type, data=body))
 
 
-def _over_http(url: str, sending: Sending, asked: Sequence[Question], clients: int, seconds: float) -> Measured:
+def _over_http(url: str, sending: Sending, asked: Sequence[GoldenRequest], clients: int, seconds: float) -> Measured:
     begin = time.monotonic() + WARM_UP_S
-    replies = run(closed_loop(url, [sending(question) for question in asked], clients, lasting(WARM_UP_S + seconds)))
+    replies = run(closed_loop(url, [sending(request) for request in asked], clients, lasting(WARM_UP_S + seconds)))
     counted = [reply for reply in replies if reply.right and begin <= reply.begun + reply.seconds < begin + seconds]
     return Measured(
         len(counted) / seconds,
         float(np.median([reply.seconds for reply in counted] or [np.nan])) * 1000,
         sum(reply.wrong for reply in replies),
-        sum(reply.status != reply.question.status for reply in replies),
+        sum(reply.status != reply.request.status for reply in replies),
     )
 
 
-def _in_process(classifier: Classifier, asked: Sequence[Question], clients: int, seconds: float) -> Measured:
+def _in_process(classifier: Classifier, asked: Sequence[GoldenRequest], clients: int, seconds: float) -> Measured:
     begin = time.monotonic() + WARM_UP_S
     threads = min(clients, CORES)
 

@@ -22,7 +22,7 @@ Answer = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class GoldenRequest:
     """One request and the answer to it: a finding, with an explanation where one is asked for, or a refusal."""
 
     route: str
@@ -43,31 +43,31 @@ class Question:
         )
 
 
-def questions(samples: list[Sample], explain: bool, bundle: Bundle | None = None) -> list[Question]:
-    """For each sample a question to /classify, and one to /explain where explanations are wanted (loads torch)."""
+def golden_requests(samples: list[Sample], explain: bool, bundle: Bundle | None = None) -> list[GoldenRequest]:
+    """For each sample a request to /classify, and one to /explain where explanations are wanted (loads torch)."""
     bundle = bundle or Bundle(DEFAULT_BUNDLE)
     classifier = Classifier(bundle)
-    asked = [Question("/classify", sample, finding=classifier.classify(sample.data)) for sample in samples]
+    asked = [GoldenRequest("/classify", sample, finding=classifier.classify(sample.data)) for sample in samples]
     if not explain:
         return asked
     from attribution.explain import Explainer
 
     explainer = Explainer(bundle)
     return asked + [
-        Question(
+        GoldenRequest(
             "/explain",
-            question.sample,
-            finding=question.finding,
-            explanation=explainer.explain(question.sample.data, question.finding, "predicted", METHOD),
+            request.sample,
+            finding=request.finding,
+            explanation=explainer.explain(request.sample.data, request.finding, "predicted", METHOD),
         )
-        for question in asked
-        if question.finding
+        for request in asked
+        if request.finding
     ]
 
 
-def refusals(bad: list[Bad]) -> list[Question]:
+def refusals(bad: list[Bad]) -> list[GoldenRequest]:
     """Bad files, asked of /classify."""
-    return [Question("/classify", one.sample, one.status) for one in bad]
+    return [GoldenRequest("/classify", one.sample, one.status) for one in bad]
 
 
 def _classifies(finding: Finding, answer: Answer) -> bool:

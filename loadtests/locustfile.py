@@ -20,7 +20,7 @@ from locust.env import Environment
 
 from cxr.model.bundle import Bundle
 from loadtests import mix
-from loadtests.golden import Question, questions
+from loadtests.golden import GoldenRequest, golden_requests
 from loadtests.samples import radiographs
 from service.settings import Settings
 
@@ -30,9 +30,9 @@ _turn = count()
 
 
 @cache
-def asked() -> list[Question]:
+def asked() -> list[GoldenRequest]:
     """The mix, with golden answers."""
-    return mix.draw(questions(radiographs(32), explain=True, bundle=Bundle(Settings().bundle)))
+    return mix.draw(golden_requests(radiographs(32), explain=True, bundle=Bundle(Settings().bundle)))
 
 
 @events.init_command_line_parser.add_listener
@@ -46,29 +46,29 @@ def _compute(environment: Environment, **_: Any) -> None:  # noqa: ARG001
 
 
 class _Asking(FastHttpUser):
-    """Asks the next question of the mix."""
+    """Asks the next request of the mix."""
 
     abstract = True
     network_timeout = connection_timeout = 120.0
 
     def ask(self) -> None:
         """One request, judged."""
-        questions_ = asked()
-        question = questions_[next(_turn) % len(questions_)]
-        media_type = question.sample.media_type
+        requests_ = asked()
+        request = requests_[next(_turn) % len(requests_)]
+        media_type = request.sample.media_type
         with self.client.post(
-            question.route,
-            data=question.sample.data,  # type: ignore[arg-type]  # bytes are sent as they are
+            request.route,
+            data=request.sample.data,  # type: ignore[arg-type]  # bytes are sent as they are
             headers={"Content-Type": media_type},
-            name=f"{question.route} {media_type}",
+            name=f"{request.route} {media_type}",
             catch_response=True,
         ) as response:
-            if response.status_code == 200 and not question.is_answered_by(200, response.content):
+            if response.status_code == 200 and not request.is_answered_by(200, response.content):
                 response.failure("wrong answer")
 
 
 class Client(_Asking):
-    """A closed loop: the next question follows the last answer at once."""
+    """A closed loop: the next request follows the last answer at once."""
 
     wait_time = constant(0)
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
-from loadtests.golden import Question
+from loadtests.golden import GoldenRequest
 
 MEDIA_SHARES: Final = {"image/jpeg": 0.5, "image/png": 0.3, "application/dicom": 0.2}
 ROUTE_SHARES: Final = {"/classify": 0.9, "/explain": 0.1}
@@ -13,12 +13,12 @@ BAD_SHARE: Final = 0.1
 DRAWN: Final = 2000  # before the draw repeats itself
 
 
-def draw(questions: Sequence[Question], bad: Sequence[Question] = (), seed: int = 0) -> list[Question]:
-    """`DRAWN` questions in these shares, the same ones for a seed; one in ten is bad where bad ones are given."""
+def draw(requests: Sequence[GoldenRequest], bad: Sequence[GoldenRequest] = (), seed: int = 0) -> list[GoldenRequest]:
+    """`DRAWN` requests in these shares, the same ones for a seed; one in ten is bad where bad ones are given."""
     chance = random.Random(seed)
-    kinds: dict[tuple[str, str], list[Question]] = defaultdict(list)
-    for question in questions:
-        kinds[question.route, question.sample.media_type].append(question)
+    kinds: dict[tuple[str, str], list[GoldenRequest]] = defaultdict(list)
+    for request in requests:
+        kinds[request.route, request.sample.media_type].append(request)
     weights = [ROUTE_SHARES[route] * MEDIA_SHARES[media_type] for route, media_type in kinds]
     good = chance.choices(list(kinds.values()), weights, k=DRAWN)
     return [

@@ -2,7 +2,7 @@
 
     python -m loadtests.overload
 
-Capacity is what a closed loop of eight clients gets. Then questions arrive at two and at five times that rate, and
+Capacity is what a closed loop of eight clients gets. Then requests arrive at two and at five times that rate, and
 nobody waits for anybody.
 """
 
@@ -19,7 +19,7 @@ from rich.markdown import Markdown
 
 from loadtests import tables
 from loadtests.clients import Reply, closed_loop, lasting, milliseconds, poisson, run
-from loadtests.golden import Question, questions
+from loadtests.golden import GoldenRequest, golden_requests
 from loadtests.samples import radiographs
 from scripts.server import serve
 
@@ -114,7 +114,7 @@ HEAD: Final = (
 )
 
 
-def calm(url: str, asked: Sequence[Question], seconds: float) -> Calm:
+def calm(url: str, asked: Sequence[GoldenRequest], seconds: float) -> Calm:
     """Capacity, and what a single client is used to."""
     many = run(closed_loop(url, asked, CLIENTS, lasting(seconds)))
     one = run(closed_loop(url, asked, 1, lasting(seconds / 2)))
@@ -122,7 +122,7 @@ def calm(url: str, asked: Sequence[Question], seconds: float) -> Calm:
     return Calm(sum(reply.right for reply in many) / (end - begin), milliseconds(one, 95)[0])
 
 
-def storm(url: str, asked: Sequence[Question], factor: float, seconds: float, before: Calm) -> Storm:
+def storm(url: str, asked: Sequence[GoldenRequest], factor: float, seconds: float, before: Calm) -> Storm:
     """Arrivals at a multiple of the capacity, then a single client again."""
     replies = run(poisson(url, asked, factor * before.per_second, lasting(seconds)))
     afterwards = run(closed_loop(url, asked, 1, lasting(AFTERWARDS_S)))
@@ -134,7 +134,7 @@ def command(
     write: Annotated[bool, typer.Option(help="Put the table into docs/reliability.md.")] = False,
 ) -> None:
     """Load the service with twice and five times what it can do."""
-    asked = [q for q in questions(radiographs(32), explain=False) if q.sample.media_type == "image/jpeg"]
+    asked = [q for q in golden_requests(radiographs(32), explain=False) if q.sample.media_type == "image/jpeg"]
     with tempfile.TemporaryDirectory() as logs, serve(Path(logs) / "log", None) as server:
         url = str(server.client.base_url)
         before = calm(url, asked, seconds=20)

@@ -23,7 +23,7 @@ from rich.progress import track
 
 from loadtests import tables
 from loadtests.chaos import CLIENTS, HEAD, Load, Outcome, strike
-from loadtests.golden import Question, questions
+from loadtests.golden import GoldenRequest, golden_requests
 from loadtests.samples import radiographs
 from scripts.proxy import proxy
 from scripts.server import Server, free_port, serve
@@ -32,7 +32,7 @@ WORKER: Final = "deepcovidexplainer"
 WHOLE: Final = "whole replica"
 
 
-def fell(url: str, asked: Sequence[Question], log: Path, port: int, bundle: Path | None, times: int) -> Outcome:
+def fell(url: str, asked: Sequence[GoldenRequest], log: Path, port: int, bundle: Path | None, times: int) -> Outcome:
     """Kill a replica whole so many times and start it anew, while clients ask a proxy before it and another one."""
     chance = random.Random(0)
     blows: list[float] = []
@@ -68,8 +68,8 @@ def command(
     write: Annotated[bool, typer.Option(help="Put the table into docs/reliability.md.")] = False,
 ) -> None:
     """Kill workers and replicas behind nginx."""
-    asked = questions(radiographs(8), explain=True)
-    png = next(question.sample.data for question in asked if question.sample.media_type == "image/png")
+    asked = golden_requests(radiographs(8), explain=True)
+    png = next(request.sample.data for request in asked if request.sample.media_type == "image/png")
     ports = [free_port(), free_port()]
     with tempfile.TemporaryDirectory() as logs, proxy([f"127.0.0.1:{port}" for port in ports]) as url:
         with ExitStack() as both:

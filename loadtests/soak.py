@@ -24,7 +24,7 @@ from rich.markdown import Markdown
 
 from loadtests import mix, tables
 from loadtests.clients import Reply, closed_loop, lasting, poisson, run
-from loadtests.golden import Question, questions, refusals
+from loadtests.golden import GoldenRequest, golden_requests, refusals
 from loadtests.samples import bad_ones, radiographs
 from scripts.server import Server, serve
 
@@ -61,7 +61,7 @@ def watch(server: Server, over: threading.Event) -> Readings:
     return readings
 
 
-def soak(server: Server, asked: Sequence[Question], rate: float, seconds: float) -> tuple[list[Reply], Readings]:
+def soak(server: Server, asked: Sequence[GoldenRequest], rate: float, seconds: float) -> tuple[list[Reply], Readings]:
     """The load in this thread, the readings in another."""
     over = threading.Event()
     kept: list[Readings] = []
@@ -120,7 +120,7 @@ def _verdict(reply: Reply) -> str:
         return f"lost ({reply.error})"
     if reply.refused or reply.late:
         return f"refused for want of room or time ({reply.status})"
-    return f"wrong ({reply.status} for {reply.question.status})"
+    return f"wrong ({reply.status} for {reply.request.status})"
 
 
 def _read(process: psutil.Process, at_s: float) -> Reading:
@@ -142,7 +142,7 @@ def command(
 ) -> None:
     """Soak the service and watch its processes."""
     good = radiographs(16)
-    asked = mix.draw(questions(good, explain=True), refusals(bad_ones(good)))
+    asked = mix.draw(golden_requests(good, explain=True), refusals(bad_ones(good)))
     entry = "loadtests.leaky:Api" if leak else "service.app:Api"
     with tempfile.TemporaryDirectory() as logs, serve(Path(logs) / "log", None, (entry,)) as server:
         server.wait_for_explainer(next(s.data for s in good if s.media_type == "image/png"))
@@ -150,8 +150,8 @@ def command(
         rate = len(busy) / (max(reply.begun + reply.seconds for reply in busy) - busy[0].begun) / 2
         replies, readings = soak(server, asked, rate, minutes * 60)
     found = faults(replies, readings)
-    bad = sum(reply.question.status != 200 for reply in replies)
-    explained = sum(reply.question.route == "/explain" for reply in replies)
+    bad = sum(reply.request.status != 200 for reply in replies)
+    explained = sum(reply.request.route == "/explain" for reply in replies)
     text = result(readings) + (
         f"\n\n{len(replies)} requests in {minutes:g} minutes, {rate:.1f} a second, half of what {CLIENTS} clients got; "
         f"{bad} of them bad files, {explained} explanations. {tables.machine()}. "

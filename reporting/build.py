@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cxr.labels import DISCLAIMER
-from evaluation.evaluation_file import Findings
-from reporting.document import Document, Items, Radiograph, Section, Text
+from evaluation.evaluation_file import BundleEvaluation
+from reporting.document import Document, Items, PatientImage, Section, Text
 from reporting.gallery import Case
 from reporting.looks import looks_section
 from reporting.maps import maps_section
@@ -29,7 +29,7 @@ NOT_MEASURED = {
 
 
 def report(
-    findings: Findings,
+    evaluation: BundleEvaluation,
     study: StudyResult | None = None,
     runs: Sequence[RunDir] = (),
     cases: Sequence[Case] = (),
@@ -37,14 +37,16 @@ def report(
     """The whole report.
 
     Args:
-        findings: of the bundle, at least one split.
+        evaluation: of the bundle, at least one split.
         study: for the paper's tables.
         runs: whose learning curves to draw.
         cases: radiographs to show with their maps.
     """
-    manifest = findings.bundle.manifest
+    manifest = evaluation.bundle.manifest
     return Document(
-        f"Evaluation of {manifest.name} {manifest.version}", DISCLAIMER, tuple(_sections(findings, study, runs, cases))
+        f"Evaluation of {manifest.name} {manifest.version}",
+        DISCLAIMER,
+        tuple(_sections(evaluation, study, runs, cases)),
     )
 
 
@@ -56,31 +58,31 @@ def runs_below(folder: Path) -> list[RunDir]:
 
 
 def _sections(
-    findings: Findings, study: StudyResult | None, runs: Sequence[RunDir], cases: Sequence[Case]
+    evaluation: BundleEvaluation, study: StudyResult | None, runs: Sequence[RunDir], cases: Sequence[Case]
 ) -> Iterator[Section]:
-    manifest = findings.bundle.manifest
-    splits = [findings.splits[split] for split in SPLIT_NAMES if split in findings.splits]
+    manifest = evaluation.bundle.manifest
+    splits = [evaluation.splits[split] for split in SPLIT_NAMES if split in evaluation.splits]
     if splits:
         yield summary(splits[0])
     yield networks(manifest)
-    if findings.data:
-        yield data(findings.data)
+    if evaluation.data:
+        yield data(evaluation.data)
     for found in splits:
         yield from split_sections(found, manifest.conformal.coverage, pictured=True)
-    if findings.checks:
-        yield looks_section(findings.checks)
-    if findings.familiarity:
-        yield unfamiliar_section(findings.familiarity)
-    yield from map(maps_section, findings.explanations)
+    if evaluation.checks:
+        yield looks_section(evaluation.checks)
+    if evaluation.familiarity:
+        yield unfamiliar_section(evaluation.familiarity)
+    yield from map(maps_section, evaluation.explanations)
     if cases:
         yield _gallery(cases)
     if study:
         yield from study_sections(study, runs)
     elif runs:
         yield Section("Learning curves", tuple(map(learning_picture, runs)))
-    if findings.parity:
-        yield parity(findings.parity)
-    yield Section("What is not in this report", (Items(tuple(_missing(findings, study))),))
+    if evaluation.parity:
+        yield parity(evaluation.parity)
+    yield Section("What is not in this report", (Items(tuple(_missing(evaluation, study))),))
     yield from limits(manifest)
 
 
@@ -90,16 +92,16 @@ def _gallery(cases: Sequence[Case]) -> Section:
         "Right, wrong and uncertain cases of the validation split, with the maps of the three methods. Nobody picked "
         "them: of each kind those come first whose file's hash is the smallest."
     )
-    panels = (Radiograph(f"A radiograph and its maps, {case.kind}", case.caption, case.panel_png) for case in cases)
+    panels = (PatientImage(f"A radiograph and its maps, {case.kind}", case.caption, case.panel_png) for case in cases)
     return Section("Cases to look at", (about, *panels))
 
 
-def _missing(findings: Findings, study: StudyResult | None) -> Iterator[str]:
+def _missing(evaluation: BundleEvaluation, study: StudyResult | None) -> Iterator[str]:
     has = {
-        "familiarity": bool(findings.familiarity),
-        "checks": bool(findings.checks),
-        "explanations": bool(findings.explanations),
-        "test": "test" in findings.splits,
+        "familiarity": bool(evaluation.familiarity),
+        "checks": bool(evaluation.checks),
+        "explanations": bool(evaluation.explanations),
+        "test": "test" in evaluation.splits,
         "study": study is not None,
         "left_out": study is not None and bool((study.test or study.select).left_out),
     }

@@ -6,12 +6,12 @@ import numpy as np
 
 from cxr.labels import DISPLAY_NAMES, LABELS
 from evaluation.metrics import ECE_BINS
-from evaluation.split_evaluation import Curve, Evaluation
+from evaluation.split_evaluation import Curve, SplitEvaluation
 from reporting.document import Picture
 from reporting.style import ACCENT, COLOURS, FAINT, INK, MARKERS, SOFT, panels, svg
 
 
-def reliability_picture(found: Evaluation) -> Picture:
+def reliability_picture(found: SplitEvaluation) -> Picture:
     """Accuracy over confidence, before and after the temperature."""
     with panels(2, rows=2, height=5.2, height_ratios=[4, 1], sharex=True) as (figure, axes):
         for column, (prefix, title) in enumerate((("uncalibrated/", "Before the temperature"), ("", "After"))):
@@ -28,7 +28,7 @@ def reliability_picture(found: Evaluation) -> Picture:
     return Picture(f"reliability-{found.split}", "Reliability diagrams before and after calibration", caption, drawn)
 
 
-def _reliability(axis: Any, found: Evaluation, prefix: str) -> None:
+def _reliability(axis: Any, found: SplitEvaluation, prefix: str) -> None:
     if not prefix:
         ideal = found.curves["if_calibrated/reliability"]
         for place, *ends in zip(ideal.x, ideal.low, ideal.high, strict=True):
@@ -48,7 +48,7 @@ def _histogram(axis: Any, share: Curve) -> None:
     axis.set(xlabel="largest probability", ylabel="share", ylim=(0, 1))
 
 
-def coverage_picture(found: Evaluation, target: float) -> Picture:
+def coverage_picture(found: SplitEvaluation, target: float) -> Picture:
     """Coverage of the conformal sets by label beside what theory expects, and the sizes of the sets."""
     with panels(2, height=3.2, width_ratios=[3, 2]) as (figure, axes):
         left, right = axes[0]
@@ -77,7 +77,7 @@ def coverage_picture(found: Evaluation, target: float) -> Picture:
     return Picture(f"coverage-{found.split}", "Coverage of the conformal prediction sets by label", caption, drawn)
 
 
-def _coverage(axis: Any, found: Evaluation, label: Any, place: int) -> None:
+def _coverage(axis: Any, found: SplitEvaluation, label: Any, place: int) -> None:
     expected = found.figures.get(f"conformal/{label}/expected")
     if expected is not None:
         axis.plot([expected.low, expected.high], [place, place], color=FAINT, lw=16, solid_capstyle="butt", zorder=1)

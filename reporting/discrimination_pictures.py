@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 
 from cxr.labels import DISPLAY_NAMES, LABELS
-from evaluation.split_evaluation import Curve, Evaluation
+from evaluation.split_evaluation import Curve, SplitEvaluation
 from reporting.document import Picture
 from reporting.style import ACCENT, COLOURS, INK, LINES, SOFT, panels, svg
 
 NAMES = [DISPLAY_NAMES[label] for label in LABELS]
 
 
-def confusion_picture(found: Evaluation) -> Picture:
+def confusion_picture(found: SplitEvaluation) -> Picture:
     """Counts, and shares of each true label."""
     counts = np.array(found.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -41,7 +41,7 @@ def _matrix(axis: Any, shares: Any, texts: list[list[str]]) -> None:
         axis.text(column, row, texts[row][column], ha="center", va="center", color=colour, fontsize=11)
 
 
-def curves_picture(found: Evaluation) -> Picture:
+def curves_picture(found: SplitEvaluation) -> Picture:
     """ROC and precision-recall curves of each label against the rest, with pointwise bands."""
     with panels(2, height=4.4) as (figure, axes):
         roc, pr = axes[0]
@@ -65,7 +65,7 @@ def curves_picture(found: Evaluation) -> Picture:
     return Picture(f"curves-{found.split}", "ROC and precision-recall curves of the three labels", caption, drawn)
 
 
-def risk_picture(found: Evaluation) -> Picture:
+def risk_picture(found: SplitEvaluation) -> Picture:
     """The error rate if only the most certain images are answered."""
     with panels(1, width=6.4, height=3.6) as (figure, axes):
         axis = axes[0, 0]

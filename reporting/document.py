@@ -56,7 +56,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Radiograph:
+class PatientImage:
     """A picture with a patient's image in it, as PNG: shown in HTML, which is not committed, and nowhere else."""
 
     alt: str
@@ -64,7 +64,7 @@ class Radiograph:
     png: bytes
 
 
-Block = Text | Items | Tiles | Table | Picture | Radiograph
+Block = Text | Items | Tiles | Table | Picture | PatientImage
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from reporting.document import Block, Document, Items, Picture, Radiograph, Section, Table, Text, Tile, Tiles
+from reporting.document import Block, Document, Items, PatientImage, Picture, Section, Table, Text, Tile, Tiles
 
 STYLE: Final = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
 
@@ -62,7 +62,7 @@ def _block(block: Block) -> Iterator[str]:
             yield from _table(block)
         case Picture(_, alt, caption, svg):
             yield _figure(alt, caption, "image/svg+xml", svg.encode())
-        case Radiograph(alt, caption, png):
+        case PatientImage(alt, caption, png):
             yield _figure(alt, caption, "image/png", png)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from reporting.document import Block, Document, Items, Picture, Radiograph, Section, Table, Text, Tiles
+from reporting.document import Block, Document, Items, PatientImage, Picture, Section, Table, Text, Tiles
 
 
 def markdown(document: Document) -> str:
@@ -26,7 +26,7 @@ def write_markdown(document: Document, file: Path) -> None:
 
 
 def _section(section: Section) -> Iterator[str]:
-    if any(isinstance(block, Radiograph) for block in section.blocks):
+    if any(isinstance(block, PatientImage) for block in section.blocks):
         return  # the text around it speaks of what would be missing
     blocks = [list(_block(block)) for block in section.blocks]
     yield f"{'#' * section.level} {section.title}"

@@ -6,7 +6,7 @@ from typing import Final
 from cxr.labels import DISPLAY_NAMES, LABELS
 from evaluation.figure import Figure
 from evaluation.measures import COVERAGES, PREVALENCES
-from evaluation.split_evaluation import Evaluation
+from evaluation.split_evaluation import SplitEvaluation
 from reporting.document import Table
 
 SPLIT_NAMES: Final = {"test": "Test split", "val": "Validation split"}
@@ -25,12 +25,12 @@ BESIDE: Final = {"PPV": "ppv", "recall": "recall", "F1": "f1"}
 CALIBRATION: Final = {"ECE, 15 bins": "ece", "Brier score": "brier", "log loss (nats)": "log_loss"}
 
 
-def counted(found: Evaluation) -> str:
+def counted(found: SplitEvaluation) -> str:
     """How many images of how many patients."""
     return f"{found.images:,} images of {found.patients:,} patients or near-duplicate groups"
 
 
-def headline(found: Evaluation) -> Table:
+def headline(found: SplitEvaluation) -> Table:
     """The headline figures, beside them a classifier that knows only the source, and images that are surely new."""
     names = {"macro-F1": "macro_f1", "accuracy": "accuracy"}
     names |= {f"COVID-19 {said}": f"covid19_{name}" for said, name in BESIDE.items()}
@@ -44,7 +44,7 @@ def headline(found: Evaluation) -> Table:
     return Table(header, tuple(rows))
 
 
-def by_label(found: Evaluation) -> Table:
+def by_label(found: SplitEvaluation) -> Table:
     """Each label against the rest, and macro and micro averages."""
     rows = [
         (DISPLAY_NAMES[label], f"{found.counts.get(label, 0):,}", *_cells(found, *_named(f"{label}_")))
@@ -56,7 +56,7 @@ def by_label(found: Evaluation) -> Table:
     return Table(("finding", "images", *BY_LABEL), tuple(rows))
 
 
-def at_prevalences(found: Evaluation) -> Table:
+def at_prevalences(found: SplitEvaluation) -> Table:
     """Predictive values where the label is rarer than in these data."""
     shares = [f"{share:.0%}" for share in PREVALENCES]
     header = ("finding", *(f"PPV at {share}" for share in shares), *(f"NPV at {share}" for share in shares))
@@ -71,7 +71,7 @@ def at_prevalences(found: Evaluation) -> Table:
     return Table(header, tuple(rows), caption)
 
 
-def confusion(found: Evaluation) -> Table:
+def confusion(found: SplitEvaluation) -> Table:
     """Counts."""
     rows = [
         (DISPLAY_NAMES[label], *(f"{cell:,}" for cell in row))
@@ -80,7 +80,7 @@ def confusion(found: Evaluation) -> Table:
     return Table(("true \\ predicted", *NAMES), tuple(rows))
 
 
-def sources(found: Evaluation) -> Table:
+def sources(found: SplitEvaluation) -> Table:
     """Accuracy and coverage of the prediction set by source; recall of a label where the source holds it."""
     header = ("source", "accuracy", *(f"recall of {name}" for name in NAMES), "set holds the true label")
     rows = []
@@ -90,12 +90,12 @@ def sources(found: Evaluation) -> Table:
     return Table(header, tuple(rows))
 
 
-def _recall(found: Evaluation, source: str, label: str) -> str:
+def _recall(found: SplitEvaluation, source: str, label: str) -> str:
     count = found.counts.get(f"{source}/{label}", 0)
     return f"{found.figures[f'source/{source}/{label}/recall']} n = {count:,}" if count else "–"
 
 
-def within_sources(found: Evaluation) -> Table | None:
+def within_sources(found: SplitEvaluation) -> Table | None:
     """COVID-19 against pneumonia within each source that holds both; None where there is none."""
     header = ("within the source", "COVID-19 images", "pneumonia images", "AUROC of COVID-19 against pneumonia")
     rows = []
@@ -107,7 +107,7 @@ def within_sources(found: Evaluation) -> Table | None:
     return Table(header, tuple(rows)) if rows else None
 
 
-def calibration(found: Evaluation) -> Table:
+def calibration(found: SplitEvaluation) -> Table:
     """ECE, Brier score and log loss before and after the temperature, beside what perfect calibration would give."""
     rows = []
     for said, name in CALIBRATION.items():
@@ -117,7 +117,7 @@ def calibration(found: Evaluation) -> Table:
     return Table(header, tuple(rows))
 
 
-def conformal(found: Evaluation) -> Table:
+def conformal(found: SplitEvaluation) -> Table:
     """Coverage and size of the prediction sets, by true label."""
     header = ("true label", "coverage", "to be expected", "measured lies in that interval", "labels in a set")
     rows = []
@@ -129,7 +129,7 @@ def conformal(found: Evaluation) -> Table:
     return Table(header, tuple(rows))
 
 
-def set_sizes(found: Evaluation) -> Table:
+def set_sizes(found: SplitEvaluation) -> Table:
     """How many labels the prediction sets hold."""
     sizes = [f"conformal/size_{size}" for size in range(len(LABELS) + 1)]
     header = (
@@ -144,7 +144,7 @@ def set_sizes(found: Evaluation) -> Table:
     )
 
 
-def selective(found: Evaluation) -> Table:
+def selective(found: SplitEvaluation) -> Table:
     """The error rate when the least certain images are left to people."""
     header = ("AURC", *(f"error rate at {coverage:.0%} coverage" for coverage in COVERAGES))
     return Table(header, (tuple(_cells(found, "risk/aurc", *(f"risk/{coverage:g}" for coverage in COVERAGES))),))
@@ -154,12 +154,12 @@ def _named(prefix: str) -> Iterator[str]:
     return (f"{prefix}{name}" for name in BY_LABEL.values())
 
 
-def _cells(found: Evaluation, *names: str) -> Iterator[str]:
+def _cells(found: SplitEvaluation, *names: str) -> Iterator[str]:
     """Figures, a dash for one that was not measured: a shipped evaluation may be older than a figure."""
     return (str(found.figures.get(name, Figure(None, None, None))) for name in names)
 
 
-def _lies_in(found: Evaluation, name: str, yardstick: str) -> str:
+def _lies_in(found: SplitEvaluation, name: str, yardstick: str) -> str:
     measured, ideal = found.figures.get(name), found.figures.get(yardstick)
     if measured is None or ideal is None or measured.value is None or ideal.low is None or ideal.high is None:
         return "–"

@@ -79,13 +79,13 @@ def data(facts: TableFacts) -> Section:
         for source, counts in facts.sources.items()
     ]
     names = tuple(DISPLAY_NAMES[label] for label in LABELS)
-    double = ", ".join(f"`{file}`" for file in facts.in_two_splits)
+    same_bytes = ", ".join(f"`{file}`" for file in facts.in_two_splits)
     checked = (
         "Splits are by patient: no patient, and no group of near-duplicates that the table names, is in two splits. "
-        + (f"Files of the same bytes are in two splits: {double}." if double else "No file is in two splits.")
+        + (f"Files of the same bytes are in two splits: {same_bytes}." if same_bytes else "No file is in two splits.")
     )
-    if facts.doubles:
-        held_out = " and ".join(f"{count:,} of {split}" for split, count in facts.doubles.items())
+    if facts.near_duplicates:
+        held_out = " and ".join(f"{count:,} of {split}" for split, count in facts.near_duplicates.items())
         checked += (
             f" By their pixels, {held_out} have a near-duplicate in train all the same, that the table does not know "
             "of: see docs/near-duplicates.csv."

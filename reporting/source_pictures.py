@@ -1,13 +1,13 @@
 """Results by source, drawn: what is good on average can be bad in one hospital."""
 
 from cxr.labels import DISPLAY_NAMES, LABELS
-from evaluation.split_evaluation import Evaluation
+from evaluation.split_evaluation import SplitEvaluation
 from reporting.calibration_pictures import interval_bar
 from reporting.document import Picture
 from reporting.style import COLOURS, INK, MARKERS, SOFT, panels, svg
 
 
-def sources_picture(found: Evaluation) -> Picture:
+def sources_picture(found: SplitEvaluation) -> Picture:
     """Recall of every label in every source that holds it."""
     rows = [(s, label) for s in found.sources for label in LABELS if found.counts.get(f"{s}/{label}")]
     with panels(1, width=8.2, height=0.9 + 0.3 * len(rows)) as (figure, axes):

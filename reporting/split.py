@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from evaluation.split_evaluation import Evaluation
+from evaluation.split_evaluation import SplitEvaluation
 from reporting import measured
 from reporting.calibration_pictures import coverage_picture, reliability_picture
 from reporting.discrimination_pictures import confusion_picture, curves_picture, risk_picture
@@ -16,7 +16,7 @@ SOURCE_ONLY: Final = (
 )
 
 
-def split_sections(found: Evaluation, coverage: float, pictured: bool) -> Iterator[Section]:
+def split_sections(found: SplitEvaluation, coverage: float, pictured: bool) -> Iterator[Section]:
     """Sections of a split.
 
     Args:
@@ -37,7 +37,7 @@ def split_sections(found: Evaluation, coverage: float, pictured: bool) -> Iterat
         yield Section("Does it know when it does not know?", tuple(blocks), 3)
 
 
-def _about(found: Evaluation) -> str:
+def _about(found: SplitEvaluation) -> str:
     about = f"In brackets the 95 % interval of a bootstrap that resamples patients {found.resamples:,} times."
     if found.held_out < found.images:
         about += (
@@ -47,7 +47,7 @@ def _about(found: Evaluation) -> str:
     return about
 
 
-def _columns(found: Evaluation) -> str:
+def _columns(found: SplitEvaluation) -> str:
     if found.new in (None, found.images):
         return SOURCE_ONLY
     return (
@@ -56,7 +56,7 @@ def _columns(found: Evaluation) -> str:
     )
 
 
-def _discrimination(found: Evaluation, draw: bool) -> Iterator[Block]:
+def _discrimination(found: SplitEvaluation, draw: bool) -> Iterator[Block]:
     yield measured.by_label(found)
     yield confusion_picture(found) if draw else measured.confusion(found)
     if draw:
@@ -65,7 +65,7 @@ def _discrimination(found: Evaluation, draw: bool) -> Iterator[Block]:
         yield measured.at_prevalences(found)
 
 
-def _sources(found: Evaluation, draw: bool) -> Iterator[Block]:
+def _sources(found: SplitEvaluation, draw: bool) -> Iterator[Block]:
     yield measured.without_empty_columns(measured.sources(found))
     if draw:
         yield sources_picture(found)
@@ -74,7 +74,7 @@ def _sources(found: Evaluation, draw: bool) -> Iterator[Block]:
         yield within
 
 
-def _calibration(found: Evaluation, coverage: float, draw: bool) -> Iterator[Block]:
+def _calibration(found: SplitEvaluation, coverage: float, draw: bool) -> Iterator[Block]:
     yield measured.without_empty_columns(measured.calibration(found))
     if draw:
         yield reliability_picture(found)

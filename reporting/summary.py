@@ -4,19 +4,19 @@ from collections.abc import Iterator
 
 from cxr.labels import DISPLAY_NAMES, LABELS
 from evaluation.figure import Figure
-from evaluation.split_evaluation import Evaluation
+from evaluation.split_evaluation import SplitEvaluation
 from reporting.document import Block, Items, Section, Text, Tile, Tiles
 from reporting.measured import SPLIT_NAMES, counted
 
 
-def summary(found: Evaluation) -> Section:
+def summary(found: SplitEvaluation) -> Section:
     """Key figures of one split, and what they mean in words."""
     about = f"{SPLIT_NAMES[found.split]}: {counted(found)}. In brackets 95 % intervals."
     blocks: tuple[Block, ...] = (Text(about), Tiles(tuple(_tiles(found))), Items(tuple(_words(found))))
     return Section("In short", blocks)
 
 
-def _tiles(found: Evaluation) -> Iterator[Tile]:
+def _tiles(found: SplitEvaluation) -> Iterator[Tile]:
     figures = found.figures
     yield Tile("Macro-F1", str(figures["macro_f1"]), f"knowing only the source: {figures['source_only/macro_f1']}")
     for name, said in (("ppv", "COVID-19 PPV"), ("recall", "COVID-19 recall")):
@@ -30,7 +30,7 @@ def _tiles(found: Evaluation) -> Iterator[Tile]:
             yield Tile(f"COVID-19 or pneumonia, within {source}", str(auroc), note)
 
 
-def _words(found: Evaluation) -> Iterator[str]:
+def _words(found: SplitEvaluation) -> Iterator[str]:
     figures = found.figures
     share = found.counts.get("covid19", 0) / found.images
     yield (
@@ -47,12 +47,12 @@ def _words(found: Evaluation) -> Iterator[str]:
         )
 
 
-def _where_rare(found: Evaluation) -> str:
+def _where_rare(found: SplitEvaluation) -> str:
     rare = found.figures.get("covid19_ppv@0.05")
     return f" Where 5 % are, it would be {_of_100(rare)}." if rare else ""
 
 
-def _worst_source(found: Evaluation) -> Iterator[str]:
+def _worst_source(found: SplitEvaluation) -> Iterator[str]:
     accuracies = {source: found.figures[f"source/{source}/accuracy"] for source in found.sources}
     known = {source: figure.value for source, figure in accuracies.items() if figure.value is not None}
     if len(known) > 1:

@@ -1,10 +1,10 @@
 """How much of a snapshot's result comes from images that have a near-duplicate in the training split?
 
-    python -m scripts.without_twins docs/study/runs/resnet18-best-s0 2 test
+    python -m scripts.without_near_duplicates docs/study/runs/resnet18-best-s0 2 test
 
-Macro-F1, COVID-19 PPV and recall of a run's snapshot on a split: on all images, on those without a twin in train,
-and on those with one, each with its 95 % interval. The pairs are those of docs/near-duplicates.csv, found by
-`scripts.duplicates`.
+Macro-F1, COVID-19 PPV and recall of a run's snapshot on a split: on all images, on those without a near-duplicate in
+train, and on those with one, each with its 95 % interval. The pairs are those of docs/near-duplicates.csv, found by
+`scripts.near_duplicates`.
 """
 
 from functools import partial
@@ -20,7 +20,7 @@ from rich.table import Table
 from cxr.labels import LABELS
 from evaluation import metrics
 from evaluation.bootstrap import Resampling
-from evaluation.near_duplicates import PAIRS, doubles_in_train
+from evaluation.near_duplicates import PAIRS, near_duplicates_in_train
 from training.data import DEFAULT_DATA, Row, Split, read_table
 from training.rundir import RunDir
 
@@ -39,17 +39,17 @@ def main(
     split: Annotated[Literal["val", "test"], typer.Argument(help="Choose nothing by the test split.")] = "val",
     data: Annotated[Path, typer.Option(help="Folder with metadata.csv.")] = DEFAULT_DATA,
 ) -> None:
-    """Print the headline figures with and without twins."""
+    """Print the headline figures with and without near-duplicates."""
     name: Split = split
     table_rows = read_table(data)
     rows = [row for row in table_rows if row.split == name]
     predicted = RunDir(run).logits(cycle, name).argmax(axis=1)
-    has_twin = np.isin([row.file for row in rows], list(doubles_in_train(PAIRS, table_rows)))
+    has_near_duplicate = np.isin([row.file for row in rows], list(near_duplicates_in_train(PAIRS, table_rows)))
     table = Table("images", "n", "macro-F1", "COVID-19 PPV", "COVID-19 recall", title=f"{run.name}, {cycle}, {split}")
     for title, mask in (
-        ("all", np.ones_like(has_twin)),
-        ("without a twin in train", ~has_twin),
-        ("with one", has_twin),
+        ("all", np.ones_like(has_near_duplicate)),
+        ("without a near-duplicate in train", ~has_near_duplicate),
+        ("with one", has_near_duplicate),
     ):
         kept = [row for row, wanted in zip(rows, mask, strict=True) if wanted]
         table.add_row(title, str(len(kept)), *headline(kept, predicted[mask]))

@@ -13,7 +13,7 @@ from cxr.model.bundle_files import sha256
 from evaluation.bootstrap import RESAMPLES
 from study.ensemble import Plan, best_of_runs, of_one_run
 from study.study import Part, Study
-from study.tables import Explainer, Snapshot, StudyResult, Tables
+from study.tables import ExplainingMember, Snapshot, StudyResult, Tables
 from study.tabulate import tabulator
 
 
@@ -27,7 +27,7 @@ class Candidate:
     version: Literal[1]
     table_sha256: str
     chosen: Plan
-    explainer: Explainer
+    explainer: ExplainingMember
     plans: tuple[Plan, ...]
     archives: dict[str, str]
 

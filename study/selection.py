@@ -24,7 +24,7 @@ from study.candidate import Candidate, archive_hashes
 from study.correlation import METRICS, correlations
 from study.ensemble import MAX_MEMBERS, Losses, Plan, best_of_runs, of_networks, of_one_run
 from study.study import Part, Study
-from study.tables import Correlation, Explainer, Snapshot, SnapshotRow, SpectralMetric, StudyResult
+from study.tables import Correlation, ExplainingMember, Snapshot, SnapshotRow, SpectralMetric, StudyResult
 from study.tabulate import tabulator
 from study.weightwatcher import spectral_figures
 
@@ -122,7 +122,7 @@ def _merit(plan: Plan, part: Part) -> tuple[float, float]:
 
 def choose_explainer(
     members: Sequence[Snapshot], rows: Sequence[SnapshotRow], found: Sequence[Correlation]
-) -> Explainer:
+) -> ExplainingMember:
     """The member with the least calibrated log loss, and why not the snapshot that its spectrum speaks for."""
     best = min((row for row in rows if row.snapshot in members), key=lambda row: row.calibrated_log_loss)
     runs = {member.run for member in members}
@@ -131,7 +131,9 @@ def choose_explainer(
     reason = f"least calibrated log loss on the choosing half of validation: {best.calibrated_log_loss:.4f}"
     if len(members) > 1:
         reason += f" of {len(members)} members"
-    return Explainer(best.snapshot, f"{reason}. {_beside(best.snapshot, by_spectrum, found)}".strip(), by_spectrum)
+    return ExplainingMember(
+        best.snapshot, f"{reason}. {_beside(best.snapshot, by_spectrum, found)}".strip(), by_spectrum
+    )
 
 
 def _lowest(rows: Sequence[SnapshotRow], metric: SpectralMetric) -> Snapshot | None:

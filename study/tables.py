@@ -15,7 +15,7 @@ from cxr.labels import Label
 from cxr.model.posterior import EnsembleRule
 from evaluation.figure import Figure
 
-Part = Literal["select", "test"]
+ShownPart = Literal["select", "test"]
 """Which images: the half of the validation split that chooses, or the test split."""
 
 Kind = Literal["snapshot", "last", "snapshots", "pair", "triple", "greedy"]
@@ -98,7 +98,7 @@ class Correlation:
 
 
 @dataclass(frozen=True, slots=True)
-class Explainer:
+class ExplainingMember:
     """The member whose maps are shown, and why.
 
     `by_spectrum` is what each spectral figure would have chosen among all snapshots of the members' runs.
@@ -223,7 +223,7 @@ class Tables:
     candidate. `left_out` has a row for each run that did not learn from one source.
     """
 
-    part: Part
+    part: ShownPart
     images: int
     patients: int
     resamples: int
@@ -246,7 +246,7 @@ class StudyResult:
     runs: tuple[RunRow, ...]
     snapshots: tuple[SnapshotRow, ...]
     correlations: tuple[Correlation, ...]
-    explainer: Explainer
+    explainer: ExplainingMember
     select: Tables
     test: Tables | None = None
     candidate_commit: str | None = None

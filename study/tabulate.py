@@ -16,8 +16,7 @@ from study.ensemble import Plan
 from study.left_out import left_out_rows
 from study.paper import BEST, BEST_BY_LABEL, BEST_PAIR
 from study.study import Part, Study
-from study.tables import Part as Shown
-from study.tables import Scores, SeedRow, SeedScores, Snapshot, Spread, TableRow, Tables
+from study.tables import Scores, SeedRow, SeedScores, ShownPart, Snapshot, Spread, TableRow, Tables
 
 MIN_SEEDS: Final = 3
 SCORES: Final = ("ppv", "recall", "f1")
@@ -58,7 +57,7 @@ class Tabulator:
         is_papers = row.kind == "pair" and {name.removesuffix("_bn") for name in row.networks} == BEST_PAIR
         return _beside_the_paper(row) if is_papers and row.rule == "scpa" else row
 
-    def tables(self, part: Shown, plans: Sequence[Plan], best: Plan) -> Tables:
+    def tables(self, part: ShownPart, plans: Sequence[Plan], best: Plan) -> Tables:
         """Tables I to III, and what the seed does to them."""
         rows = {plan: self.row(plan) for plan in plans}
         return Tables(

@@ -1,4 +1,4 @@
-"""Findings without a network."""
+"""BundleEvaluation without a network."""
 
 from collections.abc import Sequence
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from cxr.model.bundle import Bundle
-from loadtests.golden import questions
+from loadtests.golden import golden_requests
 from loadtests.replicas import fell, unretried
 from loadtests.samples import Sample, radiographs
 from scripts.proxy import nginx, proxy
@@ -82,7 +82,9 @@ def test_the_proxys_own_errors_have_the_services_shape(replicas: Replicas) -> No
 def test_the_retry_goes_to_the_other_replica(replicas: Replicas, bundle: Bundle, tmp_path: Path) -> None:
     """A third replica dies whole under load, three times, beside one that stays."""
     servers, _ = replicas
-    asked = [q for q in questions(radiographs(1), explain=False, bundle=bundle) if q.sample.media_type == "image/jpeg"]
+    asked = [
+        q for q in golden_requests(radiographs(1), explain=False, bundle=bundle) if q.sample.media_type == "image/jpeg"
+    ]
     port = free_port()
     stays = str(servers[0].client.base_url).removeprefix("http://").rstrip("/")
     with proxy([stays, f"127.0.0.1:{port}"]) as url:

@@ -11,12 +11,12 @@ from evaluation import evaluate as module
 from evaluation.evaluate import evaluate
 from evaluation.metrics import figures
 from evaluation.predictions import logits_of, predictions
-from evaluation.split_evaluation import Evaluation
+from evaluation.split_evaluation import SplitEvaluation
 from training.data import Dataset, Row
 
 SOURCES = ("cohen", "rsna")
 CALIBRATED = 10  # of the 40 images fitted temperature and thresholds
-DOUBLES = {f"{i}.png" for i in range(0, 12, 2)}
+NEAR_DUPLICATES = {f"{i}.png" for i in range(0, 12, 2)}
 CALIBRATION = ("ece", "brier", "log_loss")
 
 
@@ -35,14 +35,14 @@ def train_rows() -> tuple[Row, ...]:
 
 
 @pytest.fixture(scope="module")
-def found(bundle: Bundle, data: Dataset, train_rows: tuple[Row, ...]) -> Evaluation:
+def found(bundle: Bundle, data: Dataset, train_rows: tuple[Row, ...]) -> SplitEvaluation:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "RESAMPLES", 50)
         calibrated = data.rows[:CALIBRATED]
-        return evaluate(bundle, predictions(bundle, data, calibrated), "val", train_rows, calibrated, DOUBLES)
+        return evaluate(bundle, predictions(bundle, data, calibrated), "val", train_rows, calibrated, NEAR_DUPLICATES)
 
 
-def test_it_measures_what_the_service_would_answer(found: Evaluation, bundle: Bundle, data: Dataset) -> None:
+def test_it_measures_what_the_service_would_answer(found: SplitEvaluation, bundle: Bundle, data: Dataset) -> None:
     logits = logits_of(Ensemble(bundle), data)
     posterior = combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble)
     held_out = np.arange(len(data.rows)) >= CALIBRATED
@@ -60,7 +60,7 @@ def test_it_measures_what_the_service_would_answer(found: Evaluation, bundle: Bu
     assert (found.held_out, found.patients, found.resamples) == (30, 20, 50)
 
 
-def test_sources_are_counted_apart(found: Evaluation, bundle: Bundle, data: Dataset) -> None:
+def test_sources_are_counted_apart(found: SplitEvaluation, bundle: Bundle, data: Dataset) -> None:
     assert found.counts["cohen/normal"] + found.counts["rsna/normal"] == found.counts["normal"]
     logits = logits_of(Ensemble(bundle), data)
     predicted = combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble).argmax(axis=1)
@@ -70,7 +70,9 @@ def test_sources_are_counted_apart(found: Evaluation, bundle: Bundle, data: Data
     assert "source/cohen/covid19/recall" in found.figures
 
 
-def test_the_classifier_that_knows_only_the_source_takes_its_commonest_label(found: Evaluation, data: Dataset) -> None:
+def test_the_classifier_that_knows_only_the_source_takes_its_commonest_label(
+    found: SplitEvaluation, data: Dataset
+) -> None:
     guessed = np.array([LABELS.index("covid19" if row.source == "cohen" else "normal") for row in data.rows])
     f1 = [
         2 * np.sum((guessed == k) & (data.labels == k)) / max(1, np.sum(guessed == k) + np.sum(data.labels == k))
@@ -79,7 +81,7 @@ def test_the_classifier_that_knows_only_the_source_takes_its_commonest_label(fou
     assert found.figures["source_only/macro_f1"].value == pytest.approx(np.mean(f1), abs=1e-4)
 
 
-def test_every_figure_lies_in_its_interval(found: Evaluation) -> None:
+def test_every_figure_lies_in_its_interval(found: SplitEvaluation) -> None:
     for name, figure in found.figures.items():
         if figure.value is not None and figure.low is not None and figure.high is not None:
             assert figure.low <= figure.high, name
@@ -88,17 +90,17 @@ def test_every_figure_lies_in_its_interval(found: Evaluation) -> None:
 
 
 def test_images_that_may_be_remembered_are_left_out_of_some_figures(
-    found: Evaluation, bundle: Bundle, data: Dataset
+    found: SplitEvaluation, bundle: Bundle, data: Dataset
 ) -> None:
     posterior = combine(logits_of(Ensemble(bundle), data), bundle.manifest.temperature, bundle.manifest.ensemble)
-    is_new = np.array([row.file not in DOUBLES for row in data.rows])
+    is_new = np.array([row.file not in NEAR_DUPLICATES for row in data.rows])
     assert found.new == is_new.sum() == 34
     expected = figures(posterior[is_new], data.labels[is_new])
     assert found.figures["new/macro_f1"].value == pytest.approx(expected["macro_f1"], abs=1e-4)
     assert found.figures["new/macro_f1"] != found.figures["macro_f1"]
 
 
-def test_predictive_values_follow_bayes(found: Evaluation) -> None:
+def test_predictive_values_follow_bayes(found: SplitEvaluation) -> None:
     recall, specificity = found.figures["covid19_recall"].value, found.figures["covid19_specificity"].value
     assert recall is not None
     assert specificity is not None
@@ -106,7 +108,7 @@ def test_predictive_values_follow_bayes(found: Evaluation) -> None:
     assert found.figures["covid19_ppv@0.05"].value == pytest.approx(hits / (hits + alarms), abs=1e-3)
 
 
-def test_curves_end_where_they_must_and_keep_their_intervals(found: Evaluation) -> None:
+def test_curves_end_where_they_must_and_keep_their_intervals(found: SplitEvaluation) -> None:
     assert {"risk", "roc/covid19", "pr/normal", "reliability", "if_calibrated/reliability"} <= set(found.curves)
     for label in LABELS:
         roc = found.curves[f"roc/{label}"]
@@ -122,7 +124,7 @@ def test_curves_end_where_they_must_and_keep_their_intervals(found: Evaluation) 
 
 
 def test_a_label_that_was_calibrated_has_a_coverage_to_expect(
-    found: Evaluation, bundle: Bundle, data: Dataset, train_rows: tuple[Row, ...]
+    found: SplitEvaluation, bundle: Bundle, data: Dataset, train_rows: tuple[Row, ...]
 ) -> None:
     expected = found.figures["conformal/normal/expected"]
     assert expected.value == 1  # four images are too few for a guarantee: the label is never ruled out

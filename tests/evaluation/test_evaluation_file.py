@@ -1,6 +1,7 @@
 """evaluation.json: all kinds of figures come back as they were, the file stays readable, another file is named."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from cxr.errors import DataError
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from evaluation.checks import Check
-from evaluation.evaluation_file import FILE, Findings
+from evaluation.evaluation_file import FILE, BundleEvaluation
 from evaluation.explanation_quality import Explanations
 from evaluation.figure import Figure
 from evaluation.table_facts import TableFacts
@@ -26,9 +27,9 @@ def bundle(tmp_path: Path) -> Bundle:
 
 
 def test_every_kind_of_figure_comes_back(bundle: Bundle) -> None:
-    found = Findings(
+    found = BundleEvaluation(
         bundle,
-        Findings.read(Bundle(DEFAULT_BUNDLE)).splits,
+        BundleEvaluation.read(Bundle(DEFAULT_BUNDLE)).splits,
         (Parity("resnet18", "float16", 3, 1e-7, 0.0, (Flip("a.png", 1e-9),)),),
         (Check("probe", "all", 20, {"accuracy": SOME, "commonest": NONE}),),
         (Familiarity("noise", 20, {"energy/auroc": SOME}),),
@@ -36,20 +37,31 @@ def test_every_kind_of_figure_comes_back(bundle: Bundle) -> None:
         TableFacts("0" * 64, {"val": {"normal": 7}}, {"val": 9}, {"here": {"normal": 7}}, ["a.png"], {"val": 3}),
     )
     found.write()
-    read = Findings.read(bundle)
+    read = BundleEvaluation.read(bundle)
     assert read == found
     lines = (bundle.root / FILE).read_text().splitlines()
     assert '    "commonest": { "value": null, "low": null, "high": null }' in lines  # a figure a line
 
 
 def test_another_file_is_a_named_error(bundle: Bundle) -> None:
-    assert Findings.read(bundle).splits == {}
+    assert BundleEvaluation.read(bundle).splits == {}
     for content in ("", "{}", "[]"):
         (bundle.root / FILE).write_text(content)
         with pytest.raises(DataError, match="is not an evaluation"):
-            Findings.read(bundle)
+            BundleEvaluation.read(bundle)
     values = json.loads((DEFAULT_BUNDLE / FILE).read_text())
     del values["splits"]["val"]["images"]
     (bundle.root / FILE).write_text(json.dumps(values))
     with pytest.raises(DataError, match=r"is not an evaluation.*1 values"):
-        Findings.read(bundle)
+        BundleEvaluation.read(bundle)
+
+
+def test_a_file_of_version_1_loads_equal(bundle: Bundle) -> None:
+    """What it calls doubles are near-duplicates."""
+    values = json.loads((DEFAULT_BUNDLE / FILE).read_text())
+    values["data"]["doubles"] = values["data"].pop("near_duplicates")
+    (bundle.root / FILE).write_text(json.dumps(values))
+    read, shipped = BundleEvaluation.read(bundle), BundleEvaluation.read(Bundle(DEFAULT_BUNDLE))
+    assert replace(read, bundle=shipped.bundle) == shipped
+    assert read.data is not None
+    assert read.data.near_duplicates

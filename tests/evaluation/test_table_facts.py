@@ -13,7 +13,7 @@ e.png,pneumonia,here,4,test
 """
 
 
-def test_counts_and_doubles(tmp_path: Path) -> None:
+def test_counts_and_near_duplicates(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text(TABLE)
     for name, data in {"a": b"1", "b": b"1", "c": b"2", "d": b"3", "e": b"2"}.items():
         (tmp_path / f"{name}.png").write_bytes(data)
@@ -21,5 +21,5 @@ def test_counts_and_doubles(tmp_path: Path) -> None:
     assert facts.images == {"test": {"covid19": 1, "pneumonia": 1}, "train": {"normal": 2}, "val": {"covid19": 1}}
     assert facts.patients == {"test": 2, "train": 1, "val": 1}
     assert facts.sources == {"here": {"normal": 2, "covid19": 1, "pneumonia": 1}, "there": {"covid19": 1}}
-    assert facts.doubles == {"test": 2}
+    assert facts.near_duplicates == {"test": 2}
     assert facts.in_two_splits == ["c.png", "e.png"]  # a and b are alike, but in one split

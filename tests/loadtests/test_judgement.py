@@ -13,13 +13,13 @@ from loadtests.clients import Reply, milliseconds
 from loadtests.compare import CEILING, CLIENTS, OURS, added_ms, ratio
 from loadtests.compare import result as compare_table
 from loadtests.contestants import Measured, as_form
-from loadtests.golden import Question
+from loadtests.golden import GoldenRequest
 from loadtests.overload import Calm, Storm
 from loadtests.samples import Sample
 from loadtests.soak import Reading, faults
 
-CLASSIFY = Question("/classify", Sample("one", "image/png", b"1"))
-EXPLAIN = Question("/explain", Sample("one", "image/png", b"1"))
+CLASSIFY = GoldenRequest("/classify", Sample("one", "image/png", b"1"))
+EXPLAIN = GoldenRequest("/explain", Sample("one", "image/png", b"1"))
 
 
 def reply(begun: float, status: int = 200, seconds: float = 0.01, right: bool | None = None) -> Reply:

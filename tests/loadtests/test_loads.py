@@ -12,7 +12,7 @@ from loadtests.bench import locust
 from loadtests.chaos import strike
 from loadtests.clients import closed_loop, lasting, poisson, run
 from loadtests.compare import CEILING, CLIENTS, OURS, contestants, measure
-from loadtests.golden import Question, questions, refusals
+from loadtests.golden import GoldenRequest, golden_requests, refusals
 from loadtests.overload import calm, storm
 from loadtests.samples import bad_ones, radiographs
 from loadtests.soak import edges, soak
@@ -23,13 +23,13 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def asked(bundle: Bundle) -> list[Question]:
+def asked(bundle: Bundle) -> list[GoldenRequest]:
     """The mix, with bad ones, and golden answers of the tests' bundle."""
     good = radiographs(2)
-    return mix.draw(questions(good, explain=True, bundle=bundle), refusals(bad_ones(good)))
+    return mix.draw(golden_requests(good, explain=True, bundle=bundle), refusals(bad_ones(good)))
 
 
-def test_concurrent_answers_are_the_golden_ones(server: Server, asked: list[Question]) -> None:
+def test_concurrent_answers_are_the_golden_ones(server: Server, asked: list[GoldenRequest]) -> None:
     url = str(server.client.base_url)
     for load in (partial(closed_loop, url, asked, 8), partial(poisson, url, asked, 3.0)):
         replies = run(load(lasting(5)))
@@ -37,14 +37,14 @@ def test_concurrent_answers_are_the_golden_ones(server: Server, asked: list[Ques
         assert [reply for reply in replies if not reply.right] == []
 
 
-def test_a_closed_loop_notices_a_wrong_answer(server: Server, asked: list[Question]) -> None:
-    one = next(question for question in asked if question.route == "/classify" and question.status == 200)
+def test_a_closed_loop_notices_a_wrong_answer(server: Server, asked: list[GoldenRequest]) -> None:
+    one = next(request for request in asked if request.route == "/classify" and request.status == 200)
     other = next(q for q in asked if q.finding and one.finding and q.finding.probabilities != one.finding.probabilities)
-    crossed = Question("/classify", one.sample, finding=other.finding)
+    crossed = GoldenRequest("/classify", one.sample, finding=other.finding)
     assert all(reply.wrong for reply in run(closed_loop(str(server.client.base_url), [crossed], 1, lasting(0.5))))
 
 
-def test_overload(server: Server, asked: list[Question]) -> None:
+def test_overload(server: Server, asked: list[GoldenRequest]) -> None:
     url = str(server.client.base_url)
     small = [q for q in asked if q.route == "/classify" and q.sample.media_type == "image/jpeg" and q.status == 200]
     weathered = storm(url, small, 3.0, 4.0, calm(url, small, 2.0))
@@ -53,8 +53,8 @@ def test_overload(server: Server, asked: list[Question]) -> None:
     assert len(weathered.row()) == 10
 
 
-def test_chaos(bundle: Bundle, asked: list[Question], tmp_path: Path) -> None:
-    good = [question for question in asked if question.status == 200]
+def test_chaos(bundle: Bundle, asked: list[GoldenRequest], tmp_path: Path) -> None:
+    good = [request for request in asked if request.status == 200]
     with serve(tmp_path / "log", bundle.root) as server:
         server.wait_for_explainer(next(q.sample.data for q in good if q.sample.media_type == "image/png"))
         outcome = strike([server], str(server.client.base_url), good, "deepcovidexplainer", signal.SIGKILL, times=1)
@@ -64,7 +64,7 @@ def test_chaos(bundle: Bundle, asked: list[Question], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("leak", [False, True])
 def test_a_soak_finds_the_planted_leak_and_no_other(
-    leak: bool, bundle: Bundle, asked: list[Question], tmp_path: Path
+    leak: bool, bundle: Bundle, asked: list[GoldenRequest], tmp_path: Path
 ) -> None:
     entry = "loadtests.leaky:Api" if leak else "service.app:Api"
     dicoms = [q for q in asked if q.route == "/classify" and q.sample.media_type == "application/dicom"]
@@ -77,7 +77,7 @@ def test_a_soak_finds_the_planted_leak_and_no_other(
 
 def test_compare(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXR_BUNDLE", str(bundle.root))
-    asked = [q for q in questions(radiographs(2), False, bundle) if q.sample.media_type == "image/jpeg"]
+    asked = [q for q in golden_requests(radiographs(2), False, bundle) if q.sample.media_type == "image/jpeg"]
     with contestants(Settings(), tmp_path) as everybody:
         measured = measure(everybody, asked, rounds=1, seconds=1)
     assert {name for name, _ in measured} >= {OURS, CEILING}

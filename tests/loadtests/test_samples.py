@@ -11,7 +11,7 @@ from cxr.decode import decode
 from cxr.errors import Refusal
 from cxr.model.bundle import Bundle
 from loadtests import mix
-from loadtests.golden import TOLERANCE, Answer, Question, questions, refusals
+from loadtests.golden import TOLERANCE, Answer, GoldenRequest, golden_requests, refusals
 from loadtests.samples import Sample, bad_ones, radiographs
 
 
@@ -22,14 +22,14 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
 
 
 @pytest.fixture(scope="module")
-def asked(samples: list[Sample], bundle: Bundle) -> list[Question]:
-    return questions(samples, explain=False, bundle=bundle)
+def asked(samples: list[Sample], bundle: Bundle) -> list[GoldenRequest]:
+    return golden_requests(samples, explain=False, bundle=bundle)
 
 
-def answer_to(question: Question) -> Answer:
+def answer_to(request: GoldenRequest) -> Answer:
     """What the service says if it is right."""
-    assert question.finding is not None
-    return json.loads(json.dumps(asdict(question.finding)))  # type: ignore[no-any-return]
+    assert request.finding is not None
+    return json.loads(json.dumps(asdict(request.finding)))  # type: ignore[no-any-return]
 
 
 def test_each_image_comes_in_three_media_types(samples: list[Sample]) -> None:
@@ -57,11 +57,11 @@ def test_what_is_called_bad_is_refused(samples: list[Sample]) -> None:
                 decode(one.sample.data)
 
 
-def test_only_the_golden_answer_is_right(asked: list[Question]) -> None:
-    for question in asked:
-        answer = answer_to(question)
-        assert question.is_answered_by(200, json.dumps(answer).encode())
-        assert not question.is_answered_by(503, json.dumps(answer).encode())
+def test_only_the_golden_answer_is_right(asked: list[GoldenRequest]) -> None:
+    for request in asked:
+        answer = answer_to(request)
+        assert request.is_answered_by(200, json.dumps(answer).encode())
+        assert not request.is_answered_by(503, json.dumps(answer).encode())
         label, p = next(iter(answer["probabilities"].items()))
         for change in (
             {"prediction": "no label"},
@@ -69,20 +69,20 @@ def test_only_the_golden_answer_is_right(asked: list[Question]) -> None:
             {"instance": {"sop_instance_uid": "1"}},
             {"probabilities": answer["probabilities"] | {label: p + 2 * TOLERANCE}},
         ):
-            assert not question.is_answered_by(200, json.dumps(answer | change).encode())
+            assert not request.is_answered_by(200, json.dumps(answer | change).encode())
 
 
 def test_a_refusal_is_right_where_it_is_expected(samples: list[Sample]) -> None:
-    for question in refusals(bad_ones(samples)):
-        assert question.is_answered_by(question.status, b'{"error": {}}')
-        assert not question.is_answered_by(question.status, b'{"detail": {}}')
-        assert not question.is_answered_by(200, b'{"error": {}}')
+    for request in refusals(bad_ones(samples)):
+        assert request.is_answered_by(request.status, b'{"error": {}}')
+        assert not request.is_answered_by(request.status, b'{"detail": {}}')
+        assert not request.is_answered_by(200, b'{"error": {}}')
 
 
 def test_explanations_are_compared_too(samples: list[Sample], bundle: Bundle) -> None:
-    question = questions(samples[:1], explain=True, bundle=bundle)[1]
-    golden = question.explanation
-    assert question.route == "/explain"
+    request = golden_requests(samples[:1], explain=True, bundle=bundle)[1]
+    golden = request.explanation
+    assert request.route == "/explain"
     assert golden is not None
     explanation = {
         "method": golden.method,
@@ -90,21 +90,21 @@ def test_explanations_are_compared_too(samples: list[Sample], bundle: Bundle) ->
         "statement": golden.statement,
         "heatmap_png": b64encode(golden.heatmap_png).decode(),
     }
-    answer = answer_to(question)
-    assert question.is_answered_by(200, json.dumps(answer | {"explanation": explanation}).encode())
+    answer = answer_to(request)
+    assert request.is_answered_by(200, json.dumps(answer | {"explanation": explanation}).encode())
     other = {"heatmap_png": b64encode(samples[1].data).decode(), "statement": "", "target": ""}
     for key, value in other.items():
         wrong = explanation | {key: value}
-        assert not question.is_answered_by(200, json.dumps(answer | {"explanation": wrong}).encode())
+        assert not request.is_answered_by(200, json.dumps(answer | {"explanation": wrong}).encode())
 
 
-def test_the_mix_has_its_shares(asked: list[Question]) -> None:
-    explained = [replace(question, route="/explain") for question in asked]
+def test_the_mix_has_its_shares(asked: list[GoldenRequest]) -> None:
+    explained = [replace(request, route="/explain") for request in asked]
     bad = replace(asked[0], status=422)
     drawn = mix.draw([*asked, *explained], [bad])
     assert drawn == mix.draw([*asked, *explained], [bad])
-    assert sum(question is bad for question in drawn) == pytest.approx(mix.BAD_SHARE * len(drawn), rel=0.3)
-    good = [question for question in drawn if question is not bad]
+    assert sum(request is bad for request in drawn) == pytest.approx(mix.BAD_SHARE * len(drawn), rel=0.3)
+    good = [request for request in drawn if request is not bad]
     assert sum(q.route == "/explain" for q in good) == pytest.approx(0.1 * len(good), rel=0.3)
     for media_type, share in mix.MEDIA_SHARES.items():
         assert sum(q.sample.media_type == media_type for q in good) == pytest.approx(share * len(good), rel=0.2)

@@ -6,7 +6,7 @@ from pathlib import Path
 from cxr.labels import DISCLAIMER
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from evaluation.checks import Check
-from evaluation.evaluation_file import Findings
+from evaluation.evaluation_file import BundleEvaluation
 from evaluation.figure import Figure
 from evaluation.table_facts import TableFacts
 from evaluation.unfamiliar import Familiarity
@@ -20,7 +20,7 @@ from tests.study.test_tables import result
 from training.config import TrainConfig
 from training.rundir import RunDir
 
-SHIPPED = Findings.read(Bundle(DEFAULT_BUNDLE))
+SHIPPED = BundleEvaluation.read(Bundle(DEFAULT_BUNDLE))
 SOME = Figure(0.5, 0.4, 0.6)
 CHECKS = (
     Check(
@@ -61,7 +61,7 @@ def test_it_begins_with_the_figures_that_matter_and_ends_with_the_terms() -> Non
 
 
 def test_what_is_missing_is_named() -> None:
-    bare = Findings(SHIPPED.bundle, {"val": SHIPPED.splits["val"]})
+    bare = BundleEvaluation(SHIPPED.bundle, {"val": SHIPPED.splits["val"]})
     text = markdown(report(bare))
     for missing in (
         "The test split",

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
-from evaluation.evaluation_file import Findings
+from evaluation.evaluation_file import BundleEvaluation
 from evaluation.figure import Figure
 from reporting import measured
 from reporting.document import Table
 
-FOUND = Findings.read(Bundle(DEFAULT_BUNDLE)).splits["val"]
+FOUND = BundleEvaluation.read(Bundle(DEFAULT_BUNDLE)).splits["val"]
 
 
 @pytest.mark.parametrize(

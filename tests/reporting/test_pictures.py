@@ -11,8 +11,8 @@ import pytest
 
 from cxr.labels import LABELS
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
-from evaluation.evaluation_file import Findings
-from evaluation.split_evaluation import Evaluation
+from evaluation.evaluation_file import BundleEvaluation
+from evaluation.split_evaluation import SplitEvaluation
 from reporting.calibration_pictures import coverage_picture, reliability_picture
 from reporting.discrimination_pictures import confusion_picture, curves_picture, risk_picture
 from reporting.document import Picture
@@ -23,9 +23,9 @@ from reporting.style import COLOURS, LINES, MARKERS
 from training.config import TrainConfig
 from training.rundir import RunDir
 
-FOUND = Findings.read(Bundle(DEFAULT_BUNDLE)).splits["val"]
+FOUND = BundleEvaluation.read(Bundle(DEFAULT_BUNDLE)).splits["val"]
 
-DRAWERS: list[Callable[[Evaluation], Picture]] = [
+DRAWERS: list[Callable[[SplitEvaluation], Picture]] = [
     confusion_picture,
     curves_picture,
     risk_picture,
@@ -36,7 +36,7 @@ DRAWERS: list[Callable[[Evaluation], Picture]] = [
 
 
 @pytest.mark.parametrize("draw", DRAWERS)
-def test_a_figure_is_the_same_each_time_and_says_what_it_shows(draw: Callable[[Evaluation], Picture]) -> None:
+def test_a_figure_is_the_same_each_time_and_says_what_it_shows(draw: Callable[[SplitEvaluation], Picture]) -> None:
     picture, again = draw(FOUND), draw(FOUND)
     assert picture == again
     assert ElementTree.fromstring(picture.svg).tag.endswith("svg")

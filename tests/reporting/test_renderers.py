@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reporting.document import Document, Items, Picture, Radiograph, Section, Table, Text, Tile, Tiles
+from reporting.document import Document, Items, PatientImage, Picture, Section, Table, Text, Tile, Tiles
 from reporting.html import html
 from reporting.markdown import markdown, write_markdown
 
@@ -18,7 +18,7 @@ DOCUMENT = Document(
         Section("Inner", (Table(("what", "figure"), (("a|b", "0.875 [0.853, 0.894]"),), "Said."),), 3),
         Section("Tiles", (Tiles((Tile("F1", "0.9 [0.8, 1.0]", "beside it"),)),)),
         Section("Figure", (Picture("curve", "a curve", "What it shows.", SVG),)),
-        Section("Gallery", (Radiograph("a chest", "of a patient", b"\x89PNG"),)),
+        Section("Gallery", (PatientImage("a chest", "of a patient", b"\x89PNG"),)),
     ),
 )
 

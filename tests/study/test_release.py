@@ -23,7 +23,7 @@ from study.candidate import Candidate, archive_hashes
 from study.ensemble import Plan
 from study.release import Source, release
 from study.study import load_study
-from study.tables import Explainer, Snapshot
+from study.tables import ExplainingMember, Snapshot
 from training.config import TrainConfig
 from training.data import Dataset, Row, half_of_validation, table_sha256
 from training.rundir import RunDir
@@ -137,7 +137,7 @@ def test_the_command_takes_runs_with_cycles(on_disk: Path, monkeypatch: pytest.M
 def test_a_candidate_becomes_the_bundle_it_describes(on_disk: Path) -> None:
     study = load_study([on_disk / "runs"], on_disk / "data")
     plan = Plan("pair", "pair", (Snapshot("s0", 2), Snapshot("s1", 2)), "pm")
-    explainer = Explainer(Snapshot("s1", 2), "validation says so", {})
+    explainer = ExplainingMember(Snapshot("s1", 2), "validation says so", {})
     hashes = archive_hashes(study, plan.members)
     Candidate(1, study.table_sha256, plan, explainer, (plan,), hashes).write(on_disk / "candidate.json")
     command = ("release", on_disk / "runs", "-o", on_disk / "chosen", "--data", on_disk / "data")

@@ -9,7 +9,7 @@ from cxr.labels import LABELS
 from evaluation.figure import Figure
 from study.tables import (
     Correlation,
-    Explainer,
+    ExplainingMember,
     PaperScores,
     RunRow,
     Scores,
@@ -54,7 +54,7 @@ def result() -> StudyResult:
         runs=(run,),
         snapshots=(SnapshotRow(LAST, "vgg19", "natural", None, 3.1, 2.0, 0.4, 1.5, 0.3, 0.8),),
         correlations=(Correlation("alpha", "all", 20, SOME),),
-        explainer=Explainer(LAST, "the only one", {"alpha": LAST}),
+        explainer=ExplainingMember(LAST, "the only one", {"alpha": LAST}),
         select=Tables("select", 11, 10, 2000, (row,), (), row, (seeds,)),
     )
 

@@ -14,10 +14,10 @@ from rich.progress import Progress
 from cxr.errors import DataError
 from training.data import Split
 from training.prepare import write
-from training.prepare.duplicates import Pair, find_pairs
 from training.prepare.groups import connected, label_of_group, patient_links, pseudonym
-from training.prepare.pictures import Picture, store
-from training.prepare.records import Candidate, Collection, LeftOut
+from training.prepare.near_duplicates import Pair, find_pairs
+from training.prepare.pictures import StoredImage, store
+from training.prepare.records import Collection, CollectionImage, LeftOut
 from training.prepare.splits import Group, Shares, deal
 
 IDENTICAL: Final = "the same picture is stored already"
@@ -26,7 +26,7 @@ LEAK: Final = "its patient or a near-duplicate is in the published test split"
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedFolder:
     """What was written, for the table that the user sees.
 
     images:   rows of metadata.csv
@@ -44,11 +44,13 @@ class Prepared:
 class _Copies:
     """Files of one picture: the one that is kept, and the patients of all of them."""
 
-    kept: Picture
+    kept: StoredImage
     patients: set[str] = field(default_factory=set)
 
 
-def prepare(collection: Collection, output: Path, shares: Shares, seed: int, mapping: Path | None = None) -> Prepared:
+def prepare(
+    collection: Collection, output: Path, shares: Shares, seed: int, mapping: Path | None = None
+) -> PreparedFolder:
     """Store the pictures, find near-duplicates, group, split, and write the tables.
 
     Everything is made in a folder beside `output` that takes its name at the very end. The same collection gives the
@@ -82,36 +84,38 @@ def prepare(collection: Collection, output: Path, shares: Shares, seed: int, map
 
 def without_published_test(collection: Collection) -> Collection:
     """The same, as if its publisher had kept nothing for testing."""
-    candidates = [replace(one, published_test=False) for one in collection.candidates]
-    return Collection(candidates, collection.left_out)
+    images = [replace(one, published_test=False) for one in collection.images]
+    return Collection(images, collection.left_out)
 
 
-def _assemble(collection: Collection, made: Path, shares: Shares, seed: int) -> Prepared:
+def _assemble(collection: Collection, made: Path, shares: Shares, seed: int) -> PreparedFolder:
     with Progress(console=Console(stderr=True), transient=True) as bars:
-        pictures, left_out = _store_all(collection.candidates, made, bars)
-        copies, doubled = _without_identical(pictures)
+        pictures, left_out = _store_all(collection.images, made, bars)
+        copies, identical = _without_identical(pictures)
         if not copies:
-            raise DataError(_nothing(collection.left_out + left_out + doubled))
+            raise DataError(_nothing(collection.left_out + left_out + identical))
         bar = bars.add_task("looking for near-duplicates", total=1.0)
         frames = [one.kept.frame for one in copies]
         pairs = find_pairs(frames, lambda share: bars.update(bar, completed=share))
     images, leaks = _in_splits(copies, pairs, shares, seed)
     for lost in {picture.file for picture in pictures} - {image.picture.file for image in images}:
         (made / lost).unlink()
-    return Prepared(
+    return PreparedFolder(
         images,
         _renumbered(pairs, copies, images),
-        [*collection.left_out, *left_out, *doubled, *leaks],
+        [*collection.left_out, *left_out, *identical, *leaks],
         patients=any(one.patients for one in copies),
     )
 
 
-def _store_all(candidates: Sequence[Candidate], made: Path, bars: Progress) -> tuple[list[Picture], list[LeftOut]]:
-    """Each candidate stored, or left out with the reason why its file cannot be read."""
+def _store_all(
+    images: Sequence[CollectionImage], made: Path, bars: Progress
+) -> tuple[list[StoredImage], list[LeftOut]]:
+    """Each image stored, or left out with the reason why its file cannot be read."""
     with ThreadPoolExecutor() as pool:
-        outcomes = pool.map(lambda candidate: store(candidate, made), candidates)
-        stored = list(bars.track(outcomes, total=len(candidates), description="reading images"))
-    return [one for one in stored if isinstance(one, Picture)], [one for one in stored if isinstance(one, LeftOut)]
+        outcomes = pool.map(lambda original: store(original, made), images)
+        stored = list(bars.track(outcomes, total=len(images), description="reading images"))
+    return [one for one in stored if isinstance(one, StoredImage)], [one for one in stored if isinstance(one, LeftOut)]
 
 
 def _nothing(left_out: Sequence[LeftOut]) -> str:
@@ -119,30 +123,30 @@ def _nothing(left_out: Sequence[LeftOut]) -> str:
     return "no image can be used: " + "; ".join(reasons)
 
 
-def _without_identical(pictures: Sequence[Picture]) -> tuple[list[_Copies], list[LeftOut]]:
+def _without_identical(pictures: Sequence[StoredImage]) -> tuple[list[_Copies], list[LeftOut]]:
     """One of all files that give the same bytes, by name; none where they are listed under different findings."""
-    by_name: dict[str, list[Picture]] = {}
+    by_name: dict[str, list[StoredImage]] = {}
     for picture in pictures:
         by_name.setdefault(picture.name, []).append(picture)
     kept, left_out = [], []
     for _, same in sorted(by_name.items()):
-        if len({picture.candidate.label for picture in same}) > 1:
+        if len({picture.original.label for picture in same}) > 1:
             left_out += [_left_out(picture, TWO_LABELS) for picture in same]
             continue
         # What the publisher tests with comes first; beyond that, the file's own bytes cannot decide, its place can.
-        first, *others = sorted(same, key=lambda one: (not one.candidate.published_test, str(one.candidate.path)))
+        first, *others = sorted(same, key=lambda one: (not one.original.published_test, str(one.original.path)))
         left_out += [_left_out(picture, IDENTICAL) for picture in others]
-        kept.append(_Copies(first, {_patient(one.candidate) for one in same if one.candidate.patient}))
+        kept.append(_Copies(first, {_patient(one.original) for one in same if one.original.patient}))
     return kept, left_out
 
 
-def _patient(candidate: Candidate) -> str:
+def _patient(original: CollectionImage) -> str:
     """A patient's name within the source: two hospitals may both have a patient 1."""
-    return f"{candidate.source}\0{candidate.patient}"
+    return f"{original.source}\0{original.patient}"
 
 
-def _left_out(picture: Picture, reason: str) -> LeftOut:
-    return LeftOut(picture.candidate.where, reason, picture.candidate.path)
+def _left_out(picture: StoredImage, reason: str) -> LeftOut:
+    return LeftOut(picture.original.where, reason, picture.original.path)
 
 
 def _in_splits(
@@ -160,7 +164,7 @@ def _in_splits(
     for members, group, split in zip(components, groups, splits, strict=True):
         name = pseudonym(copies[index].kept.name for index in members)
         for picture in (copies[index].kept for index in members):
-            if group.published_test and not picture.candidate.published_test:
+            if group.published_test and not picture.original.published_test:
                 leaks.append(_left_out(picture, LEAK))
             else:
                 images.append(write.Image(picture, name, split))
@@ -171,9 +175,9 @@ def _group(members: Sequence[_Copies]) -> Group:
     known = sorted(patient for one in members for patient in one.patients)
     return Group(
         key=known[0] if known else min(one.kept.name for one in members),
-        label=label_of_group([one.kept.candidate.label for one in members]),
+        label=label_of_group([one.kept.original.label for one in members]),
         size=len(members),
-        published_test=any(one.kept.candidate.published_test for one in members),
+        published_test=any(one.kept.original.published_test for one in members),
     )
 
 

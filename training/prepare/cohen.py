@@ -10,8 +10,8 @@ from training.prepare.records import (
     NOT_A_RADIOGRAPH,
     OTHER_CAUSE,
     OTHER_FINDING,
-    Candidate,
     Collection,
+    CollectionImage,
     LeftOut,
 )
 from training.prepare.tables import frontal_view, not_frontal, read_rows, unlisted
@@ -41,7 +41,7 @@ def read_cohen(folder: Path, table: Path) -> Collection:
     return collection
 
 
-def _entry(path: Path, where: str, row: dict[str, str]) -> Candidate | LeftOut:
+def _entry(path: Path, where: str, row: dict[str, str]) -> CollectionImage | LeftOut:
     finding, stated = row.get("finding", ""), row.get("view", "")
     if plain(row.get("modality", "X-ray")) != "xray":
         return LeftOut(where, NOT_A_RADIOGRAPH, path, finding)
@@ -54,7 +54,7 @@ def _entry(path: Path, where: str, row: dict[str, str]) -> Candidate | LeftOut:
         return LeftOut(where, reason, path, finding)
     if not path.is_file():
         return LeftOut(where, MISSING)
-    return Candidate(path, where, label, "cohen", row.get("patientid", ""), view, row.get("license", ""))
+    return CollectionImage(path, where, label, "cohen", row.get("patientid", ""), view, row.get("license", ""))
 
 
 def label_in_tree(finding: str) -> Label | None:

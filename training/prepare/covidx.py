@@ -13,8 +13,8 @@ from training.prepare.records import (
     MISSING,
     OTHER_FINDING,
     UNSPECIFIC_NEGATIVE,
-    Candidate,
     Collection,
+    CollectionImage,
     LeftOut,
 )
 from training.prepare.tables import unlisted, visible_files
@@ -78,7 +78,7 @@ def _lines(path: Path) -> list[str]:
 
 def _entry(
     fields: list[str], where: str, part: str, by_name: Mapping[str, list[Path]], source: str, own: Mapping[str, Label]
-) -> Candidate | LeftOut:
+) -> CollectionImage | LeftOut:
     if len(fields) not in (3, 4):
         return LeftOut(where, MALFORMED)
     patient, name, finding, *stated = fields
@@ -92,4 +92,4 @@ def _entry(
         return LeftOut(where, UNSPECIFIC_NEGATIVE if negative else OTHER_FINDING, path, finding)
     if path is None:
         return LeftOut(where, AMBIGUOUS if by_name.get(name) else MISSING)
-    return Candidate(path, where, label, (stated or [source])[0], patient, published_test=part == "test")
+    return CollectionImage(path, where, label, (stated or [source])[0], patient, published_test=part == "test")

@@ -7,7 +7,7 @@ from typing import Final
 
 from cxr.labels import Label
 from training.prepare.label_words import label_of, plain
-from training.prepare.records import MASK, OTHER_FINDING, Candidate, Collection, LeftOut
+from training.prepare.records import MASK, OTHER_FINDING, Collection, CollectionImage, LeftOut
 from training.prepare.tables import visible_files
 
 _TEST: Final = {"test", "testing"}
@@ -37,11 +37,11 @@ def read_folders(folder: Path, source: str, patient: re.Pattern[str] | None, own
         if any(plain(part) in _MASKS for part in parents):
             collection.add(LeftOut(where, MASK, path))
         elif not labels:
-            collection.add(LeftOut(where, OTHER_FINDING, path, finding=parents[-1] if parents else ""))
+            collection.add(LeftOut(where, OTHER_FINDING, path, word=parents[-1] if parents else ""))
         else:
             name = _patient(patient, inner.as_posix()) if patient else ""
             tested = any(plain(part) in _TEST for part in parents)
-            collection.add(Candidate(path, where, labels[-1], source, name, published_test=tested))
+            collection.add(CollectionImage(path, where, labels[-1], source, name, published_test=tested))
     return collection
 
 

@@ -30,7 +30,7 @@ class Reading:
     tables:  the lists or the CSV, where they are not to be looked for in the folder itself
     source, licence: of the collection, where it does not say
     patient: pattern that finds the patient in a file's path (folders only)
-    words:   the user's own words for the labels, as `findings.plain` makes them
+    words:   the user's own words for the labels, as `label_words.plain` makes them
     """
 
     kind: Kind | None = None
@@ -64,8 +64,8 @@ def read_collection(folder: Path, reading: Reading) -> tuple[Kind, Collection]:
         ),
     }
     collection = readers[kind]()
-    candidates = [replace(one, licence=one.licence or reading.licence) for one in collection.candidates]
-    return kind, Collection(candidates, collection.left_out)
+    images = [replace(one, licence=one.licence or reading.licence) for one in collection.images]
+    return kind, Collection(images, collection.left_out)
 
 
 def detect(folder: Path, reading: Reading) -> Kind:

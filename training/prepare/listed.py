@@ -8,7 +8,7 @@ from typing import Final
 from cxr.errors import DataError
 from cxr.labels import Label
 from training.prepare.label_words import label_of, plain
-from training.prepare.records import MALFORMED, MISSING, OTHER_FINDING, Candidate, Collection, LeftOut
+from training.prepare.records import MALFORMED, MISSING, OTHER_FINDING, Collection, CollectionImage, LeftOut
 from training.prepare.tables import columns, first_column, frontal_view, not_frontal, read_rows, unlisted
 
 # By which names a column is found where the user does not say.
@@ -63,7 +63,7 @@ def read_listed(folder: Path, table: Path, named: Columns, source: str, own: Map
 
 def _entry(
     path: Path, where: str, row: dict[str, str], found: Columns, source: str, own: Mapping[str, Label]
-) -> Candidate | LeftOut:
+) -> CollectionImage | LeftOut:
     file, finding, patient = (row.get(name, "") for name in (found.file, found.label, found.patient))
     if not file or not patient:
         return LeftOut(where, MALFORMED)
@@ -78,4 +78,4 @@ def _entry(
         return LeftOut(where, MISSING)
     licence = row.get("licence") or row.get("license") or ""
     tested = plain(row.get("split", "")) == "test"
-    return Candidate(path, where, label, row.get("source") or source, patient, view, licence, tested)
+    return CollectionImage(path, where, label, row.get("source") or source, patient, view, licence, tested)

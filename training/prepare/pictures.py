@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from cxr.decode import MAX_BYTES, decode
 from cxr.errors import BodyTooLarge, Refusal, TooSmall
 from cxr.model.preprocess import MIN_SIDE, shrink
-from training.prepare.duplicates import frame
-from training.prepare.records import Candidate, LeftOut
+from training.prepare.near_duplicates import frame
+from training.prepare.records import CollectionImage, LeftOut
 from training.prepare.tables import frontal_view
 
 UNREADABLE: Final = "the file cannot be read"
@@ -22,7 +22,7 @@ _QUALITY: Final = 90
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class StoredImage:
     """A stored image.
 
     name:          12 hexadecimal digits of the stored bytes' SHA-256: says nothing that the picture does not say
@@ -30,7 +30,7 @@ class Picture:
     frame:         [128, 128] uint8, to find near-duplicates by
     """
 
-    candidate: Candidate
+    original: CollectionImage
     name: str
     width: int
     height: int
@@ -43,27 +43,27 @@ class Picture:
         return f"images/{self.name}.jpg"
 
 
-def store(candidate: Candidate, folder: Path) -> Picture | LeftOut:
+def store(original: CollectionImage, folder: Path) -> StoredImage | LeftOut:
     """Decode, shrink to a short side of at most 256 and write as an 8-bit grey JPEG of quality 90 under folder/images.
 
     Only pixels are written: no EXIF, no DICOM element. Words burnt into the pixels stay. Safe to call from threads.
     """
     try:
-        data = _read(candidate.path)
+        data = _read(original.path)
         radiograph = decode(data)
         if min(radiograph.pixels.shape) < MIN_SIDE:
             raise TooSmall
     except Refusal as refusal:
-        return LeftOut(candidate.where, refusal.message, candidate.path)
+        return LeftOut(original.where, refusal.message, original.path)
     except OSError:
-        return LeftOut(candidate.where, UNREADABLE, candidate.path)
+        return LeftOut(original.where, UNREADABLE, original.path)
     small = shrink(radiograph.pixels)
     jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
     height, width = radiograph.pixels.shape
-    view = candidate.view
+    view = original.view
     if view == "unknown" and radiograph.media_type == "application/dicom":
         view = _stated_view(data)
-    picture = Picture(candidate, hashlib.sha256(jpeg).hexdigest()[:12], width, height, view, frame(small))
+    picture = StoredImage(original, hashlib.sha256(jpeg).hexdigest()[:12], width, height, view, frame(small))
     (folder / picture.file).write_bytes(jpeg)
     return picture
 

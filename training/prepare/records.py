@@ -21,7 +21,7 @@ MALFORMED: Final = "the line is malformed: fields are missing or too many"
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CollectionImage:
     """An image to be prepared.
 
     where:          where its collection names it, without a name: "line 14", "image 3"
@@ -43,29 +43,29 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What is not prepared. `finding` is the collection's word, for the user's eyes alone: it is never stored."""
+    """What is not prepared. `word` is the collection's for its finding, for the user's eyes alone, and never stored."""
 
     where: str
     reason: str
     path: Path | None = None
-    finding: str = ""
+    word: str = ""
 
 
 @dataclass(slots=True)
 class Collection:
     """All that a reader found; nothing of what it was given is in neither list."""
 
-    candidates: list[Candidate] = field(default_factory=list)
+    images: list[CollectionImage] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
-    def add(self, entry: Candidate | LeftOut) -> None:
+    def add(self, entry: CollectionImage | LeftOut) -> None:
         """Put an entry where it belongs."""
-        if isinstance(entry, Candidate):
-            self.candidates.append(entry)
+        if isinstance(entry, CollectionImage):
+            self.images.append(entry)
         else:
             self.left_out.append(entry)
 
     def paths(self) -> list[Path]:
         """Of all entries whose file is known."""
         known = [one.path for one in self.left_out if one.path is not None]
-        return [*(one.path for one in self.candidates), *known]
+        return [*(one.path for one in self.images), *known]

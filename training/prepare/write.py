@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from training.data import Split
-from training.prepare.duplicates import Pair
-from training.prepare.pictures import Picture
+from training.prepare.near_duplicates import Pair
+from training.prepare.pictures import StoredImage
 from training.prepare.records import LeftOut
 
 COLUMNS: Final = ("file", "label", "source", "patient", "view", "licence", "width", "height", "split")
@@ -18,7 +18,7 @@ COLUMNS: Final = ("file", "label", "source", "patient", "view", "licence", "widt
 class Image:
     """A row of metadata.csv. `patient` is the pseudonym of its group."""
 
-    picture: Picture
+    picture: StoredImage
     patient: str
     split: Split
 
@@ -36,20 +36,20 @@ def tables(folder: Path, images: Sequence[Image], pairs: Sequence[Pair], left_ou
 
 
 def _row(image: Image) -> tuple[str | int, ...]:
-    picture, given = image.picture, image.picture.candidate
+    picture, given = image.picture, image.picture.original
     where = (picture.file, given.label, given.source, image.patient, picture.view, given.licence)
     return (*where, picture.width, picture.height, image.split)
 
 
 def _pair_row(pair: Pair, images: Sequence[Image]) -> tuple[str, ...]:
     one, other = images[pair.first].picture, images[pair.second].picture
-    return one.file, other.file, f"{pair.correlation:.3f}", one.candidate.label, other.candidate.label
+    return one.file, other.file, f"{pair.correlation:.3f}", one.original.label, other.original.label
 
 
 def mapping(path: Path, images: Iterable[Image], left_out: Iterable[LeftOut]) -> None:
     """Write which file of the collection became which image, or why it did not; only the owner may read it."""
     pictures = (image.picture for image in images)
-    kept = ((one.candidate.where, one.candidate.path, one.file, "") for one in pictures)
+    kept = ((one.original.where, one.original.path, one.file, "") for one in pictures)
     lost = ((one.where, one.path or "", "", one.reason) for one in left_out)
     path.touch(mode=0o600)
     path.chmod(0o600)

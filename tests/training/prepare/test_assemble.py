@@ -18,7 +18,7 @@ from tests.cxr.decode.test_dicom_privacy import CANARY, with_canaries
 from tests.training.prepare.trees import by_class, chest, put, put_text
 from training.data import load, read_table
 from training.prepare import assemble
-from training.prepare.assemble import Prepared, prepare, without_published_test
+from training.prepare.assemble import PreparedFolder, prepare, without_published_test
 from training.prepare.kinds import Reading, read_collection
 from training.prepare.records import Collection
 from training.prepare.splits import Shares
@@ -26,7 +26,7 @@ from training.prepare.splits import Shares
 SHARES = Shares(0.2, 0.2)
 
 
-def prepared(folder: Path, output: Path, **reading: object) -> Prepared:
+def prepared(folder: Path, output: Path, **reading: object) -> PreparedFolder:
     return prepare(collected(folder, **reading), output, SHARES, seed=0)
 
 
@@ -56,8 +56,8 @@ def test_training_reads_what_was_prepared(tmp_path: Path) -> None:
     assert len(rows) == 18
     assert {row.split for row in rows} == {"train", "val", "test"}
     assert load(tmp_path / "out", "train", "clahe-1", 32, tmp_path / "cache").images.shape[1:] == (32, 32)
-    listed = {row.file for row in rows} | {"metadata.csv", "duplicates.csv", "left-out.csv"}
-    assert set(tree(tmp_path / "out")) == listed
+    original = {row.file for row in rows} | {"metadata.csv", "duplicates.csv", "left-out.csv"}
+    assert set(tree(tmp_path / "out")) == original
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
@@ -103,7 +103,7 @@ def test_the_view_of_a_dicom_is_its_own(tmp_path: Path) -> None:
         (tmp_path / f"{index}.dcm").write_bytes(files.changed(data, PixelData=_other(index, decode(data).pixels)))
     put_csv(tmp_path, [f"{index}.dcm,normal,p{index}" for index in range(3)])
     done = prepared(tmp_path, tmp_path / "out")
-    assert {image.picture.candidate.where: image.picture.view for image in done.images} == {
+    assert {image.picture.original.where: image.picture.view for image in done.images} == {
         "line 2": "AP", "line 3": "unknown", "line 4": "unknown"
     }  # fmt: skip
 
@@ -175,7 +175,7 @@ def test_what_leaks_into_a_published_test_split_is_left_out(tmp_path: Path) -> N
     anew = prepare(without_published_test(collection), tmp_path / "anew", SHARES, seed=0)
     assert anew.left_out == []
     assert len(anew.pairs) == 1
-    assert {image.picture.candidate.label for image in anew.images if image.split == "test"} > {"normal"}
+    assert {image.picture.original.label for image in anew.images if image.split == "test"} > {"normal"}
 
 
 # --- What cannot be read, and what must not be written
@@ -188,8 +188,8 @@ def test_unreadable_files_are_listed(tmp_path: Path) -> None:
         (folder / "normal" / name).write_bytes(data)
     put(folder / "normal" / "small.png", np.zeros((40, 90), np.uint8))
     prepared(folder, tmp_path / "out")
-    listed = [(row["where"], row["reason"]) for row in table(tmp_path / "out" / "left-out.csv")]
-    assert listed == [
+    original = [(row["where"], row["reason"]) for row in table(tmp_path / "out" / "left-out.csv")]
+    assert original == [
         ("image 7", NotDecodable.message), ("image 8", LateralView.message), ("image 9", TooSmall.message),
         ("image 10", NotDecodable.message),
     ]  # fmt: skip

@@ -43,8 +43,8 @@ def test_usual_names_of_folders_are_understood(tmp_path: Path) -> None:
     by_class(tmp_path, 2, ("NORMAL", "Viral Pneumonia", "COVID-19"))
     kind, collection = read_collection(tmp_path, Reading(source="here"))
     assert kind == "folders"
-    assert Counter(one.label for one in collection.candidates) == {"normal": 2, "pneumonia": 2, "covid19": 2}
-    assert {one.source for one in collection.candidates} == {"here"}
+    assert Counter(one.label for one in collection.images) == {"normal": 2, "pneumonia": 2, "covid19": 2}
+    assert {one.source for one in collection.images} == {"here"}
     assert collection.left_out == []
 
 
@@ -52,17 +52,17 @@ def test_folders_in_folders_masks_and_other_findings(tmp_path: Path) -> None:
     pictures(tmp_path, "COVID/images/a.png", "COVID/masks/a.png", "Normal/images/b.png", "Lung_Opacity/images/c.png")
     pictures(tmp_path, "Normal/.DS_Store", "readme.png")
     _, collection = read_collection(tmp_path, Reading())
-    assert [(one.where, one.label) for one in collection.candidates] == [("image 1", "covid19"), ("image 4", "normal")]
+    assert [(one.where, one.label) for one in collection.images] == [("image 1", "covid19"), ("image 4", "normal")]
     assert reasons(collection) == [("image 2", MASK), ("image 3", OTHER_FINDING), ("image 5", OTHER_FINDING)]
     opacity = {"lungopacity": "pneumonia"}
     _, collection = read_collection(tmp_path, Reading(words=opacity))  # type: ignore[arg-type]
-    assert Counter(one.label for one in collection.candidates)["pneumonia"] == 1
+    assert Counter(one.label for one in collection.images)["pneumonia"] == 1
 
 
 def test_the_publishers_test_folder_is_kept(tmp_path: Path) -> None:
     pictures(tmp_path, "train/NORMAL/a.png", "test/NORMAL/b.png", "val/PNEUMONIA/c.png", "test/PNEUMONIA/d.png")
     _, collection = read_collection(tmp_path, Reading())
-    assert [(one.path.name, one.published_test) for one in collection.candidates] == [
+    assert [(one.path.name, one.published_test) for one in collection.images] == [
         ("b.png", True), ("d.png", True), ("a.png", False), ("c.png", False)
     ]  # fmt: skip
 
@@ -74,7 +74,7 @@ def test_the_publishers_test_folder_is_kept(tmp_path: Path) -> None:
 def test_the_patient_is_found_in_the_name(tmp_path: Path, pattern: str | None, expected: list[str]) -> None:
     pictures(tmp_path, "normal/person1_a.png", "normal/person1_b.png", "pneumonia/person22.png", "pneumonia/x.png")
     reading = Reading(patient=re.compile(pattern) if pattern else None)
-    assert [one.patient for one in read_collection(tmp_path, reading)[1].candidates] == expected
+    assert [one.patient for one in read_collection(tmp_path, reading)[1].images] == expected
 
 
 # --- COVIDx
@@ -97,7 +97,7 @@ def test_covidx_lists(covidx: Path) -> None:
     assert kind == "covidx"
     assert [
         (one.where, one.path.relative_to(covidx).as_posix(), one.label, one.patient, one.source, one.published_test)
-        for one in collection.candidates
+        for one in collection.images
     ] == [
         ("test list, line 1", "test/same.png", "pneumonia", "p7", "cohen", True),
         ("test list, line 2", "test/c.png", "normal", "p8", "covidx", True),
@@ -115,7 +115,7 @@ def test_lists_of_positives_and_negatives_say_only_half(tmp_path: Path) -> None:
     pictures(tmp_path, "a.png", "b.png")
     put_text(tmp_path / "train.txt", "p1 a.png positive rsna", "p2 b.png negative rsna")
     _, collection = read_collection(tmp_path, Reading())
-    assert [one.label for one in collection.candidates] == ["covid19"]
+    assert [one.label for one in collection.images] == ["covid19"]
     assert reasons(collection) == [("train list, line 2", UNSPECIFIC_NEGATIVE)]
 
 
@@ -130,7 +130,7 @@ def test_many_versions_of_lists_must_be_chosen_from(covidx: Path) -> None:
     with pytest.raises(DataError, match="--table"):
         read_collection(covidx, Reading())
     _, collection = read_collection(covidx, Reading(tables=(older,)))
-    assert [one.path.name for one in collection.candidates] == ["b.png"]
+    assert [one.path.name for one in collection.images] == ["b.png"]
     with pytest.raises(DataError, match="begin with"):
         read_collection(covidx, Reading(tables=(put_text(covidx / "mine.txt", "p2 b.png normal"),)))
 
@@ -156,7 +156,7 @@ def test_covid_chestxray_dataset(tmp_path: Path) -> None:
     )
     kind, collection = read_collection(tmp_path, Reading())
     assert kind == "cohen"
-    assert [(one.label, one.patient, one.view, one.licence, one.source) for one in collection.candidates] == [
+    assert [(one.label, one.patient, one.view, one.licence, one.source) for one in collection.images] == [
         ("covid19", "2", "PA", "CC BY 3.0", "cohen"),
         ("normal", "2", "AP Supine", "see source", "cohen"),
     ]
@@ -170,7 +170,7 @@ def test_its_older_form_without_folder_and_modality(tmp_path: Path) -> None:
     pictures(tmp_path / "images", "a.jpg")
     put_text(tmp_path / "metadata.csv", "Patientid,finding,view,filename,doi, url", "1, SARS,PA,a.jpg,,")
     _, collection = read_collection(tmp_path, Reading())
-    assert [(one.label, one.patient) for one in collection.candidates] == [("pneumonia", "1")]
+    assert [(one.label, one.patient) for one in collection.images] == [("pneumonia", "1")]
 
 
 # --- A CSV of one's own
@@ -193,7 +193,7 @@ def test_a_csv_beside_dicoms(tmp_path: Path) -> None:
     kind, collection = read_collection(tmp_path, Reading(source="clinic"))
     assert kind == "csv"
     assert [
-        (one.label, one.patient, one.view, one.source, one.licence, one.published_test) for one in collection.candidates
+        (one.label, one.patient, one.view, one.source, one.licence, one.published_test) for one in collection.images
     ] == [
         ("covid19", "77", "PA", "ward", "CC0", True),
         ("normal", "78", "unknown", "clinic", "see source", False),
@@ -212,7 +212,7 @@ def test_columns_by_other_names(tmp_path: Path) -> None:
     pictures(tmp_path, "a.png")
     put_text(tmp_path / "t.csv", "bild,befund,fall,label", "a.png,normal,1,flu")
     reading = Reading(kind="csv", columns=Columns("Bild", "Befund", "Fall"))
-    assert [one.label for one in read_collection(tmp_path, reading)[1].candidates] == ["normal"]
+    assert [one.label for one in read_collection(tmp_path, reading)[1].images] == ["normal"]
     with pytest.raises(DataError, match="--file-column"):
         read_collection(tmp_path, Reading(kind="csv"))
     with pytest.raises(DataError, match="no column nummer: name it with --patient-column"):
@@ -244,7 +244,7 @@ def test_a_prepared_folder_is_recognised(tmp_path: Path) -> None:
     put_text(tmp_path / "metadata.csv", "file,label,patient,split", "a.png,normal,p,train")
     with pytest.raises(DataError, match="prepared already"):
         read_collection(tmp_path, Reading())
-    assert len(read_collection(tmp_path, Reading(kind="csv"))[1].candidates) == 1
+    assert len(read_collection(tmp_path, Reading(kind="csv"))[1].images) == 1
 
 
 @pytest.mark.parametrize("kind", ["cohen", "csv"])

@@ -1,6 +1,6 @@
 """How well near-duplicates are found in a prepared folder, and which of its own span two splits.
 
-    python -m scripts.duplicates ../shared/data/cxr --pairs pairs.csv
+    python -m scripts.near_duplicates ../shared/data/cxr --pairs pairs.csv
 
 Altered copies of held-out images are planted among all images of the folder and searched for with them. The threshold
 was chosen on the training split, so the copies are of validation and test images.
@@ -21,8 +21,8 @@ import typer
 from cxr.arrays import Grey
 from cxr.decode import decode
 from training.data import Row, read_table
-from training.prepare.duplicates import Pair, find_pairs, frame
 from training.prepare.groups import connected
+from training.prepare.near_duplicates import Pair, find_pairs, frame
 
 Alteration = Callable[[Grey, np.random.Generator], Grey]
 
@@ -133,9 +133,9 @@ def audit(rows: Sequence[Row], pairs: Sequence[Pair]) -> None:
     print(f"  of different labels: {sum(a.label != b.label for a, b in ends)}")
     print("  by source:", Counter(" + ".join(sorted((a.source, b.source))) for a, b in ends))
     for split in ("val", "test"):
-        twins = {one.file for a, b in ends for one, other in ((a, b), (b, a)) if one.split == split != other.split
-                 and other.split == "train"}  # fmt: skip
-        print(f"  {split}: {len(twins)} of {sum(row.split == split for row in rows)} have a near-duplicate in train")
+        both_ways = [*ends, *((other, one) for one, other in ends)]
+        found = {one.file for one, other in both_ways if one.split == split and other.split == "train"}
+        print(f"  {split}: {len(found)} of {sum(row.split == split for row in rows)} have a near-duplicate in train")
 
 
 def write_pairs(path: Path, rows: Sequence[Row], pairs: Sequence[Pair]) -> None:

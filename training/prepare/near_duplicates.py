@@ -45,7 +45,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class _LikelyPair:
     """The first frame, cut to the trim, may be the second."""
 
     first: int
@@ -69,10 +69,10 @@ def find_pairs(frames: Sequence[Grey], progress: Callable[[float], None] = lambd
         return []
     with ThreadPoolExecutor() as pool:
         bands = np.stack(list(pool.map(_coarse_band, frames)))
-        candidates = _candidates(bands, progress)
+        likely_pairs = _likely_pairs(bands, progress)
         found = []
-        for done, pair in enumerate(pool.map(lambda one: _confirm(frames, one), candidates), 1):
-            progress(0.5 + 0.5 * done / len(candidates))
+        for done, pair in enumerate(pool.map(lambda one: _confirm(frames, one), likely_pairs), 1):
+            progress(0.5 + 0.5 * done / len(likely_pairs))
             if pair.correlation >= SAME:
                 found.append(pair)
     return found
@@ -83,16 +83,16 @@ def _coarse_band(pixels: Grey) -> Floats32:
     return levelled(small.astype(np.uint8, copy=False), *_BAND)
 
 
-def _confirm(frames: Sequence[Grey], candidate: _Candidate) -> Pair:
-    first, second = candidate.first, candidate.second
-    correlation = registered_correlation(frames[first], frames[second], candidate.trim)
+def _confirm(frames: Sequence[Grey], likely: _LikelyPair) -> Pair:
+    first, second = likely.first, likely.second
+    correlation = registered_correlation(frames[first], frames[second], likely.trim)
     return Pair(min(first, second), max(first, second), correlation)
 
 
-def _candidates(bands: Floats32, progress: Callable[[float], None]) -> list[_Candidate]:
+def _likely_pairs(bands: Floats32, progress: Callable[[float], None]) -> list[_LikelyPair]:
     """For each image, as a whole or trimmed, the few others that look most like it, if they do at all."""
     whole = _descriptors(bands, _WINDOWS[0])
-    likeliest: dict[tuple[int, int], tuple[float, _Candidate]] = {}
+    likeliest: dict[tuple[int, int], tuple[float, _LikelyPair]] = {}
     for start in range(0, len(bands), _BLOCK):
         for likeness, found in _nearest(bands, start, whole):
             key = min(found.first, found.second), max(found.first, found.second)
@@ -102,7 +102,7 @@ def _candidates(bands: Floats32, progress: Callable[[float], None]) -> list[_Can
     return [likeliest[key][1] for key in sorted(likeliest)]
 
 
-def _nearest(bands: Floats32, start: int, whole: Floats32) -> Iterator[tuple[float, _Candidate]]:
+def _nearest(bands: Floats32, start: int, whole: Floats32) -> Iterator[tuple[float, _LikelyPair]]:
     """What the images of a block are likely to be found again in, each with the likeness."""
     block = bands[start : start + _BLOCK]
     trimmed = np.concatenate([_descriptors(block, window) for window in _WINDOWS])
@@ -114,7 +114,7 @@ def _nearest(bands: Floats32, start: int, whole: Floats32) -> Iterator[tuple[flo
     for row, others in enumerate(np.argpartition(-closest, kept - 1, axis=1)[:, :kept]):
         for other in others[closest[row, others] >= _LIKELY]:
             window = _WINDOWS[int(by_window[:, row, other].argmax())]
-            yield float(closest[row, other]), _Candidate(start + row, int(other), window)
+            yield float(closest[row, other]), _LikelyPair(start + row, int(other), window)
 
 
 def _descriptors(bands: Floats32, trim: Trim) -> Floats32:

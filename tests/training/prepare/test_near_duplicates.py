@@ -9,7 +9,7 @@ import pytest
 from cxr.arrays import Grey
 from cxr.decode import decode
 from tests.training.prepare.trees import chest
-from training.prepare.duplicates import FRAME, SAME, find_pairs, frame
+from training.prepare.near_duplicates import FRAME, SAME, find_pairs, frame
 from training.prepare.registration import levelled, registered_correlation
 
 COUNT = 40
