@@ -160,21 +160,10 @@ def strike(
             old.send_signal(kind)
             old.wait(RETURN_S)
             ends.append(time.monotonic())
-            _wait_for_answer(server, probe)
+            server.wait_for_answer(probe.route, probe.sample.data, probe.sample.media_type, RETURN_S)
             back_s.append(time.monotonic() - blows[-1])
         time.sleep(1)
     return Outcome(worker, kind, blows, ends, back_s, load.replies)
-
-
-def _wait_for_answer(server: Server, probe: GoldenRequest) -> None:
-    headers = {"Content-Type": probe.sample.media_type}
-    end = time.monotonic() + RETURN_S
-    while time.monotonic() < end:
-        answer = server.client.post(probe.route, content=probe.sample.data, headers=headers)
-        if answer.is_success:
-            return
-        time.sleep(0.2)
-    raise RuntimeError(f"{probe.route} did not come back:\n{server.log_text()[-4000:]}")
 
 
 def _meets(reply: Reply, start: float, end: float) -> bool:

@@ -3,8 +3,6 @@
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,13 +18,14 @@ from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier
 from loadtests.clients import closed_loop, lasting, run
 from loadtests.golden import GoldenRequest
+from scripts.forms import FORM, form
 from scripts.server import REPOSITORY, free_port, serve, stop
+from scripts.waiting import wait_until_answering
 from service.runtime import synthetic_png
 from service.settings import CORES, Settings
 
 WARM_UP_S: Final = 1.0
 START_S: Final = 180
-BOUNDARY: Final = "a-file-follows"
 
 Sending = Callable[[GoldenRequest], GoldenRequest]
 
@@ -91,7 +90,7 @@ def peer(name: str, module: str, sending: Sending, log: Path, settings: Settings
         process = subprocess.Popen([*command, *arguments], cwd=REPOSITORY, stdout=out, stderr=subprocess.STDOUT)
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait_for(url, process, log)
+            wait_until_answering(f"{url}/docs", process, START_S, log, any_status=True)
             yield Contestant(name, partial(_over_http, url, sending), psutil.Process(process.pid))
         finally:
             stop(process)
@@ -105,13 +104,8 @@ def ceiling(name: str, settings: Settings) -> Contestant:
 def as_form(request: GoldenRequest) -> GoldenRequest:
     """The same file in a form's field `request`."""
     sample = request.sample
-    head = (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="request"; filename="image"\r\n'
-        f"Content-Type: {sample.media_type}\r\n\r\n"
-    )
-    body = head.encode() + sample.data + f"\r\n--{BOUNDARY}--\r\n".encode()
-    media_type = f"multipart/form-data; boundary={BOUNDARY}"
-    return replace(request, sample=replace(sample, media_type=media_type, data=body))
+    body = form([sample.data], "request", sample.media_type)
+    return replace(request, sample=replace(sample, media_type=FORM, data=body))
 
 
 def _over_http(url: str, sending: Sending, asked: Sequence[GoldenRequest], clients: int, seconds: float) -> Measured:
@@ -144,18 +138,3 @@ def _in_process(classifier: Classifier, asked: Sequence[GoldenRequest], clients:
     with ThreadPoolExecutor(threads) as pool:
         taken = [one for many in pool.map(loop, range(threads)) for one in many]
     return Measured(len(taken) / seconds, float(np.median(taken or [np.nan])) * 1000)
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return when something answers there."""
-    end = time.monotonic() + START_S
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            urllib.request.urlopen(f"{url}/docs", timeout=2)
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    raise RuntimeError(f"{url} did not become ready:\n{log.read_text(errors='replace')[-4000:]}")

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -21,10 +20,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
+from scripts.forms import FORM, form
+from scripts.waiting import wait_until_answering
+
 REPOSITORY: Final = Path(__file__).parent.parent
 START_S: Final = 150
 WARM_UP_S: Final = 2.0
-BOUNDARY: Final = "radiograph-follows"
 
 
 def measure(
@@ -45,7 +46,7 @@ def measure(
     with ExitStack() as stack:
         ports = [stack.enter_context(_server(bundle, settings)) for _ in range(servers)]
         for port, process, log in ports:
-            _wait_until_ready(port, process, log)
+            wait_until_answering(f"http://127.0.0.1:{port}/readyz", process, START_S, log)
         started_s = time.monotonic() - begun
         until = time.time() + WARM_UP_S + seconds
         request = _request(files)
@@ -105,24 +106,12 @@ def _server(bundle: Path, settings: dict[str, int]) -> Iterator[tuple[int, "subp
                 process.kill()
 
 
-def _wait_until_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    end = time.monotonic() + START_S
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError(f"a server did not become ready: {log.read_text(errors='replace')[-1500:]}")
-
-
 def _request(files: Sequence[bytes]) -> bytes:
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"; filename="f"\r\n\r\n'.encode()
-    body = b"".join(head + data + b"\r\n" for data in files) + f"--{BOUNDARY}--\r\n".encode()
-    return (
-        f"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
+    body = form(files)
+    head = (
+        f"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def _client(ports: Sequence[int], connections: int, request: bytes, begin: float, end: float) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from cxr.cpu_count import usable_cores
 from cxr.model import cuda
 from cxr.model.bundle import Bundle, Precision
 from cxr.model.inference import Device, Processor
-from cxr.model.posterior import softmax
 from cxr.model.sessions import INPUT, OUTPUT, session_options
+from export.verify import compare
 
 CEILINGS: Final[dict[str, dict[str, str]]] = {
     "nhwc": {"prefer_nhwc": "1"},
@@ -55,19 +55,16 @@ def measure(bundle: Bundle, batches: list[int], seconds: float) -> Result:
 
 def flips(bundle: Bundle, images: Images) -> Result:
     """Labels that float16 turns against float32, both on the GPU, and the largest |Δp|."""
-    logits = {precision: _device(bundle, precision, 64).logits(images)[0] for precision in PRECISIONS}
-    exact, half = (softmax(values, bundle.manifest.temperature) for values in logits.values())
-    largest = float(np.abs(exact - half).max())
-    top = np.sort(exact, axis=1)
-    margins = top[:, -1] - top[:, -2]
-    turned = exact.argmax(axis=1) != half.argmax(axis=1)
+    exact, half = (_device(bundle, precision, 64).logits(images)[0] for precision in PRECISIONS)
+    names = [str(index) for index in range(len(images))]
+    found = compare(bundle.manifest.members[0].name, "float16", exact, half, bundle.manifest.temperature, names)
     return {
-        "images": len(images),
-        "max_dp": largest,
-        "max_dlogit": float(np.abs(logits["float32"] - logits["float16"]).max()),
+        "images": found.images,
+        "max_dp": found.max_probability,
+        "max_dlogit": found.max_logit,
         "finite": bool(np.isfinite(half).all()),
-        "flips": int(turned.sum()),
-        "flips_outside_twice_max_dp": int((turned & (margins > 2 * largest)).sum()),
+        "flips": len(found.flips),
+        "flips_outside_twice_max_dp": sum(flip.margin > 2 * found.max_probability for flip in found.flips),
     }
 
 

@@ -3,15 +3,13 @@
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import httpx
-
 from scripts.server import REPOSITORY, free_port
+from scripts.waiting import wait_until_answering
 
 CONFIGURATION: Final = REPOSITORY / "deploy" / "nginx.conf"
 START_S: Final = 10.0
@@ -37,7 +35,7 @@ def proxy(replicas: Sequence[str]) -> Iterator[str]:
         options = ["-p", scratch, "-c", str(configuration), "-g", f"daemon off; pid {scratch}/pid;"]
         process = subprocess.Popen([nginx() or "nginx", *options])
         try:
-            _wait_until_listening(port, process)
+            wait_until_answering(f"http://127.0.0.1:{port}/livez", process, START_S, any_status=True)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -53,15 +51,3 @@ def _here(text: str, replicas: Sequence[str], port: int, scratch: str) -> str:
             raise ValueError(f"{CONFIGURATION} does not say {theirs}")
         text = text.replace(theirs, ours)
     return text
-
-
-def _wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + START_S
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            httpx.get(f"http://127.0.0.1:{port}/livez")
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("nginx did not start")

@@ -15,6 +15,8 @@ from pathlib import Path
 import httpx
 import psutil
 
+from scripts.waiting import wait_until_answering
+
 REPOSITORY = Path(__file__).parent.parent
 START_S = 120
 STOP_S = 45
@@ -53,13 +55,16 @@ class Server:
 
     def wait_for_explainer(self, png: bytes) -> None:
         """Return when /explain answers 200 to a radiograph; it starts in its own time."""
-        end = time.monotonic() + START_S
+        self.wait_for_answer("/explain", png, "image/png", START_S)
+
+    def wait_for_answer(self, route: str, data: bytes, media_type: str, seconds: float) -> None:
+        """Return when a route answers 200 to a file. Raises RuntimeError where it has not after so many seconds."""
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
-            answer = self.client.post("/explain", content=png, headers={"Content-Type": "image/png"})
-            if answer.is_success:
+            if self.client.post(route, content=data, headers={"Content-Type": media_type}).is_success:
                 return
             time.sleep(0.2)
-        raise RuntimeError(f"the explainer did not become ready:\n{self.log_text()[-4000:]}")
+        raise RuntimeError(f"{route} did not become ready:\n{self.log_text()[-4000:]}")
 
 
 @contextmanager
@@ -98,7 +103,7 @@ def serve(
             start_new_session=True,  # Ctrl+C must not reach it before us
         )
         try:
-            _wait_until_ready(process, client, log)
+            wait_until_answering(f"http://127.0.0.1:{port}/readyz", process, START_S, log)
             yield Server(process, log, Path(scratch), client)
         finally:
             stop(process)
@@ -135,15 +140,3 @@ def _environment(scratch: str, bundle: Path | None, settings: dict[str, object])
         ours["CXR_BUNDLE"] = str(bundle)
     places = {"BENTOML_HOME": scratch, "TMPDIR": scratch}
     return inherited | ours | places | {"BENTOML_DO_NOT_TRACK": "True"}
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], client: httpx.Client, log: Path) -> None:
-    end = time.monotonic() + START_S
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            if client.get("/readyz", timeout=2).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.2)
-    raise RuntimeError(f"the server did not become ready:\n{log.read_text(errors='replace')[-4000:]}")
