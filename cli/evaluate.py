@@ -16,8 +16,8 @@ from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 
 if TYPE_CHECKING:
     from evaluation.evaluation_file import BundleEvaluation
+    from evaluation.gallery import Case
     from evaluation.split_evaluation import SplitEvaluation
-    from reporting.gallery import Case
 
 StudyPath = Annotated[
     Path | None,
@@ -99,12 +99,12 @@ def _measured(
     """What was found, and radiographs to look at."""
     from evaluation.checks import checks
     from evaluation.evaluate import evaluate as measure
+    from evaluation.gallery import gallery
     from evaluation.near_duplicates import PAIRS, near_duplicates_in_train
     from evaluation.predictions import predictions
     from evaluation.table_facts import table_facts
     from evaluation.unfamiliar import familiarity
     from export.verify import verify
-    from reporting.gallery import gallery
     from training.data import half_of_validation, load, read_table
 
     bundle = evaluation.bundle

@@ -23,3 +23,9 @@ class Figure:
         if self.value is None or self.low is None or self.high is None:
             return "–"
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+    def side_of(self, yardstick: "Figure") -> int | None:
+        """-1 where this value is below another's interval, 1 above, 0 inside; None where one is not known."""
+        if self.value is None or yardstick.low is None or yardstick.high is None:
+            return None
+        return int(self.value > yardstick.high) - int(self.value < yardstick.low)

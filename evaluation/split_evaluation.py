@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cxr.arrays import Floats
+from cxr.labels import Label
 from evaluation.figure import Figure
 from training.data import Split
 
@@ -72,6 +73,22 @@ class SplitEvaluation:
     def sources(self) -> list[str]:
         """Where its images come from."""
         return sorted({name.split("/")[0] for name in self.counts if "/" in name})
+
+    @property
+    def recalls(self) -> list[list[float]]:
+        """The confusion matrix as shares of each true label; 0 where there is none."""
+        return [[cell / max(sum(row), 1) for cell in row] for row in self.confusion]
+
+    @property
+    def worst_source(self) -> str | None:
+        """The source with the least accuracy; None where there are not two that have one."""
+        accuracies = {source: self.figures[f"source/{source}/accuracy"].value for source in self.sources}
+        known = {source: value for source, value in accuracies.items() if value is not None}
+        return min(known, key=known.__getitem__) if len(known) > 1 else None
+
+    def share(self, label: Label) -> float:
+        """Of its images that have a label."""
+        return self.counts.get(label, 0) / self.images
 
     def some(self, *names: str) -> Iterator[tuple[str, Figure]]:
         """Those of these figures that were measured; a shipped evaluation may be older than a figure."""

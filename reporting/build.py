@@ -5,8 +5,8 @@ from pathlib import Path
 
 from cxr.labels import DISCLAIMER
 from evaluation.evaluation_file import BundleEvaluation
+from evaluation.gallery import Case
 from reporting.document import Document, Items, PatientImage, Section, Text
-from reporting.gallery import Case
 from reporting.looks import looks_section
 from reporting.maps import maps_section
 from reporting.measured import SPLIT_NAMES

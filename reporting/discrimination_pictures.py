@@ -14,8 +14,7 @@ NAMES = [DISPLAY_NAMES[label] for label in LABELS]
 
 def confusion_picture(found: SplitEvaluation) -> Picture:
     """Counts, and shares of each true label."""
-    counts = np.array(found.confusion)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    counts, shares = found.confusion, np.array(found.recalls)
     with panels(2, height=3.6) as (figure, axes):
         for axis, title, texts in (
             (axes[0, 0], "Images", [[f"{cell:,}" for cell in row] for row in counts]),
@@ -49,7 +48,7 @@ def curves_picture(found: SplitEvaluation) -> Picture:
             for axis, kind, figure_of in ((roc, "roc", "auroc"), (pr, "pr", "ap")):
                 title = f"{DISPLAY_NAMES[label]} {found.figures[f'{label}_{figure_of}']}"
                 line(axis, found.curves[f"{kind}/{label}"], COLOURS[label], LINES[label], title)
-            share = found.counts.get(label, 0) / found.images
+            share = found.share(label)
             pr.plot([0, 1], [share, share], color=COLOURS[label], lw=0.7, ls=":")
         roc.plot([0, 1], [0, 1], color=SOFT, lw=0.7, ls=":")
         roc.set(title="ROC", xlabel="false positive rate (1 - specificity)", ylabel="sensitivity (recall)")

@@ -161,11 +161,8 @@ def _cells(found: SplitEvaluation, *names: str) -> Iterator[str]:
 
 def _lies_in(found: SplitEvaluation, name: str, yardstick: str) -> str:
     measured, ideal = found.figures.get(name), found.figures.get(yardstick)
-    if measured is None or ideal is None or measured.value is None or ideal.low is None or ideal.high is None:
-        return "–"
-    if measured.value < ideal.low:
-        return "below"
-    return "above" if measured.value > ideal.high else "yes"
+    side = None if measured is None or ideal is None else measured.side_of(ideal)
+    return "–" if side is None else ("below", "yes", "above")[side + 1]
 
 
 def without_empty_columns(table: Table) -> Table:

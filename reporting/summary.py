@@ -32,7 +32,7 @@ def _tiles(found: SplitEvaluation) -> Iterator[Tile]:
 
 def _words(found: SplitEvaluation) -> Iterator[str]:
     figures = found.figures
-    share = found.counts.get("covid19", 0) / found.images
+    share = found.share("covid19")
     yield (
         f"Of 100 images that it calls COVID-19, {_of_100(figures['covid19_ppv'])} are, where {share:.0%} of all images "
         "are COVID-19, as here." + _where_rare(found)
@@ -53,11 +53,8 @@ def _where_rare(found: SplitEvaluation) -> str:
 
 
 def _worst_source(found: SplitEvaluation) -> Iterator[str]:
-    accuracies = {source: found.figures[f"source/{source}/accuracy"] for source in found.sources}
-    known = {source: figure.value for source, figure in accuracies.items() if figure.value is not None}
-    if len(known) > 1:
-        worst = min(known, key=lambda source: known[source])
-        yield f"It does worst on images of `{worst}`: accuracy {accuracies[worst]}."
+    if worst := found.worst_source:
+        yield f"It does worst on images of `{worst}`: accuracy {found.figures[f'source/{worst}/accuracy']}."
 
 
 def _of_100(figure: Figure) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
 from cxr.model.posterior import prediction_set
-from reporting.gallery import EACH, WIDTH, choose, gallery
+from evaluation.gallery import EACH, WIDTH, choose, gallery
 from tests import files
 from training.data import Row
 
