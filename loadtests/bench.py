@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
 from loadtests import mix, tables
 from loadtests.clients import closed_loop, lasting, run
@@ -95,9 +93,7 @@ def command(
         f"explanations, a fifth DICOM files of 7 MB). An answer other than the golden one is an error. The clients "
         f"share the machine: {tables.machine()}. `python -m loadtests.bench --minutes {minutes:g}`"
     )
-    Console(width=160).print(Markdown(text))
-    if write:
-        tables.replace(tables.PERFORMANCE, "locust", text)
+    tables.publish(tables.PERFORMANCE, "locust", text, write)
     raise typer.Exit(any(int(row["Failure Count"]) for rows in loads.values() for row in rows))
 
 

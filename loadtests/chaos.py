@@ -21,7 +21,6 @@ from typing import Annotated, Final, Self
 import numpy as np
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.progress import track
 
 from loadtests import tables
@@ -190,9 +189,7 @@ def command(
         f"\n\n{clients} in closed loops. {tables.machine()}. `python -m loadtests.chaos --times {times}`. "
         f"Faults: {'; '.join(faults) or 'none'}."
     )
-    console.print(Markdown(text))
-    if write:
-        tables.replace(tables.RELIABILITY, "chaos", text)
+    tables.publish(tables.RELIABILITY, "chaos", text, write)
     raise typer.Exit(bool(faults))
 
 

@@ -19,7 +19,6 @@ from typing import Annotated, Final
 import numpy as np
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.progress import track
 from scipy import stats
 
@@ -155,9 +154,7 @@ def command(
         f"inference that runs alone, {settings.classifications} files at once in this service. "
         f"`{' '.join(['python -m loadtests.compare', *sys.argv[1:]])}`"
     )
-    Console(width=160).print(Markdown(text))
-    if write:
-        tables.replace(tables.PERFORMANCE, f"compare {media}", text)
+    tables.publish(tables.PERFORMANCE, f"compare {media}", text, write)
 
 
 if __name__ == "__main__":

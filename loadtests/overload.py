@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
 from loadtests import tables
 from loadtests.clients import Reply, closed_loop, lasting, milliseconds, poisson, run
@@ -148,9 +146,7 @@ def command(
         f"clients share the machine: {tables.machine()}. `python -m loadtests.overload --seconds {seconds:g}`. "
         f"Goals missed: {'; '.join(missed) or 'none'}."
     )
-    Console(width=160).print(Markdown(text))
-    if write:
-        tables.replace(tables.RELIABILITY, "overload", text)
+    tables.publish(tables.RELIABILITY, "overload", text, write)
     raise typer.Exit(bool(missed))
 
 

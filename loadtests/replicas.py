@@ -18,7 +18,6 @@ from typing import Annotated, Final
 import psutil
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.progress import track
 
 from loadtests import tables
@@ -86,9 +85,7 @@ def command(
         f"\n\n{clients} in closed loops, through nginx with `deploy/nginx.conf`, two replicas on "
         f"{tables.machine()}. `python -m loadtests.replicas --times {times}`. Faults: {'; '.join(found) or 'none'}."
     )
-    Console(width=160).print(Markdown(text))
-    if write:
-        tables.replace(tables.RELIABILITY, "replicas", text)
+    tables.publish(tables.RELIABILITY, "replicas", text, write)
     raise typer.Exit(bool(found))
 
 

@@ -19,8 +19,6 @@ from typing import Annotated, Final
 import numpy as np
 import psutil
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
 
 from loadtests import mix, tables
 from loadtests.clients import Reply, closed_loop, lasting, poisson, run
@@ -158,9 +156,7 @@ def command(
         f"`python -m loadtests.soak --minutes {minutes:g}{' --leak' if leak else ''}`. "
         f"Faults: {'; '.join(found) or 'none'}."
     )
-    Console(width=160).print(Markdown(text))
-    if write:
-        tables.replace(tables.RELIABILITY, "leak" if leak else "soak", text)
+    tables.publish(tables.RELIABILITY, "leak" if leak else "soak", text, write)
     raise typer.Exit(bool(found))
 
 

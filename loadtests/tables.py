@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from rich.console import Console
+from rich.markdown import Markdown
+
 PERFORMANCE: Final = Path("docs/performance.md")
 RELIABILITY: Final = Path("docs/reliability.md")
 
@@ -13,6 +16,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def publish(document: Path, name: str, text: str, write: bool) -> None:
+    """Show a text, and put it into its place in a document where that is wanted."""
+    Console(width=160).print(Markdown(text))
+    if write:
+        replace(document, name, text)
 
 
 def replace(document: Path, name: str, text: str) -> None:

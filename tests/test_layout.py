@@ -27,8 +27,8 @@ MAY_IMPORT = {
     "reporting": {"cxr", "evaluation", "export", "study", "training"},
     "service": {"attribution", "cxr"},
     "cli": {"attribution", "cxr", "evaluation", "export", "networks", "reporting", "study", "training"},
-    "scripts": {"attribution", "cxr", "evaluation", "export", "networks", "reporting", "study", "training"},
-    "loadtests": {"attribution", "cxr", "scripts", "service"},
+    "scripts": {"attribution", "cxr", "evaluation", "export", "networks", "reporting", "study", "tests", "training"},
+    "loadtests": {"attribution", "cxr", "networks", "scripts", "service"},
 }  # fmt: skip
 HOUSE = {*MAY_IMPORT, "tests"}
 
