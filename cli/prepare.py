@@ -57,7 +57,7 @@ def prepare(
     """
     from training.prepare.assemble import prepare as assemble
     from training.prepare.assemble import without_published_test
-    from training.prepare.kinds import Reading, read_collection
+    from training.prepare.kinds import ReadingOptions, read_collection
     from training.prepare.label_words import own_words
     from training.prepare.listed import Columns
     from training.prepare.splits import Shares
@@ -65,7 +65,7 @@ def prepare(
     with failing_cleanly():
         columns = Columns(file_column, label_column, patient_column)
         pattern = _pattern(patient_pattern)
-        reading = Reading(kind, tuple(tables or ()), source, licence, pattern, columns, own_words(words or []))
+        reading = ReadingOptions(kind, tuple(tables or ()), source, licence, pattern, columns, own_words(words or []))
         found, collection = read_collection(folder, reading)
         typer.echo(f"{folder}: {found}, {len(collection.images)} images to read", err=True)
         if resplit:

@@ -29,7 +29,7 @@ from evaluation.probe import FOLDS, guesses, penultimate
 from networks.architectures import load_member
 from training.data import Dataset
 
-Name = Literal["whole", "without_border", "border_only", "with_lungs", "without_lungs", "probe"]
+CheckName = Literal["whole", "without_border", "border_only", "with_lungs", "without_lungs", "probe"]
 
 FEWEST: Final = 2 * FOLDS  # images of a source, for a probe to be asked about it
 
@@ -45,7 +45,7 @@ class Check:
     label or "all", `accuracy` in naming the source, and `commonest`, what naming the commonest one gives.
     """
 
-    name: Name
+    name: CheckName
     of: str
     images: int
     figures: dict[str, Figure]
@@ -89,13 +89,13 @@ def _lungs_in(segmenter: LungSegmenter, file: Path) -> Mask | None:
     return found.right | found.left if isinstance(found, Lungs) else None
 
 
-def _ablated(name: Name, bundle: Bundle, data: Dataset, images: Images) -> Check:
+def _ablated(name: CheckName, bundle: Bundle, data: Dataset, images: Images) -> Check:
     """What the bundle says of other images in the place of these."""
     logits = logits_of(Ensemble(bundle), Dataset(data.rows, images))
     return _check(name, data, combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble))
 
 
-def _check(name: Name, data: Dataset, posterior: Floats) -> Check:
+def _check(name: CheckName, data: Dataset, posterior: Floats) -> Check:
     labels = data.labels
 
     def figures(weights: Floats) -> dict[str, Floats]:

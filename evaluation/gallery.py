@@ -21,7 +21,7 @@ from cxr.pipeline import Classifier
 from cxr.report.wording import figure
 from training.data import Row, hashed_order
 
-Kind = Literal["right", "wrong", "uncertain"]
+CaseKind = Literal["right", "wrong", "uncertain"]
 
 EACH: Final = 3
 WIDTH: Final = 1200  # pixels
@@ -31,7 +31,7 @@ WIDTH: Final = 1200  # pixels
 class Case:
     """One radiograph with its maps, a PNG that must not leave the place where the data is, and a line below it."""
 
-    kind: Kind
+    kind: CaseKind
     file: str
     panel_png: bytes
     caption: str
@@ -68,7 +68,7 @@ def smaller(panel: bytes) -> bytes:
     return cv2.imencode(".png", shrunk, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
 
 
-def choose(bundle: Bundle, rows: Sequence[Row], posterior: Floats) -> list[tuple[Kind, int]]:
+def choose(bundle: Bundle, rows: Sequence[Row], posterior: Floats) -> list[tuple[CaseKind, int]]:
     """The kinds and rows of a gallery's cases."""
     order = hashed_order(rows)
     predicted = [LABELS[int(best)] for best in np.argmax(posterior, axis=1)]
@@ -77,7 +77,7 @@ def choose(bundle: Bundle, rows: Sequence[Row], posterior: Floats) -> list[tuple
     wrong = [index for index in order if predicted[index] != rows[index].label]
     uncertain = [index for index in order if len(sets[index]) != 1]
     one_a_label = [next((index for index in right if rows[index].label == label), None) for label in LABELS]
-    chosen: list[tuple[Kind, Iterable[int]]] = [
+    chosen: list[tuple[CaseKind, Iterable[int]]] = [
         ("right", [index for index in one_a_label if index is not None]),
         ("wrong", wrong[:EACH]),
         ("uncertain", [index for index in uncertain if index not in wrong[:EACH]][:EACH]),
@@ -85,7 +85,7 @@ def choose(bundle: Bundle, rows: Sequence[Row], posterior: Floats) -> list[tuple
     return [(kind, index) for kind, indices in chosen for index in indices]
 
 
-def _caption(kind: Kind, row: Row, p: Floats) -> str:
+def _caption(kind: CaseKind, row: Row, p: Floats) -> str:
     best = int(np.argmax(p))
     called = (
         f"{DISPLAY_NAMES[row.label]} of {row.source}, called {DISPLAY_NAMES[LABELS[best]]} ({figure(float(p[best]))})"

@@ -15,7 +15,7 @@ from evaluation import curves, metrics
 from evaluation.predictions import Predictions
 from training.data import Row
 
-Measured = Iterator[tuple[str, Floats]]
+NamedFigures = Iterator[tuple[str, Floats]]
 
 PREVALENCES: Final = (0.01, 0.05, 0.2)
 COVERAGES: Final = (0.5, 0.8, 0.9)  # points of `curves.GRID`
@@ -63,7 +63,7 @@ class Measures:
                 found[f"{prefix}{name}"] = values
         return found
 
-    def _source_only(self, weights: Floats) -> Measured:
+    def _source_only(self, weights: Floats) -> NamedFigures:
         told = metrics.by_label(self.source_scores, self.said.labels, weights)
         yield "source_only/macro_f1", metrics.macro_f1(self.source_scores, self.said.labels, weights)
         right = self.source_scores.argmax(axis=1) == self.said.labels
@@ -72,7 +72,7 @@ class Measures:
             for name in ("ppv", "recall", "f1"):
                 yield f"source_only/{label}_{name}", told[name][:, index]
 
-    def _new(self, weights: Floats) -> Measured:
+    def _new(self, weights: Floats) -> NamedFigures:
         """Headline figures of the images without a near-duplicate, where some have one."""
         if self.is_new.all():
             return
@@ -81,7 +81,7 @@ class Measures:
             yield f"new/{name}", told[name]
 
 
-def at_prevalences(told: dict[str, Floats]) -> Measured:
+def at_prevalences(told: dict[str, Floats]) -> NamedFigures:
     """Predictive values by Bayes' rule from sensitivity and specificity, were the label this common."""
     for label in LABELS:
         recall, specificity = told[f"{label}_recall"], told[f"{label}_specificity"]
@@ -92,7 +92,7 @@ def at_prevalences(told: dict[str, Floats]) -> Measured:
             yield f"{label}_npv@{share:g}", metrics.ratio(rejected, rejected + misses)
 
 
-def _conformal(said: Predictions, weights: Floats) -> Measured:
+def _conformal(said: Predictions, weights: Floats) -> NamedFigures:
     sizes = said.in_set.sum(axis=1)
     yield "conformal/set_size", metrics.mean(sizes, weights)
     for size in range(len(LABELS) + 1):
@@ -106,14 +106,14 @@ def _conformal(said: Predictions, weights: Floats) -> Measured:
         yield f"source/{source}/coverage", metrics.mean(covered, weights * (said.sources == source))
 
 
-def _selective(said: Predictions, weights: Floats) -> Measured:
+def _selective(said: Predictions, weights: Floats) -> NamedFigures:
     yield "risk/aurc", curves.aurc(said.posterior, said.labels, weights)
     sampled = curves.risk_coverage(said.posterior, said.labels, weights)
     for coverage in COVERAGES:
         yield f"risk/{coverage:g}", sampled[:, np.abs(curves.GRID - coverage).argmin()]
 
 
-def _sources(said: Predictions, weights: Floats) -> Measured:
+def _sources(said: Predictions, weights: Floats) -> NamedFigures:
     right = said.posterior.argmax(axis=1) == said.labels
     ratio = said.posterior[:, COVID19] / (said.posterior[:, COVID19] + said.posterior[:, PNEUMONIA] + 1e-12)
     for source in np.unique(said.sources):

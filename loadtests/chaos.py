@@ -65,7 +65,7 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StrikeOutcome:
     """What many signals of one kind to one worker did to everybody's requests."""
 
     worker: str
@@ -136,7 +136,7 @@ def strike(
     worker: str,
     kind: signal.Signals,
     times: int,
-) -> Outcome:
+) -> StrikeOutcome:
     """Send a worker a signal so many times, each at a random moment and when the last one is replaced.
 
     Args:
@@ -162,7 +162,7 @@ def strike(
             server.wait_for_answer(probe.route, probe.sample.data, probe.sample.media_type, RETURN_S)
             back_s.append(time.monotonic() - blows[-1])
         time.sleep(1)
-    return Outcome(worker, kind, blows, ends, back_s, load.replies)
+    return StrikeOutcome(worker, kind, blows, ends, back_s, load.replies)
 
 
 def _meets(reply: Reply, start: float, end: float) -> bool:

@@ -41,7 +41,7 @@ PEERS: Final = {
 Rounds = dict[tuple[str, int], list[Measured]]
 """By contestant and number of clients, one measurement a round."""
 
-Pair = tuple[Measured, Measured]
+MeasuredPair = tuple[Measured, Measured]
 """Of one round: ours and another's."""
 
 
@@ -81,13 +81,13 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
-def ratio(pairs: Sequence[Pair]) -> tuple[float, float, float]:
+def ratio(pairs: Sequence[MeasuredPair]) -> tuple[float, float, float]:
     """Our throughput over another's: geometric mean of the rounds' ratios and its interval."""
     mean, low, high = interval([math.log(a.per_second / b.per_second) for a, b in pairs])
     return math.exp(mean), math.exp(low), math.exp(high)
 
 
-def added_ms(pairs: Sequence[Pair]) -> tuple[float, float, float]:
+def added_ms(pairs: Sequence[MeasuredPair]) -> tuple[float, float, float]:
     """Our median latency less another's: mean of the rounds' differences and its interval."""
     return interval([a.median_ms - b.median_ms for a, b in pairs])
 
@@ -123,7 +123,7 @@ def result(measured: Rounds) -> str:
 
 def _compared(
     form: str,
-    figures: Callable[[Sequence[Pair]], tuple[float, ...]],
+    figures: Callable[[Sequence[MeasuredPair]], tuple[float, ...]],
     ours: Sequence[Measured],
     theirs: Sequence[Measured],
 ) -> str:

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import track
 
 from loadtests import tables
-from loadtests.chaos import CLIENTS, HEAD, Load, Outcome, strike
+from loadtests.chaos import CLIENTS, HEAD, Load, StrikeOutcome, strike
 from loadtests.golden import GoldenRequest, golden_requests
 from loadtests.samples import radiographs
 from scripts.proxy import proxy
@@ -31,7 +31,9 @@ WORKER: Final = "deepcovidexplainer"
 WHOLE: Final = "whole replica"
 
 
-def fell(url: str, asked: Sequence[GoldenRequest], log: Path, port: int, bundle: Path | None, times: int) -> Outcome:
+def fell(
+    url: str, asked: Sequence[GoldenRequest], log: Path, port: int, bundle: Path | None, times: int
+) -> StrikeOutcome:
     """Kill a replica whole so many times and start it anew, while clients ask a proxy before it and another one."""
     chance = random.Random(0)
     blows: list[float] = []
@@ -47,10 +49,10 @@ def fell(url: str, asked: Sequence[GoldenRequest], log: Path, port: int, bundle:
                 _kill(server)
                 ends.append(time.monotonic())
         time.sleep(1)
-    return Outcome(WHOLE, SIGKILL, blows, ends, back_s or [0.0], load.replies)
+    return StrikeOutcome(WHOLE, SIGKILL, blows, ends, back_s or [0.0], load.replies)
 
 
-def unretried(outcome: Outcome) -> list[str]:
+def unretried(outcome: StrikeOutcome) -> list[str]:
     """What must not be behind a proxy that asks once more."""
     return outcome.faults() + ([f"{len(outcome.lost)} lost"] if outcome.lost else [])
 

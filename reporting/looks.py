@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from cxr.labels import DISPLAY_NAMES, LABELS
-from evaluation.checks import Check, Name
+from evaluation.checks import Check, CheckName
 from reporting.document import Block, Section, Table, Text
 
-ABLATIONS: Final[dict[Name, str]] = {
+ABLATIONS: Final[dict[CheckName, str]] = {
     "whole": "whole image",
     "without_border": "border black",
     "border_only": "all but the border black",

@@ -9,7 +9,7 @@ from reporting.document import Block, Picture, Section, Table, Text
 from reporting.learning_curve import learning_curve
 from reporting.style import svg
 from study.paper import HEADLINES
-from study.tables import PaperScores, RunRow, Scores, Spread, StudyResult, TableRow, Tables
+from study.tables import MeasuredScores, PaperScores, RunRow, Spread, StudyResult, TableRow, Tables
 from training.rundir import RunDir
 
 SETS: Final = {
@@ -209,7 +209,7 @@ def _spectra(study: StudyResult) -> Iterator[Block]:
     yield Table(("snapshots of", "n", "log norm", "alpha", "weighted alpha"), tuple(rows))
 
 
-def _triple(scores: Scores) -> tuple[str, str, str]:
+def _triple(scores: MeasuredScores) -> tuple[str, str, str]:
     return str(scores.precision), str(scores.recall), str(scores.f1)
 
 

@@ -13,7 +13,7 @@ from cxr.arrays import Floats
 from cxr.model.posterior import ENSEMBLE_RULES, EnsembleRule, combine
 from evaluation.calibration import calibrated_log_loss, fit_temperature
 from study.study import Part, Study
-from study.tables import Kind, Snapshot
+from study.tables import PlanKind, Snapshot
 
 LAST: Final = 5  # snapshots of one run that its short ensemble has (Huang et al. 2017 average the last ones)
 MAX_MEMBERS: Final = 6  # of an ensemble that is to be served
@@ -27,7 +27,7 @@ class Plan:
     """A row of a table before it is measured."""
 
     name: str
-    kind: Kind
+    kind: PlanKind
     members: tuple[Snapshot, ...]
     rule: EnsembleRule
 
@@ -72,7 +72,7 @@ def of_networks(study: Study, part: Part, losses: Losses) -> Iterator[Plan]:
     best = min(losses, key=losses.__getitem__)
     pool = {member: loss for member, loss in losses.items() if _same_input(study, member, best)}
     representatives = _best_of_architectures(study, pool)
-    groups: list[tuple[Kind, tuple[Snapshot, ...]]] = [("pair", pair) for pair in combinations(representatives, 2)]
+    groups: list[tuple[PlanKind, tuple[Snapshot, ...]]] = [("pair", pair) for pair in combinations(representatives, 2)]
     if len(representatives) > 2:
         groups.append(("triple", tuple(representatives[:3])))
     for kind, members in groups:

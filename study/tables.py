@@ -18,7 +18,7 @@ from evaluation.figure import Figure
 ShownPart = Literal["select", "test"]
 """Which images: the half of the validation split that chooses, or the test split."""
 
-Kind = Literal["snapshot", "last", "snapshots", "pair", "triple", "greedy"]
+PlanKind = Literal["snapshot", "last", "snapshots", "pair", "triple", "greedy"]
 """One run's chosen snapshot; its last few snapshots; all its snapshots; the chosen snapshots of two architectures,
 or of the three best ones; whatever greedy selection takes from all snapshots (Caruana et al. 2004)."""
 
@@ -110,7 +110,7 @@ class ExplainingMember:
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class MeasuredScores:
     """Precision (positive predictive value), recall and F1: of one label, or their unweighted means over labels."""
 
     precision: Figure
@@ -137,14 +137,14 @@ class TableRow:
     """
 
     name: str
-    kind: Kind
+    kind: PlanKind
     networks: tuple[str, ...]
     sampling: str | None
     rule: EnsembleRule
     members: tuple[Snapshot, ...]
     temperature: float
-    macro: Scores
-    by_label: dict[Label, Scores]
+    macro: MeasuredScores
+    by_label: dict[Label, MeasuredScores]
     accuracy: Figure
     log_loss: Figure
     confusion: tuple[tuple[int, ...], ...]
@@ -165,7 +165,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class SeedScores:
-    """As `Scores`, over seeds."""
+    """As `MeasuredScores`, over seeds."""
 
     precision: Spread
     recall: Spread

@@ -16,7 +16,7 @@ from study.ensemble import Plan
 from study.left_out import left_out_rows
 from study.paper import BEST, BEST_BY_LABEL, BEST_PAIR
 from study.study import Part, Study
-from study.tables import Scores, SeedRow, SeedScores, ShownPart, Snapshot, Spread, TableRow, Tables
+from study.tables import MeasuredScores, SeedRow, SeedScores, ShownPart, Snapshot, Spread, TableRow, Tables
 
 MIN_SEEDS: Final = 3
 SCORES: Final = ("ppv", "recall", "f1")
@@ -141,15 +141,15 @@ def measured(posterior: Floats, labels: Ints, resampling: Resampling) -> dict[st
     return resampling.measure(figures)
 
 
-def _scores(figures: Mapping[str, Figure], of: str) -> Scores:
-    return Scores(*(figures[f"{of}_{name}"] for name in SCORES))
+def _scores(figures: Mapping[str, Figure], of: str) -> MeasuredScores:
+    return MeasuredScores(*(figures[f"{of}_{name}"] for name in SCORES))
 
 
 def _beside_the_paper(row: TableRow) -> TableRow:
     return replace(row, paper=BEST, paper_by_label=BEST_BY_LABEL)
 
 
-def _over_seeds(scores: Sequence[Scores]) -> SeedScores:
+def _over_seeds(scores: Sequence[MeasuredScores]) -> SeedScores:
     return SeedScores(
         precision=_spread([score.precision.value or 0.0 for score in scores]),
         recall=_spread([score.recall.value or 0.0 for score in scores]),

@@ -8,7 +8,7 @@ import pytest
 
 from loadtests import tables
 from loadtests.bench import result as bench_table
-from loadtests.chaos import Outcome
+from loadtests.chaos import StrikeOutcome
 from loadtests.clients import Reply, milliseconds
 from loadtests.compare import CEILING, CLIENTS, OURS, added_ms, ratio
 from loadtests.compare import result as compare_table
@@ -40,13 +40,13 @@ def test_replies_are_told_apart() -> None:
 
 
 def test_what_was_in_flight_may_be_lost_to_a_kill() -> None:
-    outcome = Outcome("deepcovidexplainer", signal.SIGKILL, [1.0], [1.1], [9.0], [reply(0.9, 0, 0.2), reply(2.0)])
+    outcome = StrikeOutcome("deepcovidexplainer", signal.SIGKILL, [1.0], [1.1], [9.0], [reply(0.9, 0, 0.2), reply(2.0)])
     assert outcome.in_flight == 1
     assert outcome.faults() == []
 
 
 def test_so_may_what_was_sent_to_a_process_that_was_dying() -> None:
-    outcome = Outcome("deepcovidexplainer", signal.SIGKILL, [1.0], [1.1], [9.0], [reply(1.05, 0)])
+    outcome = StrikeOutcome("deepcovidexplainer", signal.SIGKILL, [1.0], [1.1], [9.0], [reply(1.05, 0)])
     assert outcome.in_flight == 0
     assert outcome.faults() == []
 
@@ -61,13 +61,13 @@ def test_so_may_what_was_sent_to_a_process_that_was_dying() -> None:
     ],
 )
 def test_anything_else_is_a_fault(kind: signal.Signals, bad: Reply) -> None:
-    assert Outcome("deepcovidexplainer", kind, [1.0], [1.1], [9.0], [bad]).faults()
+    assert StrikeOutcome("deepcovidexplainer", kind, [1.0], [1.1], [9.0], [bad]).faults()
 
 
 def test_the_explainers_death_must_not_touch_classify() -> None:
-    assert Outcome("explainer", signal.SIGKILL, [1.0], [1.1], [9.0], [reply(0.9, 503, 0.2)]).faults()
+    assert StrikeOutcome("explainer", signal.SIGKILL, [1.0], [1.1], [9.0], [reply(0.9, 503, 0.2)]).faults()
     explaining = Reply(EXPLAIN, 0.9, 0.2, 503, False)
-    assert Outcome("explainer", signal.SIGKILL, [1.0], [1.1], [9.0], [explaining]).faults() == []
+    assert StrikeOutcome("explainer", signal.SIGKILL, [1.0], [1.1], [9.0], [explaining]).faults() == []
 
 
 # --- overload

@@ -10,9 +10,9 @@ from evaluation.figure import Figure
 from study.tables import (
     Correlation,
     ExplainingMember,
+    MeasuredScores,
     PaperScores,
     RunRow,
-    Scores,
     SeedRow,
     SeedScores,
     Snapshot,
@@ -25,7 +25,7 @@ from study.tables import (
 
 LAST = Snapshot("vgg19", 20)
 SOME = Figure(0.5, 0.4, 0.6)
-SCORES = Scores(SOME, SOME, Figure(None, None, None))
+SCORES = MeasuredScores(SOME, SOME, Figure(None, None, None))
 
 
 def result() -> StudyResult:

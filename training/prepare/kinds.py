@@ -13,9 +13,9 @@ from training.prepare import cohen, covidx, folders, listed
 from training.prepare.records import Collection
 from training.prepare.tables import columns
 
-Kind = Literal["covidx", "cohen", "folders", "csv"]
+CollectionKind = Literal["covidx", "cohen", "folders", "csv"]
 
-_MEANING: Final[dict[Kind, str]] = {
+_MEANING: Final[dict[CollectionKind, str]] = {
     "covidx": "lists named train*.txt, test*.txt with lines `patientid filename class [source]`",
     "cohen": "covid-chestxray-dataset's metadata.csv with the columns patientid, finding, view, filename",
     "folders": "folders named after at least two of the findings: normal, pneumonia, covid19",
@@ -24,7 +24,7 @@ _MEANING: Final[dict[Kind, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadingOptions:
     """How a folder is to be read.
 
     tables:  the lists or the CSV, where they are not to be looked for in the folder itself
@@ -33,7 +33,7 @@ class Reading:
     words:   the user's own words for the labels, as `label_words.plain` makes them
     """
 
-    kind: Kind | None = None
+    kind: CollectionKind | None = None
     tables: tuple[Path, ...] = ()
     source: str = "unknown"
     licence: str = "see source"
@@ -42,7 +42,7 @@ class Reading:
     words: dict[str, Label] = field(default_factory=dict)
 
 
-def read_collection(folder: Path, reading: Reading) -> tuple[Kind, Collection]:
+def read_collection(folder: Path, reading: ReadingOptions) -> tuple[CollectionKind, Collection]:
     """What a folder holds, by the reader of its kind.
 
     Raises:
@@ -53,7 +53,7 @@ def read_collection(folder: Path, reading: Reading) -> tuple[Kind, Collection]:
     if reading.kind is None and not reading.tables and is_prepared(folder):
         raise DataError(f"{folder} is prepared already: give it to --data. To prepare it anew: --from csv")
     kind = reading.kind or detect(folder, reading)
-    readers: dict[Kind, Callable[[], Collection]] = {
+    readers: dict[CollectionKind, Callable[[], Collection]] = {
         "covidx": lambda: covidx.read_covidx(
             folder, reading.tables or covidx.lists(folder), reading.source, reading.words
         ),
@@ -68,7 +68,7 @@ def read_collection(folder: Path, reading: Reading) -> tuple[Kind, Collection]:
     return kind, Collection(images, collection.left_out)
 
 
-def detect(folder: Path, reading: Reading) -> Kind:
+def detect(folder: Path, reading: ReadingOptions) -> CollectionKind:
     """The kind of collection that a folder holds.
 
     Raises:
@@ -76,7 +76,7 @@ def detect(folder: Path, reading: Reading) -> Kind:
     """
     tables = reading.tables or tuple(sorted(folder.glob("*.csv")))
     is_cohen = any(columns(table) >= cohen.COLUMNS for table in tables)
-    signs: dict[Kind, bool] = {
+    signs: dict[CollectionKind, bool] = {
         "covidx": bool(covidx.lists(folder)) or any(table.suffix == ".txt" for table in reading.tables),
         "cohen": is_cohen,
         "folders": not reading.tables and len(folders.class_folders(folder, reading.words)) >= 2,
@@ -92,7 +92,7 @@ def detect(folder: Path, reading: Reading) -> Kind:
     raise DataError(f"{folder} is of no known kind ({described})")
 
 
-def _one(folder: Path, reading: Reading, pattern: str) -> Path:
+def _one(folder: Path, reading: ReadingOptions, pattern: str) -> Path:
     found = reading.tables or tuple(sorted(folder.glob(pattern)))
     if len(found) != 1:
         raise DataError(f"{folder} has {len(found) or 'no'} files {pattern}: name one with --table")

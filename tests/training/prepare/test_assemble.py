@@ -19,7 +19,7 @@ from tests.training.prepare.trees import by_class, chest, put, put_text
 from training.data import load, read_table
 from training.prepare import assemble
 from training.prepare.assemble import PreparedFolder, prepare, without_published_test
-from training.prepare.kinds import Reading, read_collection
+from training.prepare.kinds import ReadingOptions, read_collection
 from training.prepare.records import Collection
 from training.prepare.splits import Shares
 
@@ -31,7 +31,7 @@ def prepared(folder: Path, output: Path, **reading: object) -> PreparedFolder:
 
 
 def collected(folder: Path, **reading: object) -> Collection:
-    return read_collection(folder, Reading(**reading))[1]  # type: ignore[arg-type]
+    return read_collection(folder, ReadingOptions(**reading))[1]  # type: ignore[arg-type]
 
 
 def table(path: Path) -> list[dict[str, str]]:

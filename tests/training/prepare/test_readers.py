@@ -9,7 +9,7 @@ import pytest
 from cxr.errors import DataError
 from tests import files
 from tests.training.prepare.trees import by_class, chest, put, put_text
-from training.prepare.kinds import Reading, read_collection
+from training.prepare.kinds import ReadingOptions, read_collection
 from training.prepare.records import (
     AMBIGUOUS,
     LATERAL,
@@ -41,7 +41,7 @@ def pictures(folder: Path, *names: str) -> None:
 
 def test_usual_names_of_folders_are_understood(tmp_path: Path) -> None:
     by_class(tmp_path, 2, ("NORMAL", "Viral Pneumonia", "COVID-19"))
-    kind, collection = read_collection(tmp_path, Reading(source="here"))
+    kind, collection = read_collection(tmp_path, ReadingOptions(source="here"))
     assert kind == "folders"
     assert Counter(one.label for one in collection.images) == {"normal": 2, "pneumonia": 2, "covid19": 2}
     assert {one.source for one in collection.images} == {"here"}
@@ -51,17 +51,17 @@ def test_usual_names_of_folders_are_understood(tmp_path: Path) -> None:
 def test_folders_in_folders_masks_and_other_findings(tmp_path: Path) -> None:
     pictures(tmp_path, "COVID/images/a.png", "COVID/masks/a.png", "Normal/images/b.png", "Lung_Opacity/images/c.png")
     pictures(tmp_path, "Normal/.DS_Store", "readme.png")
-    _, collection = read_collection(tmp_path, Reading())
+    _, collection = read_collection(tmp_path, ReadingOptions())
     assert [(one.where, one.label) for one in collection.images] == [("image 1", "covid19"), ("image 4", "normal")]
     assert reasons(collection) == [("image 2", MASK), ("image 3", OTHER_FINDING), ("image 5", OTHER_FINDING)]
     opacity = {"lungopacity": "pneumonia"}
-    _, collection = read_collection(tmp_path, Reading(words=opacity))  # type: ignore[arg-type]
+    _, collection = read_collection(tmp_path, ReadingOptions(words=opacity))  # type: ignore[arg-type]
     assert Counter(one.label for one in collection.images)["pneumonia"] == 1
 
 
 def test_the_publishers_test_folder_is_kept(tmp_path: Path) -> None:
     pictures(tmp_path, "train/NORMAL/a.png", "test/NORMAL/b.png", "val/PNEUMONIA/c.png", "test/PNEUMONIA/d.png")
-    _, collection = read_collection(tmp_path, Reading())
+    _, collection = read_collection(tmp_path, ReadingOptions())
     assert [(one.path.name, one.published_test) for one in collection.images] == [
         ("b.png", True), ("d.png", True), ("a.png", False), ("c.png", False)
     ]  # fmt: skip
@@ -73,7 +73,7 @@ def test_the_publishers_test_folder_is_kept(tmp_path: Path) -> None:
 )
 def test_the_patient_is_found_in_the_name(tmp_path: Path, pattern: str | None, expected: list[str]) -> None:
     pictures(tmp_path, "normal/person1_a.png", "normal/person1_b.png", "pneumonia/person22.png", "pneumonia/x.png")
-    reading = Reading(patient=re.compile(pattern) if pattern else None)
+    reading = ReadingOptions(patient=re.compile(pattern) if pattern else None)
     assert [one.patient for one in read_collection(tmp_path, reading)[1].images] == expected
 
 
@@ -93,7 +93,7 @@ def covidx(tmp_path: Path) -> Path:
 
 
 def test_covidx_lists(covidx: Path) -> None:
-    kind, collection = read_collection(covidx, Reading(source="covidx"))
+    kind, collection = read_collection(covidx, ReadingOptions(source="covidx"))
     assert kind == "covidx"
     assert [
         (one.where, one.path.relative_to(covidx).as_posix(), one.label, one.patient, one.source, one.published_test)
@@ -114,7 +114,7 @@ def test_covidx_lists(covidx: Path) -> None:
 def test_lists_of_positives_and_negatives_say_only_half(tmp_path: Path) -> None:
     pictures(tmp_path, "a.png", "b.png")
     put_text(tmp_path / "train.txt", "p1 a.png positive rsna", "p2 b.png negative rsna")
-    _, collection = read_collection(tmp_path, Reading())
+    _, collection = read_collection(tmp_path, ReadingOptions())
     assert [one.label for one in collection.images] == ["covid19"]
     assert reasons(collection) == [("train list, line 2", UNSPECIFIC_NEGATIVE)]
 
@@ -122,17 +122,17 @@ def test_lists_of_positives_and_negatives_say_only_half(tmp_path: Path) -> None:
 def test_a_name_in_two_other_folders_is_ambiguous(tmp_path: Path) -> None:
     pictures(tmp_path, "x/a.png", "y/a.png")
     put_text(tmp_path / "train.txt", "p1 a.png normal rsna")
-    assert ("train list, line 1", AMBIGUOUS) in reasons(read_collection(tmp_path, Reading())[1])
+    assert ("train list, line 1", AMBIGUOUS) in reasons(read_collection(tmp_path, ReadingOptions())[1])
 
 
 def test_many_versions_of_lists_must_be_chosen_from(covidx: Path) -> None:
     older = put_text(covidx / "train_COVIDx5.txt", "p2 b.png COVID-19")
     with pytest.raises(DataError, match="--table"):
-        read_collection(covidx, Reading())
-    _, collection = read_collection(covidx, Reading(tables=(older,)))
+        read_collection(covidx, ReadingOptions())
+    _, collection = read_collection(covidx, ReadingOptions(tables=(older,)))
     assert [one.path.name for one in collection.images] == ["b.png"]
     with pytest.raises(DataError, match="begin with"):
-        read_collection(covidx, Reading(tables=(put_text(covidx / "mine.txt", "p2 b.png normal"),)))
+        read_collection(covidx, ReadingOptions(tables=(put_text(covidx / "mine.txt", "p2 b.png normal"),)))
 
 
 # --- covid-chestxray-dataset
@@ -154,7 +154,7 @@ def test_covid_chestxray_dataset(tmp_path: Path) -> None:
         "7,Pneumonia/Bacterial,PA,X-ray,images,gone.jpg,,",
         "8,Pneumonia/Bacterial,,X-ray,images,f.jpg,,",
     )
-    kind, collection = read_collection(tmp_path, Reading())
+    kind, collection = read_collection(tmp_path, ReadingOptions())
     assert kind == "cohen"
     assert [(one.label, one.patient, one.view, one.licence, one.source) for one in collection.images] == [
         ("covid19", "2", "PA", "CC BY 3.0", "cohen"),
@@ -169,7 +169,7 @@ def test_covid_chestxray_dataset(tmp_path: Path) -> None:
 def test_its_older_form_without_folder_and_modality(tmp_path: Path) -> None:
     pictures(tmp_path / "images", "a.jpg")
     put_text(tmp_path / "metadata.csv", "Patientid,finding,view,filename,doi, url", "1, SARS,PA,a.jpg,,")
-    _, collection = read_collection(tmp_path, Reading())
+    _, collection = read_collection(tmp_path, ReadingOptions())
     assert [(one.label, one.patient) for one in collection.images] == [("pneumonia", "1")]
 
 
@@ -190,7 +190,7 @@ def test_a_csv_beside_dicoms(tmp_path: Path) -> None:
         "dicom/IM2,normal,,,,,",
         "dicom/IM2,cancer,81,,,,",
     )
-    kind, collection = read_collection(tmp_path, Reading(source="clinic"))
+    kind, collection = read_collection(tmp_path, ReadingOptions(source="clinic"))
     assert kind == "csv"
     assert [
         (one.label, one.patient, one.view, one.source, one.licence, one.published_test) for one in collection.images
@@ -203,7 +203,7 @@ def test_a_csv_beside_dicoms(tmp_path: Path) -> None:
         ("unlisted file 1", UNLISTED),
     ]  # fmt: skip
     assert collection.left_out[-1] == LeftOut("unlisted file 1", UNLISTED, tmp_path / "dicom" / "IM3")
-    assert read_collection(tmp_path, Reading(source="clinic", tables=(table,))) == (kind, collection)
+    assert read_collection(tmp_path, ReadingOptions(source="clinic", tables=(table,))) == (kind, collection)
 
 
 def test_columns_by_other_names(tmp_path: Path) -> None:
@@ -211,12 +211,12 @@ def test_columns_by_other_names(tmp_path: Path) -> None:
 
     pictures(tmp_path, "a.png")
     put_text(tmp_path / "t.csv", "bild,befund,fall,label", "a.png,normal,1,flu")
-    reading = Reading(kind="csv", columns=Columns("Bild", "Befund", "Fall"))
+    reading = ReadingOptions(kind="csv", columns=Columns("Bild", "Befund", "Fall"))
     assert [one.label for one in read_collection(tmp_path, reading)[1].images] == ["normal"]
     with pytest.raises(DataError, match="--file-column"):
-        read_collection(tmp_path, Reading(kind="csv"))
+        read_collection(tmp_path, ReadingOptions(kind="csv"))
     with pytest.raises(DataError, match="no column nummer: name it with --patient-column"):
-        read_collection(tmp_path, Reading(kind="csv", columns=Columns("bild", "befund", "nummer")))
+        read_collection(tmp_path, ReadingOptions(kind="csv", columns=Columns("bild", "befund", "nummer")))
 
 
 # --- Which kind it is
@@ -225,8 +225,8 @@ def test_columns_by_other_names(tmp_path: Path) -> None:
 def test_a_folder_of_two_kinds_is_not_guessed(covidx: Path) -> None:
     by_class(covidx, 1)
     with pytest.raises(DataError, match="covidx or folders: say which with --from"):
-        read_collection(covidx, Reading())
-    assert read_collection(covidx, Reading(kind="folders"))[0] == "folders"
+        read_collection(covidx, ReadingOptions())
+    assert read_collection(covidx, ReadingOptions(kind="folders"))[0] == "folders"
 
 
 def test_a_folder_of_no_kind_is_told_of_all(tmp_path: Path) -> None:
@@ -234,23 +234,23 @@ def test_a_folder_of_no_kind_is_told_of_all(tmp_path: Path) -> None:
     put_text(tmp_path / "notes.csv", "a,b", "1,2")
     put_text(tmp_path / "train.txt", "just a note of training")
     with pytest.raises(DataError, match=r"no known kind .*covidx.*cohen.*folders.*csv"):
-        read_collection(tmp_path, Reading())
+        read_collection(tmp_path, ReadingOptions())
     with pytest.raises(DataError, match="is not a folder"):
-        read_collection(tmp_path / "nowhere", Reading())
+        read_collection(tmp_path / "nowhere", ReadingOptions())
 
 
 def test_a_prepared_folder_is_recognised(tmp_path: Path) -> None:
     pictures(tmp_path, "a.png")
     put_text(tmp_path / "metadata.csv", "file,label,patient,split", "a.png,normal,p,train")
     with pytest.raises(DataError, match="prepared already"):
-        read_collection(tmp_path, Reading())
-    assert len(read_collection(tmp_path, Reading(kind="csv"))[1].images) == 1
+        read_collection(tmp_path, ReadingOptions())
+    assert len(read_collection(tmp_path, ReadingOptions(kind="csv"))[1].images) == 1
 
 
 @pytest.mark.parametrize("kind", ["cohen", "csv"])
 def test_a_table_that_is_not_there_or_not_text_is_named(tmp_path: Path, kind: str) -> None:
     with pytest.raises(DataError, match="--table"):
-        read_collection(tmp_path, Reading(kind=kind))  # type: ignore[arg-type]
+        read_collection(tmp_path, ReadingOptions(kind=kind))  # type: ignore[arg-type]
     (tmp_path / "metadata.csv").write_bytes(b"\xff\xfe\0f")
     with pytest.raises(DataError, match=r"metadata\.csv"):
-        read_collection(tmp_path, Reading(kind=kind))  # type: ignore[arg-type]
+        read_collection(tmp_path, ReadingOptions(kind=kind))  # type: ignore[arg-type]
