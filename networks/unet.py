@@ -25,24 +25,27 @@ class UNet(nn.Module):
     A zone is a third of a lung: half of 128 pixels, interpolated, outline it well enough.
     """
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+    def __init__(self, widths: tuple[int, ...] = WIDTHS, outputs: int = 1) -> None:
         super().__init__()
         self.stem = _block(1, widths[0], stride=2)
         self.down = nn.ModuleList(_block(a, b, stride=2) for a, b in pairwise(widths))
         rising = tuple(reversed(widths))
         self.up = nn.ModuleList(_block(a + b, b) for a, b in pairwise(rising))
-        self.head = nn.Conv2d(widths[0], 1, kernel_size=1)
+        self.head = nn.Conv2d(widths[0], outputs, kernel_size=1)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """uint8 or float32 [N, 1, S, S] in 0..255, S a multiple of `STRIDE` → logits [N, S, S] of being lung."""
+    def outlines(self, image: Tensor) -> Tensor:
+        """uint8 or float32 [N, 1, S, S] in 0..255, S a multiple of 2 ** levels → logits [N, outputs, S, S]."""
         levels = [self.stem((image.float() - 127.5) / 63.75)]
         for down in self.down:
             levels.append(down(levels[-1]))
         x = levels.pop()
         for up in self.up:
             x = up(torch.cat([F.interpolate(x, scale_factor=2.0), levels.pop()], dim=1))
-        logits = F.interpolate(self.head(x), scale_factor=2.0, mode="bilinear", align_corners=False)
-        return logits[:, 0]
+        return F.interpolate(self.head(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The first output's logits [N, S, S] of being lung."""
+        return self.outlines(image)[:, 0]
 
 
 def load_segmenter(bundle: "Bundle", segmenter: "Segmenter") -> UNet:
