@@ -97,6 +97,7 @@ def _released(run: Path, data: Path) -> Bundle:
 
 def _measured(findings: "Findings", split: Literal["val", "test"], folder: Path) -> "tuple[Findings, list[Case]]":
     """What was found, and radiographs to look at."""
+    from evaluation.bundle_images import bundle_images
     from evaluation.checks import checks
     from evaluation.evaluate import evaluate as measure
     from evaluation.near_duplicates import PAIRS, doubles_in_train
@@ -105,11 +106,10 @@ def _measured(findings: "Findings", split: Literal["val", "test"], folder: Path)
     from evaluation.unfamiliar import familiarity
     from export.verify import verify
     from reporting.gallery import gallery
-    from training.data import half_of_validation, load, read_table
+    from training.data import half_of_validation, read_table
 
     bundle = findings.bundle
-    recipe = bundle.manifest.recipe
-    images, rows = load(folder, split, recipe.id, recipe.size), read_table(folder)
+    images, rows = bundle_images(bundle, folder, split), read_table(folder)
     doubles = doubles_in_train(PAIRS, rows)
     facts = table_facts(folder, doubles)
     learnt = tuple(row for row in rows if row.split == "train")
@@ -126,7 +126,7 @@ def _measured(findings: "Findings", split: Literal["val", "test"], folder: Path)
             parity = verify(bundle, images.images, [row.file for row in images.rows])
         with err.status("taking parts of the images away"):
             findings = replace(findings, parity=tuple(parity), checks=checks(bundle, folder, images, said.posterior))
-        train = load(folder, "train", recipe.id, recipe.size)
+        train = bundle_images(bundle, folder, "train")
         with err.status("showing it what is no chest radiograph"):
             findings = replace(findings, familiarity=familiarity(bundle, images, train))
         cases = gallery(bundle, folder, said.rows, said.posterior)
@@ -135,15 +135,15 @@ def _measured(findings: "Findings", split: Literal["val", "test"], folder: Path)
 
 def _explained(findings: "Findings", folder: Path, count: int) -> "Findings":
     """And how good the explaining member's maps are, on validation images."""
+    from evaluation.bundle_images import bundle_images
     from evaluation.explanations import choose, explanations
     from evaluation.lung_masks import segmented
     from networks.architectures import load_member
-    from training.data import load
 
     bundle = findings.bundle
-    member, recipe = bundle.explainer, bundle.manifest.recipe
-    chosen = choose(load(folder, "val", recipe.id, recipe.size), count)
-    lungs = segmented(bundle.root, folder, chosen.rows)
+    member = bundle.explainer
+    chosen = choose(bundle_images(bundle, folder, "val"), count)
+    lungs = segmented(bundle, folder, chosen.rows)
     return findings.with_explanations(explanations(load_member(bundle, member), member.architecture, chosen, lungs))
 
 

@@ -1,12 +1,16 @@
 """`cxr lungs`."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.output import DataPath, failing_cleanly, out
 from cxr.model.bundle import Bundle
+
+if TYPE_CHECKING:
+    from cxr.model.posterior import Floats
 
 HELD_OUT = ("val", "test")
 
@@ -21,17 +25,24 @@ def lungs(
     from evaluation.bootstrap import bootstrap
     from study.segmenter import install
     from training.data import DEFAULT_DATA
-    from training.lung_segmenter import dice, load_masked, train_segmenter
+    from training.lung_segmenter import RECIPE, SIZE, dice, train_segmenter
+    from training.masked_images import load_masked
 
     with failing_cleanly():
         target, folder = Bundle(bundle), data or DEFAULT_DATA
-        network = train_segmenter(load_masked(folder, ("train",)), epochs, seed)
-        held_out = load_masked(folder, HELD_OUT)
+        network = train_segmenter(load_masked(folder, ("train",), RECIPE, SIZE), epochs, seed)
+        held_out = load_masked(folder, HELD_OUT, RECIPE, SIZE)
         install(target, network)
-    agreement, patients = dice(network, held_out), [row.patient for row in held_out.rows]
-    low, high = bootstrap(lambda weights: {"dice": weights @ agreement / weights.sum(axis=1)}, patients)["dice"]
-    out.print(
-        f"Dice with {len(agreement)} held-out masks of {len(set(patients))} patients: "
-        f"mean {agreement.mean():.3f} [{low:.3f}, {high:.3f}], smallest {agreement.min():.3f}.\n"
-        "The masks are another segmenter's output on one source: this is agreement with it, not accuracy."
-    )
+    agreement = dice(network, held_out)
+    for maker in sorted({outline.maker for outline in held_out.outlines}):
+        chosen = [index for index, outline in enumerate(held_out.outlines) if outline.maker == maker]
+        found, patients = agreement[chosen], [held_out.outlines[index].patient for index in chosen]
+        low, high = bootstrap(partial(_mean, found), patients)["dice"]
+        out.print(
+            f"Dice with {len(found)} held-out masks of {len(set(patients))} patients by {maker}: "
+            f"mean {found.mean():.3f} [{low:.3f}, {high:.3f}], smallest {found.min():.3f}."
+        )
+
+
+def _mean(values: "Floats", weights: "Floats") -> "dict[str, Floats]":
+    return {"dice": weights @ values / weights.sum(axis=1)}

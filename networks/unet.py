@@ -1,6 +1,6 @@
 """The lung segmenter: a small U-Net."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -54,13 +54,20 @@ def load_segmenter(bundle: "Bundle", segmenter: "Segmenter") -> UNet:
     Raises:
         BundleError: its weights are missing, altered, or not a U-Net's.
     """
-    network = UNet()
     try:
         tensors = load(bundle.read_weights(segmenter))
+        network = UNet(*_shape(tensors))
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except (RuntimeError, SafetensorError):
+    except (KeyError, RuntimeError, SafetensorError):
         raise BundleError(f"{bundle.root / 'weights' / segmenter.weights} is not a U-Net's") from None
     return network.eval()
+
+
+def _shape(tensors: Mapping[str, Tensor]) -> tuple[tuple[int, ...], int]:
+    """Widths and outputs of the network that weights are of."""
+    deeper = sum(name.startswith("down.") and name.endswith(".0.weight") for name in tensors)
+    names = ["stem.0.weight", *(f"down.{level}.0.weight" for level in range(deeper))]
+    return tuple(len(tensors[name]) for name in names), len(tensors["head.weight"])
 
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

@@ -14,8 +14,9 @@ from cxr.model.posterior import Floats, combine
 from cxr.model.sessions import Images
 from evaluation import weighted
 from evaluation.bootstrap import with_intervals
+from evaluation.bundle_images import bundle_images
 from evaluation.metrics import figures
-from training.data import DEFAULT_DATA, half_of_validation, load
+from training.data import DEFAULT_DATA, half_of_validation
 
 SHOWN = ("macro_f1", "covid19_ppv", "covid19_recall", "log_loss")
 
@@ -29,8 +30,8 @@ def posterior(ensemble: Ensemble, bundle: Bundle, images: Images) -> Floats:
 def main() -> None:
     """Print the figures, and the gain in macro-F1 with its interval."""
     bundle = Bundle(DEFAULT_BUNDLE)
-    ensemble, recipe = Ensemble(bundle), bundle.manifest.recipe
-    validation = load(DEFAULT_DATA, "val", recipe.id, recipe.size)
+    ensemble = Ensemble(bundle)
+    validation = bundle_images(bundle, DEFAULT_DATA, "val")
     half = validation.where(half_of_validation(row) == "select" for row in validation.rows)
     plain, mirror = (posterior(ensemble, bundle, images) for images in (half.images, half.images[:, :, ::-1]))
     both = (plain + mirror) / 2

@@ -9,18 +9,22 @@ weights that outlined them.
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import numpy as np
 import typer
 from rich.progress import track
 
+from cxr.decode import decode
 from cxr.errors import DataError
 from cxr.model.frames import Mask
 from training.data import DEFAULT_DATA
+
+if TYPE_CHECKING:  # needs pydantic, which a training machine may lack
+    from cxr.model.bundle import Bundle
 
 TABLES: Final = ("metadata.csv", "extras.csv")
 
@@ -50,19 +54,16 @@ def save_masks(path: Path, masks: Mapping[str, Mask], segmenter: str = "") -> No
     np.savez_compressed(path, files=np.array(list(masks)), bits=bits, segmenter=np.array(segmenter))
 
 
-def find_masks(bundle_folder: Path, folder: Path, files: list[str]) -> dict[str, Mask]:
+def find_masks(bundle: "Bundle", folder: Path, files: Sequence[str]) -> dict[str, Mask]:
     """The lungs of some images of a folder, as the segmenter of an exported bundle outlines them.
 
     Raises:
         DataError: the bundle has no segmenter.
     """
-    from cxr.anatomy.lungs import LungSegmenter, union
-    from cxr.decode import decode
-    from cxr.model.bundle import Bundle  # needs pydantic and onnxruntime, which a training machine may lack
+    from cxr.anatomy.lungs import LungSegmenter, union  # needs onnxruntime
 
-    bundle = Bundle(bundle_folder)
     if bundle.manifest.lungs is None:
-        raise DataError(f"{bundle_folder} has no lung segmenter")
+        raise DataError(f"{bundle.root} has no lung segmenter")
     segmenter = LungSegmenter(bundle, bundle.manifest.lungs)
     nothing = np.zeros((bundle.manifest.lungs.recipe.size,) * 2, bool)
 
@@ -82,10 +83,9 @@ def main(
     """Outline the lungs of all images of a folder with a bundle's segmenter, and print where none are found."""
     from cxr.model.bundle import Bundle
 
-    sources = dict(_sources(data))
-    masks = find_masks(bundle, data, list(sources))
-    segmenter = Bundle(bundle).manifest.lungs
-    save_masks(output, masks, segmenter.sha256 if segmenter else "")
+    finder, sources = Bundle(bundle), dict(_sources(data))
+    masks = find_masks(finder, data, list(sources))
+    save_masks(output, masks, finder.manifest.lungs.sha256 if finder.manifest.lungs else "")
     total = Counter(sources.values())
     without = Counter(sources[file] for file, mask in masks.items() if not mask.any())
     for source in sorted(total):

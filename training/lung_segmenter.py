@@ -46,8 +46,8 @@ def train_segmenter(
 ) -> UNet:
     """A U-Net trained on these masks: binary cross-entropy plus soft Dice, AdamW, one cycle.
 
-    It learns both conventions of outlining (`MaskedImages.whole`), each from its own masks, on one trunk, and is
-    returned with the output for the whole lung alone. The number of epochs is fixed beforehand and the last weights
+    It learns both conventions of outlining, each from its own masks, on one trunk; its first output is the whole lung
+    (`MaskedImages.whole`), which is what is deployed. The number of epochs is fixed beforehand and the last weights
     are returned: nothing is chosen on other images.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -74,10 +74,13 @@ def train_segmenter(
 
 @torch.inference_mode()
 def dice(network: UNet, data: MaskedImages) -> NDArray[np.float64]:
-    """[N] Dice coefficients 2|A ∩ B| / (|A| + |B|) of predicted lungs A and masks B, at `SIZE` pixels."""
-    predicted = np.concatenate(
-        [(network(batch.unsqueeze(1)) > 0).numpy() for batch in torch.from_numpy(data.images).split(32)]
-    )
+    """[N] Dice coefficients 2|A ∩ B| / (|A| + |B|) of predicted lungs A and masks B, each in the mask's convention.
+
+    A network of one output has that for all masks.
+    """
+    batches = torch.from_numpy(data.images).unsqueeze(1).split(32)
+    outlines = torch.cat([network.outlines(batch) > 0 for batch in batches]).numpy()
+    predicted = outlines[np.arange(len(outlines)), np.minimum((~data.whole).astype(int), outlines.shape[1] - 1)]
     both = (predicted & data.masks).sum(axis=(1, 2))
     return np.asarray(2 * both / (predicted.sum(axis=(1, 2)) + data.masks.sum(axis=(1, 2))), dtype=np.float64)
 

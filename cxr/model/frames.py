@@ -63,22 +63,35 @@ def lung_frame(pixels: Grey, mask: Mask | None) -> Grey:
     if mask is None or not mask.any():
         return pixels
     height, width = pixels.shape
-    left, top, right, bottom = _box(mask, height, width)
+    rows, columns = window(placement(LUNGS, mask), pixels.shape)
     covered = cv2.resize(mask.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_LINEAR)
-    inside = fit(covered[top:bottom, left:right].astype(np.uint8, copy=False), COARSE) > 127
-    return _filled(fit(pixels[top:bottom, left:right], SIDE), inside)
+    inside = fit(covered[rows, columns].astype(np.uint8, copy=False), COARSE) > 127
+    return _filled(fit(pixels[rows, columns], SIDE), inside)
 
 
 FRAMES: Final[dict[str, Callable[[Grey, Mask | None], Grey]]] = {FULL: full_frame, LUNGS: lung_frame}
 
 
-def placement(frame: str, mask: Mask | None, shape: tuple[int, int]) -> Placement:
-    """Where a frame lies on the radiograph; arguments as for the frame itself, `shape` being (H, W) of its pixels."""
+def placement(frame: str, mask: Mask | None) -> Placement:
+    """Where a frame lies on the radiograph, to half a pixel of the shrunk one; arguments as for the frame itself."""
     if frame == FULL or mask is None or not mask.any():
         return WHOLE
-    height, width = shape
-    left, top, right, bottom = _box(mask, height, width)
-    return Placement(left / width, top / height, right / width, bottom / height)
+    left, right = _widened(np.asarray(mask.any(axis=0)))
+    top, bottom = _widened(np.asarray(mask.any(axis=1)))
+    return Placement(left, top, right, bottom)
+
+
+def in_frame(mask: Mask, place: Placement) -> Mask:
+    """What a frame shows of a mask [S, S] over the whole image: [S, S] over the frame."""
+    if place == WHOLE:
+        return mask
+    rows, columns = window(place, mask.shape)
+    return fit(mask[rows, columns].astype(np.uint8) * 255, len(mask)) > 127
+
+
+def window(place: Placement, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of an image [H, W] that a frame covers: at least one of each."""
+    return _span(place.top, place.bottom, shape[0]), _span(place.left, place.right, shape[1])
 
 
 def fit(pixels: Grey, side: int) -> Grey:
@@ -87,17 +100,17 @@ def fit(pixels: Grey, side: int) -> Grey:
     return cv2.resize(pixels, (side, side), interpolation=interpolation).astype(np.uint8, copy=False)
 
 
-def _box(mask: Mask, height: int, width: int) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom in pixels of the image, the last two exclusive, of the widened box around a mask."""
-    left, right = _widened(np.flatnonzero(mask.any(axis=0)), mask.shape[1], width)
-    top, bottom = _widened(np.flatnonzero(mask.any(axis=1)), mask.shape[0], height)
-    return left, top, right, bottom
-
-
-def _widened(covered: NDArray[np.intp], cells: int, pixels: int) -> tuple[int, int]:
-    first, last = int(covered[0]), int(covered[-1]) + 1
+def _widened(covered: NDArray[np.bool_]) -> tuple[float, float]:
+    """Ends of a side of the widened box, as shares, from whether each of the mask's cells along it holds lung."""
+    cells = np.flatnonzero(covered)
+    first, last = int(cells[0]), int(cells[-1]) + 1
     margin = MARGIN * (last - first)
-    return max(0, round((first - margin) * pixels / cells)), min(pixels, round((last + margin) * pixels / cells))
+    return max(0.0, (first - margin) / len(covered)), min(1.0, (last + margin) / len(covered))
+
+
+def _span(first: float, last: float, pixels: int) -> slice:
+    start = min(round(first * pixels), pixels - 1)
+    return slice(start, max(round(last * pixels), start + 1))
 
 
 def _filled(pixels: Grey, inside: Mask) -> Grey:

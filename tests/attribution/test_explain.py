@@ -21,7 +21,7 @@ from cxr.anatomy.zones import LUNG_ZONES, ZONES
 from cxr.errors import NotDecodable, Refusal, UnknownMember
 from cxr.labels import LABELS
 from cxr.model.bundle import ENSEMBLE, Bundle, Member
-from cxr.pipeline import Classifier, Finding, Stopwatch, prepare
+from cxr.pipeline import Classifier, Finding, Preprocessor
 from cxr.report.explanation import METHODS, SIGNED, Explanation, Method
 from cxr.report.heatmap import heatmap_png, resample
 from networks.architectures import Network, load_member
@@ -39,7 +39,7 @@ def radiograph(height: int = SHAPE[0], width: int = SHAPE[1]) -> bytes:
 
 @pytest.fixture(scope="module")
 def explainer(bundle: Bundle) -> Explainer:
-    return Explainer(bundle, threads=1)
+    return Explainer(bundle)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def assert_same(png: bytes, heatmap: NDArray[np.float32], method: Method) -> Non
 
 def expected_map(bundle: Bundle, member: Member, method: Method, label: int) -> NDArray[np.float32]:
     """The map as the bare functions make it."""
-    _, image = prepare(radiograph(), bundle, Stopwatch())
+    image = Preprocessor(bundle).prepare(radiograph()).image
     batch, target = torch.from_numpy(image)[None, None], torch.tensor([label])
     network = load_member(bundle, member)
     maps = lrp(canonize(network), batch, target) if method == "lrp" else MAPS[method](network, batch, target)

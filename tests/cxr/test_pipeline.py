@@ -15,7 +15,8 @@ from cxr.decode import decode as files_decoded
 from cxr.errors import EmptyInput, LateralView, NotDecodable, Refusal, TooSmall
 from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
-from cxr.pipeline import Classifier, Finding, Stopwatch, prepare
+from cxr.model.frames import WHOLE
+from cxr.pipeline import Classifier, Finding, Preprocessor, Stopwatch
 from tests import files
 
 
@@ -114,11 +115,12 @@ def test_a_file_being_decoded_needs_a_core_too(bundle: Bundle, monkeypatch: pyte
 
 
 def test_prepare_returns_the_full_resolution_for_display_and_a_frame_for_the_networks(bundle: Bundle) -> None:
-    watch = Stopwatch()
-    radiograph, image = prepare(files.radiograph_png(), bundle, watch)
-    assert radiograph.pixels.shape == (1955, 1841)
-    assert image.shape == (64, 64)
-    assert set(watch.timings_ms) == {"decode", "preprocess"}
+    prepared = Preprocessor(bundle).prepare(files.radiograph_png())
+    assert prepared.radiograph.pixels.shape == (1955, 1841)
+    assert prepared.image.shape == (64, 64)
+    assert prepared.placement == WHOLE
+    assert prepared.lungs is None
+    assert set(prepared.watch.timings_ms) == {"decode", "preprocess"}
 
 
 def test_a_stage_that_raises_is_timed_too() -> None:

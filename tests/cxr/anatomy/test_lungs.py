@@ -80,7 +80,7 @@ def test_a_mirrored_pair_is_a_pair() -> None:
 @pytest.fixture(scope="module")
 def segmenter(bundle: Bundle) -> LungSegmenter:
     assert bundle.manifest.lungs is not None
-    return LungSegmenter(bundle, bundle.manifest.lungs, threads=1)
+    return LungSegmenter(bundle, bundle.manifest.lungs)
 
 
 @pytest.fixture(scope="module")

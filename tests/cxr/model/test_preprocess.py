@@ -17,7 +17,7 @@ from cxr.model.bundle import Bundle
 from cxr.model.bundle_files import sha256
 from cxr.model.preprocess import MIN_SIDE, RECIPES, SHORT_SIDE
 from cxr.model.sessions import INPUT
-from cxr.pipeline import Classifier, Stopwatch, prepare
+from cxr.pipeline import Classifier, Preprocessor
 from tests import files
 from tests.bundles import variant
 from training import data
@@ -89,7 +89,7 @@ def test_training_command_line_and_service_prepare_the_same_golden_array(
 
     # the explainer
     other = variant(bundle, tmp_path / "bundle", recipe={"id": recipe, "size": SIZE})
-    _, image = prepare(content, other, Stopwatch())
+    image = Preprocessor(other).prepare(content).image
     assert image.shape == (SIZE, SIZE)
     assert digest(image) == golden
 
