@@ -18,7 +18,7 @@ HELD_OUT = ("val", "test")
 def lungs(
     bundle: Annotated[Path, typer.Argument(help="Folder of the model that gets the segmenter.", show_default=False)],
     data: DataPath = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training masks; fixed beforehand.")] = 150,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training masks; fixed beforehand.")] = 100,
     seed: Annotated[int, typer.Option(help="All chance comes from it.")] = 0,
 ) -> None:
     """Train the lung segmenter on the data's masks and put it into a bundle; `cxr export` then makes its graph."""

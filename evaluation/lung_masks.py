@@ -6,7 +6,7 @@ from the data set's own tables.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from cxr.model.frames import FULL, in_frame, placement
 from training.data import Row, Split
 from training.lung_mask_file import find_masks
-from training.lung_segmenter import RECIPE, SIZE
+from training.lung_segmenter import RECIPE
 from training.masked_images import load_masked
 
 if TYPE_CHECKING:  # needs pydantic, which a training machine may lack
     from cxr.model.bundle import Bundle
 
 Masks = NDArray[np.bool_]
+
+SIDE: Final = 128  # of the masks of the tables
 
 
 def segmented(bundle: "Bundle", folder: Path, rows: tuple[Row, ...]) -> Masks:
@@ -32,7 +34,7 @@ def segmented(bundle: "Bundle", folder: Path, rows: tuple[Row, ...]) -> Masks:
 
 def of_the_table(folder: Path, rows: tuple[Row, ...]) -> Masks:
     """Over the whole image, where the data set has a mask, people's before a machine's; elsewhere all false."""
-    masked = load_masked(folder, get_args(Split), RECIPE, SIZE)
+    masked = load_masked(folder, get_args(Split), RECIPE, SIDE)
     known = {outline.file: mask for outline, mask in zip(masked.outlines, masked.masks, strict=True)}
     return framed(known, rows, FULL)
 

@@ -15,14 +15,14 @@ from cxr.errors import BundleError
 if TYPE_CHECKING:  # so that training/ runs where there is no pydantic
     from cxr.model.bundle import Bundle, Segmenter
 
-WIDTHS: Final = (8, 16, 32, 64, 128)
-STRIDE: Final = 32  # of the deepest level: the side of a frame must be a multiple
+WIDTHS: Final = (8, 16, 32, 64)
+STRIDE: Final = 2 ** len(WIDTHS)  # of the deepest level: the side of a frame must be a multiple
 
 
 class UNet(nn.Module):
-    """Ronneberger et al. 2015, with BatchNorm, a stem that halves the resolution, and 0.5 M weights.
+    """Ronneberger et al. 2015, with BatchNorm, a stem that halves the resolution, and 0.12 M weights.
 
-    A zone is a third of a lung: half of 128 pixels, interpolated, outline it well enough.
+    A lung frame's border is blurred and a zone is a third of a lung: half of 64 pixels, interpolated, will do.
     """
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS, outputs: int = 1) -> None:
