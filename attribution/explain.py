@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from attribution.gradcam import MAPS
@@ -15,7 +14,7 @@ from cxr.arrays import Map
 from cxr.errors import UnknownMember
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Bundle, Member
-from cxr.pipeline import Finding, Stopwatch, prepare
+from cxr.pipeline import Finding, Preprocessor, Stopwatch
 from cxr.report.explanation import METHODS, Explanation, Method, Panel
 from cxr.report.heatmap import resample
 from cxr.report.illustrate import Illustrator, Question
@@ -26,19 +25,19 @@ Target = Label | Literal["predicted"]
 class Explainer:
     """Explains what a bundle's ensemble found, by any member or all together. Safe to call from several threads."""
 
-    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         """Load the explaining member; others are loaded when they are asked for.
 
         Args:
             bundle: its lung segmenter, where it has one, must have been exported.
-            threads: of the lung segmenter.
 
         Raises:
             BundleError: weights or graph are not those that the bundle describes.
         """
         self.bundle = bundle
         self._networks = Networks(bundle)
-        self._illustrator = Illustrator(bundle, threads)
+        self._prepare = Preprocessor(bundle).prepare
+        self._illustrator = Illustrator(bundle)
         self._networks.plain(bundle.explainer)
 
     def explain(
@@ -60,28 +59,26 @@ class Explainer:
             Refusal: the bytes cannot be classified, or there is no such member; its class says which.
         """
         watch = Stopwatch()
-        question, image = self._question(data, finding, target, member)
+        question = self._question(data, finding, target, member)
         with watch.stage("attribution"):
-            heatmap, error = self._map(question, image, method)
+            heatmap, error = self._map(question, method)
         return self._illustrator.explanation(question, method, heatmap, error, watch)
 
     def panel(self, data: bytes, finding: Finding, target: Target, member: str | None = None) -> Panel:
         """The maps of every method side by side; arguments and errors as for `explain`."""
-        question, image = self._question(data, finding, target, member)
-        return self._illustrator.panel(question, {method: self._map(question, image, method)[0] for method in METHODS})
+        question = self._question(data, finding, target, member)
+        return self._illustrator.panel(question, {method: self._map(question, method)[0] for method in METHODS})
 
-    def _question(
-        self, data: bytes, finding: Finding, target: Target, member: str | None
-    ) -> tuple[Question, NDArray[np.uint8]]:
+    def _question(self, data: bytes, finding: Finding, target: Target, member: str | None) -> Question:
         name = member or self.bundle.explainer.name
         if name not in self.bundle.manifest.choices:
             raise UnknownMember
-        radiograph, image = prepare(data, self.bundle, Stopwatch())  # classifying has timed these stages
-        return Question(radiograph, finding, finding.prediction if target == "predicted" else target, name), image
+        prepared = self._prepare(data)  # classifying has timed its stages
+        return Question(prepared, finding, finding.prediction if target == "predicted" else target, name)
 
-    def _map(self, question: Question, image: NDArray[np.uint8], method: Method) -> tuple[Map, float | None]:
+    def _map(self, question: Question, method: Method) -> tuple[Map, float | None]:
         """The map asked for, and for LRP its conservation error."""
-        batch = torch.from_numpy(image)[None, None].to(self._networks.device)
+        batch = torch.from_numpy(question.prepared.image)[None, None].to(self._networks.device)
         target = torch.tensor([LABELS.index(question.target)], device=self._networks.device)
         members = self.bundle.manifest.members
         if question.member != ENSEMBLE:

@@ -97,6 +97,7 @@ def _measured(
     evaluation: "BundleEvaluation", split: Literal["val", "test"], folder: Path
 ) -> "tuple[BundleEvaluation, list[Case]]":
     """What was found, and radiographs to look at."""
+    from evaluation.bundle_images import bundle_images
     from evaluation.checks import checks
     from evaluation.evaluate import evaluate as measure
     from evaluation.gallery import gallery
@@ -105,11 +106,10 @@ def _measured(
     from evaluation.table_facts import table_facts
     from evaluation.unfamiliar import familiarity
     from export.verify import verify
-    from training.data import half_of_validation, load, read_table
+    from training.data import half_of_validation, read_table
 
     bundle = evaluation.bundle
-    recipe = bundle.manifest.recipe
-    images, rows = load(folder, split, recipe.id, recipe.size), read_table(folder)
+    images, rows = bundle_images(bundle, folder, split), read_table(folder)
     near_duplicates = near_duplicates_in_train(PAIRS, rows)
     facts = table_facts(folder, near_duplicates)
     learnt = tuple(row for row in rows if row.split == "train")
@@ -128,7 +128,7 @@ def _measured(
             evaluation = replace(
                 evaluation, parity=tuple(parity), checks=checks(bundle, folder, images, said.posterior)
             )
-        train = load(folder, "train", recipe.id, recipe.size)
+        train = bundle_images(bundle, folder, "train")
         with err.status("showing it what is no chest radiograph"):
             evaluation = replace(evaluation, familiarity=familiarity(bundle, images, train))
         cases = gallery(bundle, folder, said.rows, said.posterior)
@@ -137,15 +137,15 @@ def _measured(
 
 def _explained(evaluation: "BundleEvaluation", folder: Path, count: int) -> "BundleEvaluation":
     """And how good the explaining member's maps are, on validation images."""
+    from evaluation.bundle_images import bundle_images
     from evaluation.explanations import choose, explanations
     from evaluation.lung_masks import segmented
     from networks.architectures import load_member
-    from training.data import load
 
     bundle = evaluation.bundle
-    member, recipe = bundle.explainer, bundle.manifest.recipe
-    chosen = choose(load(folder, "val", recipe.id, recipe.size), count)
-    lungs = segmented(bundle.root, folder, chosen.rows)
+    member = bundle.explainer
+    chosen = choose(bundle_images(bundle, folder, "val"), count)
+    lungs = segmented(bundle, folder, chosen.rows)
     return evaluation.with_explanations(explanations(load_member(bundle, member), member.architecture, chosen, lungs))
 
 

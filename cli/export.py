@@ -51,12 +51,12 @@ def _quantise(bundle: Bundle, data: Path) -> None:
 
     from cxr.model.inference import Ensemble
     from cxr.model.posterior import combine
+    from evaluation.bundle_images import bundle_images
     from evaluation.metrics import macro_f1
     from export.int8 import MAX_LOSS, Loss, discard, quantise_bundle
-    from training.data import load
 
     manifest = bundle.manifest
-    validation = load(data, "val", manifest.recipe.id, manifest.recipe.size)
+    validation = bundle_images(bundle, data, "val")
     with err.status("quantising"):
         quantise_bundle(bundle, validation.images)
     found = {}
@@ -77,14 +77,13 @@ def _quantise(bundle: Bundle, data: Path) -> None:
 
 
 def _images(bundle: Bundle, data: Path | None) -> "tuple[NDArray[np.uint8], list[str]]":
-    recipe = bundle.manifest.recipe
     if data is None:
         from export.reference import reference_images
 
-        return reference_images(recipe)
-    from training.data import load
+        return reference_images(bundle.manifest.recipe)
+    from evaluation.bundle_images import bundle_images
 
-    validation = load(data, "val", recipe.id, recipe.size)
+    validation = bundle_images(bundle, data, "val")
     return validation.images, [row.file for row in validation.rows]
 
 

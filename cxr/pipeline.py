@@ -5,19 +5,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr.anatomy.lungs import Lungs, LungSegmenter, NoLungs, union
 from cxr.decode import InstanceUIDs, Radiograph, decode
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import Bundle, Precision
+from cxr.model.frames import FULL, Placement, placement
 from cxr.model.inference import MAX_BATCH, Ensemble
 from cxr.model.posterior import EnsembleRule, combine, prediction_set, softmax
-from cxr.model.preprocess import preprocess
+from cxr.model.preprocess import preprocess, shrink
 
 Probabilities = dict[Label, float]
+
+NO_LUNGS: Final = (
+    "No lungs could be outlined, so the whole image was judged and not the lungs alone: this answer is less reliable."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +74,50 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A decoded file, [S, S] uint8 for the networks, and how long that took."""
+    """A decoded file and what the networks see of it.
+
+    image:     [S, S] uint8
+    placement: where on the radiograph that lies
+    lungs:     what the segmenter found; None where the bundle's frame needs no lungs
+    watch:     how long it took
+    """
 
     radiograph: Radiograph
     image: NDArray[np.uint8]
+    placement: Placement
+    lungs: Lungs | NoLungs | None
     watch: Stopwatch
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The radiograph's, and that no lungs were found where the networks should see nothing else."""
+        return (*self.radiograph.warnings, NO_LUNGS) if isinstance(self.lungs, NoLungs) else self.radiograph.warnings
+
+
+class Preprocessor:
+    """A bundle's way from a file to what its networks see. Safe to call from several threads."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Raises BundleError unless the lung segmenter, where the frame needs it, is the one described."""
+        manifest = bundle.manifest
+        self._frame, self._recipe = manifest.frame, manifest.recipe
+        self._segmenter = LungSegmenter(bundle, manifest.lungs) if manifest.lungs and manifest.frame != FULL else None
+
+    def prepare(self, data: bytes) -> Prepared:
+        """Decode a file and pre-process it.
+
+        Raises:
+            Refusal: the bytes cannot be classified; its class says why.
+        """
+        watch = Stopwatch()
+        with watch.stage("decode"):
+            radiograph = decode(data)
+        with watch.stage("preprocess"):
+            small = shrink(radiograph.pixels)  # once, for segmenter and network
+            lungs = self._segmenter.find(small) if self._segmenter else None
+            mask = union(lungs) if lungs else None
+            image = preprocess(small, self._recipe.id, self._recipe.size, self._frame, mask)
+        return Prepared(radiograph, image, placement(self._frame, mask), lungs, watch)
 
 
 class Classifier:
@@ -87,6 +133,7 @@ class Classifier:
         """Raises BundleError unless every graph is the one that the bundle describes. Arguments: see `Ensemble`."""
         cv2.setNumThreads(1)  # callers have threads of their own, which would wait for those of OpenCV
         self.bundle = bundle
+        self.prepare = Preprocessor(bundle).prepare
         self.ensemble = Ensemble(bundle, threads, precision, max_batch)
         self._lock = Lock()
         self._working = 0
@@ -103,13 +150,8 @@ class Classifier:
                 logits = self.ensemble.logits(prepared.image[np.newaxis], alone=self._working == 1)
             return self.conclude(prepared, logits)
 
-    def prepare(self, data: bytes) -> "Prepared":
-        """The first half of `classify`, for those who give the networks several images at once."""
-        watch = Stopwatch()
-        return Prepared(*prepare(data, self.bundle, watch), watch)
-
-    def conclude(self, prepared: "Prepared", logits: NDArray[np.float32]) -> Finding:
-        """The second half: what the members' logits [M, 1, 3] say of a prepared file."""
+    def conclude(self, prepared: Prepared, logits: NDArray[np.float32]) -> Finding:
+        """What the members' logits [M, 1, 3] say of a prepared file; `classify` in halves is `prepare` and this."""
         manifest = self.bundle.manifest
         radiograph = prepared.radiograph
         posterior = combine(logits, manifest.temperature, manifest.ensemble)[0]
@@ -125,7 +167,7 @@ class Classifier:
             ensemble=manifest.ensemble,
             media_type=radiograph.media_type,
             instance=radiograph.instance,
-            warnings=radiograph.warnings,
+            warnings=prepared.warnings,
             timings_ms=prepared.watch.timings_ms,
         )
 
@@ -139,16 +181,6 @@ class Classifier:
         finally:
             with self._lock:
                 self._working -= 1
-
-
-def prepare(data: bytes, bundle: Bundle, watch: Stopwatch) -> tuple[Radiograph, NDArray[np.uint8]]:
-    """Decode a file and pre-process it as the bundle's networks expect: (radiograph, [S, S] uint8)."""
-    with watch.stage("decode"):
-        radiograph = decode(data)
-    with watch.stage("preprocess"):
-        recipe = bundle.manifest.recipe
-        image = preprocess(radiograph.pixels, recipe.id, recipe.size)
-    return radiograph, image
 
 
 def named(posterior: NDArray[np.float64]) -> Probabilities:

@@ -14,9 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr.anatomy.lungs import Lungs, LungSegmenter
 from cxr.arrays import Floats, Images, Mask
-from cxr.decode import decode
 from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
 from cxr.model.inference import Ensemble
@@ -24,6 +22,7 @@ from cxr.model.posterior import combine
 from evaluation import metrics
 from evaluation.bootstrap import RESAMPLES, Resampling
 from evaluation.figure import Figure
+from evaluation.lung_masks import segmented
 from evaluation.predictions import logits_of
 from evaluation.probe import FOLDS, guesses, penultimate
 from networks.architectures import load_member
@@ -57,7 +56,7 @@ def checks(bundle: Bundle, folder: Path, data: Dataset, posterior: Floats) -> tu
     Args:
         bundle: exported.
         folder: of the table whose rows `data` has.
-        data: prepared with the bundle's recipe.
+        data: prepared as the bundle says.
         posterior: [N, K] what the bundle says of the whole images.
     """
     return (
@@ -73,20 +72,13 @@ def _lungs(bundle: Bundle, folder: Path, data: Dataset, posterior: Floats) -> It
     """On the images whose lungs the bundle's segmenter finds; nothing where it has none or finds none."""
     if bundle.manifest.lungs is None:
         return
-    segmenter = LungSegmenter(bundle, bundle.manifest.lungs)
-    masks = [_lungs_in(segmenter, folder / row.file) for row in data.rows]
-    found = [mask for mask in masks if mask is not None]
-    if not found:
+    masks = segmented(bundle, folder, data.rows)
+    has_lungs = np.asarray(masks.any(axis=(1, 2)))
+    if not has_lungs.any():
         return
-    has_lungs = [mask is not None for mask in masks]
-    kept = data.where(has_lungs)
+    kept = data.where(has_lungs.tolist())
     yield _check("with_lungs", kept, posterior[has_lungs])
-    yield _ablated("without_lungs", bundle, kept, without(kept.images, np.stack(found)))
-
-
-def _lungs_in(segmenter: LungSegmenter, file: Path) -> Mask | None:
-    found = segmenter.find(decode(file.read_bytes()).pixels)
-    return found.right | found.left if isinstance(found, Lungs) else None
+    yield _ablated("without_lungs", bundle, kept, without(kept.images, masks[has_lungs]))
 
 
 def _ablated(name: CheckName, bundle: Bundle, data: Dataset, images: Images) -> Check:

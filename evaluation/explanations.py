@@ -36,11 +36,13 @@ from attribution.metrics import (
 from attribution.robustness import STAGES, cascade, max_sensitivity
 from cxr.arrays import Mask
 from cxr.model.architecture import Architecture
+from cxr.model.frames import FULL
 from evaluation.explanation_quality import Explanations
-from evaluation.lung_masks import of_the_table, stored
+from evaluation.lung_masks import framed, of_the_table
 from evaluation.metrics import spearman
 from networks.architectures import Network, load_weights
 from training.data import DEFAULT_DATA, Dataset, load
+from training.lung_mask_file import load_masks
 
 METHODS: Final[dict[str, Attribute]] = {
     "gradcam_plus_plus": gradcam_plus_plus,
@@ -159,19 +161,21 @@ def main(
     output: Annotated[Path, typer.Option(help="A JSON file.")],
     data: Annotated[Path, typer.Option(help="Folder with metadata.csv.")] = DEFAULT_DATA,
     images: Annotated[int, typer.Option(help="How many of the validation images.")] = 300,
-    lungs: Annotated[Path | None, typer.Option(help="From `evaluation.lung_masks`; else the data set's few.")] = None,
+    lungs: Annotated[Path | None, typer.Option(help="From `training.lung_mask_file`; else the data set's few.")] = None,
     recipe: str = "clahe-1",
     size: int = 224,
+    frame: str = FULL,
     batch: int = 50,
 ) -> None:
     """Measure the explanations of weights on validation images, and write JSON."""
     network = load_weights(cast(Architecture, architecture), weights.read_bytes())
-    chosen = choose(load(data, "val", recipe, size), images)
-    masks = stored(lungs, chosen.rows) if lungs else of_the_table(data, chosen.rows)
-    found = explanations(network, architecture, chosen, masks, batch)
-    output.write_text(json.dumps(asdict(found), indent=1, allow_nan=False) + "\n")
-    typer.echo("\n".join(found.verdict()))
-    typer.echo(f"{output}: {found.images} images, {found.lungs} with lungs, {found.seconds} s on {found.device}")
+    found = load_masks(lungs) if lungs else None
+    chosen = choose(load(data, "val", recipe, size, frame=frame, masks=found), images)
+    masks = framed(found, chosen.rows, frame) if found else of_the_table(data, chosen.rows)
+    made = explanations(network, architecture, chosen, masks, batch)
+    output.write_text(json.dumps(asdict(made), indent=1, allow_nan=False) + "\n")
+    typer.echo("\n".join(made.verdict()))
+    typer.echo(f"{output}: {made.images} images, {made.lungs} with lungs, {made.seconds} s on {made.device}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The lung segmenter: a small U-Net."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -15,34 +15,37 @@ from cxr.errors import BundleError
 if TYPE_CHECKING:  # so that training/ runs where there is no pydantic
     from cxr.model.bundle import Bundle, Segmenter
 
-WIDTHS: Final = (8, 16, 32, 64, 128)
-STRIDE: Final = 32  # of the deepest level: the side of a frame must be a multiple
+WIDTHS: Final = (8, 16, 32, 64)
+STRIDE: Final = 2 ** len(WIDTHS)  # of the deepest level: the side of a frame must be a multiple
 
 
 class UNet(nn.Module):
-    """Ronneberger et al. 2015, with BatchNorm, a stem that halves the resolution, and 0.5 M weights.
+    """Ronneberger et al. 2015, with BatchNorm, a stem that halves the resolution, and 0.12 M weights.
 
-    A zone is a third of a lung: half of 128 pixels, interpolated, outline it well enough.
+    A lung frame's border is blurred and a zone is a third of a lung: half of 64 pixels, interpolated, will do.
     """
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+    def __init__(self, widths: tuple[int, ...] = WIDTHS, outputs: int = 1) -> None:
         super().__init__()
         self.stem = _block(1, widths[0], stride=2)
         self.down = nn.ModuleList(_block(a, b, stride=2) for a, b in pairwise(widths))
         rising = tuple(reversed(widths))
         self.up = nn.ModuleList(_block(a + b, b) for a, b in pairwise(rising))
-        self.head = nn.Conv2d(widths[0], 1, kernel_size=1)
+        self.head = nn.Conv2d(widths[0], outputs, kernel_size=1)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """uint8 or float32 [N, 1, S, S] in 0..255, S a multiple of `STRIDE` → logits [N, S, S] of being lung."""
+    def outlines(self, image: Tensor) -> Tensor:
+        """uint8 or float32 [N, 1, S, S] in 0..255, S a multiple of 2 ** levels → logits [N, outputs, S, S]."""
         levels = [self.stem((image.float() - 127.5) / 63.75)]
         for down in self.down:
             levels.append(down(levels[-1]))
         x = levels.pop()
         for up in self.up:
             x = up(torch.cat([F.interpolate(x, scale_factor=2.0), levels.pop()], dim=1))
-        logits = F.interpolate(self.head(x), scale_factor=2.0, mode="bilinear", align_corners=False)
-        return logits[:, 0]
+        return F.interpolate(self.head(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The first output's logits [N, S, S] of being lung."""
+        return self.outlines(image)[:, 0]
 
 
 def load_segmenter(bundle: "Bundle", segmenter: "Segmenter") -> UNet:
@@ -51,13 +54,20 @@ def load_segmenter(bundle: "Bundle", segmenter: "Segmenter") -> UNet:
     Raises:
         BundleError: its weights are missing, altered, or not a U-Net's.
     """
-    network = UNet()
     try:
         tensors = load(bundle.read_weights(segmenter))
+        network = UNet(*_shape(tensors))
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except (RuntimeError, SafetensorError):
+    except (KeyError, RuntimeError, SafetensorError):
         raise BundleError(f"{bundle.root / 'weights' / segmenter.weights} is not a U-Net's") from None
     return network.eval()
+
+
+def _shape(tensors: Mapping[str, Tensor]) -> tuple[tuple[int, ...], int]:
+    """Widths and outputs of the network that weights are of."""
+    deeper = sum(name.startswith("down.") and name.endswith(".0.weight") for name in tensors)
+    names = ["stem.0.weight", *(f"down.{level}.0.weight" for level in range(deeper))]
+    return tuple(len(tensors[name]) for name in names), len(tensors["head.weight"])
 
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.progress import track
 from cxr.decode import decode
 from cxr.errors import DataError, Refusal
 from cxr.labels import LABELS, Label
+from cxr.model.frames import FULL, Grey, Mask
 from cxr.model.preprocess import preprocess
 
 Split = Literal["train", "val", "test"]
@@ -139,59 +140,100 @@ def hashed_order(rows: Sequence[Row]) -> list[int]:
     return sorted(range(len(rows)), key=lambda index: hashlib.sha256(rows[index].file.encode()).digest())
 
 
-def load(folder: Path, split: Split, recipe: str, size: int, cache: Path | None = None) -> Dataset:
+Masks = Mapping[str, Mask]
+"""Names of files → lungs [S, S], all false where none could be believed (`training.lung_mask_file`)."""
+
+
+def load(
+    folder: Path,
+    split: Split,
+    recipe: str,
+    size: int,
+    cache: Path | None = None,
+    frame: str = FULL,
+    masks: Masks | None = None,
+) -> Dataset:
     """Images of one split, from the cache if these files were prepared before.
 
     Args:
         folder: holds metadata.csv; file names in it are relative to it.
         split: train, val or test.
         recipe: pre-processing, a key of `cxr.model.preprocess.RECIPES`.
-        size: side of the network's frame in pixels.
+        size: side of the network's square in pixels.
         cache: where prepared arrays are kept, named by what they were made from; by default `DEFAULT_CACHE`.
+        frame: what of an image is seen, a key of `cxr.model.frames.FRAMES`.
+        masks: the lungs of each image, for a frame that needs them.
 
     Raises:
-        DataError: the split is empty, or files are missing or cannot be decoded: all such files are named.
+        DataError: the split is empty, masks are missing, or files are missing or cannot be decoded: all such files
+            are named.
     """
     rows = tuple(row for row in read_table(folder) if row.split == split)
     if not rows:
         raise DataError(f"{folder / 'metadata.csv'} has no images of the split {split}")
+    lungs = [None] * len(rows) if frame == FULL else _lungs(rows, masks or {})
     paths = [folder / row.file for row in rows]
     cache = cache or DEFAULT_CACHE
-    target = cache / f"{split}-{recipe}-{size}-{_fingerprint(paths)}.npy"
+    target = cache / f"{split}-{frame}-{recipe}-{size}-{_fingerprint(paths, lungs)}.npy"
     if not target.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        prepared = _prepare_all(paths, recipe, size, f"preparing {split}")
+        prepared = _prepare_all(paths, lungs, lambda pixels, mask: preprocess(pixels, recipe, size, frame, mask), split)
         partial = target.with_suffix(f".{os.getpid()}.npy")  # of this process: torchrun starts several at once
         np.save(partial, prepared)
         partial.replace(target)
     return Dataset(rows, np.load(target, mmap_mode="r"))
 
 
-def held_out(folder: Path, recipe: str, size: int, cache: Path | None = None) -> dict[Split, Dataset]:
+def held_out(
+    folder: Path,
+    recipe: str,
+    size: int,
+    cache: Path | None = None,
+    frame: str = FULL,
+    masks: Masks | None = None,
+) -> dict[Split, Dataset]:
     """The validation split and, where the table has one, the test split; arguments and errors as for `load`."""
     present = {row.split for row in read_table(folder)}
     splits: tuple[Split, ...] = ("val", "test") if "test" in present else ("val",)
-    return {split: load(folder, split, recipe, size, cache) for split in splits}
+    return {split: load(folder, split, recipe, size, cache, frame, masks) for split in splits}
 
 
-def _fingerprint(paths: Sequence[Path]) -> str:
-    """Names, sizes and times of the files: reading them all would cost what the cache saves."""
+def _lungs(rows: Sequence[Row], masks: Masks) -> list[Mask | None]:
+    missing = [row.file for row in rows if row.file not in masks]
+    if missing:
+        raise DataError(
+            f"{len(missing)} images have no entry among the lung masks, the first is {missing[0]}: "
+            "make a file of them with `python -m training.lung_mask_file`"
+        )
+    return [masks[row.file] for row in rows]
+
+
+def _fingerprint(paths: Sequence[Path], lungs: Sequence[Mask | None]) -> str:
+    """Names, sizes and times of the files, for reading them all would cost what the cache saves; and their masks."""
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
         raise DataError("these images are missing: " + ", ".join(missing))
     stats = [(path.name, (status := path.stat()).st_size, status.st_mtime_ns) for path in paths]
-    return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(repr(stats).encode())
+    for mask in lungs:
+        digest.update(b"" if mask is None else np.packbits(mask).tobytes())
+    return digest.hexdigest()[:16]
 
 
-def _prepare_all(paths: Sequence[Path], recipe: str, size: int, title: str) -> NDArray[np.uint8]:
-    def prepare(path: Path) -> NDArray[np.uint8] | None:
+def _prepare_all(
+    paths: Sequence[Path],
+    lungs: Sequence[Mask | None],
+    preparation: Callable[[Grey, Mask | None], Grey],
+    split: Split,
+) -> NDArray[np.uint8]:
+    def prepare(path: Path, mask: Mask | None) -> Grey | None:
         try:
-            return preprocess(decode(path.read_bytes()).pixels, recipe, size)
+            return preparation(decode(path.read_bytes()).pixels, mask)
         except Refusal:
             return None
 
     with ThreadPoolExecutor() as pool:
-        prepared = list(track(pool.map(prepare, paths), title, total=len(paths)))
+        prepared = list(track(pool.map(prepare, paths, lungs), f"preparing {split}", total=len(paths)))
     bad = [str(path) for path, image in zip(paths, prepared, strict=True) if image is None]
     if bad:
         raise DataError("these images cannot be decoded: " + ", ".join(bad))

@@ -9,6 +9,7 @@ import numpy as np
 
 from cxr.arrays import Map
 from cxr.decode.radiograph import Radiograph
+from cxr.model.frames import WHOLE, Placement
 from cxr.report.heatmap import PIXEL_WISE, gather, resample
 
 GRID: Final = 128  # side at which regions are found: finer than any map knows places
@@ -33,16 +34,16 @@ class Box:
     share: float
 
 
-def critical_regions(heatmap: Map, radiograph: Radiograph) -> tuple[Box, ...]:
+def critical_regions(heatmap: Map, radiograph: Radiograph, place: Placement = WHOLE) -> tuple[Box, ...]:
     """Boxes around the connected regions of a map's [h, w] strongest evidence, largest share first.
 
     Strongest is what exceeds half of the maximum and all but a tenth of the image. There are at most `MOST` boxes, and
     each after the first has a share of at least `SMALLEST`; a map without positive evidence has none.
 
-    The map is over the radiograph as it is shown; boxes are in the file's own pixels, so that an archive's viewer,
-    which turns nothing, can draw them.
+    The map is over a frame that lies at `place` on the radiograph as it is shown; boxes are in the file's own pixels,
+    so that an archive's viewer, which turns nothing, can draw them.
     """
-    evidence = resample(np.maximum(heatmap, 0), (GRID, GRID))
+    evidence = resample(np.maximum(heatmap, 0), (GRID, GRID), place)
     total = float(evidence.sum())
     if total <= 0:
         return ()

@@ -10,24 +10,30 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from cxr.anatomy.plausibility import Lungs, NoLungs, judge
+from cxr.anatomy.plausibility import Lungs, NoLungs, judge, union
 from cxr.model.bundle import Bundle, Segmenter
 from cxr.model.preprocess import preprocess
 from cxr.model.sessions import INPUT, session_options
 
-__all__ = ["LUNG_LOGITS", "LungSegmenter", "Lungs", "NoLungs"]
+__all__ = ["LUNG_LOGITS", "LungSegmenter", "Lungs", "NoLungs", "union"]
 
 LUNG_LOGITS: Final = "lung_logits"
 
+THREADS: Final = 1  # how sums are split over threads changes their last bits, and one thread is as fast as two
+
 
 class LungSegmenter:
-    """A bundle's lung segmenter in onnxruntime, on the CPU. Safe to call from several threads."""
+    """A bundle's lung segmenter in onnxruntime. Safe to call from several threads.
 
-    def __init__(self, bundle: Bundle, segmenter: Segmenter, threads: int | None = None) -> None:
+    It runs on the processor alone, in float32 and in `THREADS` threads, whatever else a machine has: the mask is part
+    of the pre-processing and must be the same to the bit in training, evaluation, command line and service.
+    """
+
+    def __init__(self, bundle: Bundle, segmenter: Segmenter) -> None:
         """Raises BundleError unless the graph is the one that the bundle describes."""
         self._recipe = segmenter.recipe
         self._session = onnxruntime.InferenceSession(
-            bundle.read_lungs_onnx(segmenter), session_options(threads), providers=["CPUExecutionProvider"]
+            bundle.read_lungs_onnx(segmenter), session_options(THREADS), providers=["CPUExecutionProvider"]
         )
 
     def find(self, pixels: NDArray[np.uint8]) -> Lungs | NoLungs:

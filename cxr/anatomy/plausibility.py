@@ -37,6 +37,11 @@ class NoLungs:
     reason: str
 
 
+def union(lungs: Lungs | NoLungs) -> Mask | None:
+    """[S, S] both lungs together; None where there are none."""
+    return lungs.right | lungs.left if isinstance(lungs, Lungs) else None
+
+
 def judge(mask: Mask) -> Lungs | NoLungs:
     """Two lungs from a mask [S, S], or the first reason against it."""
     parts = _parts(mask)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cxr.anatomy.plausibility import Lungs, Mask, NoLungs
 from cxr.arrays import Map
+from cxr.model.frames import WHOLE, Placement
 from cxr.report.heatmap import resample
 
 Zone = Literal[
@@ -59,17 +60,18 @@ def zones_of(lungs: Lungs | NoLungs) -> ZoneMap:
     return ZoneMap(zones)
 
 
-def shares(heatmap: Map, where: ZoneMap) -> tuple[ZoneShare, ...]:
+def shares(heatmap: Map, where: ZoneMap, place: Placement = WHOLE) -> tuple[ZoneShare, ...]:
     """What part of a map's positive evidence lies in each zone, in the order of `ZONES`.
 
     Args:
-        heatmap: [h, w] over the whole image, in any unit; what is negative speaks against the label and is left out.
-        where: the zones.
+        heatmap: [h, w] over a frame, in any unit; what is negative speaks against the label and is left out.
+        where: the zones of the whole image.
+        place: where on the image the frame lies.
 
     Returns:
         Shares that sum to 1, or are all 0 where the map has no positive evidence. Thirds of an image have six.
     """
-    evidence = resample(np.maximum(heatmap, 0), (where.zones.shape[0], where.zones.shape[1]))
+    evidence = resample(np.maximum(heatmap, 0), (where.zones.shape[0], where.zones.shape[1]), place)
     flat = where.zones.ravel()
     sums = np.bincount(flat, weights=evidence.ravel(), minlength=len(ZONES))
     areas = np.bincount(flat, minlength=len(ZONES)) / flat.size

@@ -19,6 +19,7 @@ from cxr.errors import BundleError
 from cxr.labels import LABELS, Label
 from cxr.model.architecture import Architecture
 from cxr.model.bundle_files import read_json, read_verified
+from cxr.model.frames import FRAMES, FULL
 from cxr.model.posterior import EnsembleRule
 from cxr.model.preprocess import RECIPES
 
@@ -91,13 +92,14 @@ class Conformal(_Strict):
 
 
 class Manifest(_Strict):
-    """bundle.json. Bundles made before a choice was explained have no `explainer_reason`."""
+    """bundle.json. Bundles made before a choice was explained have no `explainer_reason`, older ones no `frame`."""
 
     schema_version: Literal[1]
     name: Name
     version: Name
     labels: tuple[Label, ...]
     recipe: Recipe
+    frame: str = FULL
     members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=32)]
     ensemble: EnsembleRule
     explainer: Name
@@ -116,6 +118,10 @@ class Manifest(_Strict):
             raise ValueError("members need distinct names, and the explainer must be one of them")
         if ENSEMBLE in names:
             raise ValueError("a member's name is that of the whole ensemble")
+        if self.frame not in FRAMES:
+            raise ValueError("unknown frame")
+        if self.frame != FULL and self.lungs is None:
+            raise ValueError("the frame needs a lung segmenter")
         return self
 
     @property

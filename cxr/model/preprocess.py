@@ -13,36 +13,37 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from cxr.errors import TooSmall
-
-Grey = NDArray[np.uint8]
+from cxr.model.frames import FRAMES, FULL, Grey, Mask, fit
 
 SHORT_SIDE: Final = 256
 MIN_SIDE: Final = 64  # less than this is a thumbnail, and its enlargement would be invention
 
 
-def preprocess(pixels: Grey, recipe: str, size: int) -> Grey:
-    """Prepare one image for a network.
+def preprocess(pixels: Grey, recipe: str, size: int, frame: str = FULL, lungs: Mask | None = None) -> Grey:
+    """Prepare one image for a network: shrink, cut the frame out, apply the recipe, fit into the network's square.
 
     Args:
         pixels: [H, W] uint8, grey, at any resolution.
         recipe: a key of `RECIPES`.
-        size: side of the network's square frame, in pixels.
+        size: side of the network's square, in pixels.
+        frame: a key of `FRAMES`.
+        lungs: [S, S] bool over the whole image squashed into a square, for the frame that needs them; None or all
+            false where no lungs could be believed.
 
     Returns:
-        [size, size] uint8. The aspect ratio is not kept: a map over the frame is a map over the whole image,
-        and the ratio, which tells one hospital from another, is hidden from the network.
+        [size, size] uint8. The aspect ratio is not kept: a map over the square is a map over the whole frame, and
+        the ratio, which tells one hospital from another, is hidden from the network.
 
     Raises:
         TooSmall: the short side is under `MIN_SIDE` pixels.
-        KeyError: no such recipe.
+        KeyError: no such recipe or frame.
     """
-    enhance = RECIPES[recipe]
+    enhance, cut = RECIPES[recipe], FRAMES[frame]
     if min(pixels.shape) < MIN_SIDE:
         raise TooSmall
-    return _frame(enhance(shrink(pixels)), size)
+    return fit(enhance(cut(shrink(pixels), lungs)), size)
 
 
 def shrink(pixels: Grey) -> Grey:
@@ -53,12 +54,6 @@ def shrink(pixels: Grey) -> Grey:
         return pixels
     target = (max(SHORT_SIDE, round(width * scale)), max(SHORT_SIDE, round(height * scale)))
     return cv2.resize(pixels, target, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-
-
-def _frame(pixels: Grey, size: int) -> Grey:
-    """Fit into a square. Area averaging aliases nothing when shrinking but is blocky when enlarging."""
-    interpolation = cv2.INTER_AREA if min(pixels.shape) >= size else cv2.INTER_LINEAR
-    return cv2.resize(pixels, (size, size), interpolation=interpolation).astype(np.uint8, copy=False)
 
 
 def _unsharp(pixels: Grey) -> Grey:

@@ -1,7 +1,8 @@
 """A map over its radiograph: resampling, normalisation, and the grey PNG for machines.
 
-A network sees the whole image squashed into a square, so cell (i, j) of an [h, w] map covers the fraction
-[i/h, (i+1)/h) x [j/w, (j+1)/w) of the image, whatever its shape. OpenCV's resize has half-pixel centres and
+A network sees its frame squashed into a square, so cell (i, j) of an [h, w] map covers the fraction
+[i/h, (i+1)/h) x [j/w, (j+1)/w) of the frame, whatever its shape; a `Placement` says where on the image that is, and
+the map is zero outside of it. OpenCV's resize has half-pixel centres and
 keeps that; an align-corners resize would shift a 7 x 7 map by up to half a cell, 7 % of the image.
 """
 
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 
 from cxr.arrays import Colour, Grey, Map
+from cxr.model.frames import WHOLE, Placement, window
 
 FINE: Final = 1024  # pixels a side at which a map is smoothed: 73 or more for each of its 7 or 14 cells
 PEAK: Final = 0.998  # quantile of a pixel-wise map at full colour: relevance has a few pixels far above all others
@@ -18,8 +20,24 @@ GRAIN: Final = 0.012  # sigma, as a share of the side: LRP's flat rule leaves a 
 PIXEL_WISE: Final = 32  # a map of more cells a side has one for each pixel of the network's frame
 
 
-def resample(heatmap: Map, shape: tuple[int, int]) -> Map:
-    """A map [h, w] at [H, W], in its own unit: smooth when enlarged, averaged when shrunk."""
+def resample(heatmap: Map, shape: tuple[int, int], place: Placement = WHOLE) -> Map:
+    """A map [h, w] over a frame as one [H, W] over the whole image, in its own unit: zero outside of the frame."""
+    return _put_back(_resized(heatmap, _size(shape, place)), shape, place)
+
+
+def _size(shape: tuple[int, int], place: Placement) -> tuple[int, int]:
+    rows, columns = window(place, shape)
+    return rows.stop - rows.start, columns.stop - columns.start
+
+
+def _put_back(inside: Map, shape: tuple[int, int], place: Placement) -> Map:
+    whole = np.zeros(shape, np.float32)
+    whole[window(place, shape)] = inside
+    return whole
+
+
+def _resized(heatmap: Map, shape: tuple[int, int]) -> Map:
+    """At [H, W]: smooth when enlarged, averaged when shrunk."""
     shrinks = shape[0] < heatmap.shape[0]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     resized: Map = cv2.resize(heatmap.astype(np.float32), shape[::-1], interpolation=interpolation).astype(np.float32)
@@ -33,28 +51,27 @@ def gather(heatmap: Map, sigma: float) -> Map:
     return blurred
 
 
-def field(heatmap: Map, shape: tuple[int, int]) -> Map:
+def field(heatmap: Map, shape: tuple[int, int], place: Placement = WHOLE) -> Map:
     """A map [h, w] as colours need it: [H, W] in [-1, 1] with 1 at its largest magnitude, and 0 where it is 0.
 
     A pixel-wise map is smoothed by `GRAIN` and reaches 1 at the quantile `PEAK`. A map without evidence stays zero.
     """
     pixel_wise = heatmap.shape[0] > PIXEL_WISE
-    smooth = resample(gather(heatmap, GRAIN) if pixel_wise else heatmap, shape)
+    smooth = _resized(gather(heatmap, GRAIN) if pixel_wise else heatmap, _size(shape, place))
     magnitude = np.abs(smooth)
     peak = float(np.quantile(magnitude, PEAK) if pixel_wise else magnitude.max())
     peak = peak or float(magnitude.max())
     if peak <= 0:
         return np.zeros(shape, np.float32)
-    clipped: Map = np.clip(smooth / peak, -1, 1, dtype=np.float32)
-    return clipped
+    return _put_back(np.clip(smooth / peak, -1, 1, dtype=np.float32), shape, place)
 
 
-def heatmap_png(heatmap: Map, shape: tuple[int, int], signed: bool = False) -> bytes:
+def heatmap_png(heatmap: Map, shape: tuple[int, int], signed: bool = False, place: Placement = WHOLE) -> bytes:
     """A map as an 8-bit grey PNG of a radiograph's own (H, W): 255 x its field, or 128 + 127 x it where `signed`.
 
     Smoothed at `FINE` pixels a side at most and enlarged from there: 40 megapixels of float32 are 160 MB a copy.
     """
-    fine = field(heatmap, (min(shape[0], FINE), min(shape[1], FINE)))
+    fine = field(heatmap, (min(shape[0], FINE), min(shape[1], FINE)), place)
     grey = np.rint(128 + 127 * fine if signed else 255 * fine).astype(np.uint8)
     return png(cv2.resize(grey, shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False))
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from cxr.anatomy.boxes import critical_regions
 from cxr.anatomy.lungs import LungSegmenter, NoLungs
 from cxr.anatomy.zones import ZoneMap, shares, zones_of
-from cxr.arrays import Grey, Map
-from cxr.decode.radiograph import Radiograph
+from cxr.arrays import Map
 from cxr.labels import DISPLAY_NAMES, LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Bundle
-from cxr.pipeline import Finding, Stopwatch
+from cxr.model.frames import FULL
+from cxr.pipeline import Finding, Prepared, Stopwatch
 from cxr.report.explanation import METHOD_NAMES, METHODS, SIGNED, Explanation, Method, Panel
 from cxr.report.heatmap import heatmap_png
 from cxr.report.render import Caption, Layer, overlay_png, panel_png
@@ -36,7 +36,7 @@ class Question:
     `member` is a member's name or `cxr.model.bundle.ENSEMBLE`.
     """
 
-    radiograph: Radiograph
+    prepared: Prepared
     finding: Finding
     target: Label
     member: str
@@ -45,24 +45,29 @@ class Question:
 class Illustrator:
     """Places, words and pictures for the maps of a bundle's networks. Safe to call from several threads."""
 
-    def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         """Raises BundleError unless the lung segmenter, where the bundle has one, is the one described."""
-        segmenter = bundle.manifest.lungs
-        self._lungs = LungSegmenter(bundle, segmenter, threads) if segmenter else None
+        manifest = bundle.manifest
+        # Where the frame is cut from the lungs they have been found already.
+        self._lungs = LungSegmenter(bundle, manifest.lungs) if manifest.lungs and manifest.frame == FULL else None
         self._coverage = bundle.manifest.conformal.coverage
 
     def explanation(
         self, question: Question, method: Method, heatmap: Map, conservation_error: float | None, watch: Stopwatch
     ) -> Explanation:
-        """An explanation of one map [h, w] over the whole radiograph; `watch` is given the stages lungs and render."""
-        radiograph, signed = question.radiograph, method in SIGNED
+        """An explanation of one map [h, w] over the bundle's frame; `watch` is given the stages lungs and render.
+
+        All that comes of it is over the whole radiograph.
+        """
+        radiograph, place, signed = question.prepared.radiograph, question.prepared.placement, method in SIGNED
         with watch.stage("lungs"):
-            where = self._zones(radiograph.pixels)
+            where = self._zones(question.prepared)
         account = self._account(question, method, heatmap, where)
         with watch.stage("render"):
-            layer = Layer(heatmap, f"{METHOD_NAMES[method]}: evidence for {DISPLAY_NAMES[question.target]}", "", signed)
+            title = f"{METHOD_NAMES[method]}: evidence for {DISPLAY_NAMES[question.target]}"
+            layer = Layer(heatmap, title, "", signed, place)
             overlay = overlay_png(radiograph.pixels, layer, where, _caption(account))
-            grey = heatmap_png(heatmap, radiograph.pixels.shape, signed)
+            grey = heatmap_png(heatmap, radiograph.pixels.shape, signed, place)
         return Explanation(
             method=method,
             target=question.target,
@@ -73,28 +78,31 @@ class Illustrator:
             warnings=warnings(account),
             zones=account.zones,
             no_lungs=account.no_lungs,
-            boxes=critical_regions(heatmap, radiograph),
+            boxes=critical_regions(heatmap, radiograph, place),
             conservation_error=conservation_error,
             timings_ms=watch.timings_ms,
         )
 
     def panel(self, question: Question, maps: Mapping[Method, Map]) -> Panel:
         """The radiograph beside its maps by every method, in the order of the paper's figures."""
-        where = self._zones(question.radiograph.pixels)
+        prepared = question.prepared
+        where = self._zones(prepared)
         order: tuple[Method, ...] = ("gradcam", "gradcam_plus_plus", "lrp")
         accounts = {method: self._account(question, method, maps[method], where) for method in order}
         layers = tuple(
-            Layer(maps[method], METHOD_NAMES[method], places_of_most(accounts[method]), method in SIGNED)
-            for method in order
+            Layer(maps[method], METHOD_NAMES[method], places_of_most(account), method in SIGNED, prepared.placement)
+            for method, account in accounts.items()
         )
-        picture = panel_png(question.radiograph.pixels, layers, where, _panel_caption(accounts[METHODS[0]]))
+        picture = panel_png(prepared.radiograph.pixels, layers, where, _panel_caption(accounts[METHODS[0]]))
         return Panel(picture, statement(*accounts.values()))
 
-    def _zones(self, pixels: Grey) -> ZoneMap:
-        return zones_of(self._lungs.find(pixels) if self._lungs else NO_SEGMENTER)
+    def _zones(self, prepared: Prepared) -> ZoneMap:
+        """Of the lungs that the frame was cut from, or of lungs looked for now."""
+        found = prepared.lungs or (self._lungs.find(prepared.radiograph.pixels) if self._lungs else NO_SEGMENTER)
+        return zones_of(found)
 
     def _account(self, question: Question, method: Method, heatmap: Map, where: ZoneMap) -> Account:
-        zones = shares(heatmap, where)
+        zones = shares(heatmap, where, question.prepared.placement)
         return Account(
             question.finding, question.target, method, question.member, self._coverage, zones, where.no_lungs
         )

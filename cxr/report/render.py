@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from cxr.anatomy.zones import ZoneMap
 from cxr.arrays import Grey, Map
+from cxr.model.frames import WHOLE, Placement
 from cxr.report.colour import blend
 from cxr.report.drawing import (
     ACCENT,
@@ -58,12 +59,13 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A map [h, w] over the whole radiograph, in any unit; its title, and a line on where its evidence lies."""
+    """A map [h, w] over a frame at `place`, in any unit; its title, and a line on where its evidence lies."""
 
     heatmap: Map
     title: str
     places: str = ""
     signed: bool = False
+    place: Placement = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def _picture(pixels: Grey, layers: tuple[Layer, ...], where: ZoneMap, caption: C
     canvas.paste(Image.fromarray(grey), layout.origin(0))
     _write_titles(canvas, layout, 0, "Radiograph", "")
     for column, layer in enumerate(layers, 1):
-        painted = outline(blend(grey, field(layer.heatmap, grey.shape), layer.signed), where)
+        painted = outline(blend(grey, field(layer.heatmap, grey.shape, layer.place), layer.signed), where)
         canvas.paste(Image.fromarray(painted), layout.origin(column))
         _write_titles(canvas, layout, column, layer.title, layer.places)
     _draw_bars(canvas, layout, layers)

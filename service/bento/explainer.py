@@ -50,7 +50,7 @@ class ExplainerService:
         from attribution.explain import Explainer
 
         torch.set_num_threads(settings.threads)
-        self._explainer = Explainer(Bundle(settings.bundle), settings.threads)
+        self._explainer = Explainer(Bundle(settings.bundle))
 
     @bentoml.api  # type: ignore[untyped-decorator]
     def explain(

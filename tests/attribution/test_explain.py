@@ -21,12 +21,13 @@ from cxr.anatomy.zones import LUNG_ZONES, ZONES
 from cxr.errors import NotDecodable, Refusal, UnknownMember
 from cxr.labels import LABELS
 from cxr.model.bundle import ENSEMBLE, Bundle, Member
-from cxr.pipeline import Classifier, Finding, Stopwatch, prepare
+from cxr.model.frames import LUNGS, window
+from cxr.pipeline import Classifier, Finding, Preprocessor
 from cxr.report.explanation import METHODS, SIGNED, Explanation, Method
 from cxr.report.heatmap import heatmap_png, resample
 from networks.architectures import Network, load_member
 from tests import files
-from tests.bundles import first_member_only
+from tests.bundles import first_member_only, variant
 
 SHAPE = (120, 200)
 
@@ -39,7 +40,7 @@ def radiograph(height: int = SHAPE[0], width: int = SHAPE[1]) -> bytes:
 
 @pytest.fixture(scope="module")
 def explainer(bundle: Bundle) -> Explainer:
-    return Explainer(bundle, threads=1)
+    return Explainer(bundle)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def assert_same(png: bytes, heatmap: NDArray[np.float32], method: Method) -> Non
 
 def expected_map(bundle: Bundle, member: Member, method: Method, label: int) -> NDArray[np.float32]:
     """The map as the bare functions make it."""
-    _, image = prepare(radiograph(), bundle, Stopwatch())
+    image = Preprocessor(bundle).prepare(radiograph()).image
     batch, target = torch.from_numpy(image)[None, None], torch.tensor([label])
     network = load_member(bundle, member)
     maps = lrp(canonize(network), batch, target) if method == "lrp" else MAPS[method](network, batch, target)
@@ -178,6 +179,29 @@ def test_a_film_on_its_side_falls_back_to_thirds_and_says_so(explainer: Explaine
     assert [zone.zone for zone in made.zones] == list(LUNG_ZONES)
     assert made.no_lungs
     assert made.no_lungs in made.statement
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_map_over_the_lungs_alone_comes_back_on_the_whole_radiograph(
+    bundle: Bundle, tmp_path: Path, method: Method
+) -> None:
+    other = variant(bundle, tmp_path / "bundle", frame=LUNGS)
+    data, explainer = files.radiograph_png(), Explainer(other)
+    prepared = Preprocessor(other).prepare(data)
+    made = explainer.explain(data, Classifier(other).classify(data), "predicted", method)
+    shown = picture(made.heatmap_png)
+    assert shown.shape == prepared.radiograph.pixels.shape
+    rows, columns = window(prepared.placement, shown.shape)
+    assert np.ptp(shown[rows, columns]) > 100
+    outside = np.ones(shown.shape, bool)
+    outside[rows.start - 4 : rows.stop + 4, columns.start - 4 : columns.stop + 4] = False  # enlarged from 1024 pixels
+    assert outside.any()
+    assert set(np.unique(shown[outside])) == {128 if method in SIGNED else 0}
+    assert made.no_lungs == ""
+    assert [zone.zone for zone in made.zones] == list(ZONES)
+    for box in made.boxes:
+        assert columns.start - 20 <= box.x
+        assert box.x + box.width <= columns.stop + 20
 
 
 def test_a_bundle_without_a_segmenter_falls_back_too(bundle: Bundle, finding: Finding, tmp_path: Path) -> None:

@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 
 from cxr import pipeline
+from cxr.anatomy.lungs import Lungs, NoLungs, union
 from cxr.decode import Radiograph
 from cxr.decode import decode as files_decoded
 from cxr.errors import EmptyInput, LateralView, NotDecodable, Refusal, TooSmall
 from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
-from cxr.pipeline import Classifier, Finding, Stopwatch, prepare
+from cxr.model.frames import LUNGS, WHOLE, placement
+from cxr.pipeline import NO_LUNGS, Classifier, Finding, Preprocessor, Stopwatch
 from tests import files
+from tests.bundles import variant
 
 
 @pytest.fixture(scope="module")
@@ -114,11 +117,46 @@ def test_a_file_being_decoded_needs_a_core_too(bundle: Bundle, monkeypatch: pyte
 
 
 def test_prepare_returns_the_full_resolution_for_display_and_a_frame_for_the_networks(bundle: Bundle) -> None:
-    watch = Stopwatch()
-    radiograph, image = prepare(files.radiograph_png(), bundle, watch)
-    assert radiograph.pixels.shape == (1955, 1841)
-    assert image.shape == (64, 64)
-    assert set(watch.timings_ms) == {"decode", "preprocess"}
+    prepared = Preprocessor(bundle).prepare(files.radiograph_png())
+    assert prepared.radiograph.pixels.shape == (1955, 1841)
+    assert prepared.image.shape == (64, 64)
+    assert prepared.placement == WHOLE
+    assert prepared.lungs is None
+    assert set(prepared.watch.timings_ms) == {"decode", "preprocess"}
+
+
+@pytest.fixture(scope="module")
+def of_lungs(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Classifier:
+    """The same networks on the lungs alone."""
+    return Classifier(variant(bundle, tmp_path_factory.mktemp("lungs") / "bundle", frame=LUNGS))
+
+
+def test_a_bundle_of_lungs_sees_the_lungs_and_nothing_else(of_lungs: Classifier, classifier: Classifier) -> None:
+    prepared = of_lungs.prepare(files.radiograph_png())
+    assert isinstance(prepared.lungs, Lungs)
+    assert prepared.placement == placement(LUNGS, union(prepared.lungs)) != WHOLE
+    assert prepared.warnings == ()
+    assert not np.array_equal(prepared.image, classifier.prepare(files.radiograph_png()).image)
+    finding = of_lungs.classify(files.radiograph_png())
+    assert finding.warnings == ()
+    assert set(finding.timings_ms) == {"decode", "preprocess", "inference"}
+
+
+def test_where_no_lungs_are_found_the_whole_image_is_judged_and_the_answer_says_so(
+    of_lungs: Classifier, classifier: Classifier
+) -> None:
+    on_its_side = files.png(np.ascontiguousarray(np.rot90(files_decoded(files.radiograph_png()).pixels)))
+    prepared, whole = of_lungs.prepare(on_its_side), classifier.prepare(on_its_side)
+    assert isinstance(prepared.lungs, NoLungs)
+    assert prepared.placement == WHOLE
+    assert np.array_equal(prepared.image, whole.image)
+    assert of_lungs.classify(on_its_side).warnings == (NO_LUNGS,)
+    assert classifier.classify(on_its_side).warnings == ()
+
+
+def test_a_thumbnail_has_no_lungs_to_look_for(of_lungs: Classifier) -> None:
+    with pytest.raises(TooSmall):
+        of_lungs.classify(files.png(np.zeros((40, 40), np.uint8)))
 
 
 def test_a_stage_that_raises_is_timed_too() -> None:

@@ -48,7 +48,7 @@ def test_parts_are_taken_away_from_all_images(found: tuple[Check, ...]) -> None:
 def test_where_no_lungs_are_found_none_are_taken_away(
     bundle: Bundle, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_lungs_in", lambda *_: None)
+    monkeypatch.setattr(module, "segmented", lambda *_: np.zeros((60, 8, 8), bool))
     assert list(module._lungs(bundle, tmp_path, data, np.eye(3)[data.labels])) == []
 
 
@@ -64,10 +64,10 @@ def test_the_probe_finds_the_brightness_within_a_label(found: tuple[Check, ...])
 def test_found_lungs_are_taken_away_from_their_images(
     bundle: Bundle, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mask = np.zeros((8, 8), dtype=bool)
-    mask[2:6, 2:6] = True
+    masks = np.zeros((60, 8, 8), dtype=bool)
+    masks[:20, 2:6, 2:6] = True
     monkeypatch.setattr(module, "RESAMPLES", 5)
-    monkeypatch.setattr(module, "_lungs_in", lambda _, file: mask if int(file.stem) < 20 else None)
+    monkeypatch.setattr(module, "segmented", lambda *_: masks)
     seen: list[Dataset] = []
 
     def said(_: object, part: Dataset) -> NDArray[np.float64]:

@@ -10,14 +10,16 @@ import torch
 from typer.testing import CliRunner
 
 from attribution import faithfulness, robustness
+from cxr.model.frames import FULL
 from evaluation import explanations as module
 from evaluation.evaluation_file import read_explanations
 from evaluation.explanation_quality import CLAIMANT, CRITERIA, METHOD_NAMES, RIVALS, Explanations
 from evaluation.explanations import METHODS, choose, explanations
 from evaluation.figure import Figure
-from evaluation.lung_masks import stored
+from evaluation.lung_masks import framed
 from tests.attribution.networks import randomised
 from training.data import Dataset, Row
+from training.lung_mask_file import load_masks, save_masks
 
 
 def dataset(count: int) -> Dataset:
@@ -126,8 +128,8 @@ def test_stored_masks_come_back_by_file(tmp_path: Path) -> None:
     rows = dataset(3).rows
     masks = np.zeros((2, 8, 8), bool)
     masks[0, 0, 0] = masks[1, 1, 1] = True
-    np.savez_compressed(tmp_path / "lungs.npz", files=np.array([rows[2].file, rows[0].file]), masks=masks)
-    read = stored(tmp_path / "lungs.npz", rows)
+    save_masks(tmp_path / "lungs.npz", {rows[2].file: masks[0], rows[0].file: masks[1]})
+    read = framed(load_masks(tmp_path / "lungs.npz"), rows, FULL)
     assert np.array_equal(read, np.stack([masks[1], np.zeros((8, 8), bool), masks[0]]))
 
 

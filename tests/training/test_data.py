@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from cxr.decode import decode
 from cxr.errors import DataError
+from cxr.model.frames import LUNGS
 from cxr.model.preprocess import preprocess
 from tests import files
+from tests.cxr.anatomy.test_zones import lungs_mask
 from training import data
 from training.data import Dataset, Row, half_of_validation, load, read_table, table_sha256
 
@@ -164,6 +166,34 @@ def test_whatever_changes_the_images_prepares_them_again(folder: Path, tmp_path:
     for row, prepared in zip(loaded.rows, loaded.images, strict=True):
         expected = preprocess(decode((folder / row.file).read_bytes()).pixels, recipe, size)
         assert np.array_equal(prepared, expected)
+
+
+def test_a_lung_frame_is_cut_by_the_masks_that_are_given(folder: Path, tmp_path: Path) -> None:
+    masks = {"b.png": lungs_mask(), "c.png": np.zeros((128, 128), bool)}
+    loaded = load(folder, "val", "clahe-1", 32, tmp_path / "cache", LUNGS, masks)
+    for row, image in zip(loaded.rows, loaded.images, strict=True):
+        pixels = decode((folder / row.file).read_bytes()).pixels
+        assert np.array_equal(image, preprocess(pixels, "clahe-1", 32, LUNGS, masks[row.file]))
+    full = load(folder, "val", "clahe-1", 32, tmp_path / "cache")
+    assert np.array_equal(loaded.images[1], full.images[1]), "without lungs it is the full frame"
+    assert not np.array_equal(loaded.images[0], full.images[0])
+
+
+def test_other_masks_prepare_the_images_again(folder: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    masks = dict.fromkeys(("b.png", "c.png"), lungs_mask())
+    first = load(folder, "val", "clahe-1", 32, cache, LUNGS, masks)
+    again = load(folder, "val", "clahe-1", 32, cache, LUNGS, masks | {"c.png": lungs_mask()[:, ::-1]})
+    assert len(list(cache.iterdir())) == 2
+    assert not np.array_equal(first.images[1], again.images[1])
+
+
+@pytest.mark.parametrize("masks", [None, {"b.png": np.ones((8, 8), bool)}])
+def test_a_lung_frame_without_masks_says_how_to_make_them(
+    folder: Path, tmp_path: Path, masks: dict[str, np.ndarray] | None
+) -> None:
+    with pytest.raises(DataError, match=r"training\.lung_mask_file"):
+        load(folder, "val", "clahe-1", 32, tmp_path / "cache", LUNGS, masks)
 
 
 def test_all_images_that_cannot_be_used_are_named(folder: Path, tmp_path: Path) -> None:

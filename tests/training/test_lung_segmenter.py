@@ -1,6 +1,7 @@
 """The lung segmenter's training: masks move with their images, a seed makes the weights, and a bundle gets them."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,12 +17,13 @@ from networks.unet import STRIDE, UNet
 from tests.bundles import first_member_only
 from training.augment import STRONG, augment, augment_with_masks
 from training.data import DEFAULT_DATA
-from training.lung_segmenter import SIZE, MaskedImages, dice, load_masked, train_segmenter
+from training.lung_segmenter import RECIPE, SIZE, dice, train_segmenter
+from training.masked_images import MaskedImages, Outline, load_masked
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Bright pictures with two dark ellipses and their masks; the last row has none."""
+    """Bright pictures with two dark ellipses and their masks; the last row has none, and people drew two."""
     folder = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
     with (folder / "metadata.csv").open("w", newline="") as handle:
@@ -37,22 +39,34 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             cv2.imwrite(str(folder / f"{index}-mask.png"), mask)
             named = f"{index}-mask.png" if index < 10 else ""
             table.writerow([f"{index}.png", "normal", f"patient-{index}", split, named])
+    drawn = [
+        "file,mask,kind,by",
+        "0.png,0-mask.png,lung,V7",
+        "8.png,8-mask.png,lung,V7",
+        "8.png,8.png,consolidation,V7",
+    ]
+    (folder / "masks_people.csv").write_text("\n".join(drawn) + "\n")
     return folder
 
 
 def test_only_rows_of_the_split_that_have_a_mask_are_loaded(folder: Path) -> None:
-    data = load_masked(folder, ("val", "test"))
-    assert [row.file for row in data.rows] == ["8.png", "9.png"]
-    assert data.images.shape == data.masks.shape == (2, SIZE, SIZE)
-    assert data.masks.mean() == pytest.approx(2 * np.pi * 14 * 32 / 12000, abs=0.01)
+    data = load_masked(folder, ("val", "test"), RECIPE, SIZE)
+    assert [(outline.file, outline.maker) for outline in data.outlines] == [
+        ("8.png", "machine"),
+        ("9.png", "machine"),
+        ("8.png", "V7"),
+    ]
+    assert data.whole.tolist() == [False, False, True]
+    assert data.images.shape == data.masks.shape == (3, SIZE, SIZE)
+    assert data.masks.mean() == pytest.approx(2 * np.pi * 14 * 32 / 12000, abs=0.02)
 
 
 def test_a_table_without_masks_is_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no lung masks in"):
-        load_masked(folder, ())
+        load_masked(folder, (), RECIPE, SIZE)
     (tmp_path / "metadata.csv").write_text("file,label,patient,split\na.png,normal,p,train\n")
     with pytest.raises(DataError, match="no lung masks in train"):
-        load_masked(tmp_path, ("train",))
+        load_masked(tmp_path, ("train",), RECIPE, SIZE)
 
 
 def test_a_mask_moves_with_its_image() -> None:
@@ -70,7 +84,7 @@ def test_a_mask_moves_with_its_image() -> None:
 
 
 def test_training_learns_and_its_seed_makes_the_weights(folder: Path) -> None:
-    data, held_out = load_masked(folder, ("train",)), load_masked(folder, ("val", "test"))
+    data, held_out = load_masked(folder, ("train",), RECIPE, SIZE), load_masked(folder, ("val", "test"), RECIPE, SIZE)
     network = train_segmenter(data, epochs=12, seed=0, batch_size=4)
     torch.manual_seed(0)
     assert dice(network, held_out).mean() > dice(UNet().eval(), held_out).mean() + 0.2
@@ -79,16 +93,45 @@ def test_training_learns_and_its_seed_makes_the_weights(folder: Path) -> None:
         torch.testing.assert_close(again.state_dict()[name], tensor, rtol=1e-3, atol=1e-4)
 
 
-def test_dice_of_known_overlaps() -> None:
+def test_patients_of_the_extra_films_are_in_one_split_each(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("file,label,patient,split\n")
+    lines = ["file,patient,split,lung_mask", *(f"{n}.png,p{n // 2},extra,{n}-mask.png" for n in range(40))]
+    (tmp_path / "extras.csv").write_text("\n".join(lines) + "\n")
+    for n in range(40):
+        cv2.imwrite(str(tmp_path / f"{n}.png"), np.full((64, 64), n, np.uint8))
+        cv2.imwrite(str(tmp_path / f"{n}-mask.png"), np.zeros((64, 64), np.uint8))
+    of = {split: load_masked(tmp_path, (split,), RECIPE, 32).outlines for split in ("train", "val", "test")}
+    patients = [{outline.patient for outline in outlines} for outlines in of.values()]
+    assert sum(map(len, of.values())) == 40
+    assert sum(map(len, patients)) == 20
+    assert all(patients)
+    assert not any(load_masked(tmp_path, ("train",), RECIPE, 32).whole)
+
+
+def test_each_convention_is_learnt_from_its_own_masks(folder: Path) -> None:
+    """The machine draws nothing here, people draw all: the two outputs must come to differ."""
+    data = load_masked(folder, ("train",), RECIPE, SIZE)
+    makers = ["machine", "V7"] * len(data.outlines)
+    outlines = tuple(replace(outline, maker=maker) for outline, maker in zip(data.outlines, makers, strict=False))
+    all_of_it = MaskedImages(outlines, data.images, data.masks)
+    halved = data.masks & all_of_it.whole[:, None, None]
+    network = train_segmenter(replace(all_of_it, masks=halved), epochs=20, seed=0, batch_size=4, widths=(4, 8, 16))
+    whole, without = (network.outlines(torch.from_numpy(data.images)[:, None]) > 0).float().mean(dim=(0, 2, 3))
+    assert whole > 1.5 * without
+
+
+def test_dice_of_known_overlaps_in_each_convention() -> None:
     class Fixed(UNet):
-        def forward(self, image: torch.Tensor) -> torch.Tensor:
-            return image[:, 0].float() - 127.5
+        def outlines(self, image: torch.Tensor) -> torch.Tensor:
+            return torch.cat([image, 255 - image], dim=1).float() - 127.5
 
     images, masks = np.zeros((2, SIZE, SIZE), np.uint8), np.zeros((2, SIZE, SIZE), bool)
     images[:, :, : SIZE // 2] = 255
     masks[0, :, : SIZE // 2] = True
     masks[1, : SIZE // 2] = True
-    np.testing.assert_allclose(dice(Fixed(), MaskedImages((), images, masks)), [1, 0.5])
+    people, machine = (Outline("a.png", "m.png", maker, "p", "val") for maker in ("V7", "machine"))
+    np.testing.assert_allclose(dice(Fixed(), MaskedImages((people, people), images, masks)), [1, 0.5])
+    np.testing.assert_allclose(dice(Fixed(), MaskedImages((machine, machine), images, masks)), [0, 0.5])
 
 
 def test_the_network_keeps_size_and_needs_multiples_of_its_stride() -> None:
@@ -105,8 +148,8 @@ def test_the_command_puts_a_segmenter_into_a_bundle(folder: Path, bundle: Bundle
     arguments = ["lungs", str(target.root), "--data", str(folder), "--epochs", "1"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert "2 held-out masks of 2 patients" in result.output
-    assert "agreement" in result.output
+    assert "2 held-out masks of 2 patients by machine" in result.output
+    assert "1 held-out masks of 1 patients by V7" in result.output
     updated = Bundle(target.root)
     assert updated.manifest.lungs is not None
     assert updated.manifest.model_copy(update={"lungs": None}) == target.manifest
@@ -121,6 +164,8 @@ def test_the_segmenter_that_ships_agrees_with_held_out_masks() -> None:
 
     shipped = Bundle(DEFAULT_BUNDLE)
     assert shipped.manifest.lungs is not None
-    agreement = dice(load_segmenter(shipped, shipped.manifest.lungs), load_masked(DEFAULT_DATA, ("val", "test")))
-    assert len(agreement) == 49
+    recipe = shipped.manifest.lungs.recipe
+    data = load_masked(DEFAULT_DATA, ("val", "test"), recipe.id, recipe.size)
+    agreement = dice(load_segmenter(shipped, shipped.manifest.lungs), data)[~data.whole]
+    assert len(agreement) == 49 + 59  # the machine's and JSRT's
     assert agreement.mean() >= 0.93

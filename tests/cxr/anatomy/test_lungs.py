@@ -1,18 +1,22 @@
 """Lungs: what is believed to be a pair of them, and where they are in a real radiograph."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
-from cxr.anatomy.lungs import LungSegmenter
+from cxr.anatomy.lungs import LungSegmenter, union
 from cxr.anatomy.plausibility import Lungs, NoLungs, judge
 from cxr.decode import decode
 from cxr.errors import BundleError
 from cxr.model.bundle import LUNGS_ONNX, Bundle
+from cxr.model.preprocess import preprocess
+from networks.unet import load_segmenter
 from tests import files
 
 SIDE = 128
@@ -80,7 +84,7 @@ def test_a_mirrored_pair_is_a_pair() -> None:
 @pytest.fixture(scope="module")
 def segmenter(bundle: Bundle) -> LungSegmenter:
     assert bundle.manifest.lungs is not None
-    return LungSegmenter(bundle, bundle.manifest.lungs, threads=1)
+    return LungSegmenter(bundle, bundle.manifest.lungs)
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +104,31 @@ def test_lungs_of_a_real_radiograph(segmenter: LungSegmenter, chest: NDArray[np.
     assert both[int(0.3 * SIDE), int(0.75 * SIDE)]
     assert not both[int(0.7 * SIDE), int(0.5 * SIDE)]
     assert not both[int(0.1 * SIDE), int(0.05 * SIDE)]
+
+
+def test_the_mask_is_the_same_to_the_bit_whatever_else_runs(segmenter: LungSegmenter, chest: NDArray[np.uint8]) -> None:
+    """It is part of the pre-processing of a bundle whose frame is the lungs."""
+    alone = union(segmenter.find(chest))
+    assert alone is not None
+    with ThreadPoolExecutor(8) as pool:
+        for mask in pool.map(lambda _: union(segmenter.find(chest)), range(24)):
+            assert mask is not None
+            assert np.array_equal(mask, alone)
+
+
+def test_another_arithmetic_moves_the_mask_by_less_than_a_fiftieth_of_a_percent(
+    bundle: Bundle, segmenter: LungSegmenter, chest: NDArray[np.uint8]
+) -> None:
+    """PyTorch in place of onnxruntime, as a stand-in for another processor: the tolerance is 0.2 %."""
+    assert bundle.manifest.lungs is not None
+    recipe = bundle.manifest.lungs.recipe
+    image = torch.from_numpy(preprocess(chest, recipe.id, recipe.size))[None, None]
+    with torch.inference_mode():
+        other = union(judge(load_segmenter(bundle, bundle.manifest.lungs)(image)[0].numpy() > 0))
+    mask = union(segmenter.find(chest))
+    assert mask is not None
+    assert other is not None
+    assert (mask != other).mean() <= 0.0002
 
 
 def test_a_mirrored_radiograph_has_mirrored_lungs(segmenter: LungSegmenter, chest: NDArray[np.uint8]) -> None:

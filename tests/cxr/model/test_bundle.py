@@ -12,6 +12,7 @@ from cxr.errors import BundleError
 from cxr.labels import LABELS
 from cxr.model.bundle import Bundle, Recipe, onnx_name
 from cxr.model.bundle_files import sha256
+from cxr.model.frames import FRAMES, FULL
 from tests.bundles import variant
 
 Json = dict[str, Any]
@@ -102,6 +103,9 @@ INVALID: dict[str, Callable[[Json], None]] = {
     "no size": recipe(size=0),
     "huge size": recipe(size=4096),
     "fractional size": recipe(size=224.5),
+    "another frame": with_(frame="lungs-2"),
+    "a frame without version": with_(frame="lungs"),
+    "a frame of lungs without a segmenter": with_(frame="lungs-1", lungs=None),
     "no members": with_(members=[]),
     "twins": twins,
     "unknown explainer": with_(explainer="resnet18-7"),
@@ -157,6 +161,17 @@ def test_weights_cannot_lie_outside_their_folder(bundle: Bundle, tmp_path: Path,
     members = [bundle.manifest.members[0].model_dump() | {"weights": weights}]
     with pytest.raises(BundleError, match=r"bundle\.json"):
         variant(bundle, tmp_path / "bundle", members=members)
+
+
+def test_a_bundle_that_names_no_frame_sees_the_whole_image(copy: Path) -> None:
+    """As all did before there were frames."""
+    assert "frame" not in json.loads((copy / "bundle.json").read_text())
+    assert Bundle(copy).manifest.frame == FULL
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_every_registered_frame_is_accepted(bundle: Bundle, tmp_path: Path, frame: str) -> None:
+    assert variant(bundle, tmp_path / "bundle", frame=frame).manifest.frame == frame
 
 
 def test_every_registered_recipe_is_accepted() -> None:

@@ -7,34 +7,47 @@ from typing import Any, ClassVar
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
+from cxr.anatomy.lungs import LUNG_LOGITS
 from cxr.arrays import Grey
 from cxr.decode import decode
 from cxr.errors import TooSmall
 from cxr.model import preprocess
 from cxr.model.bundle import Bundle
 from cxr.model.bundle_files import sha256
+from cxr.model.frames import FULL, LUNGS
 from cxr.model.preprocess import MIN_SIDE, RECIPES, SHORT_SIDE
 from cxr.model.sessions import INPUT
-from cxr.pipeline import Classifier, Stopwatch, prepare
+from cxr.pipeline import Classifier, Preprocessor
+from evaluation.bundle_images import bundle_images
 from tests import files
 from tests.bundles import variant
+from tests.cxr.anatomy.test_zones import lungs_mask
 from training import data
+from training.lung_mask_file import find_masks, load_masks, save_masks
 
 SIZE = 224
 
 # SHA-256 of the arrays for pydicom-data's chest radiograph. They change only with a recipe's id: a bundle trained
 # on other pixels would go on answering, and worse. The PNG holds the DICOM file's own pixels.
 GOLDEN = {
-    ("dicom", "clahe-1"): "b9aa76163ec559d949527d93db251ce5a9cdf13a2faec4bcdfb5a63a48eda312",
-    ("png", "clahe-1"): "b9aa76163ec559d949527d93db251ce5a9cdf13a2faec4bcdfb5a63a48eda312",
-    ("jpeg", "clahe-1"): "a8c58dd2abcc66cd7b9e8d8b64836f486314d57afd3fe71caaac6d6808064dac",
-    ("dicom", "paper-1"): "5634af121f10fefa2331f2292fc9d46a2e77eded7df07d98f3d2262aaf10b606",
-    ("png", "paper-1"): "5634af121f10fefa2331f2292fc9d46a2e77eded7df07d98f3d2262aaf10b606",
-    ("jpeg", "paper-1"): "be6383f21c744642496745902a10f1de3c016f044adfbdaaf3d9239ab5223bea",
+    ("dicom", "clahe-1", FULL): "b9aa76163ec559d949527d93db251ce5a9cdf13a2faec4bcdfb5a63a48eda312",
+    ("png", "clahe-1", FULL): "b9aa76163ec559d949527d93db251ce5a9cdf13a2faec4bcdfb5a63a48eda312",
+    ("jpeg", "clahe-1", FULL): "a8c58dd2abcc66cd7b9e8d8b64836f486314d57afd3fe71caaac6d6808064dac",
+    ("dicom", "paper-1", FULL): "5634af121f10fefa2331f2292fc9d46a2e77eded7df07d98f3d2262aaf10b606",
+    ("png", "paper-1", FULL): "5634af121f10fefa2331f2292fc9d46a2e77eded7df07d98f3d2262aaf10b606",
+    ("jpeg", "paper-1", FULL): "be6383f21c744642496745902a10f1de3c016f044adfbdaaf3d9239ab5223bea",
+    # These change with the default bundle's lung segmenter too.
+    ("dicom", "clahe-1", LUNGS): "e2cdac86d73e6a1b0b56072606127eaf51bf447f5888feb086cb780eb9ee4cd6",
+    ("png", "clahe-1", LUNGS): "e2cdac86d73e6a1b0b56072606127eaf51bf447f5888feb086cb780eb9ee4cd6",
+    ("jpeg", "clahe-1", LUNGS): "d9c4eaafcc797814cb7f8b05eae3bdf1868fd17465433e8c8399430dc001084c",
+    ("png", "paper-1", LUNGS): "dbb23c58b89e3cc27b7f2e084a4478ac3dd788437f2123edf9899d650dc6d739",
 }
+# Of the lung frame in clahe-1 with the lungs that a test draws, whatever the segmenter.
+DRAWN_LUNGS = "fa907da43ccb3ae7652a88bb35a496ccdbacf940ec8583f6addc2cc0cabbe44d"
 # The JPEG is encoded here; where this differs, the encoder has changed and not the pre-processing.
 JPEG_FILE = "1a824e5c14db3726474296dcb279ed18c5c8d4d15670f28c44ea706fbd9b0cab"
 VALIDATION_SPLIT = "41e40933f3ac951e333d4d4663190989f301dd5706c34cf212c326d02e0e5845"
@@ -48,14 +61,17 @@ def digest(array: NDArray[Any]) -> str:
 
 
 class RecordingSession:
-    """In place of onnxruntime's: keeps the batches that reach it."""
+    """In place of onnxruntime's: keeps the batches that reach a network, and lets the lung segmenter do its work."""
 
     seen: ClassVar[list[Grey]] = []
+    real = onnxruntime.InferenceSession
 
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._real = self.real(*arguments, **options)
 
-    def run(self, _outputs: list[str], feed: dict[str, Grey]) -> list[NDArray[np.float32]]:
+    def run(self, outputs: list[str], feed: dict[str, Grey]) -> Any:
+        if outputs == [LUNG_LOGITS]:
+            return self._real.run(outputs, feed)
         self.seen.append(feed[INPUT].copy())
         return [np.zeros((len(feed[INPUT]), 3), np.float32)]
 
@@ -71,25 +87,31 @@ def write_table(folder: Path, records: list[tuple[str, str, str, str]]) -> None:
 # --- Bit-equal everywhere
 
 
-@pytest.mark.parametrize(("kind", "recipe"), GOLDEN)
+@pytest.mark.parametrize(("kind", "recipe", "frame"), GOLDEN)
 def test_training_command_line_and_service_prepare_the_same_golden_array(
-    kind: str, recipe: str, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, recipe: str, frame: str, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = FILES[kind]()
     if kind == "jpeg":
         assert sha256(content) == JPEG_FILE
-    golden = GOLDEN[kind, recipe]
+    golden = GOLDEN[kind, recipe, frame]
+    other = variant(bundle, tmp_path / "bundle", recipe={"id": recipe, "size": SIZE}, frame=frame)
 
-    # training and evaluation
+    # training, on a machine that was sent the lungs
     (tmp_path / f"rg1.{kind}").write_bytes(content)
     write_table(tmp_path, [(f"rg1.{kind}", "normal", "p1", "val")])
-    cached = data.load(tmp_path, "val", recipe, SIZE, tmp_path / "cache").images
+    save_masks(tmp_path / "lungs.npz", find_masks(other, tmp_path, [f"rg1.{kind}"]))
+    masks = load_masks(tmp_path / "lungs.npz")
+    cached = data.load(tmp_path, "val", recipe, SIZE, tmp_path / "cache", frame, masks).images
     assert cached.shape == (1, SIZE, SIZE)
     assert digest(cached) == golden
 
+    # evaluation
+    monkeypatch.setattr(data, "DEFAULT_CACHE", tmp_path / "other cache")
+    assert digest(bundle_images(other, tmp_path, "val").images) == golden
+
     # the explainer
-    other = variant(bundle, tmp_path / "bundle", recipe={"id": recipe, "size": SIZE})
-    _, image = prepare(content, other, Stopwatch())
+    image = Preprocessor(other).prepare(content).image
     assert image.shape == (SIZE, SIZE)
     assert digest(image) == golden
 
@@ -99,6 +121,11 @@ def test_training_command_line_and_service_prepare_the_same_golden_array(
     Classifier(other).classify(content)
     assert [batch.shape for batch in RecordingSession.seen] == [(1, 1, SIZE, SIZE)] * 2
     assert {digest(batch) for batch in RecordingSession.seen} == {golden}
+
+
+def test_the_lung_frame_of_given_lungs_is_golden() -> None:
+    pixels = decode(files.radiograph_png()).pixels
+    assert digest(preprocess.preprocess(pixels, "clahe-1", SIZE, LUNGS, lungs_mask())) == DRAWN_LUNGS
 
 
 @pytest.mark.skipif(not data.DEFAULT_DATA.exists(), reason="needs ../shared/data/cxr")
@@ -127,7 +154,7 @@ def test_the_number_of_opencvs_threads_does_not_matter(recipe: str) -> None:
             hashes.add(digest(preprocess.preprocess(pixels, recipe, SIZE)))
     finally:
         cv2.setNumThreads(before)
-    assert hashes == {GOLDEN["png", recipe]}
+    assert hashes == {GOLDEN["png", recipe, FULL]}
 
 
 # --- Sizes
@@ -184,6 +211,11 @@ def test_any_shape_becomes_a_contiguous_square(shape: tuple[int, int], size: int
 def test_thumbnails_are_refused(shape: tuple[int, int]) -> None:
     with pytest.raises(TooSmall):
         preprocess.preprocess(noise(shape), "clahe-1", SIZE)
+
+
+def test_an_unknown_frame_is_no_frame() -> None:
+    with pytest.raises(KeyError):
+        preprocess.preprocess(noise((64, 64)), "clahe-1", SIZE, "lungs")
 
 
 def test_an_unknown_recipe_is_no_recipe() -> None:

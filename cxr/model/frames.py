@@ -1,0 +1,123 @@
+"""The frame: which part of a radiograph a network sees, and where a map over it belongs.
+
+`full` is the whole image. `lungs` is what the lungs' mask covers, enlarged, on a flat ground: a network that sees
+nothing else cannot tell hospitals apart by collimation, letters, arms and the shape of the film. Where no lungs could
+be believed, that frame is the full one too, and training has seen such images.
+
+A frame's id names its exact arithmetic, as a recipe's does. All of it is in whole numbers, so that one mask gives one
+array on every processor.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+FULL: Final = "full-1"
+LUNGS: Final = "lungs-1"
+
+SIDE: Final = 256  # of the lung frame before the recipe: a full frame's short side there
+MARGIN: Final = 0.06  # of the lungs' box, on each of its sides
+COARSE: Final = 128  # side at which the mask is dilated and blurred: an eighth of the time, and the blur hides it
+DILATION: Final = 9  # of the coarse grid, edge to edge: what a segmenter leaves out of a white lung, and the pleura
+SOFTNESS: Final = 3.5  # sigma of the border on the coarse grid: a hard one would be the strongest edge of all
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where on the radiograph a frame lies: shares of its width (left, right) and height (top, bottom)."""
+
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 1.0
+    bottom: float = 1.0
+
+
+WHOLE: Final = Placement()
+
+
+def full_frame(pixels: Grey, _mask: Mask | None) -> Grey:
+    """The whole image, whatever its mask."""
+    return pixels
+
+
+def lung_frame(pixels: Grey, mask: Mask | None) -> Grey:
+    """Cut out what a mask of the lungs covers, enlarge it to a square, and fill the rest.
+
+    The box around the mask is widened by `MARGIN`, the mask dilated and blurred, and the outside filled with the mean
+    grey of the lungs.
+
+    Args:
+        pixels: [H, W] uint8, shrunk already (`cxr.model.preprocess.shrink`).
+        mask: [S, S] bool over the whole image squashed into a square; None or all false where no lungs are believed.
+
+    Returns:
+        [`SIDE`, `SIDE`] uint8; without lungs the image as it is.
+    """
+    if mask is None or not mask.any():
+        return pixels
+    height, width = pixels.shape
+    rows, columns = window(placement(LUNGS, mask), pixels.shape)
+    covered = cv2.resize(mask.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_LINEAR)
+    inside = fit(covered[rows, columns].astype(np.uint8, copy=False), COARSE) > 127
+    return _filled(fit(pixels[rows, columns], SIDE), inside)
+
+
+FRAMES: Final[dict[str, Callable[[Grey, Mask | None], Grey]]] = {FULL: full_frame, LUNGS: lung_frame}
+
+
+def placement(frame: str, mask: Mask | None) -> Placement:
+    """Where a frame lies on the radiograph, to half a pixel of the shrunk one; arguments as for the frame itself."""
+    if frame == FULL or mask is None or not mask.any():
+        return WHOLE
+    left, right = _widened(np.asarray(mask.any(axis=0)))
+    top, bottom = _widened(np.asarray(mask.any(axis=1)))
+    return Placement(left, top, right, bottom)
+
+
+def in_frame(mask: Mask, place: Placement) -> Mask:
+    """What a frame shows of a mask [S, S] over the whole image: [S, S] over the frame."""
+    if place == WHOLE:
+        return mask
+    rows, columns = window(place, mask.shape)
+    return fit(mask[rows, columns].astype(np.uint8) * 255, len(mask)) > 127
+
+
+def window(place: Placement, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of an image [H, W] that a frame covers: at least one of each."""
+    return _span(place.top, place.bottom, shape[0]), _span(place.left, place.right, shape[1])
+
+
+def fit(pixels: Grey, side: int) -> Grey:
+    """Fit into a square. Area averaging aliases nothing when shrinking but is blocky when enlarging."""
+    interpolation = cv2.INTER_AREA if min(pixels.shape) >= side else cv2.INTER_LINEAR
+    return cv2.resize(pixels, (side, side), interpolation=interpolation).astype(np.uint8, copy=False)
+
+
+def _widened(covered: NDArray[np.bool_]) -> tuple[float, float]:
+    """Ends of a side of the widened box, as shares, from whether each of the mask's cells along it holds lung."""
+    cells = np.flatnonzero(covered)
+    first, last = int(cells[0]), int(cells[-1]) + 1
+    margin = MARGIN * (last - first)
+    return max(0.0, (first - margin) / len(covered)), min(1.0, (last + margin) / len(covered))
+
+
+def _span(first: float, last: float, pixels: int) -> slice:
+    start = min(round(first * pixels), pixels - 1)
+    return slice(start, max(round(last * pixels), start + 1))
+
+
+def _filled(pixels: Grey, inside: Mask) -> Grey:
+    """[`SIDE`, `SIDE`]: what lies outside a mask [`COARSE`, `COARSE`] becomes the mean grey inside."""
+    lungs = fit(pixels, COARSE)[inside]
+    mean = round(int(lungs.sum(dtype=np.int64)) / len(lungs)) if len(lungs) else 0
+    grown = cv2.dilate(inside.astype(np.uint8) * 255, np.ones((DILATION, DILATION), np.uint8))
+    soft = cv2.GaussianBlur(grown, (0, 0), sigmaX=SOFTNESS).astype(np.uint8, copy=False)
+    weight = fit(soft, SIDE).astype(np.uint16)
+    return ((pixels * weight + mean * (255 - weight) + 127) // 255).astype(np.uint8)
