@@ -30,7 +30,7 @@ def write_average(
         cycles: which, at least two.
         train_set: images for BatchNorm's statistics, which no average of theirs would fit.
         held_out: splits to keep logits of, as in `training.loop.train`.
-        folder: of the run to write; its knobs are the averaged run's, as if it had one cycle.
+        folder: of the run to write; its hyperparameters are the averaged run's, as if it had one cycle.
 
     Raises:
         DataError: fewer than two snapshots, or one without weights, or the folder holds something else.
@@ -50,7 +50,7 @@ def write_average(
 
 def average(run: RunDir, cycles: Sequence[int]) -> Network:
     """The mean of all weights; BatchNorm's statistics are means too, and wrong."""
-    network = build(run.config.architecture)
+    network = build(run.config.architecture, opacity_head=run.config.opacity_weight > 0)
     total: dict[str, Tensor] = {}
     for cycle in cycles:
         run.restore(cycle, network)
