@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from cxr.errors import DataError
 from networks.architectures import Network, build
 from training.data import Dataset, Split
-from training.loop import predict
-from training.rundir import RunDir
+from training.loop import Logits, predict
+from training.rundir import Judged, RunDir
 
 BATCH = 256
 
@@ -43,7 +43,9 @@ def write_average(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = average(run, cycles).to(device)
     recompute_statistics(network, _images(train_set))
-    logits = {split: predict(network, _images(data).to(device)) for split, data in held_out.items()}
+    logits: dict[Judged, Logits] = {
+        split: predict(network, _images(data).to(device)) for split, data in held_out.items()
+    }
     averaged.save_cycle(1, network.cpu(), logits)
     return averaged
 

@@ -7,6 +7,7 @@ from math import inf
 from typing import Any, Final
 
 from cxr.model.architecture import ARCHITECTURES, Architecture
+from cxr.model.frames import FRAMES, FULL
 from cxr.model.preprocess import RECIPES
 from training.augment import GENTLE, STRONG, Augmentation
 from training.sampling import SAMPLINGS, Sampling
@@ -41,7 +42,7 @@ class TrainConfig:
     sampling: Sampling = "class_balanced"
     seed: int = 0
     leave_out: str = ""
-    frame: str = "full-1"
+    frame: str = FULL
     opacity_weight: float = 0.0
     source_weights: dict[str, float] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=lambda: GENTLE)
@@ -50,6 +51,8 @@ class TrainConfig:
         """Raises ValueError for an unknown name, a number out of range, or cycles that do not divide the epochs."""
         if self.architecture not in ARCHITECTURES or self.recipe not in RECIPES:
             raise ValueError("there is no such architecture or recipe")
+        if self.frame not in FRAMES:
+            raise ValueError(f"frame is one of {', '.join(FRAMES)}")
         if self.sampling not in SAMPLINGS:
             raise ValueError(f"sampling is one of {', '.join(SAMPLINGS)}")
         if min(self.size, self.epochs, self.cycles, self.batch_size) < 1:

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 from torchvision.models.densenet import _DenseBlock as DenseBlock
 
+from cxr.errors import DataError
 from cxr.labels import LABELS
 from evaluation.metrics import macro_f1, negative_log_likelihood
 from networks.architectures import build
@@ -67,7 +68,7 @@ def train(
         DataError: the folder holds a run with other hyperparameters, there is no such source to leave out or to weigh,
             or there are no boxes for the second head.
     """
-    judged: dict[Judged, Dataset] = {**held_out}
+    judged = dict[Judged, Dataset](held_out.items())
     if config.leave_out:
         judged[LEFT_OUT] = of_source(config.leave_out, train_set, held_out["val"])
     train_set = train_set.leaving_out(config.leave_out)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cxr.errors import DataError
+from cxr.model.frames import Mask, placement
 from training.data import Row
 
 Box = tuple[float, float, float, float]
@@ -50,6 +51,17 @@ def read_boxes(folder: Path) -> Boxes:
     return boxes
 
 
+def framed(boxes: Boxes, frame: str, masks: Mapping[str, Mask]) -> Boxes:
+    """Boxes over whole images as boxes over a frame of them; masks of the lungs are needed for any but the full one."""
+
+    def moved(file: str, box: Box) -> Box:
+        placed = placement(frame, masks.get(file))
+        width, height = placed.right - placed.left, placed.bottom - placed.top
+        return (box[0] - placed.left) / width, (box[1] - placed.top) / height, box[2] / width, box[3] / height
+
+    return {file: [moved(file, box) for box in its] for file, its in boxes.items()}
+
+
 def covered_by_boxes(rows: Sequence[Row], boxes: Boxes, side: int) -> NDArray[np.uint8]:
     """[N, side, side]: one where the centre of a pixel lies in a box of the image, elsewhere zero."""
     centres = (np.arange(side) + 0.5) / side
@@ -79,9 +91,11 @@ def opacity_loss(logits: Tensor, masks: Tensor) -> Tensor:
     Returns:
         The mean over what is known; zero where nothing is.
     """
-    covered, counts = F.adaptive_avg_pool2d(masks, logits.shape[-2:]).split(1, dim=1)
-    losses = counts * F.softplus(logits) - covered * logits  # counts · BCE(logit, covered / counts)
-    return losses.sum() / counts.sum().clamp(min=1e-6)
+    height, width = logits.shape[-2:]
+    covered, counts = F.adaptive_avg_pool2d(masks, (height, width)).split(1, dim=1)
+    losses: Tensor = counts * F.softplus(logits) - covered * logits  # counts · BCE(logit, covered / counts)
+    mean: Tensor = losses.sum() / counts.sum().clamp(min=1e-6)
+    return mean
 
 
 def opacity_masks(rows: Sequence[Row], boxes: Boxes, side: int, device: torch.device) -> Tensor:

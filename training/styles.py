@@ -134,7 +134,8 @@ def mix_amplitudes(images: Tensor, probability: float, draw: Draw) -> Tensor:
     low = (down.abs()[:, None] <= LOW_FREQUENCIES) & (across <= LOW_FREQUENCIES)
     share = draw.uniform(0, 1) * draw.chance(probability) * low
     gain = 1 + share * (amplitude.roll(1, 0) / (amplitude + 1e-6) - 1)
-    return torch.fft.irfft2(spectrum * gain, s=(side, side)).clamp(0, 1)
+    mixed: Tensor = torch.fft.irfft2(spectrum * gain, s=(side, side))
+    return mixed.clamp(0, 1)
 
 
 def _mean(images: Tensor) -> Tensor:

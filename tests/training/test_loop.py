@@ -264,13 +264,13 @@ def test_what_is_said_of_the_source_left_out_is_kept(tmp_path: Path) -> None:
 
 def test_a_sources_loss_weight_is_what_its_images_count(tmp_path: Path) -> None:
     """A source at weight zero teaches nothing: whatever its labels are."""
-    train_set, val = from_two_sources(TRAIN), {"val": VAL}
+    train_set = from_two_sources(TRAIN)
     wrong = tuple(replace(row, label="normal") if row.source == "clinic" else row for row in train_set.rows)
     short = replace(TINY, epochs=1, cycles=1, mixup=0.0, sampling="natural")
     unweighted, weighted = (replace(short, source_weights=weights) for weights in ({}, {"clinic": 0.0}))
 
     def trained(config: TrainConfig, rows: tuple[Row, ...], name: str) -> RunDir:
-        return train(config, Dataset(rows, train_set.images), val, TABLE, tmp_path / name)
+        return train(config, Dataset(rows, train_set.images), {"val": VAL}, TABLE, tmp_path / name)
 
     assert same_weights(trained(weighted, train_set.rows, "a"), trained(weighted, wrong, "b"), 1)
     assert not same_weights(trained(unweighted, train_set.rows, "c"), trained(unweighted, wrong, "d"), 1)

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 
 from cxr.errors import DataError
 from cxr.labels import Label
-from training.opacities import covered_by_boxes, known, opacity_loss, opacity_masks, read_boxes
+from cxr.model.frames import placement
 from training.data import Row
+from training.opacities import covered_by_boxes, framed, known, opacity_loss, opacity_masks, read_boxes
 
 HEADER = "file,x,y,w,h,kind,by\n"
 
@@ -78,3 +79,18 @@ def test_a_mixtures_loss_is_the_mixture_of_the_losses() -> None:
 
 def test_where_nothing_is_known_there_is_no_loss() -> None:
     assert float(opacity_loss(torch.ones(2, 1, 2, 2), torch.zeros(2, 2, 8, 8))) == 0
+
+
+def test_boxes_move_into_the_frame() -> None:
+    mask = np.zeros((64, 64), bool)
+    mask[16:48, 8:56] = True
+    boxes = {"a": [(0.25, 0.5, 0.5, 0.25)], "b": [(0.25, 0.5, 0.5, 0.25)]}
+    moved = framed(boxes, "lungs-1", {"a": mask, "b": np.zeros_like(mask)})
+    place = placement("lungs-1", mask)
+    x, y, w, h = moved["a"][0]
+    assert place.left + x * (place.right - place.left) == pytest.approx(0.25)
+    assert place.top + y * (place.bottom - place.top) == pytest.approx(0.5)
+    assert w == pytest.approx(0.5 / (place.right - place.left))
+    assert h == pytest.approx(0.25 / (place.bottom - place.top))
+    assert moved["b"] == boxes["b"], "without lungs the frame is the whole image"
+    assert framed(boxes, "full-1", {}) == boxes

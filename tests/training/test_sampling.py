@@ -17,7 +17,7 @@ def order(sampling: Sampling = "class_balanced", seed: int = 0, labels: Tensor =
 
 
 def weight_of(weights: Tensor, label: int, source: int) -> float:
-    return float(weights[(LABELS == label) & (SOURCES == source)].sum())
+    return float(weights[(label == LABELS) & (source == SOURCES)].sum())
 
 
 def test_balanced_means_every_label_equally_often() -> None:
@@ -83,7 +83,7 @@ def test_the_generator_is_the_only_source_of_chance(sampling: Sampling) -> None:
 def test_by_cell_or_in_pairs_labels_are_drawn_equally_often(weigh: Callable[[Tensor, Tensor], Tensor]) -> None:
     weights = weigh(LABELS, SOURCES)
     for label in range(3):
-        assert float(weights[LABELS == label].sum()) == pytest.approx(1 / 3)
+        assert float(weights[label == LABELS].sum()) == pytest.approx(1 / 3)
 
 
 def test_by_cell_every_source_of_a_label_is_drawn_equally_often() -> None:

@@ -61,7 +61,7 @@ def test_a_small_batch_has_fewer_resolutions(images: Tensor) -> None:
     assert low_resolution(images[:3], 1.0, draw(3)).shape == (3, 1, SIDE, SIDE)
 
 
-def test_a_lower_resolution_loses_what_is_fine_and_keeps_the_mean(images: Tensor) -> None:
+def test_a_lower_resolution_loses_what_is_fine_and_keeps_the_mean() -> None:
     noise = torch.rand(len(SIDES), 1, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     left = low_resolution(noise, 1.0, draw(len(SIDES)))
     deviations = left.std(dim=(1, 2, 3))
