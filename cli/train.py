@@ -50,5 +50,5 @@ def train(
         watched = held_out(folder, config.recipe, config.size, frame=config.frame, masks=lungs)
         boxes = framed(read_boxes(folder), config.frame, lungs)
         seconds = float("inf") if minutes is None else 60 * minutes
-        done = fit(config, learnt, watched, table_sha256(folder), run, keep, seconds, boxes)
+        done = fit(config, learnt, watched, table_sha256(folder), run, keep, seconds, boxes, lungs)
     typer.echo(f"Written: {run}, {done.complete_cycles()} of {config.cycles} cycles; see learning-curve.png there.")

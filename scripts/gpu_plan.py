@@ -15,6 +15,7 @@ from training.sampling import Sampling
 
 TRAINED: Final = 8372  # images of the training split
 BALANCED: Final = 2817  # of its balanced subset
+WATCHED, JUDGED = 1149, 3647  # images of the validation split, and with the test split
 START: Final = 20  # seconds until a run's first step, and from its last to its end
 IMAGES_PER_SECOND: Final[dict[Architecture, int]] = {
     "resnet18": 15000,
@@ -39,9 +40,15 @@ class Planned:
     @property
     def seconds(self) -> float:
         """How long it takes, about."""
-        config = self.config
+        config, speed = self.config, IMAGES_PER_SECOND[self.config.architecture]
         images = BALANCED if config.sampling == "undersampled" else TRAINED - LEFT_OUT.get(config.leave_out, 0)
-        return START + images * config.epochs / IMAGES_PER_SECOND[config.architecture]
+        learning = images * config.epochs / speed * (3 if config.evidence_weight else 1)
+        return START + learning + (WATCHED * config.epochs / 4 + JUDGED * config.cycles / 2) / speed
+
+    @property
+    def least_seconds(self) -> float:
+        """What is enough to begin it: of many snapshots most are worth having."""
+        return self.seconds * (0.6 if self.config.cycles > 2 else 1)
 
 
 def plan() -> list[Planned]:
@@ -92,6 +99,7 @@ def _remedies(sources: Sequence[str]) -> Iterator[Planned]:
         "resnet34": replace(LUNGS, architecture="resnet34"),
         "no-boxes": replace(LUNGS, opacity_weight=0.0),
         "full-pairs-boxes": replace(LUNGS, frame="full-1"),
+        "evidence": replace(LUNGS, frame="full-1", opacity_weight=0.0, evidence_weight=0.5),
     }
     for name, recipe in remedies.items():
         for source in sources:

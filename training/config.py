@@ -22,8 +22,9 @@ class TrainConfig:
     `mixup` and `cutmix` are the α of their Beta distributions, 0 is without; with both, a batch has one or the other.
     `leave_out` names a source whose patients are not learnt from: how the network does at a hospital it has not seen.
     `frame` is the part of a radiograph that is seen. `opacity_weight` is what the loss of the second head counts beside
-    the first one's; at 0 there is none. `source_weights` are what the images of a source count in the first head's
-    loss, where its labels are less reliable; a source without a weight has 1.
+    the first one's; at 0 there is none. `evidence_weight` is that of the evidence outside the lungs
+    (`training.evidence`), of a ResNet that sees the whole radiograph. `source_weights` are what the images of a source
+    count in the first head's loss, where its labels are less reliable; a source without a weight has 1.
     """
 
     architecture: Architecture = "resnet18"
@@ -44,6 +45,7 @@ class TrainConfig:
     leave_out: str = ""
     frame: str = FULL
     opacity_weight: float = 0.0
+    evidence_weight: float = 0.0
     source_weights: dict[str, float] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=lambda: GENTLE)
 
@@ -65,8 +67,16 @@ class TrainConfig:
             raise ValueError("momentum and label_smoothing are at least 0 and below 1")
         if not all(0 <= value < inf for value in (self.weight_decay, self.mixup, self.cutmix, self.clip_norm)):
             raise ValueError("weight_decay, mixup, cutmix and clip_norm are at least 0")
-        if min(self.opacity_weight, *self.source_weights.values(), 0.0) < 0:
-            raise ValueError("opacity_weight and source_weights are not negative")
+        self._check_weights()
+
+    def _check_weights(self) -> None:
+        weights = self.opacity_weight, self.evidence_weight, *self.source_weights.values()
+        if not all(0 <= weight < inf for weight in weights):
+            raise ValueError("opacity_weight, evidence_weight and source_weights are at least 0")
+        if self.evidence_weight and (not self.architecture.startswith("resnet") or self.frame != FULL):
+            raise ValueError("evidence_weight is for a ResNet and the full frame")
+        if self.evidence_weight and self.opacity_weight:
+            raise ValueError("one of evidence_weight and opacity_weight is 0")
 
     @property
     def epochs_per_cycle(self) -> int:

@@ -18,18 +18,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 from torchvision.models.densenet import _DenseBlock as DenseBlock
 
-from cxr.errors import DataError
 from cxr.labels import LABELS
+from cxr.model.frames import Mask
 from evaluation.metrics import macro_f1, negative_log_likelihood
 from networks.architectures import build
-from networks.opacity_head import BothHeads
 from reporting.learning_curve import plot_learning_curve
 from training.augment import augment, augment_with_masks
 from training.config import TrainConfig
 from training.data import Dataset, Split
 from training.fusion import fuse_norm_relu
 from training.mixing import cutmix, mixup
-from training.opacities import Boxes, opacity_loss, opacity_masks
+from training.objective import Objective
+from training.opacities import Boxes
 from training.parallel import Team, team
 from training.rundir import LEFT_OUT, Judged, Keep, RunDir
 from training.sampling import epoch_order
@@ -48,6 +48,7 @@ def train(
     keep: Keep = "all",
     seconds: float = float("inf"),
     boxes: Boxes | None = None,
+    lungs: Mapping[str, Mask] | None = None,
 ) -> RunDir:
     """Train one network, or go on with it, and leave its snapshots in `folder`.
 
@@ -63,22 +64,22 @@ def train(
         keep: the weights of all snapshots, or of the last.
         seconds: no cycle is begun that would end later than this, counted from the call.
         boxes: around opacities, within the frame, for the second head where `config` has one.
+        lungs: masks [S, S] over whole images, by file, for a run whose evidence should lie in them.
 
     Raises:
         DataError: the folder holds a run with other hyperparameters, there is no such source to leave out or to weigh,
-            or there are no boxes for the second head.
+            or there are no boxes or lungs for a term of the loss.
     """
     judged = dict[Judged, Dataset](held_out.items())
     if config.leave_out:
         judged[LEFT_OUT] = of_source(config.leave_out, train_set, held_out["val"])
     train_set = train_set.leaving_out(config.leave_out)
-    if config.opacity_weight and not boxes:
-        raise DataError("opacity_weight is set, but the data's boxes.csv has no boxes")
     end = time.monotonic() + seconds
     with team() as here, ThreadPoolExecutor(1) as writer:  # a snapshot is written while the next one is trained
         run = RunDir(folder)
         done = here.agree(run.begin(config, table_sha256) if here.leads else 0)
-        trainer = _Trainer(config, here, train_set, judged, boxes or {})
+        objective = Objective(config, train_set.rows, boxes or {}, lungs or {}, here.device)
+        trainer = _Trainer(config, here, train_set, judged, objective)
         if done:
             run.restore(done, trainer.network)
         with _progress(config, hidden=not here.leads) as progress:
@@ -107,7 +108,12 @@ class _Trainer:
     """The state of a run between two snapshots, in one process of a team."""
 
     def __init__(
-        self, config: TrainConfig, here: Team, train_set: Dataset, judged: Mapping[Judged, Dataset], boxes: Boxes
+        self,
+        config: TrainConfig,
+        here: Team,
+        train_set: Dataset,
+        judged: Mapping[Judged, Dataset],
+        objective: Objective,
     ) -> None:
         self.config = config
         self.team = here
@@ -116,14 +122,13 @@ class _Trainer:
         torch.manual_seed(config.seed)
         network = build(config.architecture, opacity_head=config.opacity_weight > 0)
         self.network: nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        heads: nn.Module = BothHeads(network) if config.opacity_weight else self.network
-        self.forward = here.synchronised(_accelerated(heads) if self.device.type == "cuda" else heads)
+        self.objective = objective
+        model = objective.over(network)
+        self.forward = here.synchronised(_accelerated(model) if self.device.type == "cuda" else model)
         self.images = _images(train_set, self.device)
         self.labels, self.sources = torch.from_numpy(train_set.labels), source_numbers(train_set.rows)
         weights = loss_weights(train_set.rows, config.source_weights, config.leave_out)
         self.targets = torch.cat([F.one_hot(self.labels, len(LABELS)), weights[:, None]], dim=1).to(self.device)
-        if config.opacity_weight:
-            self.masks = opacity_masks(train_set.rows, boxes, config.size, self.device)
         self.judged = {name: _images(data, self.device) for name, data in judged.items() if here.leads}
         self.val_labels = judged["val"].labels
 
@@ -193,15 +198,7 @@ class _Trainer:
     def _step(self, batch: Tensor) -> Tensor:
         """One update from the images at these indices, this process's share of a batch; its loss, on the device."""
         inputs, targets = self._mix(self._varied(batch), self.targets[batch])
-        images, masks = inputs[:, :1], inputs[:, 1:]
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            answers = self.forward(images.contiguous(memory_format=torch.channels_last))
-        if self.config.opacity_weight:
-            logits, opacities = answers
-            loss = self._cross_entropy(logits, targets)
-            loss = loss + self.config.opacity_weight * opacity_loss(opacities.float(), masks)
-        else:
-            loss = self._cross_entropy(answers, targets)
+        loss = self.objective.loss(self.forward, inputs, targets)
         self.optimizer.zero_grad()
         loss.backward()
         if self.config.clip_norm:
@@ -210,19 +207,11 @@ class _Trainer:
         return loss.detach()
 
     def _varied(self, batch: Tensor) -> Tensor:
-        """The augmented images at these indices: [N, 1, S, S] or, with their two masks of opacities, [N, 3, S, S]."""
-        if not self.config.opacity_weight:
-            return augment(self.images[batch], self.config.augmentation, self.augment_chance)
-        varied = augment_with_masks(
-            self.images[batch], self.masks[batch], self.config.augmentation, self.augment_chance
-        )
-        return torch.cat(varied, dim=1)
-
-    def _cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean over a batch, by the images' weights: the last column of [N, K + 1] targets."""
-        shares, weights = targets[:, :-1], targets[:, -1]
-        losses = F.cross_entropy(logits.float(), shares, label_smoothing=self.config.label_smoothing, reduction="none")
-        return (losses * weights).sum() / weights.sum()
+        """The augmented images at these indices: [N, 1, S, S] or, with the two masks of the loss, [N, 3, S, S]."""
+        images, masks = self.images[batch], self.objective.masks
+        if masks is None:
+            return augment(images, self.config.augmentation, self.augment_chance)
+        return torch.cat(augment_with_masks(images, masks[batch], self.config.augmentation, self.augment_chance), dim=1)
 
     def _mix(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Mixup or CutMix, whichever the run has; where it has both, a coin decides for the batch."""

@@ -46,7 +46,7 @@ def test_names_are_unique_and_every_run_says_how_long_it_takes() -> None:
 
 
 def test_data_travels_in_parts(room: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_study, "PART_BYTES", 5000)
+    monkeypatch.setattr(gpu_study, "PART_BYTES", 2500)
     source = tmp_path / "source"
     (source / "images").mkdir(parents=True)
     for name in ("metadata.csv", "boxes.csv", "masks.npz", *(f"images/{n}.jpg" for n in range(9))):

@@ -33,6 +33,7 @@ def test_the_list_of_hyperparameters_is_this_one() -> None:
         "leave_out",
         "frame",
         "opacity_weight",
+        "evidence_weight",
         "source_weights",
         "augmentation",
     ]
@@ -103,6 +104,16 @@ def test_what_is_no_hyperparameter_is_refused(setting: str) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"opacity_weight": -1.0}, {"source_weights": {"siim": -0.5}}])
-def test_weights_are_not_negative(changes: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="negative"):
+def test_weights_of_losses_are_not_negative(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="at least 0"):
         TrainConfig(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"architecture": "vgg16_bn"}, {"frame": "lungs-1"}, {"opacity_weight": 1.0}],
+    ids=str,
+)
+def test_evidence_is_of_a_resnet_that_sees_the_whole_radiograph_and_has_one_head(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="evidence_weight"):
+        replace(TrainConfig(evidence_weight=1.0), **changes)

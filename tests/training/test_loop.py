@@ -307,3 +307,17 @@ def test_a_run_with_both_heads_goes_on_to_the_bit(tmp_path: Path) -> None:
     copy.snapshot(2).unlink()
     train(config, TRAIN, HELD_OUT, TABLE, copy.path, boxes=boxes)
     assert same_weights(whole, copy, 2)
+
+
+def test_evidence_is_trained_with_mixtures_and_augmentation(tmp_path: Path) -> None:
+    lungs = {row.file: np.eye(16, dtype=bool) for row in TRAIN.rows[:30]}
+    config = replace(TINY, epochs=1, cycles=1, evidence_weight=0.5)
+    run = train(config, TRAIN, HELD_OUT, TABLE, tmp_path / "with", lungs=lungs)
+    plain = train(replace(config, evidence_weight=0.0), TRAIN, HELD_OUT, TABLE, tmp_path / "without")
+    assert run.read_log()[0]["train_loss"] > plain.read_log()[0]["train_loss"]
+    assert not same_weights(run, plain, 1)
+
+
+def test_evidence_needs_lungs(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--masks"):
+        train(replace(TINY, evidence_weight=0.5), TRAIN, HELD_OUT, TABLE, tmp_path)
