@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from networks.architectures import Architecture
+from cxr.model.architecture import Architecture
 from training.augment import STRONG
 from training.config import TrainConfig, default, paper
 from training.sampling import Sampling

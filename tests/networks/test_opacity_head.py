@@ -4,7 +4,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from networks.architectures import ARCHITECTURES, Architecture, build, load_weights, storable
+from cxr.model.architecture import ARCHITECTURES, Architecture
+from networks.architectures import build, load_weights, storable
 from networks.opacity_head import BothHeads
 
 IMAGE = torch.randint(0, 256, (2, 1, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
