@@ -10,6 +10,7 @@ The machine has neither pydantic nor pydicom, holds nothing when it starts and i
 what a call brought home is not sent again by the next one. Processes outlive the call that started them.
 """
 
+import csv
 import io
 import json
 import os
@@ -19,6 +20,7 @@ import tarfile
 import time
 import traceback
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fcntl import LOCK_EX, flock
@@ -41,6 +43,7 @@ from training.rundir import RunDir
 ROOM: Final = Path(os.environ.get("GPU_STUDY", "/tmp/gpu-study"))  # on the lent machine; nothing of it is kept
 DATA, RUNS, CLAIMS, LOGS = (ROOM / name for name in ("data", "runs", "claims", "logs"))
 MASKS: Final = "lung-masks.npz"
+TRIAL: Final = 520  # images of a split in a trial: two batches
 LANES: Final = 2  # processes a GPU: one trains while the next one starts and waits for the GPU
 PART_BYTES: Final = 47_000_000  # of the data that one call carries
 PIECE_BYTES: Final = 16_000_000  # a file that comes back has at most 16 MiB,
@@ -83,6 +86,8 @@ def start(minutes: float, only: str, shrink: bool) -> None:
     chosen = [run for run in plan() if run.name.startswith(tuple(only.split(",")))]
     for folder in (RUNS, CLAIMS, LOGS):
         folder.mkdir(parents=True, exist_ok=True)
+    if shrink:
+        _cut_table()
     order = {"end": time.time() + 60 * minutes, "runs": [run.name for run in chosen], "shrink": shrink}
     (ROOM / "queue.json").write_text(json.dumps(order))
     started = time.monotonic()
@@ -97,15 +102,35 @@ def start(minutes: float, only: str, shrink: bool) -> None:
     print(f"{len(chosen)} runs on {gpus} GPUs, about {expected:.0f} s")
 
 
+def _cut_table() -> None:
+    """For a trial: the table of a few images of each split, of those that have come."""
+    table = DATA / "metadata.csv"
+    header, *lines = table.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    records = list(csv.DictReader([header, *lines]))
+    kept: Counter[str] = Counter()
+    few = [header]
+    for line, record in zip(lines, records, strict=True):
+        if kept[record["split"]] < TRIAL and (DATA / record["file"]).exists():
+            kept[record["split"]] += 1
+            few.append(line)
+    table.write_text("".join(few), encoding="utf-8")
+
+
 def _start_lanes(gpus: int) -> None:
-    """Processes that outlive this one; none where those of an earlier start still work."""
-    lanes, ended = gpus * LANES, list(ROOM.glob("ended-*"))
-    if (ROOM / "started").exists() and len(ended) < lanes:
-        return
-    for stale in [*ended, *(claim for claim in CLAIMS.iterdir() if not claim.read_text().startswith("done"))]:
-        stale.unlink()
+    """Processes that outlive this one; where those of an earlier start still work, others only for those that ended.
+
+    Runs that failed are begun again.
+    """
+    for claim in CLAIMS.iterdir():
+        if claim.read_text().startswith("failed"):
+            claim.unlink()
+    lanes, again = gpus * LANES, (ROOM / "started").exists()
     (ROOM / "started").write_text(str(lanes))
     for number in range(lanes):
+        ended = ROOM / f"ended-{number}"
+        if again and not ended.exists():
+            continue
+        ended.unlink(missing_ok=True)
         with (LOGS / f"lane-{number}.log").open("a") as log:
             command = [sys.executable, "-m", "scripts.gpu_study", "lane", str(number), str(number % gpus)]
             subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
@@ -168,10 +193,11 @@ def _train(run: Planned, masks: Masks, seconds: float) -> int:
 
 
 def _config(run: Planned) -> TrainConfig:
-    """A run's hyperparameters; for a trial of the queue those of a small run."""
+    """A run's hyperparameters; for a trial of the queue those of a short run."""
     if not json.loads((ROOM / "queue.json").read_text())["shrink"]:
         return run.config
-    return replace(run.config, epochs=2, cycles=2, size=64, batch_size=16)
+    short = replace(run.config, epochs=2, cycles=2)
+    return short if torch.cuda.is_available() else replace(short, size=64, batch_size=16)
 
 
 def _splits(recipe: str, size: int, frame: str, masks: Masks) -> list[Dataset]:
@@ -260,7 +286,7 @@ def main() -> None:
     starting = command(start)
     starting.add_argument("--minutes", type=float, required=True, help="begin nothing that would end later than this")
     starting.add_argument("--only", default="", help="runs whose names begin so, by commas; by default all")
-    starting.add_argument("--shrink", action="store_true", help="two epochs at 64 pixels: does the queue work?")
+    starting.add_argument("--shrink", action="store_true", help="a trial: two epochs of the images that have come")
     command(lane, "number", "gpu")
     command(one, "gpu")
     command(collect, "out").add_argument("--wait", type=float, default=0.0, help="seconds")
