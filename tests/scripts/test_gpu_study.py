@@ -24,6 +24,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("DATA", "RUNS", "CLAIMS", "LOGS"):
         monkeypatch.setattr(gpu_study, name, tmp_path / name.lower())
         (tmp_path / name.lower()).mkdir()
+    monkeypatch.setattr("training.rundir.singular_values", lambda _: {})  # they take seconds
     runs = [Planned("first", SMALL, weights=True), Planned("second", SMALL)]
     monkeypatch.setattr(gpu_study, "plan", lambda: runs)
     order(tmp_path, 1000)
@@ -106,3 +107,15 @@ def call(tmp_path: Path, number: int) -> Path:
     out = tmp_path / f"call-{number}"
     out.mkdir()
     return out
+
+
+def test_a_trial_has_a_few_of_the_images_that_have_come(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_study, "TRIAL", 2)
+    lines = [f"images/{split}-{number}.jpg,{split}" for split in ("train", "val") for number in range(5)]
+    (room / "data" / "metadata.csv").write_text("\n".join(["file,split", *lines, ""]))
+    (room / "data" / "images").mkdir()
+    for name in ("train-1", "train-3", "train-4", "val-0"):
+        (room / "data" / "images" / f"{name}.jpg").touch()
+    gpu_study._cut_table()
+    kept = (room / "data" / "metadata.csv").read_text().splitlines()
+    assert kept == ["file,split", "images/train-1.jpg,train", "images/train-3.jpg,train", "images/val-0.jpg,val"]
