@@ -81,7 +81,7 @@ def test_jpeg_is_what_a_jpeg_file_holds(quality: int, images: Tensor, monkeypatc
         stored = np.asarray(Image.open(file), dtype=np.float32)
         difference = np.abs(stored - made[0].numpy())
         assert difference.mean() < 0.5, "libjpeg computes in whole numbers: a coefficient may round to the next"
-        assert (difference > 1).mean() < 0.06
+        assert (difference > 2).mean() < 0.06
 
 
 def test_noises_are_of_four_kinds() -> None:
