@@ -12,16 +12,19 @@ from cli.prepare import data_of
 def train(
     run: Annotated[Path, typer.Argument(help="Folder of the run; an interrupted run in it goes on.")],
     preset: Annotated[
-        Literal["default", "paper", "plain", "quick"], typer.Option(help="Named set of knobs.")
+        Literal["default", "paper", "plain", "quick"], typer.Option(help="Named set of hyperparameters.")
     ] = "default",
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a knob: mixup=0.2, augmentation.flip=0, seed=1.")
+        list[str] | None, typer.Option("--set", help="Change a hyperparameter: mixup=0.2, augmentation.flip=0.")
     ] = None,
     keep: Annotated[
         Literal["all", "last"], typer.Option(help="Whose weights to keep; what a snapshot said is always kept.")
     ] = "all",
     minutes: Annotated[
         float | None, typer.Option(help="Begin no cycle that would end later than this.", show_default=False)
+    ] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="Lungs of all images, for a frame that needs them: training.lung_mask_file.")
     ] = None,
     data: DataPath = None,
 ) -> None:
@@ -34,6 +37,8 @@ def train(
     from training.config import PRESETS, override
     from training.data import held_out, load, table_sha256
     from training.loop import train as fit
+    from training.lung_mask_file import load_masks
+    from training.opacities import framed, read_boxes
     from training.parallel import is_leader
 
     try:
@@ -42,10 +47,12 @@ def train(
         raise typer.BadParameter(str(error)) from None
     with failing_cleanly():
         folder = data_of(run, data)
-        learnt = load(folder, "train", config.recipe, config.size)
-        watched = held_out(folder, config.recipe, config.size)
+        lungs = load_masks(masks) if masks else {}
+        learnt = load(folder, "train", config.recipe, config.size, frame=config.frame, masks=lungs)
+        watched = held_out(folder, config.recipe, config.size, frame=config.frame, masks=lungs)
+        boxes = framed(read_boxes(folder), config.frame, lungs)
         seconds = float("inf") if minutes is None else 60 * minutes
-        done = fit(config, learnt, watched, table_sha256(folder), run, keep, seconds)
+        done = fit(config, learnt, watched, table_sha256(folder), run, keep, seconds, boxes, lungs)
     if is_leader() and done.complete_cycles():
         plot_learning_curve(done)
     typer.echo(f"Written: {run}, {done.complete_cycles()} of {config.cycles} cycles; see learning-curve.png there.")

@@ -18,6 +18,7 @@ from torchvision import models
 from cxr.errors import BundleError
 from cxr.labels import LABELS
 from cxr.model.architecture import Architecture
+from networks.opacity_head import MARK, add_opacity_head
 
 if TYPE_CHECKING:  # so that training/ runs where there is no pydantic
     from cxr.model.bundle import Bundle, Member
@@ -37,6 +38,7 @@ class Network(nn.Module):
         super().__init__()
         self.trunk = trunk
         self.head = head
+        self.opacities: nn.Conv2d | None = None  # `networks.opacity_head` adds it
 
     def normalise(self, image: Tensor) -> Tensor:
         """uint8 [N, 1, H, W] → the network's float type in [-2, 2]."""
@@ -54,20 +56,22 @@ class Network(nn.Module):
         return logits
 
 
-def build(architecture: Architecture) -> Network:
-    """A network with torchvision's random initialisation, in training mode."""
+def build(architecture: Architecture, opacity_head: bool = False) -> Network:
+    """A network with torchvision's random initialisation, in training mode; with the second head if asked for."""
     family = architecture.removesuffix("_bn").rstrip("0123456789")
-    return _FAMILIES[family](architecture)
+    network = _FAMILIES[family](architecture)
+    return add_opacity_head(network) if opacity_head else network
 
 
 def load_weights(architecture: Architecture, data: bytes) -> Network:
-    """A network in evaluation mode and float32 from the bytes of a safetensors file.
+    """A network in evaluation mode and float32 from the bytes of a safetensors file, with the heads that it holds.
 
     Raises:
         RuntimeError: the tensors' names or shapes are not this architecture's.
     """
-    network = build(architecture)
-    network.load_state_dict({name: tensor.float() for name, tensor in load(data).items()})
+    tensors = load(data)
+    network = build(architecture, opacity_head=MARK in tensors)
+    network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     return network.eval()
 
 

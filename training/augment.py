@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.draw import Draw
+from training.styles import jpeg, low_resolution, mix_amplitudes, one_noise, random_convolution
+
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
@@ -28,6 +31,11 @@ class Augmentation:
     blur: float = 0.0  # probability of losing half of the resolution
     noise: float = 0.0  # largest standard deviation, share of the grey range
     erase: float = 0.0  # probability of a grey rectangle over 2 to 20 % of the image
+    resolution: float = 0.0  # probability of coming from a lower resolution, a side of 72 to 208 pixels of 224
+    jpeg: float = 0.0  # probability of having been a JPEG, of quality 30 to 95
+    noise_family: float = 0.0  # probability of Gaussian, speckle, Poisson, or salt and pepper noise
+    random_convolution: float = 0.0  # probability of a share of a random convolution of itself
+    amplitude_mix: float = 0.0  # probability of a share of another image's amplitudes at low frequencies
 
 
 GENTLE = Augmentation(rotation=5, translation=0.04, scale=0.05, brightness=0.1, contrast=0.1)
@@ -57,47 +65,27 @@ def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Te
     Returns:
         [N, 1, S, S] float32 in [0, 255].
     """
-    draw = _Draw(len(images), generator)
+    draw = Draw(len(images), generator)
     return _disturb(_warp(images / 255, how, draw), how, draw)
 
 
 def augment_with_masks(
     images: Tensor, masks: Tensor, how: Augmentation, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """The same, with masks [N, 1, S, S] in [0, 1] that move with their images and are disturbed by nothing else."""
-    draw = _Draw(len(images), generator)
+    """The same, with masks [N, M, S, S] in [0, 1] that move with their images and are disturbed by nothing else."""
+    draw = Draw(len(images), generator)
     warped = _warp(torch.cat([images / 255, masks.float()], dim=1), how, draw)
     return _disturb(warped[:, :1], how, draw), warped[:, 1:]
 
 
-def _disturb(images: Tensor, how: Augmentation, draw: "_Draw") -> Tensor:
-    blurred = _blur(images, how, draw)
-    exposed = _exposure(blurred, how, draw)
-    return _erase(exposed, how, draw).clamp(0, 1) * 255
+def _disturb(images: Tensor, how: Augmentation, draw: Draw) -> Tensor:
+    styled = random_convolution(mix_amplitudes(images, how.amplitude_mix, draw), how.random_convolution, draw)
+    blurred = low_resolution(_blur(styled, how, draw), how.resolution, draw)
+    exposed = one_noise(_exposure(blurred, how, draw), how.noise_family, draw)
+    return jpeg(_erase(exposed, how, draw).clamp(0, 1), how.jpeg, draw) * 255
 
 
-class _Draw:
-    """One random number for each image, shaped to broadcast over [N, 1, S, S]."""
-
-    def __init__(self, count: int, generator: torch.Generator) -> None:
-        self.count = count
-        self.generator = generator
-
-    def uniform(self, low: float, high: float) -> Tensor:
-        unit = torch.rand(self.count, 1, 1, 1, device=self.generator.device, generator=self.generator)
-        return low + (high - low) * unit
-
-    def around(self, half_width: float) -> Tensor:
-        return self.uniform(-half_width, half_width)
-
-    def chance(self, probability: float) -> Tensor:
-        return self.uniform(0, 1) < probability
-
-    def normal_like(self, images: Tensor) -> Tensor:
-        return torch.randn(images.shape, device=images.device, generator=self.generator)
-
-
-def _warp(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
+def _warp(images: Tensor, how: Augmentation, draw: Draw) -> Tensor:
     """Rotation, scale, aspect, mirror and shift in one bilinear resampling; outside is black, as collimation is."""
     angle = draw.around(how.rotation) * (math.pi / 180)
     zoom, aspect = draw.around(how.scale).exp(), draw.around(how.aspect).exp()
@@ -118,14 +106,14 @@ def affine_grid(x_row: Sequence[Tensor], y_row: Sequence[Tensor], side: int) -> 
     return (across * centres.view(1, 1, side, 1) + shift) + down * centres.view(1, side, 1, 1)
 
 
-def _blur(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
+def _blur(images: Tensor, how: Augmentation, draw: Draw) -> Tensor:
     if not how.blur:
         return images
     halved = F.interpolate(F.avg_pool2d(images, 2), images.shape[-2:], mode="bilinear")
     return torch.where(draw.chance(how.blur), halved, images)
 
 
-def _exposure(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
+def _exposure(images: Tensor, how: Augmentation, draw: Draw) -> Tensor:
     exposed = images ** draw.around(how.gamma).exp()
     gain, offset = draw.around(how.contrast).exp(), draw.around(how.brightness)
     mean = exposed.mean(dim=(2, 3), keepdim=True)
@@ -135,7 +123,7 @@ def _exposure(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
     return exposed + draw.normal_like(images) * draw.uniform(0, how.noise)
 
 
-def _erase(images: Tensor, how: Augmentation, draw: _Draw) -> Tensor:
+def _erase(images: Tensor, how: Augmentation, draw: Draw) -> Tensor:
     """Random erasing (Zhong et al. 2020) with the image's mean grey."""
     if not how.erase:
         return images

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cxr.arrays import Logits
 from cxr.errors import DataError
 from networks.architectures import Network, build
 from training.data import Dataset, Split
 from training.loop import predict
-from training.rundir import RunDir
+from training.rundir import Judged, RunDir
 
 BATCH = 256
 
@@ -30,7 +31,7 @@ def write_average(
         cycles: which, at least two.
         train_set: images for BatchNorm's statistics, which no average of theirs would fit.
         held_out: splits to keep logits of, as in `training.loop.train`.
-        folder: of the run to write; its knobs are the averaged run's, as if it had one cycle.
+        folder: of the run to write; its hyperparameters are the averaged run's, as if it had one cycle.
 
     Raises:
         DataError: fewer than two snapshots, or one without weights, or the folder holds something else.
@@ -43,14 +44,16 @@ def write_average(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = average(run, cycles).to(device)
     recompute_statistics(network, _images(train_set))
-    logits = {split: predict(network, _images(data).to(device)) for split, data in held_out.items()}
+    logits: dict[Judged, Logits] = {
+        split: predict(network, _images(data).to(device)) for split, data in held_out.items()
+    }
     averaged.save_cycle(1, network.cpu(), logits)
     return averaged
 
 
 def average(run: RunDir, cycles: Sequence[int]) -> Network:
     """The mean of all weights; BatchNorm's statistics are means too, and wrong."""
-    network = build(run.config.architecture)
+    network = build(run.config.architecture, opacity_head=run.config.opacity_weight > 0)
     total: dict[str, Tensor] = {}
     for cycle in cycles:
         run.restore(cycle, network)

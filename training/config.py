@@ -7,6 +7,7 @@ from math import inf
 from typing import Any, Final
 
 from cxr.model.architecture import ARCHITECTURES, Architecture
+from cxr.model.frames import FRAMES, FULL
 from cxr.model.preprocess import RECIPES
 from training.augment import GENTLE, STRONG, Augmentation
 from training.sampling import SAMPLINGS, Sampling
@@ -14,12 +15,16 @@ from training.sampling import SAMPLINGS, Sampling
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """A run's knobs. Rates are per step of one batch; angles and shares are in `Augmentation`.
+    """A run's hyperparameters. Rates are per step of one batch; angles and shares are in `Augmentation`.
 
     `clip_norm` bounds the gradient's norm, and 0 leaves it unbounded: a ResNet-18 at a first rate of 0.1 then
     starts by blowing up (docs/decisions.md). `batch_size` is that of all processes together.
     `mixup` and `cutmix` are the α of their Beta distributions, 0 is without; with both, a batch has one or the other.
     `leave_out` names a source whose patients are not learnt from: how the network does at a hospital it has not seen.
+    `frame` is the part of a radiograph that is seen. `opacity_weight` is what the loss of the second head counts beside
+    the first one's; at 0 there is none. `evidence_weight` is that of the evidence outside the lungs
+    (`training.evidence`), of a ResNet that sees the whole radiograph. `source_weights` are what the images of a source
+    count in the first head's loss, where its labels are less reliable; a source without a weight has 1.
     """
 
     architecture: Architecture = "resnet18"
@@ -38,12 +43,18 @@ class TrainConfig:
     sampling: Sampling = "class_balanced"
     seed: int = 0
     leave_out: str = ""
+    frame: str = FULL
+    opacity_weight: float = 0.0
+    evidence_weight: float = 0.0
+    source_weights: dict[str, float] = field(default_factory=dict)
     augmentation: Augmentation = field(default_factory=lambda: GENTLE)
 
     def __post_init__(self) -> None:
         """Raises ValueError for an unknown name, a number out of range, or cycles that do not divide the epochs."""
         if self.architecture not in ARCHITECTURES or self.recipe not in RECIPES:
             raise ValueError("there is no such architecture or recipe")
+        if self.frame not in FRAMES:
+            raise ValueError(f"frame is one of {', '.join(FRAMES)}")
         if self.sampling not in SAMPLINGS:
             raise ValueError(f"sampling is one of {', '.join(SAMPLINGS)}")
         if min(self.size, self.epochs, self.cycles, self.batch_size) < 1:
@@ -56,6 +67,16 @@ class TrainConfig:
             raise ValueError("momentum and label_smoothing are at least 0 and below 1")
         if not all(0 <= value < inf for value in (self.weight_decay, self.mixup, self.cutmix, self.clip_norm)):
             raise ValueError("weight_decay, mixup, cutmix and clip_norm are at least 0")
+        self._check_weights()
+
+    def _check_weights(self) -> None:
+        weights = self.opacity_weight, self.evidence_weight, *self.source_weights.values()
+        if not all(0 <= weight < inf for weight in weights):
+            raise ValueError("opacity_weight, evidence_weight and source_weights are at least 0")
+        if self.evidence_weight and (not self.architecture.startswith("resnet") or self.frame != FULL):
+            raise ValueError("evidence_weight is for a ResNet and the full frame")
+        if self.evidence_weight and self.opacity_weight:
+            raise ValueError("one of evidence_weight and opacity_weight is 0")
 
     @property
     def epochs_per_cycle(self) -> int:
@@ -68,7 +89,7 @@ class TrainConfig:
 
     @staticmethod
     def from_json(values: dict[str, Any]) -> "TrainConfig":
-        """The inverse of `to_json`. Raises TypeError for a knob that does not exist."""
+        """The inverse of `to_json`. Raises TypeError for a hyperparameter that does not exist."""
         return TrainConfig(**{**values, "augmentation": Augmentation(**values["augmentation"])})
 
 
@@ -97,19 +118,24 @@ def quick() -> TrainConfig:
 
 
 def override(config: TrainConfig, settings: Iterable[str]) -> TrainConfig:
-    """Change knobs by `name=value`, those of the augmentation by `augmentation.name=value`; values are JSON.
+    """Change hyperparameters by `name=value`; values are JSON.
+
+    Those of the augmentation are `augmentation.name=value`, weights of sources `source_weights.SOURCE=value`.
 
     Raises:
-        ValueError: no such knob, or a value of another type.
+        ValueError: no such hyperparameter, or a value of another type.
     """
     values = config.to_json()
     for setting in settings:
-        name, _, text = setting.partition("=")
-        group = values["augmentation"] if name.startswith("augmentation.") else values
-        knob = name.removeprefix("augmentation.")
-        if knob not in group or knob == "augmentation":
-            raise ValueError(f"there is no knob {name}")
-        group[knob] = _parsed(text, group[knob])
+        path, _, text = setting.partition("=")
+        group_name, _, name = path.rpartition(".")
+        group = values if not group_name else values.get(group_name)
+        if not isinstance(group, dict):
+            raise ValueError(f"there is no hyperparameter {path}")
+        current = group.get(name, 1.0 if group_name == "source_weights" else None)
+        if not isinstance(current, str | int | float):
+            raise ValueError(f"there is no hyperparameter {path}")
+        group[name] = _parsed(text, current)
     return TrainConfig.from_json(values)
 
 
@@ -118,7 +144,7 @@ def _parsed(text: str, current: str | float) -> str | float:
         return text
     value = json.loads(text)
     if isinstance(value, bool) is not isinstance(current, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{text} is not of the knob's type")
+        raise ValueError(f"{text} is not of the hyperparameter's type")
     if isinstance(current, int) and not isinstance(value, int):
         raise ValueError(f"{text} is not a whole number")
     return float(value) if isinstance(current, float) else value

@@ -21,16 +21,20 @@ from torchvision.models.densenet import _DenseBlock as DenseBlock
 
 from cxr.arrays import Logits
 from cxr.labels import LABELS
+from cxr.model.frames import Mask
 from networks.architectures import build
-from training.augment import augment
+from training.augment import augment, augment_with_masks
 from training.config import TrainConfig
 from training.data import Dataset, Split
 from training.fusion import fuse_norm_relu
 from training.mixing import cutmix, mixup
+from training.objective import Objective
+from training.opacities import Boxes
 from training.parallel import Team, team
-from training.rundir import Keep, RunDir
+from training.rundir import LEFT_OUT, Judged, Keep, RunDir
 from training.sampling import epoch_order
 from training.schedule import learning_rate
+from training.sources import loss_weights, of_source, source_numbers
 
 
 def train(
@@ -41,6 +45,8 @@ def train(
     folder: Path,
     keep: Keep = "all",
     seconds: float = float("inf"),
+    boxes: Boxes | None = None,
+    lungs: Mapping[str, Mask] | None = None,
 ) -> RunDir:
     """Train one network, or go on with it, and leave its snapshots in `folder`.
 
@@ -48,22 +54,30 @@ def train(
 
     Args:
         config: all that changes the result.
-        train_set: what is learnt from, without the source that `config` leaves out.
-        held_out: `val`, which is watched, and any other splits; each snapshot's logits on them are kept.
+        train_set: what is learnt from, but for the source that `config` leaves out.
+        held_out: `val`, which is watched, and any other splits; each snapshot's logits on them are kept, and on the
+            training and validation images of the source left out.
         table_sha256: of the table that names the images.
         folder: of the run.
         keep: the weights of all snapshots, or of the last.
         seconds: no cycle is begun that would end later than this, counted from the call.
+        boxes: around opacities, within the frame, for the second head where `config` has one.
+        lungs: masks [S, S] over whole images, by file, for a run whose evidence should lie in them.
 
     Raises:
-        DataError: the folder holds a run with other knobs, or there is no such source to leave out.
+        DataError: the folder holds a run with other hyperparameters, there is no such source to leave out or to weigh,
+            or there are no boxes or lungs for a term of the loss.
     """
+    judged = dict[Judged, Dataset](held_out.items())
+    if config.leave_out:
+        judged[LEFT_OUT] = of_source(config.leave_out, train_set, held_out["val"])
     train_set = train_set.leaving_out(config.leave_out)
     end = time.monotonic() + seconds
     with team() as here, ThreadPoolExecutor(1) as writer:  # a snapshot is written while the next one is trained
         run = RunDir(folder)
         done = here.agree(run.begin(config, table_sha256) if here.leads else 0)
-        trainer = _Trainer(config, here, train_set, held_out)
+        objective = Objective(config, train_set.rows, boxes or {}, lungs or {}, here.device)
+        trainer = _Trainer(config, here, train_set, judged, objective)
         if done:
             run.restore(done, trainer.network)
         with _progress(config, hidden=not here.leads) as progress:
@@ -90,20 +104,30 @@ def train(
 class _Trainer:
     """The state of a run between two snapshots, in one process of a team."""
 
-    def __init__(self, config: TrainConfig, here: Team, train_set: Dataset, held_out: Mapping[Split, Dataset]) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        here: Team,
+        train_set: Dataset,
+        judged: Mapping[Judged, Dataset],
+        objective: Objective,
+    ) -> None:
         self.config = config
         self.team = here
         self.device = here.device
         torch.backends.cudnn.benchmark = True
         torch.manual_seed(config.seed)
-        network = build(config.architecture)
+        network = build(config.architecture, opacity_head=config.opacity_weight > 0)
         self.network: nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.forward = here.synchronised(_accelerated(self.network) if self.device.type == "cuda" else self.network)
+        self.objective = objective
+        model = objective.over(network)
+        self.forward = here.synchronised(_accelerated(model) if self.device.type == "cuda" else model)
         self.images = _images(train_set, self.device)
-        self.labels = torch.from_numpy(train_set.labels)
-        self.targets = F.one_hot(self.labels, len(LABELS)).float().to(self.device)
-        self.held_out = {split: _images(data, self.device) for split, data in held_out.items() if here.leads}
-        self.val_labels = held_out["val"].labels
+        self.labels, self.sources = torch.from_numpy(train_set.labels), source_numbers(train_set.rows)
+        weights = loss_weights(train_set.rows, config.source_weights, config.leave_out)
+        self.targets = torch.cat([F.one_hot(self.labels, len(LABELS)), weights[:, None]], dim=1).to(self.device)
+        self.judged = {name: _images(data, self.device) for name, data in judged.items() if here.leads}
+        self.val_labels = judged["val"].labels
 
     def cycle(self, cycle: int) -> Iterator[dict[str, float]]:
         """Train from one snapshot to the next; yields what to log of each epoch, in the leading process alone."""
@@ -111,12 +135,12 @@ class _Trainer:
         for epoch in range(self.config.epochs_per_cycle):
             record = {"epoch": (cycle - 1) * self.config.epochs_per_cycle + epoch + 1, **self._epoch(epoch)}
             if self.team.leads:
-                logits = predict(self.network, self.held_out["val"], bfloat16=self.device.type == "cuda")
+                logits = predict(self.network, self.judged["val"], bfloat16=self.device.type == "cuda")
                 yield record | _watched(logits, self.val_labels)
 
-    def logits(self) -> dict[Split, Logits]:
-        """[N, 3] logits of each held-out split, in float32."""
-        return {split: predict(self.network, images) for split, images in self.held_out.items()}
+    def logits(self) -> dict[Judged, Logits]:
+        """[N, 3] logits of all images that are not learnt from, in float32."""
+        return {name: predict(self.network, images) for name, images in self.judged.items()}
 
     def _begin(self, cycle: int) -> None:
         """Reset momentum, and derive all chance of the cycle from the run's seed and the cycle's number alone."""
@@ -154,7 +178,7 @@ class _Trainer:
 
     def _batches(self) -> list[Tensor]:
         """Whole batches only: a rest would be compiled again, and normalised by fewer images."""
-        order = epoch_order(self.labels, self.config.sampling, self.order_chance).to(self.device)
+        order = epoch_order(self.labels, self.sources, self.config.sampling, self.order_chance).to(self.device)
         size = min(self.config.batch_size, len(order))
         return list(order[: len(order) // size * size].split(size))
 
@@ -167,18 +191,21 @@ class _Trainer:
 
     def _step(self, batch: Tensor) -> Tensor:
         """One update from the images at these indices, this process's share of a batch; its loss, on the device."""
-        inputs = augment(self.images[batch], self.config.augmentation, self.augment_chance)
-        targets = self.targets[batch]
-        inputs, targets = self._mix(inputs, targets)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            logits = self.forward(inputs.contiguous(memory_format=torch.channels_last))
-        loss = F.cross_entropy(logits.float(), targets, label_smoothing=self.config.label_smoothing)
+        inputs, targets = self._mix(self._varied(batch), self.targets[batch])
+        loss = self.objective.loss(self.forward, inputs, targets)
         self.optimizer.zero_grad()
         loss.backward()
         if self.config.clip_norm:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
         self.optimizer.step()
         return loss.detach()
+
+    def _varied(self, batch: Tensor) -> Tensor:
+        """The augmented images at these indices: [N, 1, S, S] or, with the two masks of the loss, [N, 3, S, S]."""
+        images, masks = self.images[batch], self.objective.masks
+        if masks is None:
+            return augment(images, self.config.augmentation, self.augment_chance)
+        return torch.cat(augment_with_masks(images, masks[batch], self.config.augmentation, self.augment_chance), dim=1)
 
     def _mix(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Mixup or CutMix, whichever the run has; where it has both, a coin decides for the batch."""

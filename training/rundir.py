@@ -1,9 +1,10 @@
 """The folder of a training run: what it holds, and how far it has come.
 
-config.json             the run's knobs and the hash of its table
+config.json             the run's hyperparameters and the hash of its table
 log.csv                 one line an epoch
 cycle-07.safetensors    the snapshot at the bottom of each cycle: a whole checkpoint, since momentum is reset
-cycle-07.npz            its logits on the splits held out from training, and its layers' singular values
+cycle-07.npz            its logits on the splits held out from training and, in float16, on the training and validation
+                        images of a source that was left out; its layers' singular values
 
 To go on elsewhere a run needs config.json, log.csv, the archives and the newest snapshot alone.
 learning-curve.png
@@ -28,7 +29,11 @@ from training.data import Split
 from training.spectra import Spectra, singular_values
 
 Keep = Literal["all", "last"]
+Judged = Split | Literal["left_out"]
+"""Images of which an archive has logits. `left_out`: `training.sources.of_source` of the training and validation split,
+which may be looked at while something is chosen, as the test split may not."""
 
+LEFT_OUT: Final = "left_out"
 SPECTRUM: Final = "spectrum/"
 
 
@@ -42,22 +47,21 @@ class RunDir:
         """Make or re-open the folder and return the number of complete cycles.
 
         Raises:
-            DataError: the folder belongs to a run with other knobs or another table.
+            DataError: the folder belongs to a run with other hyperparameters or another table.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        wanted = {"train": config.to_json(), "table_sha256": table_sha256}
         file = self.path / "config.json"
         if not file.exists():
-            _write(file, json.dumps(wanted, indent=2) + "\n")
-        elif _parsed(file) != wanted:
-            raise DataError(f"{self.path} holds a run with other knobs: choose another folder")
+            _write(file, json.dumps({"train": config.to_json(), "table_sha256": table_sha256}, indent=2) + "\n")
+        elif not _describes(file, config, table_sha256):
+            raise DataError(f"{self.path} holds a run with other hyperparameters: choose another folder")
         done = self.complete_cycles()
         self._forget_epochs_after(done)
         return done
 
     @property
     def config(self) -> TrainConfig:
-        """The knobs that this run was started with."""
+        """The hyperparameters that this run was started with."""
         return TrainConfig.from_json(self._header["train"])
 
     @property
@@ -85,8 +89,8 @@ class RunDir:
         """Path of what a cycle leaves besides its weights."""
         return self.path / f"cycle-{cycle:02d}.npz"
 
-    def logits(self, cycle: int, split: Split) -> NDArray[np.float32]:
-        """[N, 3] logits of a cycle's snapshot on a held-out split, in the order of the table's rows.
+    def logits(self, cycle: int, split: Judged) -> NDArray[np.float32]:
+        """[N, 3] logits of a cycle's snapshot on images not learnt from, in the order of the table's rows.
 
         Raises:
             DataError: the run has no such cycle, or was trained without that split.
@@ -98,14 +102,15 @@ class RunDir:
         return {name: self._archived(cycle, f"{SPECTRUM}{name}") for name in self._spectrum_names(cycle)}
 
     def save_cycle(
-        self, cycle: int, network: nn.Module, logits: Mapping[Split, NDArray[np.float32]], keep: Keep = "all"
+        self, cycle: int, network: nn.Module, logits: Mapping[Judged, NDArray[np.float32]], keep: Keep = "all"
     ) -> None:
         """Write a snapshot. The weights come last, by an atomic rename: they say that the cycle is complete.
 
         With `keep` at `last`, weights of the cycles before go: what they said stays in their archives.
         """
         spectra = {f"{SPECTRUM}{name}": values for name, values in singular_values(network).items()}
-        np.savez(self.archive(cycle), **logits, **spectra)  # type: ignore[arg-type]
+        stored = {name: said.astype(np.float16) if name == LEFT_OUT else said for name, said in logits.items()}
+        np.savez(self.archive(cycle), **stored, **spectra)  # type: ignore[arg-type]
         partial = self.snapshot(cycle).with_suffix(".partial")
         save_file(
             {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()},
@@ -144,7 +149,7 @@ class RunDir:
     def _archived(self, cycle: int, name: str) -> NDArray[np.float32]:
         try:
             with np.load(self.archive(cycle)) as archive:
-                return np.asarray(archive[name])
+                return np.asarray(archive[name], dtype=np.float32)
         except (OSError, KeyError, ValueError, BadZipFile):
             raise DataError(f"{self.archive(cycle)} holds no {name}") from None
 
@@ -170,12 +175,13 @@ class RunDir:
         _write(file, "".join([header, *kept]))
 
 
-def _parsed(file: Path) -> object:
-    """What a JSON file says; None where it is malformed."""
+def _describes(file: Path, config: TrainConfig, table_sha256: str) -> bool:
+    """Whether a config.json is of this run; a hyperparameter that is younger than the file has its default there."""
     try:
-        return json.loads(file.read_text())
-    except ValueError:
-        return None
+        header = json.loads(file.read_text())
+        return (TrainConfig.from_json(header["train"]), header["table_sha256"]) == (config, table_sha256)
+    except (ValueError, TypeError, KeyError):
+        return False
 
 
 def _write(file: Path, text: str) -> None:

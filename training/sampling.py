@@ -5,18 +5,22 @@ from typing import Final, Literal, get_args
 import torch
 from torch import Tensor
 
-Sampling = Literal["natural", "class_balanced", "undersampled"]
+Sampling = Literal["natural", "class_balanced", "undersampled", "cell_balanced", "pairs"]
 SAMPLINGS: Final[tuple[Sampling, ...]] = get_args(Sampling)
 
+PAIRED: Final = 3.0  # how much more often a source is visited that holds several labels
 
-def epoch_order(labels: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
+
+def epoch_order(labels: Tensor, sources: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
     """Indices of one epoch.
 
     Args:
         labels: [N] integer labels.
+        sources: [N] integers, the collection that each image is from.
         sampling: `natural`, every image once; `class_balanced`, N images with every label equally often, small
             classes repeated in fresh permutations and large ones cut; `undersampled`, the paper's balanced
-            training set, every image of `balanced_subset` once.
+            training set, every image of `balanced_subset` once; `cell_balanced` and `pairs`, N images drawn with
+            replacement by `cell_weights` and `pair_weights`.
         generator: on the CPU, so that the order is the same on every device.
 
     Returns:
@@ -24,8 +28,41 @@ def epoch_order(labels: Tensor, sampling: Sampling, generator: torch.Generator) 
     """
     if sampling == "class_balanced":
         return _class_balanced(labels, generator)
+    if sampling in ("cell_balanced", "pairs"):
+        weigh = pair_weights if sampling == "pairs" else cell_weights
+        return torch.multinomial(weigh(labels, sources), len(labels), replacement=True, generator=generator)
     pool = balanced_subset(labels) if sampling == "undersampled" else torch.arange(len(labels))
     return pool[torch.randperm(len(pool), generator=generator)]
+
+
+def cell_weights(labels: Tensor, sources: Tensor) -> Tensor:
+    """[N] shares of draws: every label equally often, and within a label every source that has it."""
+    _, cell, counts = _cells(labels, sources)
+    return _classes_equal(1 / counts[cell].double(), labels)
+
+
+def pair_weights(labels: Tensor, sources: Tensor) -> Tensor:
+    """[N] shares of draws that favour images whose source also shows another label, so that the source says less.
+
+    An image weighs 1/√(images of its label and source), `PAIRED` times that where its source holds several labels;
+    then every label is drawn equally often (the data's README, "Pairs").
+    """
+    cells, cell, counts = _cells(labels, sources)
+    labels_of_source = torch.bincount(cells[:, 1])  # each row of `cells` is another label of its source
+    favour = torch.where(labels_of_source[sources] > 1, PAIRED, 1.0)
+    return _classes_equal(favour / counts[cell].double().sqrt(), labels)
+
+
+def _cells(labels: Tensor, sources: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The pairs (label, source) that occur [C, 2], which of them each image is of [N], and their counts [C]."""
+    pairs = torch.stack([labels, sources], dim=1)
+    cells, cell, counts = pairs.unique(dim=0, return_inverse=True, return_counts=True)
+    return cells, cell, counts
+
+
+def _classes_equal(weights: Tensor, labels: Tensor) -> Tensor:
+    totals = torch.zeros(int(labels.max()) + 1, dtype=weights.dtype).index_add_(0, labels, weights)
+    return weights / totals[labels] / len(labels.unique())
 
 
 def balanced_subset(labels: Tensor) -> Tensor:

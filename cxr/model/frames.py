@@ -21,6 +21,7 @@ Mask = NDArray[np.bool_]
 
 FULL: Final = "full-1"
 LUNGS: Final = "lungs-1"
+HULL: Final = "hull-1"
 
 SIDE: Final = 256  # of the lung frame before the recipe: a full frame's short side there
 MARGIN: Final = 0.06  # of the lungs' box, on each of its sides
@@ -69,7 +70,16 @@ def lung_frame(pixels: Grey, mask: Mask | None) -> Grey:
     return _filled(fit(pixels[rows, columns], SIDE), inside)
 
 
-FRAMES: Final[dict[str, Callable[[Grey, Mask | None], Grey]]] = {FULL: full_frame, LUNGS: lung_frame}
+def hull_frame(pixels: Grey, mask: Mask | None) -> Grey:
+    """As `lung_frame`, but what lies between the lungs is seen too: all that the convex hull of both covers."""
+    return lung_frame(pixels, None if mask is None else _hull(mask))
+
+
+FRAMES: Final[dict[str, Callable[[Grey, Mask | None], Grey]]] = {
+    FULL: full_frame,
+    LUNGS: lung_frame,
+    HULL: hull_frame,
+}
 
 
 def placement(frame: str, mask: Mask | None) -> Placement:
@@ -98,6 +108,14 @@ def fit(pixels: Grey, side: int) -> Grey:
     """Fit into a square. Area averaging aliases nothing when shrinking but is blocky when enlarging."""
     interpolation = cv2.INTER_AREA if min(pixels.shape) >= side else cv2.INTER_LINEAR
     return cv2.resize(pixels, (side, side), interpolation=interpolation).astype(np.uint8, copy=False)
+
+
+def _hull(mask: Mask) -> Mask:
+    """The convex hull of a mask; of an empty one nothing."""
+    covered, points = np.zeros(mask.shape, np.uint8), cv2.findNonZero(mask.astype(np.uint8))
+    if points is not None:
+        cv2.fillConvexPoly(covered, cv2.convexHull(points), 1)
+    return covered.astype(bool)
 
 
 def _widened(covered: NDArray[np.bool_]) -> tuple[float, float]:

@@ -1,18 +1,19 @@
-"""Knobs: the list is frozen, the presets are runs that can be started."""
+"""Hyperparameters: the list is frozen, the presets are runs that can be started."""
 
 import dataclasses
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from cxr.model.architecture import ARCHITECTURES
 from cxr.model.preprocess import RECIPES
-from training.config import PRESETS, TrainConfig
+from training.config import PRESETS, TrainConfig, override
 
 
-def test_the_list_of_knobs_is_this_one() -> None:
-    """A new knob changes what a run's config.json means: add it here, and give it a default that changes nothing."""
+def test_the_list_of_hyperparameters_is_this_one() -> None:
+    """A new one changes what a run's config.json means: add it here, and give it a default that changes nothing."""
     assert [field.name for field in dataclasses.fields(TrainConfig)] == [
         "architecture",
         "recipe",
@@ -30,6 +31,10 @@ def test_the_list_of_knobs_is_this_one() -> None:
         "sampling",
         "seed",
         "leave_out",
+        "frame",
+        "opacity_weight",
+        "evidence_weight",
+        "source_weights",
         "augmentation",
     ]
 
@@ -77,3 +82,38 @@ def test_cycles_divide_the_epochs(cycles: int) -> None:
 def test_a_number_that_no_run_can_have_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         replace(TrainConfig(), **wrong)  # type: ignore[arg-type]
+
+
+def test_hyperparameters_are_changed_by_name() -> None:
+    settings = ["augmentation.jpeg=0.5", "opacity_weight=3", "source_weights.radiography=0.4", "sampling=pairs"]
+    config = override(TrainConfig(), settings)
+    assert config.augmentation.jpeg == 0.5
+    assert config.opacity_weight == 3.0
+    assert config.source_weights == {"radiography": 0.4}
+    assert config.sampling == "pairs"
+    assert TrainConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["warmup=1", "augmentation=1", "augmentation.warmup=1", "source_weights=1", "seed.x=1", "opacity_weight=a"],
+)
+def test_what_is_no_hyperparameter_is_refused(setting: str) -> None:
+    with pytest.raises(ValueError, match=r"hyperparameter|Expecting"):
+        override(TrainConfig(), [setting])
+
+
+@pytest.mark.parametrize("changes", [{"opacity_weight": -1.0}, {"source_weights": {"siim": -0.5}}])
+def test_weights_of_losses_are_not_negative(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="at least 0"):
+        TrainConfig(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"architecture": "vgg16_bn"}, {"frame": "lungs-1"}, {"opacity_weight": 1.0}],
+    ids=str,
+)
+def test_evidence_is_of_a_resnet_that_sees_the_whole_radiograph_and_has_one_head(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="evidence_weight"):
+        replace(TrainConfig(evidence_weight=1.0), **changes)

@@ -17,6 +17,7 @@ from cxr.labels import LABELS
 from cxr.model.preprocess import preprocess
 from evaluation.metrics import macro_f1
 from networks.architectures import build
+from networks.opacity_head import BothHeads
 from training.augment import STRONG, Augmentation
 from training.config import TrainConfig
 from training.data import Dataset, Row, Split
@@ -200,7 +201,7 @@ def test_a_finished_run_is_left_as_it_is(whole: RunDir, tmp_path: Path) -> None:
 
 
 def test_another_run_is_not_continued(whole: RunDir) -> None:
-    with pytest.raises(DataError, match="other knobs"):
+    with pytest.raises(DataError, match="other hyperparameters"):
         train(replace(TINY, max_lr=0.1), TRAIN, HELD_OUT, TABLE, whole.path)
 
 
@@ -235,3 +236,80 @@ def test_predict_is_the_same_in_any_batches_and_leaves_evaluation_mode_on() -> N
     assert logits.dtype == np.float32
     np.testing.assert_allclose(predict(network, images, batch_size=5), logits, rtol=0, atol=1e-4)
     assert not network.training
+
+
+def from_two_sources(data: Dataset) -> Dataset:
+    rows = [replace(row, source="hospital" if index % 4 else "clinic") for index, row in enumerate(data.rows)]
+    return Dataset(tuple(rows), data.images)
+
+
+def test_what_is_said_of_the_source_left_out_is_kept(tmp_path: Path) -> None:
+    train_set, val = from_two_sources(TRAIN), from_two_sources(VAL)
+    config = replace(TINY, epochs=1, cycles=1, leave_out="clinic")
+    run = train(config, train_set, {"val": val}, TABLE, tmp_path)
+    network = build("resnet18")
+    run.restore(1, network)
+    clinic = np.concatenate([data.images[::4] for data in (train_set, val)])
+    expected = predict(network, torch.from_numpy(clinic).unsqueeze(1))
+    np.testing.assert_allclose(run.logits(1, "left_out"), expected, rtol=2e-3, atol=2e-3)
+
+
+def test_a_sources_loss_weight_is_what_its_images_count(tmp_path: Path) -> None:
+    """A source at weight zero teaches nothing: whatever its labels are."""
+    train_set = from_two_sources(TRAIN)
+    wrong = tuple(replace(row, label="normal") if row.source == "clinic" else row for row in train_set.rows)
+    short = replace(TINY, epochs=1, cycles=1, mixup=0.0, sampling="natural")
+    unweighted, weighted = (replace(short, source_weights=weights) for weights in ({}, {"clinic": 0.0}))
+
+    def trained(config: TrainConfig, rows: tuple[Row, ...], name: str) -> RunDir:
+        return train(config, Dataset(rows, train_set.images), {"val": VAL}, TABLE, tmp_path / name)
+
+    assert same_weights(trained(weighted, train_set.rows, "a"), trained(weighted, wrong, "b"), 1)
+    assert not same_weights(trained(unweighted, train_set.rows, "c"), trained(unweighted, wrong, "d"), 1)
+
+
+@pytest.mark.slow
+def test_the_second_head_learns_where_the_boxes_are(tmp_path: Path) -> None:
+    """Two labels have a patch each, at the top or at the bottom: where boxes say so, the head finds it."""
+    places = {1: (0.25, 0.1, 0.5, 0.27), 2: (0.25, 0.62, 0.5, 0.27)}
+    boxes = {row.file: [places[label]] for row, label in zip(TRAIN.rows, TRAIN.labels, strict=True) if label in places}
+    config = replace(TINY, size=64, epochs=12, cycles=2, max_lr=0.01, opacity_weight=3.0, augmentation=Augmentation())
+    big = [Dataset(data.rows, np.kron(data.images, np.ones((1, 2, 2), np.uint8))) for data in (TRAIN, VAL)]
+    run = train(config, big[0], {"val": big[1]}, TABLE, tmp_path, boxes=boxes)
+    network = build("resnet18", opacity_head=True)
+    run.restore(2, network)
+    with torch.no_grad():
+        _, found = BothHeads(network.eval())(torch.from_numpy(big[1].images).unsqueeze(1))
+    top, bottom = found[:, 0, 0].mean(dim=1), found[:, 0, 1].mean(dim=1)
+    higher = (top > bottom).numpy()
+    assert higher[VAL.labels == 1].mean() > 0.7
+    assert higher[VAL.labels == 2].mean() < 0.3
+
+
+def test_the_second_head_needs_boxes(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"boxes\.csv"):
+        train(replace(TINY, opacity_weight=1.0), TRAIN, HELD_OUT, TABLE, tmp_path)
+
+
+def test_a_run_with_both_heads_goes_on_to_the_bit(tmp_path: Path) -> None:
+    boxes = {TRAIN.rows[1].file: [(0.1, 0.2, 0.5, 0.5)]}
+    config = replace(TINY, epochs=2, opacity_weight=1.0, cutmix=0.5, mixup=0.4)
+    whole = train(config, TRAIN, HELD_OUT, TABLE, tmp_path / "whole", boxes=boxes)
+    copy = RunDir(Path(shutil.copytree(whole.path, tmp_path / "copy")))
+    copy.snapshot(2).unlink()
+    train(config, TRAIN, HELD_OUT, TABLE, copy.path, boxes=boxes)
+    assert same_weights(whole, copy, 2)
+
+
+def test_evidence_is_trained_with_mixtures_and_augmentation(tmp_path: Path) -> None:
+    lungs = {row.file: np.eye(16, dtype=bool) for row in TRAIN.rows[:30]}
+    config = replace(TINY, epochs=1, cycles=1, evidence_weight=0.5)
+    run = train(config, TRAIN, HELD_OUT, TABLE, tmp_path / "with", lungs=lungs)
+    plain = train(replace(config, evidence_weight=0.0), TRAIN, HELD_OUT, TABLE, tmp_path / "without")
+    assert run.read_log()[0]["train_loss"] > plain.read_log()[0]["train_loss"]
+    assert not same_weights(run, plain, 1)
+
+
+def test_evidence_needs_lungs(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--masks"):
+        train(replace(TINY, evidence_weight=0.5), TRAIN, HELD_OUT, TABLE, tmp_path)

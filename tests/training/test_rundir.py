@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> RunDir:
     return made
 
 
-def test_a_run_knows_its_knobs_and_its_table(run: RunDir) -> None:
+def test_a_run_knows_its_hyperparameters_and_its_table(run: RunDir) -> None:
     again = RunDir(run.path)
     assert again.config == CONFIG
     assert again.table_sha256 == TABLE
@@ -140,11 +140,11 @@ def test_what_a_run_does_not_hold_is_a_named_error(run: RunDir) -> None:
         (CONFIG, "b" * 64),
     ],
 )
-def test_other_knobs_or_another_table_are_refused_and_nothing_is_touched(
+def test_other_hyperparameters_or_another_table_are_refused_and_nothing_is_touched(
     run: RunDir, config: TrainConfig, table: str
 ) -> None:
     before = {path.name: path.read_bytes() for path in run.path.iterdir()}
-    with pytest.raises(DataError, match="other knobs") as caught:
+    with pytest.raises(DataError, match="other hyperparameters") as caught:
         run.begin(config, table)
     assert str(run.path) in str(caught.value)
     assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
@@ -172,6 +172,24 @@ def test_a_kill_while_the_log_is_trimmed_loses_no_epoch(run: RunDir, monkeypatch
     assert (run.path / "log.csv").read_bytes() == before
     assert run.begin(CONFIG, TABLE) == 2
     assert len(run.read_log()) == 4
+
+
+def test_what_is_said_of_a_source_left_out_is_kept_in_half_precision(run: RunDir) -> None:
+    run.save_cycle(3, network(3), {"val": LOGITS, "left_out": np.float32(1 / 3) * LOGITS})
+    assert run.logits(3, "left_out").dtype == np.float32
+    np.testing.assert_allclose(run.logits(3, "left_out"), LOGITS / 3, rtol=1e-3)
+    with np.load(run.archive(3)) as archive:
+        assert archive["left_out"].dtype == np.float16
+
+
+def test_a_run_from_before_a_hyperparameter_goes_on_with_its_default(run: RunDir) -> None:
+    file = run.path / "config.json"
+    header = json.loads(file.read_text())
+    del header["train"]["opacity_weight"], header["train"]["augmentation"]["jpeg"]
+    file.write_text(json.dumps(header))
+    assert run.begin(CONFIG, TABLE) == 2
+    with pytest.raises(DataError, match="other hyperparameters"):
+        run.begin(replace(CONFIG, opacity_weight=1.0), TABLE)
 
 
 def test_config_json_is_for_people_too(run: RunDir) -> None:

@@ -1,0 +1,110 @@
+"""Which networks the study trains on a machine with several GPUs, in the order in which they are begun.
+
+The paper's protocol, then the rows of "A model that travels" (docs/decisions.md): one recipe a row, trained with all
+sources and without some of them. Seconds are what a run was seen to take on one H100 or H200, its start included.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cxr.model.architecture import Architecture
+from training.augment import STRONG
+from training.config import TrainConfig, default, paper
+from training.sampling import Sampling
+
+TRAINED: Final = 8372  # images of the training split
+BALANCED: Final = 2817  # of its balanced subset
+WATCHED, JUDGED = 1149, 3647  # images of the validation split, and with the test split
+START: Final = 20  # seconds until a run's first step, and from its last to its end
+IMAGES_PER_SECOND: Final[dict[Architecture, int]] = {
+    "resnet18": 15000,
+    "resnet34": 9000,
+    "vgg16_bn": 3600,
+    "vgg19_bn": 3100,
+    "densenet161": 1520,
+    "densenet201": 1640,
+}
+LEFT_OUT: Final = {"siim": 3265, "cohen": 287, "rsna": 3018, "nih": 606, "radiography": 1477, "cxnet": 391}
+"""Sources that some runs are trained without, and about how many training images each takes with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A run of the plan; the weights of its last snapshot come home where `weights` says so."""
+
+    name: str
+    config: TrainConfig
+    weights: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes, about."""
+        config, speed = self.config, IMAGES_PER_SECOND[self.config.architecture]
+        images = BALANCED if config.sampling == "undersampled" else TRAINED - LEFT_OUT.get(config.leave_out, 0)
+        learning = images * config.epochs / speed * (3 if config.evidence_weight else 1)
+        return START + learning + (WATCHED * config.epochs / 4 + JUDGED * config.cycles / 2) / speed
+
+    @property
+    def least_seconds(self) -> float:
+        """What is enough to begin it: of many snapshots most are worth having."""
+        return self.seconds * (0.6 if self.config.cycles > 2 else 1)
+
+
+def plan() -> list[Planned]:
+    """All runs. What matters most comes first, should time run out: the next start goes on with the rest."""
+    rows = {"baseline": BASELINE, "lungs": LUNGS, "convolution": CONVOLUTION, "moderate": MODERATE, "full": FULL}
+    main = [run for name, recipe in rows.items() for run in _row(name, recipe)]
+    first = [run for run in main if run.config.seed == 0 and run.config.leave_out in ("", "siim", "cohen")]
+    seeds = [run for run in main if run.config.seed > 0]
+    others = [run for run in main if run not in first and run not in seeds]
+    paper_runs = sorted(_paper(), key=lambda run: -run.seconds)
+    return [*first, *_remedies(("siim", "cohen")), *seeds, *others, *paper_runs, *_remedies(("",))]
+
+
+def _paper() -> Iterator[Planned]:
+    """The paper's six networks on the imbalanced and on the balanced set."""
+    samplings: tuple[Sampling, ...] = ("natural", "undersampled")
+    for architecture in IMAGES_PER_SECOND:
+        for sampling, name in zip(samplings, ("imbalanced", "balanced"), strict=True):
+            config = replace(paper(), architecture=architecture, sampling=sampling)
+            yield Planned(f"{architecture.replace('_', '')}-{name}", config)
+
+
+BASELINE: Final = replace(default(), epochs=100)
+LUNGS: Final = replace(BASELINE, frame="lungs-1", sampling="pairs", opacity_weight=3.0)
+CONVOLUTION: Final = replace(LUNGS, augmentation=replace(STRONG, random_convolution=0.3))
+STYLES: Final = replace(STRONG, resolution=0.5, jpeg=0.25, noise_family=0.25, random_convolution=0.15)
+MODERATE: Final = replace(LUNGS, augmentation=STYLES)
+FULL: Final = replace(MODERATE, frame="full-1")
+
+
+def _row(name: str, recipe: TrainConfig) -> Iterator[Planned]:
+    """A recipe with all sources and without `siim` or `cohen`, three seeds each, and without the others, one seed."""
+    for source in ("", *LEFT_OUT):
+        for seed in range(3 if source in ("", "siim", "cohen") else 1):
+            home = not source and (seed == 0 or recipe != BASELINE)
+            yield Planned(_named(name, source, seed), replace(recipe, leave_out=source, seed=seed), home)
+
+
+def _remedies(sources: Sequence[str]) -> Iterator[Planned]:
+    """One change of the recipe `LUNGS` a row, one seed."""
+    remedies = {
+        "resolution": replace(LUNGS, augmentation=replace(STRONG, resolution=0.5)),
+        "noise": replace(LUNGS, augmentation=replace(STRONG, noise_family=0.5)),
+        "amplitude": replace(LUNGS, augmentation=replace(STRONG, amplitude_mix=0.3)),
+        "jpeg": replace(LUNGS, augmentation=replace(STRONG, jpeg=0.5)),
+        "swabs": replace(LUNGS, source_weights={"radiography": 0.4}),
+        "cells": replace(LUNGS, sampling="cell_balanced"),
+        "hull": replace(LUNGS, frame="hull-1"),
+        "no-boxes": replace(LUNGS, opacity_weight=0.0),
+        "full-pairs-boxes": replace(LUNGS, frame="full-1"),
+        "evidence": replace(LUNGS, frame="full-1", opacity_weight=0.0, evidence_weight=0.5),
+    }
+    for name, recipe in remedies.items():
+        for source in sources:
+            yield Planned(_named(name, source, 0), replace(recipe, leave_out=source))
+
+
+def _named(recipe: str, source: str, seed: int) -> str:
+    return f"{recipe}-{'all' if not source else 'without-' + source}-s{seed}"
