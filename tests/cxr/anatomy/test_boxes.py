@@ -9,7 +9,8 @@ from PIL import Image
 
 from cxr.anatomy.boxes import GRID, MOST, Box, critical_regions
 from cxr.decode import decode
-from cxr.decode.radiograph import MIRROR, Radiograph
+from cxr.decode.orientation import MIRRORED
+from cxr.decode.radiograph import Radiograph
 from tests import files
 from tests.cxr.anatomy.test_zones import spot
 
@@ -49,7 +50,7 @@ def test_boxes_of_a_turned_jpeg_are_in_its_stored_pixels(orientation: int) -> No
     assert centre(box_of_the_bright_spot(radiograph)) == pytest.approx(BRIGHT, abs=4)
 
 
-@pytest.mark.parametrize(("orientation", "turned"), [("L\\F", 1), ("R\\F", MIRROR)])
+@pytest.mark.parametrize(("orientation", "turned"), [("L\\F", 1), ("R\\F", MIRRORED)])
 def test_boxes_of_a_mirrored_dicom_are_in_its_stored_pixels(orientation: str, turned: int) -> None:
     stored = stored_image().astype(np.uint16) * 16
     radiograph = decode(files.synthetic_dicom(stored, PatientOrientation=orientation.split("\\")))
