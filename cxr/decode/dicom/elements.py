@@ -75,11 +75,16 @@ def read(data: bytes, supported: frozenset[str]) -> Dataset:
         raise DeflatedDicom
     if syntax not in supported:
         raise TransferSyntaxUnsupported
-    dataset = read_dataset(stream, *_ENCODINGS.get(syntax, (False, True)), specific_tags=list(_TAGS))
-    dataset.file_meta = FileMetaDataset(meta)
-    # pydicom drops all that it read where the file ends within a sequence or a fragment, and seeks beyond the end.
+    try:
+        dataset = read_dataset(stream, *_ENCODINGS.get(syntax, (False, True)), specific_tags=list(_TAGS))
+    except OSError:
+        if stream.tell() < len(data):
+            raise
+        dataset = Dataset()  # the file ends within a sequence
+    # Where it ends within a fragment pydicom drops all that it has read, within an element it seeks beyond the end.
     if not dataset or stream.tell() > len(data):
         raise Truncated
+    dataset.file_meta = FileMetaDataset(meta)
     for element in dataset.elements():  # not parsed yet
         if element.tag != _PIXEL_DATA and _length(element) > _MAX_ELEMENT:
             raise NotDecodable
@@ -115,12 +120,12 @@ def numbers(dataset: Dataset, keyword: str) -> tuple[float | None, ...]:
     None where a value is empty or no finite number. A decimal comma is taken for a point.
     """
     element = dataset.get_item(keyword) if keyword in dataset else None
-    if element is None or element.value in (None, b"", ""):
+    if element is None or not element.value:
         return ()
     representation = dictionary_VR(element.tag) if element.VR in (None, "UN") else element.VR
     if isinstance(element.value, bytes) and representation in _TEXTS:
-        texts = element.value.split(b"\\", _MAX_NUMBERS)[:_MAX_NUMBERS]
-        return tuple(_number(text.strip(b" \0").decode("latin-1")) for text in texts)
+        stated = element.value.strip(b" \0").split(b"\\", _MAX_NUMBERS)[:_MAX_NUMBERS]
+        return tuple(_number(one.strip().decode("latin-1")) for one in stated) if any(stated) else ()
     return tuple(_number(str(value)) for value in as_list(dataset.get(keyword))[:_MAX_NUMBERS])
 
 

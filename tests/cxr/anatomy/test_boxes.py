@@ -20,7 +20,7 @@ BRIGHT = (140, 60)  # x, y of the one bright spot of the stored image
 
 def stored_image() -> NDArray[np.uint8]:
     """Dark, with one bright square at `BRIGHT`."""
-    pixels = np.full((HEIGHT, WIDTH), 20, np.uint8)
+    pixels = np.tile(np.linspace(10, 40, WIDTH).astype(np.uint8), (HEIGHT, 1))
     x, y = BRIGHT
     pixels[y - 8 : y + 9, x - 8 : x + 9] = 250
     return pixels
@@ -53,7 +53,11 @@ def test_boxes_of_a_turned_jpeg_are_in_its_stored_pixels(orientation: int) -> No
 @pytest.mark.parametrize(("orientation", "turned"), [("L\\F", 1), ("R\\F", MIRRORED)])
 def test_boxes_of_a_mirrored_dicom_are_in_its_stored_pixels(orientation: str, turned: int) -> None:
     stored = stored_image().astype(np.uint16) * 16
-    radiograph = decode(files.synthetic_dicom(stored, PatientOrientation=orientation.split("\\")))
+    radiograph = decode(
+        files.synthetic_dicom(
+            stored, PatientOrientation=orientation.split("\\"), WindowCenter="2048", WindowWidth="4096"
+        )
+    )
     assert radiograph.turned == turned
     shown = radiograph.pixels[BRIGHT[1], BRIGHT[0]] > 128
     assert shown == (turned == 1)
