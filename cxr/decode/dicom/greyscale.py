@@ -61,12 +61,14 @@ def to_grey(stored: NDArray[Any], meaning: Greyscale, shown: Shown | None = None
     # Hostile slopes and centres overflow to infinity, which the clip brings back.
     with np.errstate(all="ignore"):
         values = _modality(numbers.astype(np.float64), meaning.modality)
-        believed, grey = _believed(values, meaning.voi, counted)
-        if grey is None:
-            low, high = percentiles(values, _counts(words, shown, padding, 1), _PERCENTS)
-            grey = ramp(values, low, high)
-        table: NDArray[np.uint8] = _eight_bit(grey)
-    table = np.where(padding, 0, 255 - table if meaning.inverse else table).astype(np.uint8)
+        believed, table = _believed(values, meaning.voi, counted)
+        if table is None:
+            everywhere = counted if sample_step(words.shape) == 1 else _counts(words, shown, padding, 1)
+            low, high = percentiles(values, everywhere, _PERCENTS)
+            table = _eight_bit(ramp(values, low, high))
+    if meaning.inverse:
+        table = 255 - table
+    table[padding] = 0
     pixels = table[words]
     if shown is not None:
         pixels[~shown] = 0
@@ -82,11 +84,12 @@ def _padding(words: NDArray[Any], shown: Shown | None, meaning: Greyscale) -> Sh
     return padding
 
 
-def _varied_counts(words: NDArray[Any], shown: Shown | None, numbers: NDArray[np.int64], padding: Shown) -> Counts:
+def _varied_counts(words: NDArray[Any], shown: Shown | None, numbers: NDArray[np.int32], padding: Shown) -> Counts:
     """How often a sample of the image holds each word. Raises UniformImage by all pixels, not by the sample."""
     for step in dict.fromkeys((sample_step(words.shape), 1)):
         counted = _counts(words, shown, padding, step)
-        if not nearly_alike(np.bincount(numbers - numbers.min(), weights=counted)):
+        present = np.flatnonzero(counted)
+        if not nearly_alike(numbers[present], counted[present]):
             return counted
     raise UniformImage
 
@@ -94,7 +97,9 @@ def _varied_counts(words: NDArray[Any], shown: Shown | None, numbers: NDArray[np
 def _counts(words: NDArray[Any], shown: Shown | None, padding: Shown, step: int) -> Counts:
     """How often every so many rows and columns of the image hold each word, padding not counted."""
     part = words[::step, ::step]
-    return np.where(padding, 0, counts(part if shown is None else part[shown[::step, ::step]]))
+    counted = counts(part if shown is None else part[shown[::step, ::step]])
+    counted[padding] = 0
+    return counted
 
 
 def _modality(values: Values, modality: Lut | tuple[float, float]) -> Values:
@@ -104,17 +109,19 @@ def _modality(values: Values, modality: Lut | tuple[float, float]) -> Values:
     return np.nan_to_num(values * slope + intercept)
 
 
-def _believed(values: Values, voi: tuple[Lut | Window | None, ...], counted: Counts) -> tuple[bool, Values | None]:
+def _believed(
+    values: Values, voi: tuple[Lut | Window | None, ...], counted: Counts
+) -> tuple[bool, NDArray[np.uint8] | None]:
     """The grey by the first window or table that shows the image, None where none does; and whether it is the first."""
     for rank, one in enumerate(voi):
-        if one is not None and _spans((grey := one.grey(values)), counted):
+        if one is not None and _spans((grey := _eight_bit(one.grey(values))), counted):
             return rank == 0, grey
     return not voi, None
 
 
-def _spans(grey: Values, counted: Counts) -> bool:
+def _spans(grey: NDArray[np.uint8], counted: Counts) -> bool:
     """Whether a window leaves enough of the image to be seen; one that misses the data does not."""
-    cumulative = np.cumsum(np.bincount(_eight_bit(grey), weights=counted, minlength=256))
+    cumulative = np.cumsum(np.bincount(grey, weights=counted, minlength=256))
     low, high = np.searchsorted(cumulative, np.array([_LEFT_OUT, 1 - _LEFT_OUT]) * cumulative[-1])
     return bool(high - low >= _LEAST_SPAN)
 

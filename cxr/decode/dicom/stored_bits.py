@@ -30,10 +30,10 @@ class StoredBits:
     def highest(self) -> int:
         return self.lowest + (1 << self.stored) - 1
 
-    def values(self) -> NDArray[np.int64]:
+    def values(self) -> NDArray[np.int32]:
         """The value of every word from 0 to 2^allocated - 1."""
-        bits = (np.arange(1 << self.allocated, dtype=np.int64) >> self.shift) & ((1 << self.stored) - 1)
-        return np.where(bits > self.highest, bits - (1 << self.stored), bits)
+        bits = (np.arange(1 << self.allocated, dtype=np.int32) >> self.shift) & ((1 << self.stored) - 1)
+        return np.where(bits > self.highest, bits - (1 << self.stored), bits) if self.signed else bits
 
 
 def padded(bits: StoredBits, ends: tuple[int, ...]) -> NDArray[np.bool_]:
