@@ -16,6 +16,7 @@ from cxr.decode.dicom.elements import has_value, integer, text
 from cxr.decode.dicom.greyscale import to_grey
 from cxr.decode.dicom.meaning import WINDOW, meaning, stored_bits
 from cxr.decode.dicom.shutter import Shown, outside, shown
+from cxr.decode.dicom.stored_bits import StoredBits
 from cxr.decode.guards import check_size, untrusted
 from cxr.decode.histogram import check_varied
 from cxr.decode.png_jpeg import check_scans
@@ -66,16 +67,17 @@ def grey_pixels(dataset: Dataset) -> GreyPixels:
     _check_layout(dataset, photometric)
     precision = _check_codestream(dataset) if dataset.file_meta.TransferSyntaxUID.is_encapsulated else None
     is_colour = photometric not in ("MONOCHROME1", "MONOCHROME2")
-    stored = _decode(dataset, is_colour)
+    bits = stored_bits(dataset, integer(dataset, "BitsAllocated", 0), precision)
+    stored = _decode(dataset, is_colour, precision)
     uncovered = shown(dataset, *stored.shape[:2])
-    pixels, warnings = _colour(dataset, stored) if is_colour else _monochrome(dataset, stored, precision, uncovered)
+    pixels, warnings = _colour(dataset, stored) if is_colour else _monochrome(dataset, stored, bits, uncovered)
     if uncovered is not None:
         pixels[~uncovered] = outside(dataset)
     return GreyPixels(pixels, warnings)
 
 
-def _monochrome(dataset: Dataset, stored: NDArray[Any], precision: int | None, uncovered: Shown | None) -> GreyPixels:
-    greyscale, warnings = meaning(dataset, stored_bits(dataset, 8 * stored.dtype.itemsize, precision))
+def _monochrome(dataset: Dataset, stored: NDArray[Any], bits: StoredBits, uncovered: Shown | None) -> GreyPixels:
+    greyscale, warnings = meaning(dataset, bits)
     pixels, believed = to_grey(stored, greyscale, uncovered)
     return GreyPixels(pixels, warnings if believed else (*warnings, WINDOW))
 
@@ -145,14 +147,16 @@ def _allocate_8_bits(dataset: Dataset) -> None:
 
 
 @untrusted
-def _decode(dataset: Dataset, is_colour: bool) -> NDArray[Any]:
-    """The first frame, [H, W] or [H, W, 3] of 8 or 16 bits; YBR comes out as RGB, monochrome as whole words."""
+def _decode(dataset: Dataset, is_colour: bool, precision: int | None) -> NDArray[Any]:
+    """The first frame, [H, W] or [H, W, 3] of BitsAllocated; YBR comes out as RGB, monochrome as whole words."""
     syntax = dataset.file_meta.TransferSyntaxUID
     dataset.NumberOfFrames = 1  # absent, empty or 0 until here
+    if precision is not None and precision <= dataset.BitsAllocated and _PLUGINS[syntax] == "gdcm":
+        dataset.BitsStored = precision  # else GDCM drops the bits above those stored, as pydicom does
     # pydicom would drop the bits above a value's size, and with them the value where its high bit is another one.
     options: Any = {} if is_colour else {"correct_unused_bits": False}
     stored, _ = get_decoder(syntax).as_array(dataset, index=0, decoding_plugin=_PLUGINS[syntax], **options)
-    if stored.dtype.itemsize > 2 or stored.shape[:2] != (dataset.Rows, dataset.Columns):
+    if 8 * stored.dtype.itemsize != dataset.BitsAllocated or stored.shape[:2] != (dataset.Rows, dataset.Columns):
         raise NotDecodable
     return stored.astype(stored.dtype.newbyteorder("="), copy=False)
 
