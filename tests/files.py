@@ -144,6 +144,10 @@ def empty() -> bytes:
 
 
 def text_file() -> bytes:
+    return b"This is not a radiograph.\n" * 20
+
+
+def pdf_file() -> bytes:
     return b"%PDF-1.7 is not a radiograph\n" * 20
 
 

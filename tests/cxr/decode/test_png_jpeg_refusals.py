@@ -33,7 +33,8 @@ RAMP = np.arange(200, dtype=np.uint8).reshape(10, 20)
     ("build", "refusal"),
     [
         (files.empty, errors.EmptyInput),
-        (files.text_file, errors.OtherFormat),
+        (files.text_file, errors.NotDecodable),
+        (files.pdf_file, errors.OtherFormat),
         (files.truncated_png, errors.Truncated),
         (files.truncated_jpeg, errors.Truncated),
         (files.png_of_400_megapixels, errors.TooManyPixels),
@@ -46,7 +47,6 @@ RAMP = np.arange(200, dtype=np.uint8).reshape(10, 20)
         (lambda: files.encoded(Image.fromarray(RAMP), "WEBP"), errors.OtherFormat),
         (lambda: files.encoded(Image.fromarray(RAMP), "JPEG2000"), errors.OtherFormat),
         (lambda: files.encoded(Image.fromarray(RAMP), "PPM"), errors.OtherFormat),
-        (lambda: b"not a picture at all", errors.NotDecodable),
         (lambda: files.radiograph_dicom()[128:], errors.PreambleMissing),
         (lambda: files.radiograph_dicom()[132:], errors.PreambleMissing),
         (lambda: without_meta(files.sample("RG1_UNCR.dcm")), errors.PreambleMissing),
