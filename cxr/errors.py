@@ -6,8 +6,9 @@ CxrError
 │   ├── UploadTooSlow           408
 │   ├── TooLarge                413: BodyTooLarge, BatchTooLarge, TooManyFiles, TooManyPixels
 │   ├── UnsupportedMedia        415: NotAForm
-│   └── Unprocessable           422: NotDecodable, TransferSyntaxUnsupported, DeflatedDicom, NoPixels,
-│                                    MultiFrame, ForProcessing, NotARadiograph, LateralView, NotAChest, TooSmall
+│   └── Unprocessable           422: NotDecodable (Truncated, PreambleMissing and OtherFormat say why),
+│                                    TransferSyntaxUnsupported, DeflatedDicom, NoPixels, MultiFrame, ForProcessing,
+│                                    NotARadiograph, LateralView, NotAChest, TooSmall, UniformImage
 ├── Unavailable                 the service cannot answer now: Busy, ExplainerUnavailable, DeadlineExceeded
 ├── BundleError                 the model's folder is not what its manifest says; the service does not start
 ├── ParityError                 an exported graph does not say what its PyTorch network says
@@ -116,6 +117,24 @@ class NotDecodable(Unprocessable):
     message = "The bytes are not a complete PNG, JPEG or DICOM image."
 
 
+class Truncated(NotDecodable):
+    message = "The file ends too early: a part of it is missing. Send the whole file."
+
+
+class PreambleMissing(NotDecodable):
+    message = (
+        "The bytes look like DICOM without its preamble (128 bytes, then DICM). Write the file as DICOM Part 10, "
+        "for example with dcmconv of DCMTK."
+    )
+
+
+class OtherFormat(NotDecodable):
+    message = (
+        "The file is of a format that is not accepted, such as TIFF, BMP, GIF, WebP, JPEG 2000, NIfTI, PDF or an "
+        "archive. Convert it to PNG or JPEG, or send the DICOM file itself."
+    )
+
+
 class TransferSyntaxUnsupported(Unprocessable):
     code = "transfer_syntax_unsupported"
     message = "The DICOM file's transfer syntax is not supported."
@@ -148,7 +167,7 @@ class NotARadiograph(Unprocessable):
 
 class LateralView(Unprocessable):
     code = "lateral_view"
-    message = "The view is lateral. Only frontal chest radiographs are accepted."
+    message = "The view is lateral or oblique. Only frontal chest radiographs are accepted."
 
 
 class NotAChest(Unprocessable):
@@ -159,6 +178,11 @@ class NotAChest(Unprocessable):
 class TooSmall(Unprocessable):
     code = "too_small"
     message = "The image's short side is under 64 pixels."
+
+
+class UniformImage(Unprocessable):
+    code = "uniform_image"
+    message = "All or nearly all pixels of the image are alike: it shows nothing. Send the radiograph itself."
 
 
 class Unavailable(_Coded):

@@ -144,6 +144,10 @@ def empty() -> bytes:
 
 
 def text_file() -> bytes:
+    return b"This is not a radiograph.\n" * 20
+
+
+def pdf_file() -> bytes:
     return b"%PDF-1.7 is not a radiograph\n" * 20
 
 
@@ -172,9 +176,21 @@ def png_of_169_megapixels() -> bytes:
     return png_file(13_000, 13_000, data)
 
 
-def png_file(width: int, height: int, data: bytes) -> bytes:
-    """An 8-bit grey PNG around zlib data."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+_ADAM7 = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))
+
+
+def deep_png(samples: NDArray[np.uint16], interlaced: bool = False) -> bytes:
+    """[H, W, 1 to 4] of 16 bits as a PNG of grey, grey with alpha, colour, or colour with alpha."""
+    height, width, channels = samples.shape
+    passes = _ADAM7 if interlaced else ((0, 1, 0, 1),)
+    parts = [samples[top::down, left::right] for top, down, left, right in passes]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for part in parts if part.size for row in part)
+    return png_file(width, height, zlib.compress(rows, 1), 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], interlaced)
+
+
+def png_file(width: int, height: int, data: bytes, bits: int = 8, colour: int = 0, interlaced: bool = False) -> bytes:
+    """A PNG around zlib data; 8-bit grey unless said otherwise."""
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         for kind, body in ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))

@@ -1,17 +1,11 @@
 """Bytes of a radiograph → an 8-bit grey image."""
 
-from typing import Final
-
+from cxr.decode.formats import Format, format_of
 from cxr.decode.png_jpeg import decode_jpeg, decode_png
 from cxr.decode.radiograph import MAX_BYTES, MAX_PIXELS, InstanceUIDs, Radiograph
-from cxr.errors import BodyTooLarge, EmptyInput, NotDecodable
+from cxr.errors import BodyTooLarge, EmptyInput
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "InstanceUIDs", "Radiograph", "decode"]
-
-_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-_JPEG_START: Final = b"\xff\xd8\xff"
-_DICOM_PREFIX: Final = b"DICM"
-_DICOM_PREAMBLE_LENGTH: Final = 128
 
 
 def decode(data: bytes) -> Radiograph:
@@ -24,13 +18,12 @@ def decode(data: bytes) -> Radiograph:
         raise EmptyInput
     if len(data) > MAX_BYTES:
         raise BodyTooLarge
-    # DICOM first: its 128-byte preamble is free, and may dress the file up as something else.
-    if data.startswith(_DICOM_PREFIX, _DICOM_PREAMBLE_LENGTH):
-        from cxr.decode.dicom.acceptance import decode_dicom  # lazily: the training machine has no pydicom
+    match format_of(data):
+        case Format.DICOM:
+            from cxr.decode.dicom.acceptance import decode_dicom  # lazily: the training machine has no pydicom
 
-        return decode_dicom(data)
-    if data.startswith(_PNG_SIGNATURE):
-        return decode_png(data)
-    if data.startswith(_JPEG_START):
-        return decode_jpeg(data)
-    raise NotDecodable
+            return decode_dicom(data)
+        case Format.PNG:
+            return decode_png(data)
+        case Format.JPEG:
+            return decode_jpeg(data)

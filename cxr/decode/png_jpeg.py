@@ -1,8 +1,7 @@
 """PNG and JPEG → 8-bit grey, through Pillow."""
 
-import struct
-from io import BytesIO
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,26 +10,20 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from cxr.decode.dicom.greyscale import Greyscale, to_grey
 from cxr.decode.guards import BoundedReads, check_size, untrusted
+from cxr.decode.histogram import check_varied
+from cxr.decode.orientation import exif_orientation, upright
+from cxr.decode.png_16_bit import deep_colour, is_deep_colour, windowed
 from cxr.decode.radiograph import Radiograph
-from cxr.errors import NotDecodable
+from cxr.errors import NotDecodable, Truncated
+
+T = TypeVar("T")
 
 _MAX_SCANS: Final = 100
 _START_OF_SCAN: Final = b"\xff\xda"
-
-_ORIENTATION_TAG: Final = 0x0112
-_EXIF_PREFIX: Final = b"Exif\0\0"
-# How to undo each EXIF orientation; 1 is upright.
-_UPRIGHT: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+_END_OF_PNG: Final = b"IEND"
+_END_OF_JPEG: Final = b"\xff\xd9"
+_END: Final = 1024  # bytes; some writers pad a file
 
 
 class _Jpeg(JpegImageFile):
@@ -74,45 +67,35 @@ def check_scans(data: bytes) -> None:
 
 
 def _decode(plugin: type[ImageFile], data: bytes, media_type: str) -> Radiograph:
-    file = _open(plugin, data)
-    check_size(*file.size)
-    turned = orientation(file.info.get("exif", b""))
-    return Radiograph(grey(upright(_load(file), turned)), media_type, instance=None, warnings=(), turned=turned)
+    opened = _attempt(lambda: _open(plugin, data), data)
+    check_size(*opened.size)
+    turned = exif_orientation(opened.info.get("exif", b""))
+    pixels = _attempt(lambda: _grey(opened, lambda: _open(plugin, data)), data)
+    return Radiograph(upright(pixels, turned), media_type, instance=None, warnings=(), turned=turned)
 
 
-def upright(image: Image.Image, turned: int) -> Image.Image:
-    """The image turned as its EXIF orientation says."""
-    how = _UPRIGHT.get(turned)
-    return image if how is None else image.transpose(how)
-
-
-def orientation(exif: bytes) -> int:
-    """The orientation in an EXIF block's first directory, 1 to 8; 1 where absent or malformed."""
-    tiff = exif.removeprefix(_EXIF_PREFIX)
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    if order is None:
-        return 1
-    stream = BytesIO(tiff)
+def _attempt(decode: Callable[[], T], data: bytes) -> T:
+    """What decoding yields. Raises Truncated for NotDecodable where the bytes do not end as the format does."""
     try:
-        stream.seek(*struct.unpack_from(f"{order}I", tiff, 4))
-        (entries,) = struct.unpack(f"{order}H", stream.read(2))
-        for _ in range(entries):
-            tag, _kind, _count, value = struct.unpack(f"{order}HHIHxx", stream.read(12))
-            if tag == _ORIENTATION_TAG:
-                return int(value) if 1 <= value <= 8 else 1
-    except struct.error:  # the block ends too early
+        return decode()
+    except NotDecodable:
         pass
-    return 1
+    raise NotDecodable if data.rfind(_END_OF_PNG, -_END) >= 0 or data.rfind(_END_OF_JPEG, -_END) >= 0 else Truncated
 
 
-def grey(image: Image.Image) -> NDArray[np.uint8]:
-    """Any mode of Pillow's PNG and JPEG readers → [H, W] uint8. 8-bit grey is not changed.
+def _grey(image: ImageFile, reopen: Callable[[], ImageFile]) -> NDArray[np.uint8]:
+    """A PNG or JPEG not yet loaded, of any mode → [H, W] uint8. 8-bit grey is not changed.
 
-    Sixteen-bit grey is windowed as a DICOM image without a window; what is transparent shows black.
+    Sixteen bits, grey or colour, are windowed as a DICOM image without a window; what is transparent shows black.
     """
-    if image.mode.startswith("I"):
-        return to_grey(np.asarray(image).astype(np.uint16), Greyscale())
-    return _luminance(image)
+    if is_deep_colour(image):
+        return deep_colour(reopen)
+    loaded = _load(image)
+    if loaded.mode.startswith("I"):
+        return windowed(np.asarray(loaded).astype(np.uint16))
+    pixels = _luminance(loaded)
+    check_varied(pixels)
+    return pixels
 
 
 @untrusted

@@ -1,16 +1,15 @@
 """What decoding yields: a grey image, where it came from, and the limits it was held to."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr.decode.orientation import UPRIGHT, stored_point
+
 MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_PIXELS: Final = 40_000_000
-
-MIRROR: Final = 2  # the EXIF orientation of an image that is stored mirrored
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +36,9 @@ class Radiograph:
     media_type: str
     instance: InstanceUIDs | None
     warnings: tuple[str, ...]
-    turned: int = 1
+    turned: int = UPRIGHT
 
     def stored(self, x: float, y: float) -> tuple[float, float]:
         """A point of `pixels` in the stored image: from its upper left corner, in pixels, centres at halves."""
         height, width = self.pixels.shape
-        return _STORED[self.turned](x, y, float(width), float(height))
-
-
-# (x, y, width, height) of the turned image → (x, y) in the stored one, by EXIF orientation.
-_STORED: Final[dict[int, Callable[[float, float, float, float], tuple[float, float]]]] = {
-    1: lambda x, y, w, h: (x, y),  # noqa: ARG005
-    2: lambda x, y, w, h: (w - x, y),  # noqa: ARG005
-    3: lambda x, y, w, h: (w - x, h - y),
-    4: lambda x, y, w, h: (x, h - y),  # noqa: ARG005
-    5: lambda x, y, w, h: (y, x),  # noqa: ARG005
-    6: lambda x, y, w, h: (y, w - x),  # noqa: ARG005
-    7: lambda x, y, w, h: (h - y, w - x),
-    8: lambda x, y, w, h: (h - y, x),  # noqa: ARG005
-}
+        return stored_point(x, y, float(width), float(height), self.turned)

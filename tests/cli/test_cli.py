@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import app
-from cxr.errors import NotDecodable, ParityError, UnknownMember
+from cxr.errors import ParityError, Truncated, UnknownMember
 from cxr.labels import DISCLAIMER, LABELS
 from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier
@@ -61,7 +61,7 @@ def test_a_bad_file_is_named_and_the_others_are_answered(bundle: Bundle, radiogr
     files = [str(broken), str(radiograph), str(absent), str(radiograph)]
     result = runner.invoke(app, ["classify", *files, "--json", "--bundle", str(bundle.root)])
     assert result.exit_code == 1
-    assert f"{broken}: {NotDecodable.message}" in result.stderr
+    assert f"{broken}: {Truncated.message}" in result.stderr
     assert f"{absent}: The file cannot be read." in result.stderr
     assert [json.loads(line)["file"] for line in result.stdout.splitlines()] == [str(radiograph)] * 2
 
@@ -123,7 +123,7 @@ def test_explain_refuses_a_bad_file(bundle: Bundle, broken: Path, tmp_path: Path
     picture = tmp_path / "made.png"
     result = runner.invoke(app, ["explain", str(broken), "-o", str(picture), "--bundle", str(bundle.root)])
     assert result.exit_code == 1
-    assert f"{broken}: {NotDecodable.message}" in result.stderr
+    assert f"{broken}: {Truncated.message}" in result.stderr
     assert not picture.exists()
 
 

@@ -70,7 +70,7 @@ def test_a_finding_cannot_be_altered(classifier: Classifier) -> None:
         (files.empty(), EmptyInput),
         (files.text_file(), NotDecodable),
         (files.lateral_dicom(), LateralView),
-        (files.png(np.zeros((63, 500), np.uint8)), TooSmall),
+        (files.png(np.tile(np.arange(500).astype(np.uint8), (63, 1))), TooSmall),
     ],
 )
 def test_what_cannot_be_classified_is_refused(classifier: Classifier, data: bytes, refusal: type[Refusal]) -> None:

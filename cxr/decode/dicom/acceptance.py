@@ -3,13 +3,16 @@
 import re
 from typing import Final
 
-import numpy as np
 from pydicom import uid
 from pydicom.dataset import Dataset
 
+from cxr.decode.dicom.body_part import BodyPart, body_part
 from cxr.decode.dicom.elements import codes, instance_uids, integer, read, text, texts
 from cxr.decode.dicom.pixels import SUPPORTED_SYNTAXES, grey_pixels
-from cxr.decode.radiograph import MIRROR, Radiograph
+from cxr.decode.dicom.view import is_decubitus, is_frontal
+from cxr.decode.orientation import MIRRORED as MIRROR
+from cxr.decode.orientation import UPRIGHT, upright
+from cxr.decode.radiograph import Radiograph
 from cxr.errors import ForProcessing, LateralView, MultiFrame, NotAChest, NotARadiograph
 
 SECONDARY_CAPTURE: Final = (
@@ -18,6 +21,8 @@ SECONDARY_CAPTURE: Final = (
 MINOR: Final = "The patient is under 18 years old: the model was not made for children."
 MIRRORED: Final = "The image was stored mirrored. It was flipped, and its map with it: left is the patient's right."
 TURNED: Final = "The file states an orientation other than upright. The image was taken as it is stored."
+BODY_PART: Final = "The file does not say in known words that the chest was examined: check that it was."
+DECUBITUS: Final = "The patient lies on one side (lateral decubitus): the model was made for upright and supine views."
 
 _RADIOGRAPHS: Final = {uid.ComputedRadiographyImageStorage, uid.DigitalXRayImageStorageForPresentation}
 _SECONDARY_CAPTURES: Final = {
@@ -29,12 +34,7 @@ _SECONDARY_CAPTURES: Final = {
 _MODALITIES: Final = {"", "CR", "DX"}
 _SECONDARY_CAPTURE_MODALITIES: Final = _MODALITIES | {"OT", "SC"}  # film scans, screenshots
 
-# Lateral, left lateral, right lateral projection in SNOMED CT and its older SRT codes: DX states its view so.
-_LATERAL_VIEWS: Final = {"LL", "RL", "LAT", "LATERAL"}
-_LATERAL_CODES: Final = {"399067008", "399173006", "399198007", "R-102CD", "R-10236", "R-10232"}
-# PS3.16 annex L writes CHEST, LUNG and THORAX; modalities add words, as in CHEST PA or PORT CHEST.
-_CHEST: Final = {"CHEST", "LUNG", "LUNGS", "THORAX"}
-
+_LATERAL_ALONE: Final = "L"  # tables of public collections write a lateral view so; a side is written elsewhere
 _KNOWN_ORIENTATIONS: Final = {("", ""), ("L", ""), ("L", "F"), ("R", "F")}
 
 _AGE: Final = re.compile(r"(\d{1,3})([DWMY])")
@@ -48,12 +48,17 @@ def decode_dicom(data: bytes) -> Radiograph:
     """
     dataset = read(data, SUPPORTED_SYNTAXES)
     _check_object(dataset)
-    _check_view(dataset)
-    pixels = grey_pixels(dataset)
-    if _mirrored(dataset):
-        pixels = np.ascontiguousarray(pixels[:, ::-1])
-    turned = MIRROR if _mirrored(dataset) else 1
-    return Radiograph(pixels, "application/dicom", instance_uids(dataset), _warnings(dataset), turned)
+    part = body_part(" ".join(texts(dataset, "BodyPartExamined")))
+    _check_view(dataset, part)
+    pixels, warnings = grey_pixels(dataset)
+    turned = MIRROR if _mirrored(dataset) else UPRIGHT
+    return Radiograph(
+        upright(pixels, turned),
+        "application/dicom",
+        instance_uids(dataset),
+        _warnings(dataset, part) + warnings,
+        turned,
+    )
 
 
 def _check_object(dataset: Dataset) -> None:
@@ -71,17 +76,14 @@ def _check_object(dataset: Dataset) -> None:
         raise MultiFrame
 
 
-def _check_view(dataset: Dataset) -> None:
-    """Refuse another body part and lateral views, by each of the elements that may tell."""
-    body_part = set(re.findall(r"[A-Z]+", " ".join(texts(dataset, "BodyPartExamined"))))
-    if body_part and body_part.isdisjoint(_CHEST):
+def _check_view(dataset: Dataset, part: BodyPart) -> None:
+    """Refuse another body part, and lateral and oblique views, by each of the elements that may tell."""
+    if part is BodyPart.ANOTHER:
         raise NotAChest
+    view = " ".join(texts(dataset, "ViewPosition"))
+    stated = {view, *texts(dataset, "BodyPartExamined"), *codes(dataset, "ViewCodeSequence")}
     rows_run_to, _ = _orientation(dataset)
-    if (
-        {text(dataset, "ViewPosition"), *body_part} & _LATERAL_VIEWS
-        or codes(dataset, "ViewCodeSequence") & _LATERAL_CODES
-        or rows_run_to in ("A", "P")
-    ):
+    if view == _LATERAL_ALONE or rows_run_to in ("A", "P") or not all(map(is_frontal, stated)):
         raise LateralView
 
 
@@ -95,12 +97,14 @@ def _mirrored(dataset: Dataset) -> bool:
     return _orientation(dataset) == ("R", "F")
 
 
-def _warnings(dataset: Dataset) -> tuple[str, ...]:
+def _warnings(dataset: Dataset, part: BodyPart) -> tuple[str, ...]:
     age = _AGE.fullmatch(text(dataset, "PatientAge"))
     said = {
         SECONDARY_CAPTURE: text(dataset, "SOPClassUID") in _SECONDARY_CAPTURES,
         MINOR: age is not None and int(age[1]) < _AGES_AT_18[age[2]],
         MIRRORED: _mirrored(dataset),
         TURNED: _orientation(dataset) not in _KNOWN_ORIENTATIONS,
+        BODY_PART: part is BodyPart.UNKNOWN,
+        DECUBITUS: is_decubitus(" ".join(texts(dataset, "ViewPosition"))),
     }
     return tuple(sentence for sentence, applies in said.items() if applies)

@@ -9,20 +9,18 @@ import re
 from types import SimpleNamespace
 from typing import Any, Final
 
-import numpy as np
 import pydicom.config
 import pydicom.misc
-from numpy.typing import NDArray
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
-from cxr.decode.dicom.greyscale import Lut
 from cxr.decode.guards import BoundedReads, untrusted
 from cxr.decode.radiograph import InstanceUIDs
-from cxr.errors import DeflatedDicom, NotDecodable, TransferSyntaxUnsupported
+from cxr.errors import DeflatedDicom, NotDecodable, TransferSyntaxUnsupported, Truncated
 
 # pydicom quotes elements' values in what it warns of and logs, and those may name a patient. It validates
 # nothing here; its loggers (the decoders' have their own names below this one) reach no handler but its own
@@ -43,13 +41,20 @@ _TAGS: Final = [Tag(keyword) for keyword in (
     "RescaleSlope", "VOILUTFunction", "ModalityLUTSequence", "VOILUTSequence", "PresentationLUTShape",
     "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
     "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
-    "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData", "PixelData",
+    "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData", "ShutterShape",
+    "ShutterLeftVerticalEdge", "ShutterRightVerticalEdge", "ShutterUpperHorizontalEdge",
+    "ShutterLowerHorizontalEdge", "CenterOfCircularShutter", "RadiusOfCircularShutter",
+    "VerticesOfThePolygonalShutter", "ShutterPresentationValue", "PixelData",
 )]
 # fmt: on
 _PIXEL_DATA: Final = 0x7FE00010
+_UNDEFINED_LENGTH: Final = 0xFFFFFFFF
 # Bytes of any element but the pixels: room for several 16-bit lookup tables, not for millions of numbers.
 _MAX_ELEMENT: Final = 1 << 19
 _META_START: Final = 132
+_MAX_NUMBERS: Final = 1024
+_NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_TEXTS: Final = {"AE", "AS", "CS", "DS", "IS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"}  # VRs that hold text
 _UID: Final = re.compile(r"[0-9.]{1,64}")
 # (implicit VR, little endian) where it is not explicit little endian.
 _ENCODINGS: Final = {"1.2.840.10008.1.2": (True, True), "1.2.840.10008.1.2.2": (False, False)}
@@ -59,7 +64,7 @@ _ENCODINGS: Final = {"1.2.840.10008.1.2": (True, True), "1.2.840.10008.1.2.2": (
 def read(data: bytes, supported: frozenset[str]) -> Dataset:
     """Parse a DICOM Part 10 file whose transfer syntax is one of those supported.
 
-    Raises DeflatedDicom, TransferSyntaxUnsupported, NotDecodable. Not by pydicom.dcmread, which inflates a
+    Raises DeflatedDicom, TransferSyntaxUnsupported, Truncated, NotDecodable. Not by pydicom.dcmread, which inflates a
     deflated file before anyone can ask what it is: half a megabyte becomes a gigabyte.
     """
     stream = BoundedReads(data)
@@ -70,11 +75,21 @@ def read(data: bytes, supported: frozenset[str]) -> Dataset:
         raise DeflatedDicom
     if syntax not in supported:
         raise TransferSyntaxUnsupported
-    dataset = read_dataset(stream, *_ENCODINGS.get(syntax, (False, True)), specific_tags=list(_TAGS))
+    try:
+        dataset = read_dataset(stream, *_ENCODINGS.get(syntax, (False, True)), specific_tags=list(_TAGS))
+    except OSError:
+        if stream.tell() < len(data):
+            raise
+        dataset = Dataset()  # the file ends within a sequence
+    # Where it ends within a fragment pydicom drops all that it has read, within an element it seeks beyond the end.
+    if not dataset or stream.tell() > len(data):
+        raise Truncated
     dataset.file_meta = FileMetaDataset(meta)
     for element in dataset.elements():  # not parsed yet
         if element.tag != _PIXEL_DATA and _length(element) > _MAX_ELEMENT:
             raise NotDecodable
+        if _length(element) < (getattr(element, "length", None) or 0) != _UNDEFINED_LENGTH:
+            raise Truncated
     return dataset
 
 
@@ -99,38 +114,39 @@ def text(dataset: Dataset, keyword: str) -> str:
 
 
 @untrusted
-def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
-    """The element's finite values; () where it is absent or empty. NotDecodable on what is no number."""
-    value = dataset.get(keyword)
-    if value is None or value == "":
+def numbers(dataset: Dataset, keyword: str) -> tuple[float | None, ...]:
+    """The element's first values in their places, at most 1,024; () where it is absent or empty.
+
+    None where a value is empty or no finite number. A decimal comma is taken for a point.
+    """
+    element = dataset.get_item(keyword) if keyword in dataset else None
+    if element is None or not element.value:
         return ()
-    return tuple(number for number in map(float, _as_list(value)) if math.isfinite(number))
+    representation = dictionary_VR(element.tag) if element.VR in (None, "UN") else element.VR
+    if isinstance(element.value, bytes) and representation in _TEXTS:
+        stated = element.value.strip(b" \0").split(b"\\", _MAX_NUMBERS)[:_MAX_NUMBERS]
+        return tuple(_number(one.strip().decode("latin-1")) for one in stated) if any(stated) else ()
+    return tuple(_number(str(value)) for value in as_list(dataset.get(keyword))[:_MAX_NUMBERS])
+
+
+def _number(text: str) -> float | None:
+    point = text.replace(",", ".")
+    number = float(point) if _NUMBER.fullmatch(point) else math.inf
+    return number if math.isfinite(number) else None
 
 
 def integer(dataset: Dataset, keyword: str, default: int) -> int:
-    """The element's first value, the default where it is absent or empty."""
-    return int(next(iter(numbers(dataset, keyword)), default))
+    """The element's first value, the default where it is absent, empty or no number."""
+    first = next(iter(numbers(dataset, keyword)), None)
+    return default if first is None else int(first)
 
 
 @untrusted
 def codes(dataset: Dataset, keyword: str) -> frozenset[str]:
-    """The code values of a sequence of coded concepts."""
-    return frozenset(str(item.get("CodeValue", "")).strip() for item in dataset.get(keyword) or ())
-
-
-@untrusted
-def lut(dataset: Dataset, keyword: str) -> Lut | None:
-    """The first item of a lookup-table sequence; None where there is none, or one without data."""
+    """The code values and the meanings of a sequence of coded concepts, in capitals."""
     items = dataset.get(keyword) or ()
-    if not items or "LUTDescriptor" not in items[0] or "LUTData" not in items[0]:
-        return None
-    length, first, bits = (int(value) for value in _as_list(items[0].LUTDescriptor))
-    if first > 0x7FFF and integer(dataset, "PixelRepresentation", 0) == 1:
-        first -= 0x10000
-    if not 1 <= bits <= 16:
-        raise NotDecodable
-    word = ">u2" if dataset.original_encoding[1] is False else "<u2"
-    return Lut(first, bits, _entries(items[0].LUTData, (length & 0xFFFF) or 0x10000, word))
+    told = (item.get(part) for item in items for part in ("CodeValue", "CodeMeaning"))
+    return frozenset(str(one).strip(" \0").upper() for one in told if one)
 
 
 @untrusted
@@ -146,16 +162,6 @@ def instance_uids(dataset: Dataset) -> InstanceUIDs:
     return InstanceUIDs(*(uid if _UID.fullmatch(uid) else "" for uid in uids))
 
 
-def _as_list(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
+    """The values of an element that may hold one or several."""
     return list(value) if isinstance(value, MultiValue | list | tuple) else [value]
-
-
-def _entries(data: Any, length: int, word: str) -> NDArray[np.float64]:
-    """A lookup table's entries: numbers, 16-bit words, or bytes where there is one for each entry."""
-    if isinstance(data, bytes):
-        entries = np.frombuffer(data, "u1" if len(data) <= length + 1 else word)
-    else:
-        entries = np.asarray(_as_list(data), np.int64) & 0xFFFF
-    if len(entries) < length:
-        raise NotDecodable
-    return entries[:length].astype(np.float64)

@@ -1,127 +1,130 @@
-"""Stored values of up to 16 bits → 8-bit grey, through the DICOM greyscale pipeline.
+"""Stored values of up to 16 bits → 8-bit grey, through the DICOM greyscale pipeline (PS3.4 N.2, PS3.3 C.11).
 
 Every step maps a stored value to another without looking at its neighbours. So the pipeline runs once, over a
-table of all 2^8 or 2^16 values that a pixel can store, in float64, and the image is looked up in the result:
+table of all 2^8 or 2^16 words that a pixel can store, in float64, and the image is looked up in the result:
 exact, and a few hundred times less work than over the pixels of a large radiograph.
 """
 
-import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Table = NDArray[np.float64]
+from cxr.decode.dicom.stored_bits import StoredBits, padded
+from cxr.decode.dicom.voi import Lut, Values, Window, ramp
+from cxr.decode.histogram import Counts, counts, nearly_alike, percentiles, sample_step
+from cxr.errors import UniformImage
 
-_LOW_PERCENT: Final = 0.5
-_HIGH_PERCENT: Final = 99.5
-_COUNTED_AT_ONCE: Final = 1 << 22  # pixels; np.bincount copies them to 64 bits
+_PERCENTS: Final = (0.5, 99.5)
+# A window is believed if the image, without its darkest and its brightest 2 %, spans a tenth of black to white.
+_LEFT_OUT: Final = 0.02
+_LEAST_SPAN: Final = 25.5
 
-
-@dataclass(frozen=True, slots=True)
-class Lut:
-    """A DICOM lookup table: `entries[0]` answers inputs up to `first`, the last one those beyond the end."""
-
-    first: int
-    bits: int
-    entries: Table
-
-    def __call__(self, values: Table) -> Table:
-        index: Table = np.clip(np.rint(values) - self.first, 0, len(self.entries) - 1)
-        return self.entries[index.astype(np.intp)]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A DICOM window of at least one unit's width; values → 0 to 255 (PS3.3 C.11.2.1.2 and C.11.2.1.3)."""
-
-    center: float
-    width: float
-    function: str = "LINEAR"
-
-    def __call__(self, values: Table) -> Table:
-        if self.function == "SIGMOID":
-            steepness = np.clip(-4 * (values - self.center) / self.width, -60, 60)  # exp stays finite
-            return 255 / (1 + np.exp(steepness))
-        if self.function == "LINEAR_EXACT":
-            return _ramp(values, self.center - self.width / 2, self.center + self.width / 2)
-        low = self.center - 0.5 - (self.width - 1) / 2
-        return _ramp(values, low, low + self.width - 1)
+Shown = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Greyscale:
-    """What a file says about the meaning of its stored values. The default is a file that says nothing.
+    """What a file says about the meaning of its stored values. The defaults are a file that says nothing.
 
-    modality: applied first; voi: second, and the percentiles of the image where it is None
-    padding:  the stored values from first to last fill the frame's corners and are no part of the image
+    bits:     where a pixel's value lies in its word
+    modality: applied first
+    voi:      windows and tables in the order of their rank, None for one that cannot be read; the first that shows
+              the image is applied second, and the percentiles of the image where there is none
+    padding:  ends of the range of values that fill the frame's corners, are no part of the image and become black
     inverse:  low values are white
     """
 
+    bits: StoredBits
     modality: Lut | tuple[float, float] = (1.0, 0.0)
-    voi: Lut | Window | None = None
-    padding: tuple[int, int] | None = None
+    voi: tuple[Lut | Window | None, ...] = ()
+    padding: tuple[int, ...] = ()
     inverse: bool = False
 
 
-def to_grey(stored: NDArray[Any], meaning: Greyscale) -> NDArray[np.uint8]:
-    """[H, W] integers of 8 or 16 bits, signed or not, native byte order → [H, W] uint8, 0 to 255."""
-    unsigned: NDArray[np.uint8] | NDArray[np.uint16] = np.ascontiguousarray(stored).view(f"u{stored.dtype.itemsize}")
-    every_value = np.arange(1 << 8 * stored.dtype.itemsize, dtype=unsigned.dtype).view(stored.dtype)
-    # Hostile slopes and centres overflow to infinity, which the clip below brings back.
+class Rendered(NamedTuple):
+    """pixels: [H, W] uint8, 0 to 255. believed: the first window or table was applied, or the file has none."""
+
+    pixels: NDArray[np.uint8]
+    believed: bool
+
+
+def to_grey(stored: NDArray[Any], meaning: Greyscale, shown: Shown | None = None) -> Rendered:
+    """[H, W] integers of 8 or 16 bits, signed or not, native byte order → [H, W] uint8.
+
+    shown: [H, W], where the image is; elsewhere it is 0. Raises UniformImage.
+    """
+    words: NDArray[Any] = np.ascontiguousarray(stored).view(f"u{stored.dtype.itemsize}")
+    numbers, padding = meaning.bits.values(), _padding(words, shown, meaning)
+    counted = _varied_counts(words, shown, numbers, padding)
+    # Hostile slopes and centres overflow to infinity, which the clip brings back.
     with np.errstate(all="ignore"):
-        values = _modality(every_value.astype(np.float64), meaning.modality)
-        if isinstance(meaning.voi, Lut):
-            grey = meaning.voi(values) * (255 / (2**meaning.voi.bits - 1))
-        elif meaning.voi is not None:
-            grey = meaning.voi(values)
-        else:
-            grey = _ramp(values, *_percentiles(values, _counts(unsigned, every_value, meaning.padding)))
-        table: NDArray[np.uint8] = np.rint(np.clip(np.nan_to_num(grey), 0, 255)).astype(np.uint8)
-    return (255 - table if meaning.inverse else table)[unsigned]
+        values = _modality(numbers.astype(np.float64), meaning.modality)
+        believed, table = _believed(values, meaning.voi, counted)
+        if table is None:
+            everywhere = counted if sample_step(words.shape) == 1 else _counts(words, shown, padding, 1)
+            low, high = percentiles(values, everywhere, _PERCENTS)
+            table = _eight_bit(ramp(values, low, high))
+    if meaning.inverse:
+        table = 255 - table
+    table[padding] = 0
+    pixels = table[words]
+    if shown is not None:
+        pixels[~shown] = 0
+    return Rendered(pixels, believed)
 
 
-def _modality(values: Table, modality: Lut | tuple[float, float]) -> Table:
+def _padding(words: NDArray[Any], shown: Shown | None, meaning: Greyscale) -> Shown:
+    """Which words are padding; none where the whole image would be."""
+    padding = padded(meaning.bits, meaning.padding)
+    steps = (sample_step(words.shape), 1) if meaning.padding else ()
+    if steps and not any(_counts(words, shown, padding, step).any() for step in steps):
+        return np.zeros_like(padding)
+    return padding
+
+
+def _varied_counts(words: NDArray[Any], shown: Shown | None, numbers: NDArray[np.int32], padding: Shown) -> Counts:
+    """How often a sample of the image holds each word. Raises UniformImage by all pixels, not by the sample."""
+    for step in dict.fromkeys((sample_step(words.shape), 1)):
+        counted = _counts(words, shown, padding, step)
+        present = np.flatnonzero(counted)
+        if not nearly_alike(numbers[present], counted[present]):
+            return counted
+    raise UniformImage
+
+
+def _counts(words: NDArray[Any], shown: Shown | None, padding: Shown, step: int) -> Counts:
+    """How often every so many rows and columns of the image hold each word, padding not counted."""
+    part = words[::step, ::step]
+    counted = counts(part if shown is None else part[shown[::step, ::step]])
+    counted[padding] = 0
+    return counted
+
+
+def _modality(values: Values, modality: Lut | tuple[float, float]) -> Values:
     if isinstance(modality, Lut):
         return modality(values)
     slope, intercept = modality
     return np.nan_to_num(values * slope + intercept)
 
 
-def _ramp(values: Table, low: float, high: float) -> Table:
-    """0 up to low, 255 from high on, straight between; a step just above low where the two are one."""
-    if not high > low:
-        return np.where(values > low, 255.0, 0.0)
-    return np.clip((values - low) / (high - low), 0, 1) * 255
+def _believed(
+    values: Values, voi: tuple[Lut | Window | None, ...], counted: Counts
+) -> tuple[bool, NDArray[np.uint8] | None]:
+    """The grey by the first window or table that shows the image, None where none does; and whether it is the first."""
+    for rank, one in enumerate(voi):
+        if one is not None and _spans((grey := _eight_bit(one.grey(values))), counted):
+            return rank == 0, grey
+    return not voi, None
 
 
-def _counts(unsigned: NDArray[Any], every_value: NDArray[Any], padding: tuple[int, int] | None) -> NDArray[np.int64]:
-    """How many pixels store each value, padding not counted unless there is nothing else."""
-    counts = np.zeros(len(every_value), np.int64)
-    for start in range(0, unsigned.size, _COUNTED_AT_ONCE):
-        counts += np.bincount(unsigned.reshape(-1)[start : start + _COUNTED_AT_ONCE], minlength=len(counts))
-    if padding is None:
-        return counts
-    image = np.where((every_value >= padding[0]) & (every_value <= padding[1]), 0, counts)
-    return image if image.any() else counts
+def _spans(grey: NDArray[np.uint8], counted: Counts) -> bool:
+    """Whether a window leaves enough of the image to be seen; one that misses the data does not."""
+    cumulative = np.cumsum(np.bincount(grey, weights=counted, minlength=256))
+    low, high = np.searchsorted(cumulative, np.array([_LEFT_OUT, 1 - _LEFT_OUT]) * cumulative[-1])
+    return bool(high - low >= _LEAST_SPAN)
 
 
-def _percentiles(values: Table, counts: NDArray[np.int64]) -> tuple[float, float]:
-    """np.percentile of an image that holds each value so many times; its extremes where both coincide."""
-    order = np.argsort(values, kind="stable")
-    values, cumulative = values[order], np.cumsum(counts[order])
-    last = int(cumulative[-1]) - 1
-
-    def order_statistic(rank: int) -> float:
-        return float(values[np.searchsorted(cumulative, rank, side="right")])
-
-    def percentile(percent: float) -> float:
-        rank = percent / 100 * last
-        below = order_statistic(math.floor(rank))
-        return below + (order_statistic(math.ceil(rank)) - below) * (rank - math.floor(rank))
-
-    low, high = percentile(_LOW_PERCENT), percentile(_HIGH_PERCENT)
-    if high > low:
-        return low, high
-    return order_statistic(0), order_statistic(last)
+def _eight_bit(grey: Values) -> NDArray[np.uint8]:
+    return np.rint(np.clip(np.nan_to_num(grey), 0, 255)).astype(np.uint8)

@@ -1,20 +1,24 @@
 """A parsed DICOM dataset's pixel data → 8-bit grey."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import uid
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
+from pydicom.encaps import encapsulate, generate_fragments
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 
 from cxr.decode.codestream import CodestreamSize, j2k_size, jpeg_size
-from cxr.decode.dicom.elements import has_value, integer, lut, numbers, text
-from cxr.decode.dicom.greyscale import Greyscale, Window, to_grey
+from cxr.decode.dicom.elements import has_value, integer, text
+from cxr.decode.dicom.greyscale import to_grey
+from cxr.decode.dicom.meaning import WINDOW, meaning, stored_bits
+from cxr.decode.dicom.shutter import Shown, outside, shown
+from cxr.decode.dicom.stored_bits import StoredBits
 from cxr.decode.guards import check_size, untrusted
+from cxr.decode.histogram import check_varied
 from cxr.decode.png_jpeg import check_scans
 from cxr.errors import NoPixels, NotDecodable, TransferSyntaxUnsupported
 
@@ -47,21 +51,44 @@ _SAMPLES: Final = {
 }  # fmt: skip
 
 
-def grey_pixels(dataset: Dataset) -> NDArray[np.uint8]:
-    """Decode the one frame: [H, W] uint8, as stored, not turned, low values dark unless the file says not.
+class GreyPixels(NamedTuple):
+    """pixels: [H, W] uint8, air dark. warnings: fixed sentences on what the file left open."""
 
-    Raises TooManyPixels, NoPixels, TransferSyntaxUnsupported (JPEG of 12 bits), NotDecodable.
+    pixels: NDArray[np.uint8]
+    warnings: tuple[str, ...]
+
+
+def grey_pixels(dataset: Dataset) -> GreyPixels:
+    """Decode the one frame as stored, not turned.
+
+    Raises TooManyPixels, NoPixels, TransferSyntaxUnsupported (JPEG of 12 bits), UniformImage, NotDecodable.
     """
     photometric = text(dataset, "PhotometricInterpretation")
     _check_layout(dataset, photometric)
-    if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-        _check_codestream(dataset)
-    stored = _decode(dataset)
-    if photometric == "PALETTE COLOR":
-        return _luminance(_look_up_palette(stored, dataset))
-    if stored.ndim == 3:
-        return _luminance(stored, integer(dataset, "BitsStored", 8))
-    return to_grey(stored, _meaning(dataset, photometric, stored.dtype))
+    precision = _check_codestream(dataset) if dataset.file_meta.TransferSyntaxUID.is_encapsulated else None
+    is_colour = photometric not in ("MONOCHROME1", "MONOCHROME2")
+    bits = stored_bits(dataset, integer(dataset, "BitsAllocated", 0), precision)
+    stored = _decode(dataset, is_colour, precision)
+    uncovered = shown(dataset, *stored.shape[:2])
+    pixels, warnings = _colour(dataset, stored) if is_colour else _monochrome(dataset, stored, bits, uncovered)
+    if uncovered is not None:
+        pixels[~uncovered] = outside(dataset)
+    return GreyPixels(pixels, warnings)
+
+
+def _monochrome(dataset: Dataset, stored: NDArray[Any], bits: StoredBits, uncovered: Shown | None) -> GreyPixels:
+    greyscale, warnings = meaning(dataset, bits)
+    pixels, believed = to_grey(stored, greyscale, uncovered)
+    return GreyPixels(pixels, warnings if believed else (*warnings, WINDOW))
+
+
+def _colour(dataset: Dataset, stored: NDArray[Any]) -> GreyPixels:
+    if stored.ndim == 2:
+        pixels = _luminance(_look_up_palette(stored, dataset))
+    else:
+        pixels = _luminance(stored, integer(dataset, "BitsStored", 8))
+    check_varied(pixels)
+    return GreyPixels(pixels, ())
 
 
 def _check_layout(dataset: Dataset, photometric: str) -> None:
@@ -76,8 +103,11 @@ def _check_layout(dataset: Dataset, photometric: str) -> None:
         raise NotDecodable
 
 
-def _check_codestream(dataset: Dataset) -> None:
-    """Refuse a codestream larger than the elements say: a decoder allocates what the codestream says."""
+def _check_codestream(dataset: Dataset) -> int | None:
+    """Refuse a codestream larger than the elements say: a decoder allocates what the codestream says.
+
+    Returns the bits of its samples; None for RLE, which has no header of its own.
+    """
     syntax = dataset.file_meta.TransferSyntaxUID
     codestream = _codestream(dataset)
     size: CodestreamSize | None = None
@@ -89,25 +119,44 @@ def _check_codestream(dataset: Dataset) -> None:
         if syntax == uid.JPEGExtended12Bit and size.precision != 8:
             raise TransferSyntaxUnsupported
     if size is None:
-        return
+        return None
     check_size(size.columns, size.rows)
     rows, columns = integer(dataset, "Rows", 0), integer(dataset, "Columns", 0)
     if size.rows > rows or size.columns > columns or size.samples > integer(dataset, "SamplesPerPixel", 1):
         raise NotDecodable
+    if _PLUGINS[syntax] == "pillow":
+        _allocate_8_bits(dataset)
+    return size.precision
 
 
 @untrusted
 def _codestream(dataset: Dataset) -> bytes:
-    return get_frame(dataset.PixelData, 0, number_of_frames=1)
+    """The frame's codestream. Its fragments are joined, whatever offsets the file states: there is one frame."""
+    fragments = list(generate_fragments(dataset.PixelData))[1:]  # the first item is the offset table
+    if len(fragments) > 1:
+        fragments = [b"".join(fragments)]
+        dataset.PixelData = encapsulate(fragments, has_bot=False)
+    return fragments[0]
+
+
+def _allocate_8_bits(dataset: Dataset) -> None:
+    """Pillow decodes JPEG to words of 8 bits, whatever the elements allocate for them, and pydicom believes these."""
+    dataset.BitsAllocated = 8
+    dataset.BitsStored = min(integer(dataset, "BitsStored", 8), 8)
+    dataset.HighBit = dataset.BitsStored - 1
 
 
 @untrusted
-def _decode(dataset: Dataset) -> NDArray[Any]:
-    """The first frame, [H, W] or [H, W, 3] of 8 or 16 bits; YBR comes out as RGB."""
+def _decode(dataset: Dataset, is_colour: bool, precision: int | None) -> NDArray[Any]:
+    """The first frame, [H, W] or [H, W, 3] of BitsAllocated; YBR comes out as RGB, monochrome as whole words."""
     syntax = dataset.file_meta.TransferSyntaxUID
     dataset.NumberOfFrames = 1  # absent, empty or 0 until here
-    stored, _ = get_decoder(syntax).as_array(dataset, index=0, decoding_plugin=_PLUGINS[syntax])
-    if stored.dtype.itemsize > 2 or stored.shape[:2] != (dataset.Rows, dataset.Columns):
+    if precision is not None and precision <= dataset.BitsAllocated and _PLUGINS[syntax] == "gdcm":
+        dataset.BitsStored = precision  # else GDCM drops the bits above those stored, as pydicom does
+    # pydicom would drop the bits above a value's size, and with them the value where its high bit is another one.
+    options: Any = {} if is_colour else {"correct_unused_bits": False}
+    stored, _ = get_decoder(syntax).as_array(dataset, index=0, decoding_plugin=_PLUGINS[syntax], **options)
+    if 8 * stored.dtype.itemsize != dataset.BitsAllocated or stored.shape[:2] != (dataset.Rows, dataset.Columns):
         raise NotDecodable
     return stored.astype(stored.dtype.newbyteorder("="), copy=False)
 
@@ -123,33 +172,3 @@ def _luminance(rgb: NDArray[Any], bits: int = 16) -> NDArray[np.uint8]:
         rgb = rgb >> max(bits - 8, 0)
     eight_bit = np.ascontiguousarray(rgb.astype(np.uint8))
     return np.array(Image.fromarray(eight_bit).convert("L"))
-
-
-def _meaning(dataset: Dataset, photometric: str, stored: np.dtype[Any]) -> Greyscale:
-    slope, intercept = numbers(dataset, "RescaleSlope"), numbers(dataset, "RescaleIntercept")
-    rescale = (slope[0], intercept[0]) if slope and intercept else (1.0, 0.0)
-    return Greyscale(
-        modality=lut(dataset, "ModalityLUTSequence") or rescale,
-        voi=lut(dataset, "VOILUTSequence") or _window(dataset),
-        padding=_padding(dataset, stored),
-        # Two ways to say one thing (PS3.3 C.8.11.3.1.2 wants both in DX): together they still invert once.
-        inverse=photometric == "MONOCHROME1" or text(dataset, "PresentationLUTShape") == "INVERSE",
-    )
-
-
-def _window(dataset: Dataset) -> Window | None:
-    """The first window; None where there is none or it is narrower than one unit."""
-    centers, widths = numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth")
-    if not centers or not widths or widths[0] < 1:
-        return None
-    return Window(centers[0], widths[0], text(dataset, "VOILUTFunction") or "LINEAR")
-
-
-def _padding(dataset: Dataset, stored: np.dtype[Any]) -> tuple[int, int] | None:
-    """The range of stored values that are padding, whichever sign the elements were written with."""
-    value, limit = numbers(dataset, "PixelPaddingValue"), numbers(dataset, "PixelPaddingRangeLimit")
-    if not value:
-        return None
-    unsigned = [int(end) % (1 << 8 * stored.itemsize) for end in value[:1] + limit[:1]]
-    ends = np.array(unsigned, f"u{stored.itemsize}").view(stored)
-    return int(ends.min()), int(ends.max())

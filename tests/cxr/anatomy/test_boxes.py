@@ -9,7 +9,8 @@ from PIL import Image
 
 from cxr.anatomy.boxes import GRID, MOST, Box, critical_regions
 from cxr.decode import decode
-from cxr.decode.radiograph import MIRROR, Radiograph
+from cxr.decode.orientation import MIRRORED
+from cxr.decode.radiograph import Radiograph
 from tests import files
 from tests.cxr.anatomy.test_zones import spot
 
@@ -19,7 +20,7 @@ BRIGHT = (140, 60)  # x, y of the one bright spot of the stored image
 
 def stored_image() -> NDArray[np.uint8]:
     """Dark, with one bright square at `BRIGHT`."""
-    pixels = np.full((HEIGHT, WIDTH), 20, np.uint8)
+    pixels = np.tile(np.linspace(10, 40, WIDTH).astype(np.uint8), (HEIGHT, 1))
     x, y = BRIGHT
     pixels[y - 8 : y + 9, x - 8 : x + 9] = 250
     return pixels
@@ -49,10 +50,14 @@ def test_boxes_of_a_turned_jpeg_are_in_its_stored_pixels(orientation: int) -> No
     assert centre(box_of_the_bright_spot(radiograph)) == pytest.approx(BRIGHT, abs=4)
 
 
-@pytest.mark.parametrize(("orientation", "turned"), [("L\\F", 1), ("R\\F", MIRROR)])
+@pytest.mark.parametrize(("orientation", "turned"), [("L\\F", 1), ("R\\F", MIRRORED)])
 def test_boxes_of_a_mirrored_dicom_are_in_its_stored_pixels(orientation: str, turned: int) -> None:
     stored = stored_image().astype(np.uint16) * 16
-    radiograph = decode(files.synthetic_dicom(stored, PatientOrientation=orientation.split("\\")))
+    radiograph = decode(
+        files.synthetic_dicom(
+            stored, PatientOrientation=orientation.split("\\"), WindowCenter="2048", WindowWidth="4096"
+        )
+    )
     assert radiograph.turned == turned
     shown = radiograph.pixels[BRIGHT[1], BRIGHT[0]] > 128
     assert shown == (turned == 1)

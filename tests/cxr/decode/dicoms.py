@@ -45,6 +45,19 @@ def with_codestream(syntax: uid.UID, edit: Callable[[bytearray], None]) -> bytes
     return files.part10(dataset)
 
 
+def truncated(syntax: uid.UID) -> bytes:
+    """A compressed file that ends within its codestream."""
+    data = files.compressed(files.small_radiograph_dicom(), syntax)
+    return data[: -len(data) // 3]
+
+
+def truncated_sequence() -> bytes:
+    """A file that ends within a sequence of undefined length."""
+    data = files.changed(files.small_radiograph_dicom(), VOILUTSequence=lut_item(0, 8, [1, 2, 3]))
+    start = data.index(b"\x28\0\x10\x30SQ")
+    return data[: start + 8] + b"\xff\xff\xff\xff" + data[start + 12 : start + 30]
+
+
 def larger_jpeg_ls(codestream: bytearray) -> None:
     frame = codestream.index(b"\xff\xf7")
     codestream[frame + 5 : frame + 9] = b"\xff\xff\x01\x00"

@@ -11,6 +11,7 @@ from pydicom.pixels.processing import apply_voi_lut
 from cxr.decode import decode
 from tests import files
 from tests.cxr.decode.dicoms import as_secondary_capture
+from tests.cxr.decode.scenes import COLUMNS, dicom, linear, scene
 
 
 def test_a_real_radiograph() -> None:
@@ -33,10 +34,10 @@ def test_the_real_radiograph_is_windowed_as_pydicom_windows_it_and_then_inverted
     assert np.abs(decode(files.radiograph_dicom()).pixels - expected).max() <= 0.5 + 1e-9
 
 
-def transcoded(syntax: str, tmp_path: Path) -> bytes:
-    """The real radiograph, converted by GDCM."""
+def transcoded(syntax: str, tmp_path: Path, data: bytes | None = None) -> bytes:
+    """A file, the real radiograph unless another is given, converted by GDCM."""
     source, target = tmp_path / "source.dcm", tmp_path / "target.dcm"
-    source.write_bytes(files.radiograph_dicom())
+    source.write_bytes(data or files.radiograph_dicom())
     reader = gdcm.ImageReader()
     reader.SetFileName(str(source))
     assert reader.Read()
@@ -69,6 +70,15 @@ def test_lossless_encodings_give_the_same_pixels(syntax: uid.UID, tmp_path: Path
     data = transcoded(syntax, tmp_path)
     assert files.parse(data).file_meta.TransferSyntaxUID == syntax
     assert np.array_equal(decode(data).pixels, decode(files.radiograph_dicom()).pixels)
+
+
+@pytest.mark.parametrize("syntax", [uid.JPEGLossless, uid.JPEGLosslessSV1], ids=lambda syntax: syntax.keyword)
+@pytest.mark.parametrize("shift", [0, 4])
+def test_jpeg_lossless_keeps_words_whole(syntax: uid.UID, shift: int, tmp_path: Path) -> None:
+    overlay = (1 << 12 if shift == 0 else 1) * (np.arange(COLUMNS) % 3)
+    data = dicom((scene() << shift) + overlay, 16, WindowCenter="2048", WindowWidth="3600")
+    said = files.changed(transcoded(syntax, tmp_path, data), BitsStored=12, HighBit=11 + shift)
+    assert np.abs(decode(said).pixels - linear(scene(), 2048, 3600)).max() <= 1
 
 
 @pytest.mark.parametrize("syntax", [uid.RLELossless, uid.JPEGLSLossless], ids=lambda syntax: syntax.keyword)

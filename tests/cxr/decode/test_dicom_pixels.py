@@ -9,6 +9,7 @@ from pydicom import uid
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
 from cxr.decode import decode
+from cxr.errors import UniformImage
 from tests import files
 from tests.cxr.decode.dicoms import lut_item
 
@@ -62,10 +63,10 @@ def test_a_voi_lut_beats_a_window() -> None:
 
 
 def test_a_modality_lut_comes_before_the_window() -> None:
-    stored = np.array([[0, 1, 2]], np.uint16)
-    table = lut_item(first=0, bits=16, entries=[3000, 1000, 2000])
+    stored = np.array([[0, 1, 2, 3]], np.uint16)
+    table = lut_item(first=0, bits=16, entries=[3000, 1000, 2000, 2500])
     grey = pixels(stored, ModalityLUTSequence=table, WindowCenter="2000.5", WindowWidth="2001")
-    assert grey.tolist() == [[255, 0, 128]]
+    assert grey.tolist() == [[255, 0, 128, 191]]
 
 
 @pytest.mark.parametrize(("name", "bits"), [("vlut_04.dcm", 8), ("mlut_18.dcm", 8)])
@@ -84,7 +85,6 @@ def test_published_tables_agree_with_pydicom(name: str, bits: int) -> None:
     "elements",
     [
         {"PhotometricInterpretation": "MONOCHROME1"},
-        {"PresentationLUTShape": "INVERSE"},
         {"PhotometricInterpretation": "MONOCHROME1", "PresentationLUTShape": "INVERSE"},
         {"PhotometricInterpretation": "MONOCHROME1", "PresentationLUTShape": "IDENTITY"},
     ],
@@ -126,9 +126,35 @@ def test_signed_padding() -> None:
     assert np.array_equal(pixels(stored, PixelPaddingValue=-2000)[30:-30, 30:-30], pixels(GRADIENT))
 
 
-@pytest.mark.parametrize("elements", [{}, {"PixelPaddingValue": 5}, {"RescaleSlope": "0", "RescaleIntercept": "1"}])
-def test_a_constant_image_is_constant(elements: dict[str, Any]) -> None:
-    assert np.ptp(pixels(np.full((9, 9), 5, np.uint16), **elements)) == 0
+NEARLY_ALIKE = np.where(np.arange(10_000).reshape(100, 100) % 70 == 0, 900, 500 + np.arange(100) % 2).astype(np.uint16)
+
+
+@pytest.mark.parametrize("elements", [{}, {"PixelPaddingValue": 5}, {"WindowCenter": "5", "WindowWidth": "9"}])
+@pytest.mark.parametrize(
+    "stored",
+    [
+        np.full((90, 90), 5, np.uint16),
+        np.full((90, 90), 5, np.uint8),
+        NEARLY_ALIKE,
+        np.kron(NEARLY_ALIKE, np.ones((9, 9), np.uint16)),
+    ],
+    ids=["alike", "8 bits", "nearly alike", "large"],
+)
+def test_an_image_that_shows_nothing_is_refused(stored: NDArray[Any], elements: dict[str, Any]) -> None:
+    with pytest.raises(UniformImage):
+        pixels(stored, **elements)
+
+
+def test_padding_shows_nothing() -> None:
+    framed = np.pad(np.full((40, 40), 900, np.uint16), 50, constant_values=5)
+    assert np.ptp(pixels(framed)) == 255
+    with pytest.raises(UniformImage):
+        pixels(framed, PixelPaddingValue=5)
+
+
+def test_a_colour_image_that_shows_nothing_is_refused() -> None:
+    with pytest.raises(UniformImage):
+        pixels(np.full((90, 90, 3), (200, 100, 0), np.uint8))
 
 
 def test_a_pixel_spacing_of_zero_is_no_matter() -> None:

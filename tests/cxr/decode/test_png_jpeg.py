@@ -1,9 +1,11 @@
 """PNG and JPEG: the grey image that a person would see comes out."""
 
+import struct
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +15,7 @@ from PIL import Image, ImageOps
 
 from cxr import errors
 from cxr.decode import Radiograph, decode
+from cxr.decode.orientation import upright
 from cxr.errors import Refusal
 from tests import files
 from tests.fuzz import damaged
@@ -108,15 +111,66 @@ def test_16_bit_png_is_windowed_by_percentiles() -> None:
     assert np.array_equal(decode(opencv_png(deep)).pixels, expected)
 
 
+DEEP = np.random.default_rng(0).normal(2_000, 300, (300, 280)).clip(0, 4095).astype(np.uint16)
+
+
+def windowed(deep: NDArray[Any]) -> NDArray[Any]:
+    low, high = np.percentile(deep, [0.5, 99.5])
+    return np.asarray(np.clip((deep - low) / (high - low), 0, 1) * 255)
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("colour", ["grey", "grey with alpha", "colour", "colour with alpha"])
+def test_12_bits_in_a_16_bit_png_are_windowed(colour: str, interlaced: bool) -> None:
+    opaque = np.full_like(DEEP, 65_535)
+    channels = {
+        "grey": [DEEP],
+        "grey with alpha": [DEEP, opaque],
+        "colour": [DEEP] * 3,
+        "colour with alpha": [DEEP] * 3 + [opaque],
+    }[colour]
+    pixels = decode(files.deep_png(np.dstack(channels), interlaced)).pixels
+    assert np.abs(pixels - windowed(DEEP)).max() <= 1
+
+
+def test_deep_colour_becomes_its_luminance() -> None:
+    channels = np.stack([DEEP, np.roll(DEEP, 7), np.roll(DEEP, 99)], -1)
+    expected = windowed(channels @ np.array([0.299, 0.587, 0.114]))
+    assert np.abs(decode(files.deep_png(channels)).pixels - expected).max() <= 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_transparent_in_16_bits_is_black_and_counts_for_no_percentile(channels: int) -> None:
+    alpha = np.where(np.arange(280) < 100, 0, 65_535).astype(np.uint16) * np.ones_like(DEEP)
+    alpha[:, 200:] = 32_768
+    pixels = decode(files.deep_png(np.dstack([np.where(alpha, DEEP, 65_535)] * channels + [alpha]))).pixels
+    assert pixels[:, :100].max() == 0
+    expected = windowed(DEEP[:, 100:])
+    expected[:, 100:] /= 2
+    assert np.abs(pixels[:, 100:] - expected).max() <= 1
+
+
 @pytest.mark.parametrize("value", [0, 700, 65_535])
-def test_a_constant_16_bit_png_is_constant(value: int) -> None:
-    assert np.ptp(decode(opencv_png(np.full((5, 7), value, np.uint16))).pixels) == 0
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_16_bit_png_that_shows_nothing_is_refused(value: int, channels: int) -> None:
+    with pytest.raises(errors.UniformImage):
+        decode(files.deep_png(np.full((70, 90, channels), value, np.uint16)))
 
 
-def test_16_bit_percentiles_that_coincide_give_way_to_the_extremes() -> None:
-    deep = np.full((100, 100), 1000, np.uint16)
-    deep[0, :3] = 0, 2000, 3000
-    assert decode(opencv_png(deep)).pixels[0, :4].tolist() == [0, 170, 255, 85]
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("side", [64, 1000])
+def test_an_image_that_shows_nothing_is_refused(kind: str, side: int) -> None:
+    blank = np.full((side, side), 77, np.uint8)
+    blank[: side // 10, : side // 10] = 255
+    for pixels in (np.full_like(blank, 77), blank):
+        with pytest.raises(errors.UniformImage):
+            decode(files.encoded(Image.fromarray(pixels), kind))
+
+
+def test_an_image_that_shows_little_is_not_refused() -> None:
+    pixels = np.zeros((1000, 1000), np.uint8)
+    pixels[:300, :300] = 90
+    assert np.array_equal(decode(files.png(pixels)).pixels, pixels)
 
 
 # --- Orientation
@@ -130,6 +184,21 @@ def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
     with Image.open(BytesIO(data)) as opened:
         expected = np.array(ImageOps.exif_transpose(opened))
     assert np.array_equal(decode(data).pixels, expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(("type_", "number"), [(1, "B3x"), (3, "H2x"), (4, "I"), (8, "h2x"), (9, "i")])
+def test_exif_orientation_of_any_whole_number_is_applied(
+    type_: int, number: str, order: str, kind: str, orientation: int
+) -> None:
+    entries = struct.pack(f"{order}HHHIIHHI{number}I", 2, 0x0100, 4, 1, 20, 0x0112, type_, 1, orientation, 0)
+    block = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}I", 8) + entries
+    image = Image.fromarray(np.kron(RAMP, np.ones((8, 8), np.uint8)))
+    plain, turned = (files.encoded(image, kind, exif=data) for data in (b"", b"Exif\0\0" + block))
+    assert np.array_equal(decode(turned).pixels, upright(decode(plain).pixels, orientation))
+    assert decode(turned).turned == orientation
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,24 @@ import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from pydicom import uid
 
 from cxr import errors
 from cxr.decode import MAX_BYTES, decode
 from cxr.errors import Refusal
 from tests import files
+
+
+def without_meta(data: bytes) -> bytes:
+    """A DICOM dataset alone, as files from before Part 10 are."""
+    return data[144 + files.parse(data).file_meta.FileMetaInformationGroupLength :]
+
+
+def implicit(data: bytes) -> bytes:
+    dataset = files.parse(data)
+    dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian
+    return files.part10(dataset)
+
 
 RAMP = np.arange(200, dtype=np.uint8).reshape(10, 20)
 
@@ -21,15 +34,23 @@ RAMP = np.arange(200, dtype=np.uint8).reshape(10, 20)
     [
         (files.empty, errors.EmptyInput),
         (files.text_file, errors.NotDecodable),
-        (files.truncated_png, errors.NotDecodable),
-        (files.truncated_jpeg, errors.NotDecodable),
+        (files.pdf_file, errors.OtherFormat),
+        (files.truncated_png, errors.Truncated),
+        (files.truncated_jpeg, errors.Truncated),
         (files.png_of_400_megapixels, errors.TooManyPixels),
         (files.png_of_169_megapixels, errors.TooManyPixels),
-        (lambda: b"\x89PNG\r\n\x1a\n", errors.NotDecodable),
-        (lambda: b"\xff\xd8\xff", errors.NotDecodable),
-        (lambda: files.encoded(Image.fromarray(RAMP), "GIF"), errors.NotDecodable),
-        (lambda: files.encoded(Image.fromarray(RAMP), "TIFF"), errors.NotDecodable),
-        (lambda: files.encoded(Image.fromarray(RAMP), "BMP"), errors.NotDecodable),
+        (lambda: b"\x89PNG\r\n\x1a\n", errors.Truncated),
+        (lambda: b"\xff\xd8\xff", errors.Truncated),
+        (lambda: files.encoded(Image.fromarray(RAMP), "GIF"), errors.OtherFormat),
+        (lambda: files.encoded(Image.fromarray(RAMP), "TIFF"), errors.OtherFormat),
+        (lambda: files.encoded(Image.fromarray(RAMP), "BMP"), errors.OtherFormat),
+        (lambda: files.encoded(Image.fromarray(RAMP), "WEBP"), errors.OtherFormat),
+        (lambda: files.encoded(Image.fromarray(RAMP), "JPEG2000"), errors.OtherFormat),
+        (lambda: files.encoded(Image.fromarray(RAMP), "PPM"), errors.OtherFormat),
+        (lambda: files.radiograph_dicom()[128:], errors.PreambleMissing),
+        (lambda: files.radiograph_dicom()[132:], errors.PreambleMissing),
+        (lambda: without_meta(files.sample("RG1_UNCR.dcm")), errors.PreambleMissing),
+        (lambda: without_meta(implicit(files.radiograph_dicom())), errors.PreambleMissing),
         (lambda: b"\0" * (MAX_BYTES + 1), errors.BodyTooLarge),
     ],
 )
@@ -37,6 +58,7 @@ def test_refusals(build: Callable[[], bytes], refusal: type[Refusal]) -> None:
     data = build()
     with pytest.raises(refusal) as caught:
         decode(data)
+    assert type(caught.value) is refusal
     assert str(caught.value) == refusal.message
     assert caught.value.__context__ is None
 
@@ -56,7 +78,7 @@ def test_a_png_with_too_little_data_is_refused() -> None:
 
 
 def test_the_limit_of_pixels_is_40_million() -> None:
-    assert decode(files.png(np.zeros((5_000, 8_000), np.uint8))).pixels.size == 40_000_000
+    assert decode(files.png(np.tile(np.arange(8_000).astype(np.uint8), (5_000, 1)))).pixels.size == 40_000_000
     with pytest.raises(errors.TooManyPixels):
         decode(files.png_file(8_000, 5_001, b""))
 

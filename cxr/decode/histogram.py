@@ -1,0 +1,63 @@
+"""How many pixels hold which value: to find percentiles, and images that show nothing."""
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr.errors import UniformImage
+
+Counts = NDArray[np.int64]
+
+# An image of which this share, or more, lies within one step of one value shows nothing.
+_ALIKE: Final = 0.98
+_SAMPLE: Final = 1 << 16  # pixels
+_COUNTED_AT_ONCE: Final = 1 << 22  # pixels; np.bincount copies them to 64 bits
+
+
+def sample_step(shape: tuple[int, ...]) -> int:
+    """Every how many rows and columns to look for about 65,536 pixels; 1 for an image that is no larger."""
+    return max(1, math.isqrt(math.prod(shape) // _SAMPLE))
+
+
+def counts(words: NDArray[Any]) -> Counts:
+    """Unsigned integers of 8 or 16 bits, any shape → [2^8] or [2^16]: how often each is there."""
+    flat = words.reshape(-1)
+    total = np.zeros(1 << 8 * words.dtype.itemsize, np.int64)
+    for start in range(0, flat.size, _COUNTED_AT_ONCE):
+        total += np.bincount(flat[start : start + _COUNTED_AT_ONCE], minlength=len(total))
+    return total
+
+
+def nearly_alike(values: NDArray[Any], counted: Counts) -> bool:
+    """Whether 98 % of an image lies within one step of its commonest value: integers, each there that often."""
+    if not counted.any():
+        return True
+    near = np.abs(values.astype(np.int64) - int(values[counted.argmax()])) <= 1
+    return bool(counted[near].sum() >= _ALIKE * counted.sum())
+
+
+def check_varied(pixels: NDArray[np.uint8]) -> None:
+    """Refuse an image whose pixels are nearly all alike (UniformImage). Most images are told by a sample."""
+    step = sample_step(pixels.shape)
+    values = np.arange(256)
+    if nearly_alike(values, counts(pixels[::step, ::step])) and (step == 1 or nearly_alike(values, counts(pixels))):
+        raise UniformImage
+
+
+def percentiles(values: NDArray[np.float64], counted: Counts, percents: tuple[float, float]) -> tuple[float, float]:
+    """np.percentile of an image that holds each value so many times."""
+    order = np.argsort(values, kind="stable")
+    values, cumulative = values[order], np.cumsum(counted[order])
+    last = int(cumulative[-1]) - 1
+
+    def order_statistic(rank: int) -> float:
+        return float(values[np.searchsorted(cumulative, rank, side="right")])
+
+    def percentile(percent: float) -> float:
+        rank = percent / 100 * last
+        below = order_statistic(math.floor(rank))
+        return below + (order_statistic(math.ceil(rank)) - below) * (rank - math.floor(rank))
+
+    return percentile(percents[0]), percentile(percents[1])

@@ -1,0 +1,14 @@
+"""DICOM: what real files say wrongly, in part or in an unusual way becomes the picture that the standard means."""
+
+import numpy as np
+import pytest
+
+from cxr.decode import decode
+from tests.cxr.decode.greyscale_cases import CASES, Case
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_the_picture_is_the_one_that_is_meant(case: Case) -> None:
+    radiograph = decode(case.build())
+    assert np.abs(radiograph.pixels - case.expected).max() <= case.tolerance
+    assert bool(radiograph.warnings) is case.warns
