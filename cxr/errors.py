@@ -100,7 +100,7 @@ class TooManyPixels(TooLarge):
 
 class UnsupportedMedia(Refusal):
     code = "unsupported_media_type"
-    message = "Unsupported media type. Send image/png, image/jpeg or application/dicom as the raw body."
+    message = "Unsupported media type. Send one PNG, JPEG or DICOM file, as the raw body or as the one file of a form."
 
 
 class NotAForm(UnsupportedMedia):

@@ -17,11 +17,12 @@ from cxr.labels import DISCLAIMER
 from cxr.model.bundle import Bundle
 from service import batch, errors, logs
 from service.access import Keys
-from service.bento import drain
+from service.bento import protocol, schema
 from service.bento.explainer import ExplainerService
-from service.bento.supervisor import confine
+from service.bento.supervisor import confine, refuse_open_listeners
 from service.metrics import Metrics
 from service.middleware import Boundary
+from service.openapi import name_keys
 from service.routes import router
 from service.runtime import Runtime
 from service.settings import Settings
@@ -44,14 +45,22 @@ app = FastAPI(
     redirect_slashes=False,  # a redirect quotes the URL
 )
 app.include_router(router)
+app.add_api_route(schema.PATH, schema.schema, include_in_schema=False)
 errors.install(app)
 
 # Every path with a route, and how long its bodies may be; all other paths are one in log and metrics.
-LIMITS: Final = {"/classify": FILE, "/explain": FILE, batch.PATH: BATCH, "/metrics": FILE, DOCS: FILE}
+LIMITS: Final = {
+    "/classify": FILE,
+    "/explain": FILE,
+    batch.PATH: BATCH,
+    "/metrics": FILE,
+    DOCS: FILE,
+    schema.PATH: FILE,
+}
 
 boundary = Boundary(app, LIMITS, metrics.requested)
 
-drain.install()  # the worker makes its server as soon as it has imported this
+protocol.install(boundary.turn_away)  # the worker makes its server as soon as it has imported this
 
 
 # What BentoML is told of the entry service.
@@ -70,7 +79,9 @@ def start(explainer: Any) -> None:
     """In each worker, once: load the bundle, open the boundary. `explainer` is None where there is none."""
     logs.configure()
     settings = Settings()
+    refuse_open_listeners(settings)
     app.state.runtime = Runtime(settings, metrics, explainer)
+    name_keys(app, needed=bool(settings.api_keys))
     boundary.open(
         Keys([key.get_secret_value() for key in settings.api_keys]),
         Uploads(settings.upload_mib << 20, settings.upload_seconds),
@@ -93,6 +104,7 @@ def prepare() -> None:
 
 
 # A wrapped app is no Starlette to BentoML, which then leaves all paths but its probes' to us, unknown ones too.
+@schema.answer_schema(boundary)
 @bentoml.asgi_app(boundary, path="/")
 @bentoml.service(**ENTRY)
 class Api:

@@ -1,6 +1,6 @@
 """Several files in one request."""
 
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -9,25 +9,12 @@ from cxr.errors import Refusal, Unavailable
 from cxr.pipeline import Finding
 from service.errors import HTTP_ERRORS, log_unexpected
 from service.multipart import read_files
-from service.request import ERRORS, as_json, runtime_of
+from service.openapi import ERRORS, FORM
+from service.request import as_json, check, runtime_of
 from service.runtime import Runtime
 from service.schemas import Batch, Classification, ErrorAnswer, ErrorDetail, classification
 
 PATH: Final = "/v1/classify"
-
-_FORM: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-                }
-            }
-        },
-    }
-}
 
 router = APIRouter()
 
@@ -36,13 +23,15 @@ router = APIRouter()
     PATH,
     response_model=Batch,
     responses={status: answer for status, answer in ERRORS.items() if status != 422},
-    openapi_extra=_FORM,
+    openapi_extra=FORM,
 )
 async def classify_batch(request: Request) -> Response:
     """Classify up to 64 files, PNG, JPEG or DICOM, each a part of a multipart form of at most 256 MiB.
 
-    The answers come in the files' order. A file that cannot be answered gets its error and spoils no other.
+    The answers come in the files' order, text fields between them left out. A file that cannot be answered gets its
+    error and spoils no other.
     """
+    check(request)
     runtime = runtime_of(request)
     runtime.classifications.check()
     files = await read_files(request.headers.get("content-type", ""), request.stream())

@@ -27,12 +27,14 @@ from cxr.errors import (
     UnsupportedMedia,
     UploadTooSlow,
 )
+from service.refusals import BodyEncoded, NotAcceptable
 from service.schemas import ErrorAnswer, ErrorDetail
 
 logger = logging.getLogger("cxr.service")
 
 STATUS: Final[dict[type[Refusal | Unavailable], int]] = {
     BadRequest: 400,
+    NotAcceptable: 406,
     UploadTooSlow: 408,
     TooLarge: 413,
     UnsupportedMedia: 415,
@@ -44,6 +46,7 @@ STATUS: Final[dict[type[Refusal | Unavailable], int]] = {
 
 HEADERS: Final[dict[type[Refusal | Unavailable], dict[str, str]]] = {
     ExplainerUnavailable: {"Retry-After": "5"},
+    BodyEncoded: {"Accept-Encoding": "identity"},
     UploadTooSlow: {"Connection": "close"},  # or its rest would still be read
 }
 
@@ -53,7 +56,10 @@ HTTP_ERRORS: Final[dict[int, tuple[str, str]]] = {
     403: ("forbidden", "The key is not one of those that open this service."),
     404: ("not_found", "There is nothing at this path."),
     405: ("method_not_allowed", "This path does not answer to this method."),
+    408: ("head_too_slow", "The request's head did not arrive within 10 seconds."),
+    431: ("head_too_large", "The request's head is over 64 KiB or 100 fields."),
     499: ("client_disconnected", "The client went away before its request was complete."),
+    503: ("too_many_connections", "All connections are taken. Try again shortly."),
     500: ("internal_error", "The service failed. The failure has been logged under the request id."),
 }
 

@@ -1,6 +1,5 @@
 """`POST /explain`. Its parameters are judged before a byte of the body is read."""
 
-from collections.abc import Mapping
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
@@ -10,7 +9,9 @@ from cxr.errors import UnknownMember, UnknownMethod, UnknownTarget
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Manifest
 from cxr.report.explanation import METHODS, Method
-from service.request import BODY, ERRORS, check_media_type, classified, runtime_of
+from service.negotiation import JSON, PNG
+from service.openapi import BODY, ERRORS
+from service.request import check, check_media_type, classified, runtime_of
 from service.schemas import ExplainedClassification, explained
 
 PREDICTED: Final = "predicted"
@@ -35,7 +36,7 @@ router = APIRouter()
 @router.post(
     "/explain",
     response_model=ExplainedClassification,
-    responses={**ERRORS, 200: {"content": {"image/png": {}}}},
+    responses={**ERRORS, 200: {"content": {PNG: {}}}},
     openapi_extra=BODY,
 )
 async def explain(
@@ -47,12 +48,13 @@ async def explain(
     """Classify one radiograph and show where the network found evidence for the target.
 
     The map is the bundle's explaining member's, or that of the member named, or the ensemble's; label and probabilities
-    are the ensemble's, as /classify gives them. With `Accept: image/png` the answer is the overlay.
+    are the ensemble's, as /classify gives them. Where Accept prefers image/png the answer is the overlay.
     """
+    form = check(request, (JSON, PNG), ("method", "target", "member"))
     chosen, label = _method(method), _target(target)
     runtime = runtime_of(request)
     whose = _member(member, runtime.manifest)
-    check_media_type(request.headers)
+    check_media_type(request)
     runtime.explanations.check()
     finding, answer, data = await classified(request)
     explanation = await runtime.explain(
@@ -63,8 +65,8 @@ async def explain(
         member=whose,
         request_id=answer.request_id,
     )
-    if _wants_picture(request.headers):
-        return Response(explanation.overlay_png, media_type="image/png")
+    if form == PNG:
+        return Response(explanation.overlay_png, media_type=PNG)
     return explained(answer, explanation)
 
 
@@ -92,9 +94,3 @@ def _member(value: str | None, manifest: Manifest) -> str:
     if value not in manifest.choices:
         raise UnknownMember
     return value
-
-
-def _wants_picture(headers: Mapping[str, str]) -> bool:
-    """Whether the Accept header names PNG and not JSON."""
-    ranges = [part.split(";")[0].strip().lower() for part in headers.get("accept", "").split(",")]
-    return "image/png" in ranges and "application/json" not in ranges

@@ -9,6 +9,7 @@ from typing import Final
 
 from fastapi import Request
 from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access import Keys
@@ -53,10 +54,7 @@ class Boundary:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request = Request(scope, receive)
-        request.state.request_id = uuid.uuid4().hex
-        request.state.error_code = None
-        request.state.started = time.perf_counter()
+        request = _begin(Request(scope, receive))
         await self._answer(request, _Sender(send, request.state.request_id))
 
     async def _answer(self, request: Request, sender: "_Sender") -> None:
@@ -70,6 +68,15 @@ class Boundary:
         finally:
             body.release()
             self._record(request, sender.status or 500)
+
+    def turn_away(self, status: int) -> Response:
+        """The answer to what never became a request: `service.bento.protocol` asks for it. Counted and logged."""
+        scope = {"type": "http", "method": OTHER, "path": "", "headers": [], "state": {}}
+        request = _begin(Request(scope))
+        answer = answer_http_error(request, status, {"Retry-After": "1"} if status == 503 else None)
+        answer.headers.update(_common_headers(request.state.request_id))
+        self._record(request, status)
+        return answer
 
     def _inside(self, request: Request) -> ASGIApp:
         """The app, or the answer that keeps a request out of it."""
@@ -96,6 +103,19 @@ class Boundary:
         access_log.info("request", extra={"fields": fields})
 
 
+def _begin(request: Request) -> Request:
+    """The same, with what the boundary notes of it."""
+    request.state.request_id = uuid.uuid4().hex
+    request.state.error_code = None
+    request.state.started = time.perf_counter()
+    return request
+
+
+def _common_headers(request_id: str) -> dict[str, str]:
+    """Fields of every answer."""
+    return {"X-Request-ID": request_id, "Cache-Control": "no-store"}  # answers are about patients
+
+
 def _trace_id(request: Request) -> str:
     """The caller's trace, if it names one as W3C Trace Context does; else the request is a trace of its own."""
     parent = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
@@ -113,7 +133,5 @@ class _Sender:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = self._request_id
-            headers["Cache-Control"] = "no-store"  # answers are about patients
+            MutableHeaders(scope=message).update(_common_headers(self._request_id))
         await self._send(message)

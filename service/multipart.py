@@ -9,51 +9,75 @@ from typing import Final
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from cxr.errors import EmptyInput, MalformedForm, NotAForm, TooManyFiles
+from cxr.errors import EmptyInput, MalformedForm, NotAForm, Refusal, TooManyFiles
+from service.refusals import TooManyFields
 
+MULTIPART: Final = "multipart/form-data"
 MAX_FILES: Final = 64
+MAX_FIELDS: Final = 100
 
 
-async def read_files(content_type: str, stream: AsyncIterator[bytes]) -> list[bytes]:
-    """The content of every part of a form, in order; names and types of parts are not looked at.
+async def read_files(
+    content_type: str, stream: AsyncIterator[bytes], most: int = MAX_FILES, too_many: type[Refusal] = TooManyFiles
+) -> list[bytes]:
+    """The content of every file of a form, in order; text fields are left out.
 
     Args:
         content_type: the request's header.
         stream: the body; whoever made it bounds its bytes.
+        most: files that there may be.
+        too_many: what a form with more is told.
 
     Raises:
         NotAForm: the header names another type, or no boundary.
         MalformedForm: the form is cut short or breaks its own rules.
-        TooManyFiles: there are more than `MAX_FILES` parts; the rest is not read.
-        EmptyInput: there is none.
+        TooManyFiles, or what `too_many` says: there are more than `most` files; the rest is not read.
+        TooManyFields: there are more than `MAX_FIELDS` text fields.
+        EmptyInput: there is no file.
     """
-    parts = _Parts(_boundary(content_type))
+    form = _Form(_boundary(content_type), most, too_many)
     async for chunk in stream:
-        parts.write(chunk)
-    return parts.close()
+        form.write(chunk)
+    return form.close()
 
 
 def _boundary(content_type: str) -> bytes:
     media_type, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"")
-    if media_type != b"multipart/form-data" or not boundary:
+    if media_type.decode() != MULTIPART or not boundary:
         raise NotAForm
     return boundary
 
 
-class _Parts:
+class _Form:
     """The parts of a form, as its bytes come in."""
 
-    def __init__(self, boundary: bytes) -> None:
-        self._chunks: list[list[bytes]] = []
+    def __init__(self, boundary: bytes, most: int, too_many: type[Refusal]) -> None:
+        self._most = most
+        self._too_many = too_many
+        self._files: list[list[bytes]] = []
+        self._fields = -1  # the preamble is none
+        self._keeps = False  # whether the current part is a file
+        self._header: list[bytes] = [b"", b""]
+        self._headers: dict[bytes, bytes] = {}
         self._ended = False
         try:
             self._parser = MultipartParser(
                 boundary,
-                {"on_part_begin": self._begin, "on_part_data": self._data, "on_end": self._end},
+                {
+                    "on_part_begin": self._begin,
+                    "on_header_field": lambda data, start, end: self._in_header(0, data[start:end]),
+                    "on_header_value": lambda data, start, end: self._in_header(1, data[start:end]),
+                    "on_header_end": self._header_ends,
+                    "on_headers_finished": self._judge,
+                    "on_part_data": self._data,
+                    "on_end": self._end,
+                },
             )
         except FormParserError:  # a boundary of 70 bytes at most, says RFC 2046
             raise MalformedForm from None
+        # A form may have a preamble (RFC 2046, 5.1.1), of which the parser does not know: it becomes a part.
+        self.write(b"--" + boundary + b"\r\n\r\n\r\n")
 
     def write(self, chunk: bytes) -> None:
         try:
@@ -64,20 +88,45 @@ class _Parts:
     def close(self) -> list[bytes]:
         if not self._ended:
             raise MalformedForm
-        if not self._chunks:
+        if not self._files:
             raise EmptyInput
         files = []
-        while self._chunks:  # each part's pieces are let go as soon as they are joined
-            files.append(b"".join(self._chunks.pop(0)))
+        while self._files:  # each file's pieces are let go as soon as they are joined
+            files.append(b"".join(self._files.pop(0)))
         return files
 
     def _begin(self) -> None:
-        if len(self._chunks) == MAX_FILES:
-            raise TooManyFiles
-        self._chunks.append([])
+        self._headers = {}
+
+    def _in_header(self, which: int, piece: bytes) -> None:
+        self._header[which] += piece
+
+    def _header_ends(self) -> None:
+        name, value = self._header
+        self._headers[name.lower()] = value
+        self._header = [b"", b""]
+
+    def _judge(self) -> None:
+        self._keeps = _is_file(self._headers)
+        if self._keeps:
+            if len(self._files) == self._most:
+                raise self._too_many
+            self._files.append([])
+        else:
+            self._fields += 1
+            if self._fields > MAX_FIELDS:
+                raise TooManyFields
 
     def _data(self, data: bytes, start: int, end: int) -> None:
-        self._chunks[-1].append(data[start:end])
+        if self._keeps:
+            self._files[-1].append(data[start:end])
 
     def _end(self) -> None:
         self._ended = True
+
+
+def _is_file(headers: dict[bytes, bytes]) -> bool:
+    """Whether a part is a file: it has a file's name, or a type that is not text's (RFC 7578, 4.2 and 4.4)."""
+    _, options = parse_options_header(headers.get(b"content-disposition"))
+    media_type, _ = parse_options_header(headers.get(b"content-type"))
+    return b"filename" in options or not (media_type or b"text/plain").startswith(b"text/")

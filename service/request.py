@@ -1,7 +1,7 @@
-"""What every route that takes a radiograph does first: judge the media type, read the body, classify it."""
+"""What every route that takes radiographs does first: judge the request's head, read the body, classify it."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Collection, Sequence
+from typing import Final
 
 from fastapi import Request
 from pydantic import BaseModel
@@ -9,34 +9,42 @@ from starlette.responses import Response
 
 from cxr.errors import EmptyInput, UnsupportedMedia
 from cxr.pipeline import Finding
+from service.multipart import MULTIPART, read_files
+from service.negotiation import JSON, preferred
+from service.refusals import BodyEncoded, SeveralFiles, UnknownParameter
 from service.runtime import Runtime
-from service.schemas import Classification, ErrorAnswer, classification
+from service.schemas import Classification, classification
 
-MEDIA_TYPES: Final = ("image/png", "image/jpeg", "application/dicom")
-
-BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA_TYPES},
-    }
-}
-ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": ErrorAnswer, "description": "Empty body, or an unknown method, target or member."},
-    401: {"model": ErrorAnswer, "description": "No key, where one is needed."},
-    403: {"model": ErrorAnswer, "description": "Not one of the keys."},
-    408: {"model": ErrorAnswer, "description": "The body did not arrive in time."},
-    413: {"model": ErrorAnswer, "description": "Over 64 MiB or 40 megapixels."},
-    415: {"model": ErrorAnswer, "description": "Not one of the three media types."},
-    422: {"model": ErrorAnswer, "description": "Not decodable, or not a frontal chest radiograph."},
-    429: {"model": ErrorAnswer, "description": "At capacity. See Retry-After."},
-    503: {"model": ErrorAnswer, "description": "The explainer is away. See Retry-After."},
-    504: {"model": ErrorAnswer, "description": "Not answered within the deadline."},
-}
+MEDIA_TYPES: Final = frozenset({"image/png", "image/jpeg", "application/dicom", "application/octet-stream", ""})
+"""Of raw bodies. What a body is, its bytes say; a type is judged so that who sends something else soon learns it."""
 
 
-def check_media_type(headers: Mapping[str, str]) -> None:
-    """Raises UnsupportedMedia unless the body is said to be a PNG, a JPEG or a DICOM file."""
-    if headers.get("content-type", "").split(";")[0].strip().lower() not in MEDIA_TYPES:
+def check(request: Request, offers: Sequence[str] = (JSON,), parameters: Collection[str] = ()) -> str:
+    """Judge what can be judged before the body is read.
+
+    Args:
+        request: the request.
+        offers: media types that the answer may have.
+        parameters: names that its query may hold, each once.
+
+    Returns:
+        The answer's media type.
+
+    Raises:
+        UnknownParameter, NotAcceptable, BodyEncoded: see there.
+    """
+    names = [name for name, _ in request.query_params.multi_items()]
+    if len(names) > len(set(names)) or set(names) - set(parameters):
+        raise UnknownParameter
+    if any(coding.strip().lower() not in ("", "identity") for coding in _all(request, "content-encoding")):
+        raise BodyEncoded
+    return preferred(",".join(_all(request, "accept")), offers)
+
+
+def check_media_type(request: Request) -> None:
+    """Raises UnsupportedMedia unless the body may be one file, raw or in a form."""
+    media_type = _media_type(request)
+    if media_type not in MEDIA_TYPES and media_type != MULTIPART:
         raise UnsupportedMedia
 
 
@@ -63,8 +71,21 @@ def runtime_of(request: Request) -> Runtime:
 
 
 async def _body(request: Request) -> bytes:
-    """The body, joined once; `service.middleware` bounds it."""
-    data = b"".join([chunk async for chunk in request.stream()])
+    """The one file, joined once; `service.middleware` bounds it."""
+    if _media_type(request) == MULTIPART:
+        content_type = request.headers["content-type"]
+        (data,) = await read_files(content_type, request.stream(), most=1, too_many=SeveralFiles)
+    else:
+        data = b"".join([chunk async for chunk in request.stream()])
     if not data:
         raise EmptyInput
     return data
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
+def _all(request: Request, name: str) -> list[str]:
+    """The members of a list that may come in several header fields."""
+    return ",".join(request.headers.getlist(name)).split(",")

@@ -1,10 +1,11 @@
-"""The routes. Parameters and media type are judged before a byte of the body is read."""
+"""The routes. The head is judged before a byte of the body is read."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service import batch, explain_route
-from service.request import BODY, ERRORS, as_json, check_media_type, classified, runtime_of
+from service.openapi import BODY, ERRORS
+from service.request import as_json, check, check_media_type, classified, runtime_of
 from service.schemas import Classification
 
 router = APIRouter()
@@ -14,8 +15,9 @@ router.include_router(batch.router)
 
 @router.post("/classify", response_model=Classification, responses=ERRORS, openapi_extra=BODY)
 async def classify(request: Request) -> Response:
-    """Classify one frontal chest radiograph: the raw bytes of a PNG, a JPEG or a DICOM file."""
-    check_media_type(request.headers)
+    """Classify one frontal chest radiograph: a PNG, a JPEG or a DICOM file, raw or as the one file of a form."""
+    check(request)
+    check_media_type(request)
     _, answer, _ = await classified(request)
     return as_json(answer)
 

@@ -1,9 +1,11 @@
-"""What an operator may set, through environment variables that start with CXR_. There are no others."""
+"""What an operator may set, through environment variables that start with CXR_. Others of that name are an error."""
 
+import os
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cxr.cpu_count import usable_cores
@@ -19,10 +21,15 @@ Seconds = Annotated[float, Field(gt=0.0, le=240.0)]  # BentoML's own timeout, in
 Key = Annotated[SecretStr, Field(min_length=MIN_KEY_LENGTH)]
 
 
+PREFIX: Final = "CXR_"
+ELSEWHERE: Final = frozenset({"CXR_IMAGE"})
+"""Names that others read: deploy/compose.yaml."""
+
+
 class Settings(BaseSettings):
     """The service's settings; each field's description is its documentation."""
 
-    model_config = SettingsConfigDict(env_prefix="CXR_", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, hide_input_in_errors=True)
 
     bundle: Annotated[Path, Field(description="Folder of the bundle to serve.")] = DEFAULT_BUNDLE
     threads: Annotated[
@@ -65,6 +72,16 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _refuse_unknown(self) -> Self:
+        """A misspelt CXR_API_KEYS would open the service without a word."""
+        known = {f"{PREFIX}{name.upper()}" for name in type(self).model_fields}
+        for name in sorted({name.upper() for name in os.environ} - known - ELSEWHERE):
+            if name.startswith(PREFIX):
+                meant = get_close_matches(name, known, n=1)
+                raise ValueError(f"There is no setting {name}." + (f" Is {meant[0]} meant?" if meant else ""))
+        return self
+
     def deadline(self, method: Method) -> float:
         """Seconds that an explanation by a method may take: LRP costs several times what the others do."""
         return self.lrp_seconds if method == "lrp" else self.explain_seconds
@@ -72,4 +89,4 @@ class Settings(BaseSettings):
     def __str__(self) -> str:
         """One line for the log; of the keys, only how many there are."""
         shown = {**dict(self), "api_keys": len(self.api_keys)}
-        return " ".join(f"CXR_{name.upper()}={value}" for name, value in shown.items())
+        return " ".join(f"{PREFIX}{name.upper()}={value}" for name, value in shown.items())

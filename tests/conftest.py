@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from cxr.model.bundle import Bundle
 from scripts.server import Server, serve
 from tests import files
 from tests.bundles import make_bundle
+
+settings.register_profile("thorough", max_examples=500)  # of each mode of tests/service/test_openapi.py
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,10 @@ Every route is there; /explain answers 503.
 import bentoml
 
 from service.app import ENTRY, boundary, prepare, start
+from service.bento.schema import answer_schema
 
 
+@answer_schema(boundary)
 @bentoml.asgi_app(boundary, path="/")
 @bentoml.service(**ENTRY)
 class Api:

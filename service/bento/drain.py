@@ -7,7 +7,6 @@ moment, and whatever comes on it meanwhile is answered as ever, with `Connection
 
 from typing import Final
 
-import uvicorn.config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LINGER_S: Final = 1.0
@@ -32,8 +31,3 @@ class LingeringProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self._ending:
             self.cycle.keep_alive = False
-
-
-def install() -> None:
-    """Make it the protocol of the server that this process is about to start; BentoML's worker offers no choice."""
-    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{LingeringProtocol.__name__}"

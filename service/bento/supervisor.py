@@ -9,8 +9,11 @@ BentoML has it look every ten.
 """
 
 import ipaddress
+import os
+import socket
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from bentoml._internal.utils import circus
@@ -36,7 +39,29 @@ def confine(settings: Settings) -> None:
 
 def refuse_open_sockets(sockets: Iterable[Any], settings: Settings) -> None:
     """Raise SystemExit if one of circus's sockets would listen where it must not."""
-    hosts = [socket.host for socket in sockets if socket.host]  # a Unix socket has none
+    _refuse_hosts([each.host for each in sockets if each.host], settings)  # a Unix socket has none
+
+
+def refuse_open_listeners(settings: Settings) -> None:
+    """Raise SystemExit if this process listens where it must not.
+
+    A worker asks once more, since nobody would notice if BentoML came to start circus in another way.
+    """
+    _refuse_hosts(list(_listening_hosts()), settings)
+
+
+def _listening_hosts() -> Iterator[str]:
+    """Addresses of this process's listening internet sockets."""
+    for descriptor in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208  # numbers are wanted
+        with suppress(OSError):  # no socket
+            found = socket.socket(fileno=descriptor)
+            internet = found.family in (socket.AF_INET, socket.AF_INET6)
+            if internet and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                yield found.getsockname()[0]
+            found.detach()  # it is not ours to close
+
+
+def _refuse_hosts(hosts: list[str], settings: Settings) -> None:
     if len(hosts) > 1:
         raise SystemExit("The explainer trusts whoever reaches it: unset BENTOML_NO_UDS.")
     if settings.api_keys or settings.allow_anonymous:

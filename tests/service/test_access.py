@@ -72,7 +72,7 @@ def test_a_live_server_asks_for_its_key_everywhere_but_at_its_probes(bundle: Bun
     with serve(tmp_path / "log", bundle.root, api_keys=f"{FIRST},{SECOND}") as server:
         client = server.client
         assert client.post("/classify", content=image, headers=png | {"X-API-Key": SECOND}).status_code == 200
-        for path in ("/metrics", "/docs.json", "/nothing"):
+        for path in ("/metrics", "/docs.json", "/schema.json", "/nothing"):
             assert client.get(path).status_code == 401
         answer = client.post("/classify", content=image, headers=png)
         assert answer.json()["error"]["code"] == "unauthorized"
@@ -81,4 +81,6 @@ def test_a_live_server_asks_for_its_key_everywhere_but_at_its_probes(bundle: Bun
         assert (wrong.status_code, wrong.json()["error"]["code"]) == (403, "forbidden")
         for path in ("/livez", "/readyz", "/healthz"):
             assert client.get(path).status_code == 200
+        document = client.get("/docs.json", headers={"X-API-Key": FIRST}).json()
+        assert document["security"] == [{"bearer": []}, {"key": []}]
         assert not any(secret in server.log_text() for secret in (FIRST, SECOND, "not-one-of-them"))

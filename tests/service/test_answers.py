@@ -1,7 +1,10 @@
 """What the live server answers to what it can answer."""
 
 import json
+import subprocess
+import sys
 from base64 import b64decode
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,8 +18,11 @@ from cxr.pipeline import Classifier
 from cxr.report.explanation import METHODS
 from scripts.server import Server
 from tests import files
+from tests.service.forms import FORM, TEXT, form, part
 
 PNG, JPEG, DICOM = "image/png", "image/jpeg", "application/dicom"
+BYTES, BATCH = "application/octet-stream", "/v1/classify"
+STATUSES = {"400", "401", "403", "405", "406", "408", "413", "415", "429", "431", "503", "504"}
 RADIOGRAPHS = {PNG: files.radiograph_png, JPEG: files.radiograph_jpeg, DICOM: files.radiograph_dicom}
 SHAPE = (1955, 1841)
 
@@ -62,6 +68,46 @@ def test_only_dicom_names_its_instance(server: Server) -> None:
 @pytest.mark.parametrize("media_type", ["image/png; charset=binary", "IMAGE/PNG", "image/png;q=1 ; x=y"])
 def test_parameters_of_the_media_type_are_tolerated(server: Server, media_type: str) -> None:
     answer(post(server, "/classify", files.radiograph_png(), media_type))
+
+
+@pytest.mark.parametrize("media_type", [BYTES, ""])
+@pytest.mark.parametrize("kind", RADIOGRAPHS)
+def test_a_file_says_itself_what_it_is(server: Server, kind: str, media_type: str) -> None:
+    headers = {"Content-Type": media_type} if media_type else {}
+    response = server.client.post("/classify", content=RADIOGRAPHS[kind](), headers=headers)
+    alone = answer(post(server, "/classify", RADIOGRAPHS[kind](), kind))
+    assert answer(response)["probabilities"] == alone["probabilities"]
+
+
+@pytest.mark.parametrize("route", ["/classify", "/explain"])
+@pytest.mark.parametrize("kind", RADIOGRAPHS)
+def test_a_form_with_one_file_and_texts(server: Server, route: str, kind: str) -> None:
+    alone = answer(post(server, "/classify", RADIOGRAPHS[kind](), kind))
+    sent = server.client.post(route, data={"study": "abc"}, files={"file": ("a", RADIOGRAPHS[kind]())})
+    assert answer(sent)["probabilities"] == alone["probabilities"]
+
+
+def test_a_preamble_and_a_text_are_no_files(server: Server) -> None:
+    body = b"preamble\r\n" + part(b"abc", TEXT) + form(files.radiograph_png())
+    response = post(server, BATCH, body, FORM)
+    assert ["prediction" in result for result in answer(response)["results"]] == [True]
+
+
+def test_bentomls_own_client_knows_the_endpoints(server: Server, tmp_path: Path) -> None:
+    png = tmp_path / "radiograph.png"
+    png.write_bytes(files.radiograph_png())
+    code = (
+        "import bentoml, json, pathlib, sys; url, png = sys.argv[1], pathlib.Path(sys.argv[2]); "
+        "client = bentoml.SyncHTTPClient(url); "
+        "print(json.dumps([client.classify(png), client.explain(png), client.classify_batch([png, png])]))"
+    )  # in a process of its own: the client leaves a folder to the interpreter's end
+    command = [sys.executable, "-W", "ignore", "-c", code, str(server.client.base_url), str(png)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    classified, explained, batch = json.loads(result.stdout)
+    alone = answer(post(server, "/classify", files.radiograph_png(), PNG))
+    assert classified["probabilities"] == alone["probabilities"]
+    assert explained["explanation"]["target"] == alone["prediction"]
+    assert len(batch["results"]) == 2
 
 
 def test_a_large_16_bit_radiograph(server: Server) -> None:
@@ -130,8 +176,12 @@ def test_a_picture_for_those_who_accept_only_that(server: Server) -> None:
     response = post(server, "/explain", data, PNG, Accept="image/png")
     assert response.headers["Content-Type"] == PNG
     assert response.content == b64decode(overlay)
-    both = post(server, "/explain", data, PNG, Accept="image/png;q=0.5, application/json")
-    assert both.headers["Content-Type"] == "application/json"
+    for accept, media_type in (
+        ("image/*", PNG),
+        ("image/png;q=0.5, application/json", "application/json"),
+        ("image/png;q=0, application/*", "application/json"),
+    ):
+        assert post(server, "/explain", data, PNG, Accept=accept).headers["Content-Type"] == media_type
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz", "/metrics", "/docs.json"])
@@ -144,8 +194,11 @@ def test_the_description_of_the_api(server: Server) -> None:
     assert DISCLAIMER in document["info"]["description"]
     for path in ("/classify", "/explain"):
         operation = document["paths"][path]["post"]
-        assert set(operation["requestBody"]["content"]) == {PNG, JPEG, DICOM}
-        assert {"400", "413", "415", "422", "503", "504"} <= set(operation["responses"])
+        assert set(operation["requestBody"]["content"]) == {PNG, JPEG, DICOM, BYTES, "multipart/form-data"}
+        assert set(operation["responses"]) == {"200", "422", *STATUSES}
+    assert set(document["paths"][BATCH]["post"]["responses"]) == {"200", *STATUSES}
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "key"}
+    assert {} in document["security"], "this server has no key"
 
 
 def picture(png: bytes) -> Any:

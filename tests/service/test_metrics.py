@@ -69,10 +69,11 @@ def test_names_and_labels(server: Server) -> None:
             "/v1/classify",
             "/metrics",
             "/docs.json",
+            "/schema.json",
             "other",
         }
         assert values.get("label", "normal") in LABELS
 
 
 def test_every_route_is_known_by_name() -> None:
-    assert {*app.openapi()["paths"], "/metrics", "/docs.json"} == set(LIMITS)
+    assert {*app.openapi()["paths"], "/metrics", "/docs.json", "/schema.json"} == set(LIMITS)

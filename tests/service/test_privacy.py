@@ -10,6 +10,7 @@ from scripts.server import Server
 from tests import files
 
 CANARY = "CANARYBIRD"
+FORM = "multipart/form-data; boundary=x"
 TEXT = {"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"}
 MEANT = {"BodyPartExamined", "Modality", "PatientOrientation", "PhotometricInterpretation", "ViewPosition"}
 NAMED = {"PatientName", "PatientID", "PatientComments", "InstitutionName", "ReferringPhysicianName", "StudyID"}
@@ -34,16 +35,24 @@ def requests(server: Server) -> list[httpx.Response]:
     data = canary_dicom()
     client = server.client
     return [
-        client.post(f"/classify?patient={CANARY}", content=data, headers=dicom | named),
-        client.post(f"/explain?patient={CANARY}", content=data, headers=dicom | named),
+        client.post("/classify", content=data, headers=dicom | named),
+        client.post("/explain", content=data, headers=dicom | named),
         client.post("/explain", content=data, headers=dicom | {"Accept": "image/png"}),
         client.post(f"/explain?method={CANARY}", content=data, headers=dicom),
         client.post(f"/explain?target={CANARY}", content=data, headers=dicom),
+        client.post(f"/classify?patient={CANARY}", content=data, headers=dicom),
+        client.post(f"/explain?patient={CANARY}", content=data, headers=dicom | {"Accept": f"{CANARY}/{CANARY}"}),
+        client.post("/explain", content=data, headers=dicom | {"Content-Encoding": CANARY}),
+        client.post("/explain", content=data, headers=dicom | {"Host": f"{CANARY}/"}),
+        client.post("/explain", content=data, headers=dicom | {CANARY: 65536 * CANARY}),
         client.post("/classify", content=data[: len(data) // 2], headers=dicom),
         client.post("/classify", content=data[:3000], headers=dicom),
         client.post("/classify", content=CANARY.encode(), headers=png),
         client.post("/classify", content=CANARY.encode(), headers={"Content-Type": f"text/{CANARY}"}),
         client.post("/classify", files={CANARY: (f"{CANARY}.png", CANARY.encode(), "image/png")}),
+        client.post("/v1/classify", files={CANARY: (f"{CANARY}.png", data)}, data={CANARY: CANARY}),
+        client.post("/v1/classify", content=f"--x\r\n{CANARY}", headers={"Content-Type": FORM}),
+        client.post("/v1/classify", content=f"--x\r\n{CANARY} {CANARY}: \r\n", headers={"Content-Type": FORM}),
         client.post(f"/{CANARY}", content=data, headers=dicom),
         client.get(f"/classify/{CANARY}?{CANARY}={CANARY}"),
         client.get("/metrics"),

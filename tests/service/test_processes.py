@@ -1,6 +1,7 @@
 """What runs where, what starts, and what goes on when the explainer does not."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from cxr.errors import BundleError
 from cxr.model.bundle import Bundle
 from scripts.server import REPOSITORY, Server, serve
 from service.bento.supervisor import refuse_open_sockets
-from service.settings import Settings
+from service.settings import ELSEWHERE, Settings
 from service.verify import verify
 from tests import files
 
@@ -94,6 +95,42 @@ def test_beyond_loopback_only_with_a_key_or_a_word(hosts: list[str], settings: d
     sockets = [SimpleNamespace(host=None), *(SimpleNamespace(host=host) for host in hosts)]
     with pytest.raises(SystemExit) if refused else nullcontext():
         refuse_open_sockets(sockets, Settings(**settings))
+
+
+def test_an_unknown_setting_ends_the_server_with_one_line(bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as caught, serve(tmp_path / "log", bundle.root, api_key="0123456789abcdef"):
+        pytest.fail("it started")
+    log = str(caught.value)
+    assert "There is no setting CXR_API_KEY. Is CXR_API_KEYS meant?" in log
+    assert "0123456789abcdef" not in log
+    assert "Traceback" not in log
+
+
+def test_names_that_others_read_are_no_settings_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = ["git", "grep", "-hoIE", r"\bCXR_[A-Z_]*[A-Z]\b", "--", ":!tests"]
+    names = set(subprocess.run(listed, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.split())
+    settings = {f"CXR_{name.upper()}" for name in Settings.model_fields}
+    assert names - settings - {"CXR_API_KEY"} == set(ELSEWHERE)  # the misspelt one is named as such
+    monkeypatch.setenv("CXR_IMAGE", "x")
+    Settings()
+
+
+def test_a_worker_that_listens_everywhere_does_not_start(bundle: Bundle) -> None:
+    """Whatever the supervisor thought of it."""
+    with socket.create_server(("0.0.0.0", 0)) as listener:
+        arguments = ["-m", "_bentoml_impl.worker.service", "service.bento.classifier:Api"]
+        result = subprocess.run(
+            [sys.executable, *arguments, "--fd", str(listener.fileno()), "--worker-id", "1"],
+            cwd=REPOSITORY,
+            env=os.environ | {"CXR_BUNDLE": str(bundle.root), "BENTOML_DO_NOT_TRACK": "True"},
+            pass_fds=[listener.fileno()],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert result.returncode != 0
+    assert "Without a key the service listens on loopback only." in result.stdout + result.stderr
 
 
 def test_a_server_that_would_listen_everywhere_ends_with_one_line(bundle: Bundle, tmp_path: Path) -> None:

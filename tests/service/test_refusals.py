@@ -1,6 +1,7 @@
 """Each thing that cannot be answered: its status, its fixed message, and a log without a traceback."""
 
 import json
+import zlib
 from collections.abc import Callable, Iterator
 
 import httpx
@@ -11,7 +12,9 @@ from cxr.decode import MAX_BYTES
 from cxr.errors import Refusal
 from scripts.server import Server
 from service.errors import HTTP_ERRORS
+from service.refusals import BodyEncoded, NotAcceptable, SeveralFiles, UnknownParameter
 from tests import files
+from tests.service.forms import form
 
 PNG, JPEG, DICOM = "image/png", "image/jpeg", "application/dicom"
 FORM = "application/x-www-form-urlencoded"
@@ -25,8 +28,13 @@ CASES: dict[str, Case] = {
     "text": (files.text_file, "text/plain", 415, errors.UnsupportedMedia),
     "text called PNG": (files.text_file, PNG, 422, errors.NotDecodable),
     "form post": (lambda: b"image=1", FORM, 415, errors.UnsupportedMedia),
-    "multipart": (lambda: b"--x--", MULTIPART, 415, errors.UnsupportedMedia),
-    "no media type": (files.radiograph_png, "", 415, errors.UnsupportedMedia),
+    "text without a type": (files.text_file, "", 422, errors.NotDecodable),
+    "text as bytes": (files.text_file, "application/octet-stream", 422, errors.NotDecodable),
+    "empty form": (lambda: b"--x--", MULTIPART, 400, errors.EmptyInput),
+    "half a form": (lambda: b"--x\r\n", MULTIPART, 400, errors.MalformedForm),
+    "two files": (lambda: form(b"1", b"2"), MULTIPART, 400, SeveralFiles),
+    "form with an empty file": (lambda: form(b""), MULTIPART, 400, errors.EmptyInput),
+    "form with a text": (lambda: form(files.text_file()), MULTIPART, 422, errors.NotDecodable),
     "truncated PNG": (files.truncated_png, PNG, 422, errors.Truncated),
     "truncated JPEG": (files.truncated_jpeg, JPEG, 422, errors.Truncated),
     "truncated DICOM": (files.truncated_dicom, DICOM, 422, errors.Truncated),
@@ -97,6 +105,47 @@ def test_unknown_parameters_are_not_echoed(server: Server, query: str, refusal: 
     response = server.client.post(f"/explain?{query}", content=b"text", headers={"Content-Type": "text/plain"})
     check(server, response, 400, refusal.code, refusal.message)
     assert "CANARY" not in response.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/explain?targets=CANARY",
+        "/explain?method=lrp&method=CANARY",
+        "/explain?method=gradcam&CANARY",
+        "/classify?method=lrp",
+        "/classify?CANARY=",
+        "/v1/classify?target=covid19",
+    ],
+)
+def test_parameters_unknown_or_doubled(server: Server, url: str) -> None:
+    response = server.client.post(url, content=b"text", headers={"Content-Type": "text/plain"})
+    check(server, response, 400, UnknownParameter.code, UnknownParameter.message)
+
+
+@pytest.mark.parametrize("route", ["/classify", "/explain", "/v1/classify"])
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "CANARY", "identity, br"])
+def test_encoded_bodies(server: Server, route: str, coding: str) -> None:
+    headers = {"Content-Type": PNG, "Content-Encoding": coding}
+    response = server.client.post(route, content=zlib.compress(files.radiograph_png()), headers=headers)
+    check(server, response, 415, BodyEncoded.code, BodyEncoded.message)
+    assert response.headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("route", "accept"),
+    [
+        ("/classify", "image/png"),
+        ("/classify", "text/html"),
+        ("/classify", "*/*;q=0"),
+        ("/v1/classify", "application/json;q=0, */*"),
+        ("/explain", "image/jpeg, CANARY/CANARY"),
+    ],
+)
+def test_answers_that_nobody_accepts(server: Server, route: str, accept: str) -> None:
+    headers = {"Content-Type": PNG, "Accept": accept}
+    response = server.client.post(route, content=files.radiograph_png(), headers=headers)
+    check(server, response, 406, NotAcceptable.code, NotAcceptable.message)
 
 
 @pytest.mark.parametrize(

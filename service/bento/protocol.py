@@ -1,0 +1,152 @@
+"""The protocol of every connection: how long it may wait, for what, and what it is told when it is turned away.
+
+What is turned away here never becomes a request of the app. It is answered, counted and logged all the same, and its
+connection closes.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import uvicorn.config
+from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from service.bento.connections import Connections
+from service.bento.heads import TurnedAway
+from service.bento.stalls import UnstalledProtocol
+
+HEAD_S: Final = 10.0
+"""For a request's head, from its first byte or from the connection's begin."""
+REST_S: Final = 10.0
+"""For the rest of a body whose request has been answered."""
+CLOSE_S: Final = 1.0
+"""For a client to read why it was turned away: closing with bytes unread would take the answer back."""
+PROBES: Final = frozenset({b"/livez", b"/readyz", b"/healthz"})
+
+TurnAway = Callable[[int], Response]
+
+
+class LimitedProtocol(UnstalledProtocol):
+    """One connection: it waits for a request, is in a head, has a request under way, or waits for its body's rest."""
+
+    def __init__(self, connections: Connections, turn_away: TurnAway, *args: Any, **options: Any) -> None:
+        """
+        Args:
+            connections: all of this server.
+            turn_away: makes the answer of a status: 400, 408, 431 or 503.
+            args, options: what uvicorn gives.
+        """
+        super().__init__(*args, **options)
+        self._all = connections
+        self._turn_away = turn_away
+        self._refused = False
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._set_deadline(HEAD_S)
+        self._all.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._all.remove(self)
+        self._set_deadline(None)
+        super().connection_lost(exc)
+
+    def evict(self) -> None:
+        """Close a connection that waits, since another one needs its place."""
+        self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return  # read, so that the answer is not lost, and forgotten
+        self._unset_keepalive_if_required()
+        if self._deadline is None and self._answered:
+            self._set_deadline(HEAD_S)
+        try:
+            self.parse(data)
+        except TurnedAway as refusal:
+            self._refuse(refusal.status)
+
+    def begin_request(self) -> None:
+        self._set_deadline(None)
+        if not self._all.admit(self, probe=self.url.partition(b"?")[0] in PROBES):
+            raise TurnedAway(503)
+        super().begin_request()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if not self.begun and self._answered:  # before its last byte came
+            self._wait()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._answered:
+            self._wait()
+
+    @property
+    def _answered(self) -> bool:
+        """Whether no answer is under way."""
+        return (self.cycle is None or self.cycle.response_complete) and not self.pipeline
+
+    def _wait(self) -> None:
+        """For the rest of a request, or for the next one; uvicorn's own timer is for the latter alone."""
+        if self.transport.is_closing():
+            return
+        self._all.wait(self, known=not self.begun)
+        self._unset_keepalive_if_required()
+        if self.begun:
+            self._set_deadline(HEAD_S if self.in_head else REST_S)
+        else:
+            self._set_deadline(None)
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _set_deadline(self, seconds: float | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, self._too_late)
+
+    def _too_late(self) -> None:
+        """408 to half a head; to less or more there is nothing to say."""
+        if self.in_head:
+            self._refuse(408)
+        else:
+            self.transport.abort()
+
+    def _refuse(self, status: int) -> None:
+        """Answer what is no request, or none any more, and close. Answers under way to earlier ones go first."""
+        self._refused = True
+        self._set_deadline(None)
+        if self.transport.is_closing():
+            return
+        answer = self._turn_away(status)
+        if not self._answered and not self._give_up():
+            return
+        fields = [*self.server_state.default_headers, *answer.raw_headers, (b"connection", b"close")]
+        head = STATUS_LINE[status] + b"".join(name + b": " + value + b"\r\n" for name, value in fields)
+        self.transport.write(head + b"\r\n" + bytes(answer.body))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._all.wait(self, known=False)
+        self._deadline = self.loop.call_later(CLOSE_S, self.transport.abort)
+
+    def _give_up(self) -> bool:
+        """Whether the request under way is the refused one and has no answer so far; its app is told to stop."""
+        in_its_body = self.begun and not self.in_head and not self.pipeline
+        if in_its_body and not self.cycle.response_started:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            return True
+        if in_its_body:
+            self.transport.close()
+        self.cycle.keep_alive = False
+        return False
+
+
+def install(turn_away: TurnAway) -> None:
+    """Make it the protocol of the server that this process is about to start; BentoML's worker offers no choice."""
+    protocol: Any = partial(LimitedProtocol, Connections(), turn_away)
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = protocol

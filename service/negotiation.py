@@ -1,0 +1,53 @@
+"""The Accept header (RFC 9110, 12.5.1): which form of an answer a client prefers."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from service.refusals import NotAcceptable
+
+JSON: Final = "application/json"
+PNG: Final = "image/png"
+
+_WEIGHT: Final = re.compile(r"[01]|[01]?\.[0-9]{0,9}")  # more than the RFC allows: Java writes .2
+
+
+def preferred(accept: str, offers: Sequence[str]) -> str:
+    """The offer that the header weighs most.
+
+    Of a range's parameters only `q` counts. The most specific range that matches an offer gives its weight; among
+    offers of equal weight the more specifically named goes first, and then the earlier one. Ranges that cannot be
+    read are passed over; a header without any allows everything.
+
+    Args:
+        accept: the header; of several, all joined by commas.
+        offers: media types, the server's favourite first.
+
+    Raises:
+        NotAcceptable: every offer has weight 0.
+    """
+    weights = dict(_ranges(accept.lower().split(",")))
+    if not weights:
+        return offers[0]
+    best = max(offers, key=lambda offer: _weight(offer, weights))
+    if _weight(best, weights)[0] == 0:
+        raise NotAcceptable
+    return best
+
+
+def _ranges(parts: Iterable[str]) -> Iterable[tuple[str, float]]:
+    """Each media range with its weight."""
+    for part in parts:
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        weight = next((value[2:] for value in parameters if value.startswith("q=")), "1")
+        if (name == "*" or "/" in name) and _WEIGHT.fullmatch(weight):
+            yield ("*/*" if name == "*" else name), min(float(f"0{weight}0"), 1.0)
+
+
+def _weight(offer: str, weights: dict[str, float]) -> tuple[float, int]:
+    """Weight and specificity of the range that decides about an offer."""
+    kind, _, _ = offer.partition("/")
+    for specificity, name in ((2, offer), (1, f"{kind}/*"), (0, "*/*")):
+        if name in weights:
+            return weights[name], specificity
+    return 0.0, 0

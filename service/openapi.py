@@ -1,0 +1,71 @@
+"""What /docs.json says of the routes: bodies, statuses, keys."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from service.multipart import MAX_FILES
+from service.schemas import ErrorAnswer
+
+_FILE: Final = {"type": "string", "format": "binary"}
+
+
+def _form(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A form of this field; a file may have any other name as well."""
+    return {"multipart/form-data": {"schema": {"type": "object", "properties": {name: schema}, "required": [name]}}}
+
+
+_RAW: Final = ("image/png", "image/jpeg", "application/dicom", "application/octet-stream")
+
+BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {**{media: {"schema": _FILE} for media in _RAW}, **_form("file", _FILE)},
+    }
+}
+"""One file, raw or as the one file of a form."""
+FORM: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": _form("files", {"type": "array", "items": _FILE, "minItems": 1, "maxItems": MAX_FILES}),
+    }
+}
+"""Several files."""
+
+_RETRY: Final = {"headers": {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}}
+_CHALLENGE: Final = {"headers": {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "string"}}}}
+
+_DESCRIPTIONS: Final = {
+    400: "Empty body, malformed form or request, unknown or doubled parameter, unknown method, target or member.",
+    401: "No key, where one is needed.",
+    403: "Not one of the keys.",
+    405: "Another method than the path's.",
+    406: "Accept leaves no form of the answer.",
+    408: "Head or body did not arrive in time.",
+    413: "Over 64 MiB or 40 megapixels; a form over 256 MiB or 64 files.",
+    415: "A media type that is not taken, or a content coding.",
+    422: "Not decodable, or not a frontal chest radiograph.",
+    429: "At capacity. See Retry-After.",
+    431: "A head over 64 KiB or 100 fields.",
+    503: "The explainer is away, or all connections are taken. See Retry-After.",
+    504: "Not answered within the deadline.",
+}
+_EXTRAS: Final = {401: _CHALLENGE, 429: _RETRY, 503: _RETRY}
+
+ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": ErrorAnswer, "description": description, **_EXTRAS.get(status, {})}
+    for status, description in _DESCRIPTIONS.items()
+}
+"""Every status of a refusal, for the routes' declarations."""
+
+_SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer KEY"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+def name_keys(app: FastAPI, needed: bool) -> None:
+    """Name the two ways to give a key in the app's description; `needed`: whether there is no way without."""
+    document = app.openapi()
+    document["components"]["securitySchemes"] = _SCHEMES
+    document["security"] = [{name: []} for name in _SCHEMES] + ([] if needed else [{}])

@@ -1,0 +1,10 @@
+"""Fixtures of the protocol's tests."""
+
+import pytest
+import uvicorn.config
+
+
+@pytest.fixture(autouse=True)
+def protocols(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test installs is gone after it."""
+    monkeypatch.setattr(uvicorn.config, "HTTP_PROTOCOLS", dict(uvicorn.config.HTTP_PROTOCOLS))

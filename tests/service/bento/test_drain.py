@@ -1,0 +1,61 @@
+"""A server that is told to end, and what is on its way to it."""
+
+import subprocess
+import sys
+
+from scripts.server import REPOSITORY
+from tests.service.bento.servers import REQUEST, Running, Stub, run
+
+
+def test_a_request_on_an_idle_connection_is_answered_and_is_its_last() -> None:
+    async def scenario() -> None:
+        async with Running(Stub()) as running:
+            client = await running.connect()
+            client.send(REQUEST)
+            assert b"connection: close" not in await client.answer()
+            await running.end()
+            client.send(REQUEST)
+            assert b"connection: close" in await client.answer()
+            assert await client.until_closed() == b""
+            await running.ended()
+
+    run(scenario)
+
+
+def test_a_request_in_flight_is_answered_and_is_its_connections_last() -> None:
+    async def scenario() -> None:
+        app = Stub()
+        app.may_answer.clear()
+        async with Running(app) as running:
+            client = await running.connect()
+            client.send(REQUEST)
+            await app.asked.wait()
+            await running.end()
+            app.may_answer.set()
+            assert b"connection: close" in await client.answer()
+            await running.ended()
+
+    run(scenario)
+
+
+def test_a_connection_on_which_nothing_comes_is_closed() -> None:
+    async def scenario() -> None:
+        async with Running(Stub()) as running:
+            client = await running.connect()
+            client.send(REQUEST)
+            await client.answer()
+            await running.end()
+            assert await client.until_closed() == b""
+            await running.ended()
+
+    run(scenario)
+
+
+def test_it_is_the_protocol_of_whoever_imports_the_service() -> None:
+    code = (
+        "import uvicorn, service.app; config = uvicorn.Config(service.app.boundary); config.load(); "
+        "print(config.http_protocol_class.func.__name__)"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["LimitedProtocol"]

@@ -1,0 +1,175 @@
+"""Connections that wait too long are closed, the eldest goes when one too many comes, and a probe always finds room."""
+
+import asyncio
+
+import pytest
+
+from service.bento import protocol, stalls
+from service.bento.connections import FOR_PROBES, Connections
+from tests.service.bento.servers import REQUEST, Running, Stub, run
+
+SOON_S = 0.1
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every limit in seconds is over soon."""
+    for module, name in ((protocol, "HEAD_S"), (protocol, "REST_S"), (stalls, "STALL_S")):
+        monkeypatch.setattr(module, name, SOON_S)
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Room for so many connections."""
+    room = FOR_PROBES + 2
+    monkeypatch.setattr(Connections, "capacity", lambda _: room)
+    return room
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize(("sent", "status"), [(b"", None), (b"\r\n", None), (b"G", 408), (REQUEST[:-2], 408)])
+def test_a_head_that_does_not_end_in_time(sent: bytes, status: int | None) -> None:
+    async def scenario() -> None:
+        async with Running(Stub()) as running:
+            client = await running.connect()
+            client.send(sent)
+            got = await client.until_closed()
+            assert got.startswith(b"HTTP/1.1 408 ") if status else got == b""
+            assert running.turned_away == [status] * bool(status)
+
+    run(scenario)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_later_head_has_its_time_from_its_first_byte() -> None:
+    async def scenario() -> None:
+        async with Running(Stub()) as running:
+            client = await running.connect()
+            client.send(REQUEST)
+            await client.answer()
+            await asyncio.sleep(3 * SOON_S)
+            client.send(REQUEST)
+            await client.answer()
+            client.send(REQUEST[:9])
+            assert await client.status() == 408
+
+    run(scenario)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_slow_answer_has_no_deadline_here() -> None:
+    async def scenario() -> None:
+        app = Stub()
+        app.may_answer.clear()
+        async with Running(app) as running:
+            client = await running.connect()
+            client.send(POST)
+            await asyncio.sleep(3 * SOON_S)
+            client.send(bytes(10))
+            app.may_answer.set()
+            await client.answer()
+
+    run(scenario)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_the_rest_of_an_answered_requests_body_must_come_in_time() -> None:
+    async def scenario() -> None:
+        async with Running(Stub(reads=False)) as running:
+            client = await running.connect()
+            await client.send_apart(POST, b"12345")
+            await client.answer()
+            assert await client.until_closed() == b""
+
+    run(scenario)
+
+
+def test_a_connection_whose_body_came_after_its_answer_is_kept_for_the_next_and_no_longer() -> None:
+    async def scenario() -> None:
+        async with Running(Stub(reads=False), keep_alive_s=SOON_S) as running:
+            client = await running.connect()
+            client.send(POST)
+            await client.answer()
+            client.send(bytes(10))
+            assert await client.until_closed() == b""
+            client = await running.connect()
+            client.send(POST)
+            await client.answer()
+            client.send(bytes(10) + REQUEST)
+            await client.answer()
+
+    run(scenario)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_client_that_does_not_read_its_answer_is_given_up() -> None:
+    async def scenario() -> None:
+        async with Running(Stub(answer=bytes(32 << 20))) as running:
+            client = await running.connect()
+            client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            client.send(REQUEST)
+            while not running.app.bodies or running.server.server_state.connections:
+                await asyncio.sleep(0.01)
+
+    run(scenario)
+
+
+def test_the_eldest_that_waits_goes_when_one_too_many_comes(few: int) -> None:
+    async def scenario() -> None:
+        async with Running(Stub()) as running:
+            known = await running.connect()
+            known.send(REQUEST)
+            await known.answer()
+            strangers = [await running.connect() for _ in range(few)]
+            strangers[1].send(REQUEST[:5])
+            assert await strangers[0].until_closed() == b""
+            newest = await running.connect()
+            newest.send(REQUEST)
+            await newest.answer()
+            assert await strangers[1].until_closed() == b""
+            for client in (known, strangers[-1]):
+                client.send(REQUEST)
+                await client.answer()
+
+    run(scenario)
+
+
+def test_a_probe_finds_room_where_no_other_request_does(few: int) -> None:
+    async def scenario() -> None:
+        app = Stub()
+        app.may_answer.clear()
+        async with Running(app) as running:
+            busy = [await running.connect() for _ in range(few - FOR_PROBES)]
+            for client in busy:
+                client.send(REQUEST)
+            while len(app.scopes) < len(busy):
+                await asyncio.sleep(0.01)
+            late = await running.connect()
+            late.send(REQUEST)
+            assert await late.status() == 503
+            assert await late.until_closed() == b'{"turned_away":503}'
+            probe = await running.connect()
+            probe.send(REQUEST.replace(b" / ", b" /livez "))
+            app.may_answer.set()
+            for client in (*busy, probe):
+                await client.answer()
+
+    run(scenario)
+
+
+def test_answers_under_way_go_before_a_refusal_closes_their_connection() -> None:
+    async def scenario() -> None:
+        app = Stub()
+        app.may_answer.clear()
+        async with Running(app) as running:
+            client = await running.connect()
+            client.send(REQUEST + REQUEST + b"no request\r\n\r\n")
+            await app.asked.wait()
+            app.may_answer.set()
+            await client.answer()
+            await client.answer()
+            assert await client.until_closed() == b""
+            assert running.turned_away == [400]
+
+    run(scenario)
