@@ -8,7 +8,8 @@ CxrError
 │   ├── UnsupportedMedia        415: NotAForm
 │   └── Unprocessable           422: NotDecodable, TransferSyntaxUnsupported, DeflatedDicom, NoPixels,
 │                                    MultiFrame, ForProcessing, NotARadiograph, LateralView, NotAChest, TooSmall
-├── Unavailable                 the service cannot answer now: Busy, ExplainerUnavailable, DeadlineExceeded
+├── Unavailable                 the service cannot answer now: Busy, ExplainerUnavailable, ExplainerDied,
+│                               DeadlineExceeded
 ├── BundleError                 the model's folder is not what its manifest says; the service does not start
 ├── ParityError                 an exported graph does not say what its PyTorch network says
 └── DataError                   a training table or one of its images cannot be used
@@ -178,6 +179,11 @@ class Busy(Unavailable):
 class ExplainerUnavailable(Unavailable):
     code = "explainer_unavailable"
     message = "Explanations are unavailable at the moment. Classification is not affected."
+
+
+class ExplainerDied(Unavailable):
+    code = "explainer_died"
+    message = "The explainer ended during this explanation, and another starts. Sent again, the image may end that too."
 
 
 class DeadlineExceeded(Unavailable):

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Lock
 
 import cv2
 import numpy as np
@@ -88,28 +87,29 @@ class Classifier:
         cv2.setNumThreads(1)  # callers have threads of their own, which would wait for those of OpenCV
         self.bundle = bundle
         self.ensemble = Ensemble(bundle, threads, precision, max_batch)
-        self._lock = Lock()
-        self._working = 0
 
-    def classify(self, data: bytes) -> Finding:
+    def classify(self, data: bytes, alone: bool = True) -> Finding:
         """Classify one file: PNG, JPEG or DICOM Part 10.
+
+        Args:
+            data: its bytes.
+            alone: see `Ensemble.logits`.
 
         Raises:
             Refusal: the bytes cannot be classified; its class says why.
         """
-        with self._work():
-            prepared = self.prepare(data)
-            with prepared.watch.stage("inference"):
-                logits = self.ensemble.logits(prepared.image[np.newaxis], alone=self._working == 1)
-            return self.conclude(prepared, logits)
+        prepared = self.prepare(data)
+        with prepared.watch.stage("inference"):
+            logits = self.ensemble.logits(prepared.image[np.newaxis], alone)
+        return self.conclude(prepared, logits)
 
     def prepare(self, data: bytes) -> "Prepared":
-        """The first half of `classify`, for those who give the networks several images at once."""
+        """The first part of `classify`, for those who decide themselves when and how the networks run."""
         watch = Stopwatch()
         return Prepared(*prepare(data, self.bundle, watch), watch)
 
     def conclude(self, prepared: "Prepared", logits: NDArray[np.float32]) -> Finding:
-        """The second half: what the members' logits [M, 1, 3] say of a prepared file."""
+        """The last part: what the members' logits [M, 1, 3] say of a prepared file."""
         manifest = self.bundle.manifest
         radiograph = prepared.radiograph
         posterior = combine(logits, manifest.temperature, manifest.ensemble)[0]
@@ -128,17 +128,6 @@ class Classifier:
             warnings=radiograph.warnings,
             timings_ms=prepared.watch.timings_ms,
         )
-
-    @contextmanager
-    def _work(self) -> Iterator[None]:
-        """Counted inside: a file that is being decoded needs a core as one in its network does."""
-        with self._lock:
-            self._working += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._working -= 1
 
 
 def prepare(data: bytes, bundle: Bundle, watch: Stopwatch) -> tuple[Radiograph, NDArray[np.uint8]]:

@@ -134,7 +134,7 @@ def _in_process(classifier: Classifier, asked: Sequence[Question], clients: int,
         taken = []
         turn = first
         while (start := time.monotonic()) < begin + seconds:
-            classifier.classify(asked[turn % len(asked)].sample.data)
+            classifier.classify(asked[turn % len(asked)].sample.data, alone=threads == 1)
             end = time.monotonic()
             if begin <= end < begin + seconds:
                 taken.append(end - start)

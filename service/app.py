@@ -24,7 +24,7 @@ from service.metrics import Metrics
 from service.middleware import Boundary
 from service.routes import router
 from service.runtime import Runtime
-from service.settings import Settings
+from service.settings import TIMEOUT_S, Settings
 from service.uploads import BATCH, FILE, Uploads
 from service.verify import verify
 
@@ -58,7 +58,9 @@ drain.install()  # the worker makes its server as soon as it has imported this
 ENTRY: Final = {
     "name": "deepcovidexplainer",
     "workers": 1,
-    "traffic": {"timeout": 300},  # later than any deadline of ours; each request leaves a timer behind for as long
+    "traffic": {
+        "timeout": TIMEOUT_S
+    },  # later than any deadline of ours; each request leaves a timer behind for as long
     "runner_probe": {"enabled": False},  # /classify needs no explainer
     "metrics": {"enabled": False},
     "logging": {"access": {"enabled": False}},

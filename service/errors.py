@@ -19,6 +19,7 @@ from cxr.errors import (
     BadRequest,
     Busy,
     DeadlineExceeded,
+    ExplainerDied,
     ExplainerUnavailable,
     Refusal,
     TooLarge,
@@ -39,6 +40,7 @@ STATUS: Final[dict[type[Refusal | Unavailable], int]] = {
     Unprocessable: 422,
     Busy: 429,
     ExplainerUnavailable: 503,
+    ExplainerDied: 503,
     DeadlineExceeded: 504,
 }
 

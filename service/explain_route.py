@@ -10,7 +10,7 @@ from cxr.errors import UnknownMember, UnknownMethod, UnknownTarget
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Manifest
 from cxr.report.explanation import METHODS, Method
-from service.request import BODY, ERRORS, check_media_type, classified, runtime_of
+from service.request import BODY, ERRORS, as_json, check_media_type, classified, runtime_of
 from service.schemas import ExplainedClassification, explained
 
 PREDICTED: Final = "predicted"
@@ -43,7 +43,7 @@ async def explain(
     method: MethodParameter = "gradcam_plus_plus",
     target: TargetParameter = PREDICTED,
     member: MemberParameter = None,
-) -> ExplainedClassification | Response:
+) -> Response:
     """Classify one radiograph and show where the network found evidence for the target.
 
     The map is the bundle's explaining member's, or that of the member named, or the ensemble's; label and probabilities
@@ -55,17 +55,18 @@ async def explain(
     check_media_type(request.headers)
     runtime.explanations.check()
     finding, answer, data = await classified(request)
-    explanation = await runtime.explain(
+    outcome = await runtime.explain(
         data=data,
         finding=finding,
         target=label or finding.prediction,
         method=chosen,
         member=whose,
+        as_picture=_wants_picture(request.headers),
         request_id=answer.request_id,
     )
-    if _wants_picture(request.headers):
-        return Response(explanation.overlay_png, media_type="image/png")
-    return explained(answer, explanation)
+    if outcome.answer is None:
+        return Response(outcome.overlay_png, media_type="image/png")
+    return as_json(explained(answer, outcome.answer, outcome.timings_ms))
 
 
 def _method(value: str) -> Method:

@@ -29,7 +29,10 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     415: {"model": ErrorAnswer, "description": "Not one of the three media types."},
     422: {"model": ErrorAnswer, "description": "Not decodable, or not a frontal chest radiograph."},
     429: {"model": ErrorAnswer, "description": "At capacity. See Retry-After."},
-    503: {"model": ErrorAnswer, "description": "The explainer is away. See Retry-After."},
+    503: {
+        "model": ErrorAnswer,
+        "description": "The explainer is away (see Retry-After), or it ended during this explanation.",
+    },
     504: {"model": ErrorAnswer, "description": "Not answered within the deadline."},
 }
 
