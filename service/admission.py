@@ -10,7 +10,7 @@ from functools import partial
 from threading import Lock
 from typing import Any, Final, Generic, TypeVar
 
-from cxr.errors import Busy, DeadlineExceeded
+from service.refusals import Busy, DeadlineExceeded
 
 T = TypeVar("T")
 

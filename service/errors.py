@@ -15,16 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from cxr.errors import (
-    BadRequest,
+from cxr.errors import BadRequest, Refusal, TooLarge, Unavailable, Unprocessable
+from service.refusals import (
     Busy,
     DeadlineExceeded,
     ExplainerDied,
     ExplainerUnavailable,
-    Refusal,
-    TooLarge,
-    Unavailable,
-    Unprocessable,
     UnsupportedMedia,
     UploadTooSlow,
 )

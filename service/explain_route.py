@@ -6,14 +6,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from cxr.errors import UnknownMember, UnknownMethod, UnknownTarget
+from cxr.errors import UnknownMember
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Manifest
 from cxr.report.explanation import METHODS, Method
+from service.refusals import PREDICTED, UnknownMethod, UnknownTarget
 from service.request import BODY, ERRORS, as_json, check_media_type, classified, runtime_of
 from service.schemas import ExplainedClassification, explained
-
-PREDICTED: Final = "predicted"
 
 # An unescaped plus sign in a query is a space.
 METHOD_SPELLINGS: Final[dict[str, Method]] = {

@@ -5,9 +5,10 @@ import logging
 from collections.abc import Iterator
 from typing import Any, Final
 
-from cxr.errors import ExplainerDied, ExplainerUnavailable, Refusal
+from cxr.errors import Refusal
 from service.bento.explainer import Outcome
 from service.errors import ExplanationFailed
+from service.refusals import ExplainerDied, ExplainerUnavailable
 
 logger = logging.getLogger("cxr.service")
 
@@ -21,8 +22,8 @@ def _kinds(kind: type[Refusal]) -> Iterator[type[Refusal]]:
         yield from _kinds(below)
 
 
-REFUSALS: Final = {kind.code: kind for kind in _kinds(Refusal) if hasattr(kind, "code")}
-"""What the explainer may refuse, by code."""
+REFUSALS: Final = {kind.__name__: kind for kind in _kinds(Refusal) if hasattr(kind, "code")}
+"""What the explainer may refuse, by name: errors of one code may differ in their message."""
 
 
 class ExplainerClient:

@@ -4,14 +4,13 @@ Starlette's own parser writes files over a megabyte to the disk, where patients'
 """
 
 from collections.abc import AsyncIterator
-from typing import Final
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from cxr.errors import EmptyInput, MalformedForm, NotAForm, TooManyFiles
-
-MAX_FILES: Final = 64
+from cxr.errors import EmptyInput
+from service.limits import MAX_FILES
+from service.refusals import MalformedForm, NotAForm, TooManyFiles
 
 
 async def read_files(content_type: str, stream: AsyncIterator[bytes]) -> list[bytes]:

@@ -7,8 +7,10 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from cxr.errors import EmptyInput, UnsupportedMedia
+from cxr.errors import EmptyInput
+from cxr.limits import MAX_BYTES, MAX_PIXELS
 from cxr.pipeline import Finding
+from service.refusals import UnsupportedMedia
 from service.runtime import Runtime
 from service.schemas import Classification, ErrorAnswer, classification
 
@@ -25,7 +27,7 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     401: {"model": ErrorAnswer, "description": "No key, where one is needed."},
     403: {"model": ErrorAnswer, "description": "Not one of the keys."},
     408: {"model": ErrorAnswer, "description": "The body did not arrive in time."},
-    413: {"model": ErrorAnswer, "description": "Over 64 MiB or 40 megapixels."},
+    413: {"model": ErrorAnswer, "description": f"Over {MAX_BYTES >> 20} MiB or {MAX_PIXELS // 10**6} megapixels."},
     415: {"model": ErrorAnswer, "description": "Not one of the three media types."},
     422: {"model": ErrorAnswer, "description": "Not decodable, or not a frontal chest radiograph."},
     429: {"model": ErrorAnswer, "description": "At capacity. See Retry-After."},

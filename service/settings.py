@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cxr.cpu_count import usable_cores
-from cxr.decode import MAX_BYTES
+from cxr.limits import MAX_BYTES
 from cxr.model.bundle import DEFAULT_BUNDLE, Precision
 from cxr.model.inference import MAX_BATCH
 from cxr.report.explanation import Method

@@ -3,10 +3,11 @@
 from typing import Final
 
 from cxr.decode.png_jpeg import decode_jpeg, decode_png
-from cxr.decode.radiograph import MAX_BYTES, MAX_PIXELS, InstanceUIDs, Radiograph
+from cxr.decode.radiograph import InstanceUIDs, Radiograph
 from cxr.errors import BodyTooLarge, EmptyInput, NotDecodable
+from cxr.limits import MAX_BYTES
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "InstanceUIDs", "Radiograph", "decode"]
+__all__ = ["InstanceUIDs", "Radiograph", "decode"]
 
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG_START: Final = b"\xff\xd8\xff"

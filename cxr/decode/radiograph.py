@@ -1,4 +1,4 @@
-"""What decoding yields: a grey image, where it came from, and the limits it was held to."""
+"""What decoding yields: a grey image, and where it came from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,9 +6,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
-MAX_BYTES: Final = 64 * 1024 * 1024
-MAX_PIXELS: Final = 40_000_000
 
 MIRROR: Final = 2  # the EXIF orientation of an image that is stored mirrored
 

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr.errors import TooSmall
+from cxr.limits import MIN_SIDE
 
 Grey = NDArray[np.uint8]
 
 SHORT_SIDE: Final = 256
-MIN_SIDE: Final = 64  # less than this is a thumbnail, and its enlargement would be invention
 
 
 def preprocess(pixels: Grey, recipe: str, size: int) -> Grey:

@@ -30,7 +30,7 @@ PATIENCE: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An explanation, or the code of the refusal, or none of these: the explainer failed and has logged why.
+    """An explanation, or the name of the refusal, or none of these: the explainer failed and has logged why.
 
     answer:      the explanation as JSON shows it, its pictures encoded, unless the picture alone was asked for
     overlay_png: that picture
@@ -83,7 +83,7 @@ class ExplainerService:
             with self._watchdog.watch(PATIENCE * self._settings.deadline(method)):
                 return _outcome(self._explainer.explain(data, finding, target, method, member), as_picture)
         except Refusal as refusal:
-            return Outcome(refusal=refusal.code)
+            return Outcome(refusal=type(refusal).__name__)
         except Exception as error:
             log_unexpected(error, request_id)
             return Outcome()

@@ -9,8 +9,9 @@ from threading import Event, Lock
 
 import pytest
 
-from cxr.errors import Busy, DeadlineExceeded, NotDecodable
+from cxr.errors import NotDecodable
 from service.admission import Admission, Start
+from service.refusals import Busy, DeadlineExceeded
 
 LONG = 30.0
 
@@ -61,7 +62,8 @@ def test_passes_on_what_the_work_raises_and_frees_its_place(start: Start[str], e
 def test_refuses_when_the_queue_is_full_and_admits_again_afterwards() -> None:
     async def scenario() -> None:
         admission, work = Admission[str](1, 1, LONG), Work()
-        running, waiting = (asyncio.create_task(admission.run(start, LONG)) for start in (work, instantly))
+        running = asyncio.create_task(admission.run(work, LONG))
+        waiting = asyncio.create_task(admission.run(instantly, LONG))
         await asyncio.sleep(0)
         with pytest.raises(Busy):
             await admission.run(instantly, LONG)
@@ -110,7 +112,8 @@ def test_first_come_first_served() -> None:
 
     async def scenario() -> None:
         admission, first = Admission[str](1, 100, LONG), Work()
-        works = [asyncio.create_task(admission.run(start, LONG)) for start in (first, *map(numbered, range(20)))]
+        starts: list[Start[str]] = [first, *map(numbered, range(20))]
+        works = [asyncio.create_task(admission.run(start, LONG)) for start in starts]
         await asyncio.sleep(0)
         first.end()
         await asyncio.gather(*works)

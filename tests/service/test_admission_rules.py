@@ -3,13 +3,15 @@
 import asyncio
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from cxr.errors import Busy, NotDecodable
+from cxr.errors import NotDecodable
 from service.admission import WEIGHT, Admission
+from service.refusals import Busy
 
 LONG = 1e6
 TURNS = 6  # of the event loop, until all that follows from an event has followed
@@ -42,7 +44,7 @@ class Rules(RuleBasedStateMachine):
     @rule()
     def one_comes(self) -> None:
         work, full = Work(), self.is_busy()
-        work.caller = self.loop.create_task(self.admission.run(lambda: self.start(work), LONG))
+        work.caller = self.loop.create_task(self.admission.run(partial(self.start, work), LONG))
         self.let_follow()
         assert full == (work.caller.done() and isinstance(work.caller.exception(), Busy))
         if not full:
@@ -51,7 +53,7 @@ class Rules(RuleBasedStateMachine):
     @rule(count=st.integers(1, 5))
     def several_come_together(self, count: int) -> None:
         works, full = [Work() for _ in range(count)], self.is_busy()
-        starts = [lambda work=work: self.start(work) for work in works]  # type: ignore[misc]
+        starts = [partial(self.start, work) for work in works]
         together = self.loop.create_task(self.admission.run_all(starts, LONG))
         self.let_follow()
         assert full == (together.done() and isinstance(together.exception(), Busy))

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cxr.errors import EmptyInput, MalformedForm, NotAForm, Refusal, TooManyFiles
-from service.multipart import MAX_FILES, read_files
+from cxr.errors import EmptyInput, Refusal
+from service.limits import MAX_FILES
+from service.multipart import read_files
+from service.refusals import MalformedForm, NotAForm, TooManyFiles
 
 FORM = "multipart/form-data; boundary=x"
 

@@ -7,9 +7,10 @@ import httpx
 import pytest
 
 from cxr import errors
-from cxr.decode import MAX_BYTES
 from cxr.errors import Refusal
+from cxr.limits import MAX_BYTES
 from scripts.server import Server
+from service import refusals
 from service.errors import HTTP_ERRORS
 from tests import files
 
@@ -22,11 +23,11 @@ Case = tuple[Callable[[], bytes], str, int, type[Refusal]]
 
 CASES: dict[str, Case] = {
     "empty": (files.empty, PNG, 400, errors.EmptyInput),
-    "text": (files.text_file, "text/plain", 415, errors.UnsupportedMedia),
+    "text": (files.text_file, "text/plain", 415, refusals.UnsupportedMedia),
     "text called PNG": (files.text_file, PNG, 422, errors.NotDecodable),
-    "form post": (lambda: b"image=1", FORM, 415, errors.UnsupportedMedia),
-    "multipart": (lambda: b"--x--", MULTIPART, 415, errors.UnsupportedMedia),
-    "no media type": (files.radiograph_png, "", 415, errors.UnsupportedMedia),
+    "form post": (lambda: b"image=1", FORM, 415, refusals.UnsupportedMedia),
+    "multipart": (lambda: b"--x--", MULTIPART, 415, refusals.UnsupportedMedia),
+    "no media type": (files.radiograph_png, "", 415, refusals.UnsupportedMedia),
     "truncated PNG": (files.truncated_png, PNG, 422, errors.NotDecodable),
     "truncated JPEG": (files.truncated_jpeg, JPEG, 422, errors.NotDecodable),
     "truncated DICOM": (files.truncated_dicom, DICOM, 422, errors.NotDecodable),
@@ -81,12 +82,12 @@ def test_too_much_in_chunks(server: Server, route: str) -> None:
 @pytest.mark.parametrize(
     ("query", "refusal"),
     [
-        ("method=lime-CANARY", errors.UnknownMethod),
-        ("method=", errors.UnknownMethod),
-        ("method=gradcam%2B%2B%2B", errors.UnknownMethod),
-        ("target=tuberculosis-CANARY", errors.UnknownTarget),
-        ("target=COVID19", errors.UnknownTarget),
-        ("target=", errors.UnknownTarget),
+        ("method=lime-CANARY", refusals.UnknownMethod),
+        ("method=", refusals.UnknownMethod),
+        ("method=gradcam%2B%2B%2B", refusals.UnknownMethod),
+        ("target=tuberculosis-CANARY", refusals.UnknownTarget),
+        ("target=COVID19", refusals.UnknownTarget),
+        ("target=", refusals.UnknownTarget),
         ("member=alexnet-CANARY", errors.UnknownMember),
         ("member=Ensemble", errors.UnknownMember),
         ("member=", errors.UnknownMember),

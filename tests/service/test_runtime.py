@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from cxr.errors import Busy, DeadlineExceeded, NotDecodable
+from cxr.errors import NotDecodable
 from cxr.model.bundle import Bundle
 from cxr.model.inference import Processor
 from cxr.pipeline import Classifier, Finding, Prepared
 from service.bento.explainer import Outcome
 from service.metrics import Metrics
+from service.refusals import Busy, DeadlineExceeded
 from service.runtime import Runtime, synthetic_png
 from service.settings import Settings
 

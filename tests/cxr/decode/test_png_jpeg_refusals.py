@@ -9,8 +9,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from cxr import errors
-from cxr.decode import MAX_BYTES, decode
+from cxr.decode import decode
 from cxr.errors import Refusal
+from cxr.limits import MAX_BYTES
 from tests import files
 
 RAMP = np.arange(200, dtype=np.uint8).reshape(10, 20)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from cxr.decode import decode
 from cxr.errors import TooSmall
+from cxr.limits import MIN_SIDE
 from cxr.model import preprocess
 from cxr.model.bundle import Bundle
 from cxr.model.bundle_files import sha256
-from cxr.model.preprocess import MIN_SIDE, RECIPES, SHORT_SIDE
+from cxr.model.preprocess import RECIPES, SHORT_SIDE
 from cxr.model.sessions import INPUT
 from cxr.pipeline import Classifier, Stopwatch, prepare
 from tests import files

@@ -1,0 +1,89 @@
+"""Errors that only HTTP has; what is wrong with a file is in `cxr.errors`.
+
+Refusal                         a 4xx, with a fixed message
+├── BadRequest                  400: UnknownTarget, UnknownMethod, MalformedForm
+├── UploadTooSlow               408
+├── TooLarge                    413: BatchTooLarge, TooManyFiles
+└── UnsupportedMedia            415: NotAForm
+Unavailable                     Busy (429), ExplainerUnavailable and ExplainerDied (503), DeadlineExceeded (504)
+"""
+
+from math import ceil
+
+from cxr.errors import BadRequest, Refusal, TooLarge, Unavailable
+from cxr.labels import LABELS
+from cxr.report.explanation import METHODS
+from service.limits import MAX_FILES, MAX_FORM_BYTES
+
+PREDICTED = "predicted"
+"""The target that is the label of the largest probability."""
+
+
+def one_of(*names: str) -> str:
+    """The names in a row, the last one after "or"."""
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+class UnknownTarget(BadRequest):
+    code = "unknown_target"
+    message = f"Unknown target. Use {one_of(PREDICTED, *LABELS)}."
+
+
+class UnknownMethod(BadRequest):
+    code = "unknown_method"
+    message = f"Unknown method. Use {one_of(*METHODS)}."
+
+
+class MalformedForm(BadRequest):
+    code = "malformed_form"
+    message = "The multipart form is incomplete or malformed."
+
+
+class UploadTooSlow(Refusal):
+    code = "upload_too_slow"
+    message = "The body did not arrive within the deadline."
+
+
+class BatchTooLarge(TooLarge):
+    code = "batch_too_large"
+    message = f"The form is larger than {MAX_FORM_BYTES >> 20} MiB."
+
+
+class TooManyFiles(TooLarge):
+    code = "too_many_files"
+    message = f"The form has more than {MAX_FILES} files."
+
+
+class UnsupportedMedia(Refusal):
+    code = "unsupported_media_type"
+    message = "Unsupported media type. Send image/png, image/jpeg or application/dicom as the raw body."
+
+
+class NotAForm(UnsupportedMedia):
+    code = "not_a_form"
+    message = "Unsupported media type. Send several files as multipart/form-data."
+
+
+class Busy(Unavailable):
+    code = "busy"
+    message = "The service is at capacity. Try again shortly."
+
+    def __init__(self, wait_s: float = 0.0) -> None:
+        """`wait_s`: seconds until there is likely to be room."""
+        super().__init__()
+        self.retry_after_s = max(1, ceil(wait_s))
+
+
+class ExplainerUnavailable(Unavailable):
+    code = "explainer_unavailable"
+    message = "Explanations are unavailable at the moment. Classification is not affected."
+
+
+class ExplainerDied(Unavailable):
+    code = "explainer_died"
+    message = "The explainer ended during this explanation, and another starts. Sent again, the image may end that too."
+
+
+class DeadlineExceeded(Unavailable):
+    code = "deadline_exceeded"
+    message = "The request could not be answered within its deadline."
