@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cxr.decode.radiograph import MAX_BYTES
 from cxr.errors import BodyTooLarge, BundleError, DataError, ParityError
 from cxr.labels import DISCLAIMER
+from cxr.limits import MAX_BYTES
 
 out, err = Console(markup=False), Console(stderr=True)  # a file name is no markup
 

@@ -1,25 +1,24 @@
-"""Every error the project raises on purpose.
+"""Every error the core raises on purpose; those of HTTP are in `service.refusals`.
 
 CxrError
-├── Refusal                     what a client sent cannot be answered; a 4xx, with a fixed message
-│   ├── BadRequest              400: EmptyInput, UnknownTarget, UnknownMethod, UnknownMember, MalformedForm
-│   ├── UploadTooSlow           408
-│   ├── TooLarge                413: BodyTooLarge, BatchTooLarge, TooManyFiles, TooManyPixels
-│   ├── UnsupportedMedia        415: NotAForm
-│   └── Unprocessable           422: NotDecodable (Truncated, PreambleMissing and OtherFormat say why),
-│                                    TransferSyntaxUnsupported, DeflatedDicom, NoPixels, MultiFrame, ForProcessing,
-│                                    NotARadiograph, LateralView, NotAChest, TooSmall, UniformImage
-├── Unavailable                 the service cannot answer now: Busy, ExplainerUnavailable, DeadlineExceeded
+├── Refusal                     what was sent cannot be answered, with a fixed message
+│   ├── BadRequest              EmptyInput, UnknownMember
+│   ├── TooLarge                BodyTooLarge, TooManyPixels
+│   └── Unprocessable           NotDecodable (Truncated, PreambleMissing and OtherFormat say why),
+│                               TransferSyntaxUnsupported, DeflatedDicom, NoPixels, MultiFrame, ForProcessing,
+│                               NotARadiograph, LateralView, NotAChest, TooSmall, UniformImage
+├── Unavailable                 it cannot be answered now
 ├── BundleError                 the model's folder is not what its manifest says; the service does not start
 ├── ParityError                 an exported graph does not say what its PyTorch network says
 └── DataError                   a training table or one of its images cannot be used
 
-A refusal's message is a constant of its class. Nothing a client sent may enter it: messages reach logs and
-answers, and what a client sends may name a patient.
+A refusal's message is a constant of its class, made of the limits that it quotes. Nothing a client sent may enter it:
+messages reach logs and answers, and what a client sends may name a patient.
 """
 
-from math import ceil
 from typing import ClassVar
+
+from cxr.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE
 
 
 class CxrError(Exception):
@@ -49,29 +48,9 @@ class EmptyInput(BadRequest):
     message = "The body is empty. Send the bytes of one radiograph."
 
 
-class UnknownTarget(BadRequest):
-    code = "unknown_target"
-    message = "Unknown target. Use predicted, normal, pneumonia or covid19."
-
-
-class UnknownMethod(BadRequest):
-    code = "unknown_method"
-    message = "Unknown method. Use gradcam_plus_plus, gradcam or lrp."
-
-
 class UnknownMember(BadRequest):
     code = "unknown_member"
     message = "Unknown member. Use ensemble, or a name that /classify lists under members."
-
-
-class MalformedForm(BadRequest):
-    code = "malformed_form"
-    message = "The multipart form is incomplete or malformed."
-
-
-class UploadTooSlow(Refusal):
-    code = "upload_too_slow"
-    message = "The body did not arrive within the deadline."
 
 
 class TooLarge(Refusal):
@@ -80,32 +59,12 @@ class TooLarge(Refusal):
 
 class BodyTooLarge(TooLarge):
     code = "body_too_large"
-    message = "The body is larger than 64 MiB."
-
-
-class BatchTooLarge(TooLarge):
-    code = "batch_too_large"
-    message = "The form is larger than 256 MiB."
-
-
-class TooManyFiles(TooLarge):
-    code = "too_many_files"
-    message = "The form has more than 64 files."
+    message = f"The body is larger than {MAX_BYTES >> 20} MiB."
 
 
 class TooManyPixels(TooLarge):
     code = "too_many_pixels"
-    message = "The image has more than 40 megapixels."
-
-
-class UnsupportedMedia(Refusal):
-    code = "unsupported_media_type"
-    message = "Unsupported media type. Send one PNG, JPEG or DICOM file, as the raw body or as the one file of a form."
-
-
-class NotAForm(UnsupportedMedia):
-    code = "not_a_form"
-    message = "Unsupported media type. Send several files as multipart/form-data."
+    message = f"The image has more than {MAX_PIXELS // 10**6} megapixels."
 
 
 class Unprocessable(Refusal):
@@ -177,7 +136,7 @@ class NotAChest(Unprocessable):
 
 class TooSmall(Unprocessable):
     code = "too_small"
-    message = "The image's short side is under 64 pixels."
+    message = f"The image's short side is under {MIN_SIDE} pixels."
 
 
 class UniformImage(Unprocessable):
@@ -187,26 +146,6 @@ class UniformImage(Unprocessable):
 
 class Unavailable(_Coded):
     """The service cannot answer now. The same request may succeed later."""
-
-
-class Busy(Unavailable):
-    code = "busy"
-    message = "The service is at capacity. Try again shortly."
-
-    def __init__(self, wait_s: float = 0.0) -> None:
-        """`wait_s`: seconds until there is likely to be room."""
-        super().__init__()
-        self.retry_after_s = max(1, ceil(wait_s))
-
-
-class ExplainerUnavailable(Unavailable):
-    code = "explainer_unavailable"
-    message = "Explanations are unavailable at the moment. Classification is not affected."
-
-
-class DeadlineExceeded(Unavailable):
-    code = "deadline_exceeded"
-    message = "The request could not be answered within its deadline."
 
 
 class BundleError(CxrError):

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Lock
 from typing import Final
 
 import cv2
@@ -135,20 +134,21 @@ class Classifier:
         self.bundle = bundle
         self.prepare = Preprocessor(bundle).prepare
         self.ensemble = Ensemble(bundle, threads, precision, max_batch)
-        self._lock = Lock()
-        self._working = 0
 
-    def classify(self, data: bytes) -> Finding:
+    def classify(self, data: bytes, alone: bool = True) -> Finding:
         """Classify one file: PNG, JPEG or DICOM Part 10.
+
+        Args:
+            data: its bytes.
+            alone: see `Ensemble.logits`.
 
         Raises:
             Refusal: the bytes cannot be classified; its class says why.
         """
-        with self._work():
-            prepared = self.prepare(data)
-            with prepared.watch.stage("inference"):
-                logits = self.ensemble.logits(prepared.image[np.newaxis], alone=self._working == 1)
-            return self.conclude(prepared, logits)
+        prepared = self.prepare(data)
+        with prepared.watch.stage("inference"):
+            logits = self.ensemble.logits(prepared.image[np.newaxis], alone)
+        return self.conclude(prepared, logits)
 
     def conclude(self, prepared: Prepared, logits: NDArray[np.float32]) -> Finding:
         """What the members' logits [M, 1, 3] say of a prepared file; `classify` in halves is `prepare` and this."""
@@ -170,17 +170,6 @@ class Classifier:
             warnings=prepared.warnings,
             timings_ms=prepared.watch.timings_ms,
         )
-
-    @contextmanager
-    def _work(self) -> Iterator[None]:
-        """Counted inside: a file that is being decoded needs a core as one in its network does."""
-        with self._lock:
-            self._working += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._working -= 1
 
 
 def named(posterior: NDArray[np.float64]) -> Probabilities:

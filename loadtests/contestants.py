@@ -128,7 +128,7 @@ def _in_process(classifier: Classifier, asked: Sequence[GoldenRequest], clients:
         taken = []
         turn = first
         while (start := time.monotonic()) < begin + seconds:
-            classifier.classify(asked[turn % len(asked)].sample.data)
+            classifier.classify(asked[turn % len(asked)].sample.data, alone=threads == 1)
             end = time.monotonic()
             if begin <= end < begin + seconds:
                 taken.append(end - start)

@@ -25,7 +25,7 @@ from service.middleware import Boundary
 from service.openapi import name_keys
 from service.routes import router
 from service.runtime import Runtime
-from service.settings import Settings
+from service.settings import TIMEOUT_S, Settings
 from service.uploads import BATCH, FILE, Uploads
 from service.verify import verify
 
@@ -67,7 +67,9 @@ protocol.install(boundary.turn_away)  # the worker makes its server as soon as i
 ENTRY: Final = {
     "name": "deepcovidexplainer",
     "workers": 1,
-    "traffic": {"timeout": 300},  # later than any deadline of ours; each request leaves a timer behind for as long
+    "traffic": {
+        "timeout": TIMEOUT_S
+    },  # later than any deadline of ours; each request leaves a timer behind for as long
     "runner_probe": {"enabled": False},  # /classify needs no explainer
     "metrics": {"enabled": False},
     "logging": {"access": {"enabled": False}},

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from cxr.errors import Refusal, Unavailable
 from cxr.pipeline import Finding
 from service.errors import HTTP_ERRORS, log_unexpected
+from service.limits import MAX_FILES, MAX_FORM_BYTES
 from service.multipart import read_files
 from service.openapi import ERRORS, FORM
 from service.request import as_json, check, runtime_of
@@ -24,13 +25,15 @@ router = APIRouter()
     response_model=Batch,
     responses={status: answer for status, answer in ERRORS.items() if status != 422},
     openapi_extra=FORM,
+    description=(
+        f"Classify up to {MAX_FILES} files, PNG, JPEG or DICOM, each a part of a multipart form of at most "
+        f"{MAX_FORM_BYTES >> 20} MiB.\n\n"
+        "The answers come in the files' order, text fields between them left out. A file that cannot be answered gets "
+        "its error and spoils no other."
+    ),
 )
 async def classify_batch(request: Request) -> Response:
-    """Classify up to 64 files, PNG, JPEG or DICOM, each a part of a multipart form of at most 256 MiB.
-
-    The answers come in the files' order, text fields between them left out. A file that cannot be answered gets its
-    error and spoils no other.
-    """
+    """Classify several files."""
     check(request)
     runtime = runtime_of(request)
     runtime.classifications.check()

@@ -15,19 +15,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from cxr.errors import (
-    BadRequest,
+from cxr.errors import BadRequest, Refusal, TooLarge, Unavailable, Unprocessable
+from service.refusals import (
+    BodyEncoded,
     Busy,
     DeadlineExceeded,
+    ExplainerDied,
     ExplainerUnavailable,
-    Refusal,
-    TooLarge,
-    Unavailable,
-    Unprocessable,
+    NotAcceptable,
     UnsupportedMedia,
     UploadTooSlow,
 )
-from service.refusals import BodyEncoded, NotAcceptable
 from service.schemas import ErrorAnswer, ErrorDetail
 
 logger = logging.getLogger("cxr.service")
@@ -41,6 +39,7 @@ STATUS: Final[dict[type[Refusal | Unavailable], int]] = {
     Unprocessable: 422,
     Busy: 429,
     ExplainerUnavailable: 503,
+    ExplainerDied: 503,
     DeadlineExceeded: 504,
 }
 

@@ -5,16 +5,15 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from cxr.errors import UnknownMember, UnknownMethod, UnknownTarget
+from cxr.errors import UnknownMember
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Manifest
 from cxr.report.explanation import METHODS, Method
 from service.negotiation import JSON, PNG
 from service.openapi import BODY, ERRORS
-from service.request import check, check_media_type, classified, runtime_of
+from service.refusals import PREDICTED, UnknownMethod, UnknownTarget
+from service.request import as_json, check, check_media_type, classified, runtime_of
 from service.schemas import ExplainedClassification, explained
-
-PREDICTED: Final = "predicted"
 
 # An unescaped plus sign in a query is a space.
 METHOD_SPELLINGS: Final[dict[str, Method]] = {
@@ -44,7 +43,7 @@ async def explain(
     method: MethodParameter = "gradcam_plus_plus",
     target: TargetParameter = PREDICTED,
     member: MemberParameter = None,
-) -> ExplainedClassification | Response:
+) -> Response:
     """Classify one radiograph and show where the network found evidence for the target.
 
     The map is the bundle's explaining member's, or that of the member named, or the ensemble's; label and probabilities
@@ -57,17 +56,18 @@ async def explain(
     check_media_type(request)
     runtime.explanations.check()
     finding, answer, data = await classified(request)
-    explanation = await runtime.explain(
+    outcome = await runtime.explain(
         data=data,
         finding=finding,
         target=label or finding.prediction,
         method=chosen,
         member=whose,
+        as_picture=form == PNG,
         request_id=answer.request_id,
     )
-    if form == PNG:
-        return Response(explanation.overlay_png, media_type=PNG)
-    return explained(answer, explanation)
+    if outcome.answer is None:
+        return Response(outcome.overlay_png, media_type=PNG)
+    return as_json(explained(answer, outcome.answer, outcome.timings_ms))
 
 
 def _method(value: str) -> Method:

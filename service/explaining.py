@@ -2,57 +2,66 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from typing import Any, Final
 
-from cxr.errors import ExplainerUnavailable, Refusal
-from cxr.report.explanation import Explanation
+from cxr.errors import Refusal
 from service.bento.explainer import Outcome
 from service.errors import ExplanationFailed
+from service.refusals import ExplainerDied, ExplainerUnavailable
 
 logger = logging.getLogger("cxr.service")
 
 PROBE_S: Final = 2  # an idle explainer answers its probe in milliseconds
+PROBES: Final = 2  # the connection of the first may be one that the explainer closes just now, since it was idle
+
+
+def _kinds(kind: type[Refusal]) -> Iterator[type[Refusal]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _kinds(below)
+
+
+REFUSALS: Final = {kind.__name__: kind for kind in _kinds(Refusal) if hasattr(kind, "code")}
+"""What the explainer may refuse, by name: errors of one code may differ in their message."""
 
 
 class ExplainerClient:
-    """Asks the explainer, once more if the connection broke, and tells quickly when it is not there.
+    """Asks the explainer, and tells quickly when it is not there.
 
     The explainer's socket outlives its process: a call to a dead explainer does not fail, it waits for the next
     one, 18 s measured. So each question is preceded by a probe, which costs a millisecond or two.
+
+    A question is put once. Where its connection breaks, the explainer most likely died of it, and the next one would
+    die too; so a connection that is broken to begin with is found out by the probe, which may be repeated.
     """
 
     def __init__(self, remote: Any) -> None:
         """`remote` is what `bentoml.depends` gives (`is_ready`, `to_async.explain`); None where there is none."""
         self._remote = remote
 
-    async def explain(self, seconds: float, **question: Any) -> Explanation:
-        """Put a question to `ExplainerService.explain`.
+    async def explain(self, **question: Any) -> Outcome:
+        """Put a question to `ExplainerService.explain`: an outcome with an explanation.
+
+        It returns when the explainer's work has ended, or its process, and not before. A work that hangs is ended by
+        the explainer itself (`service.bento.watchdog`).
 
         Raises:
             Refusal: what the explainer refused.
-            ExplainerUnavailable: it does not answer in so many seconds.
+            ExplanationFailed: it failed.
+            ExplainerUnavailable: it does not answer its probe.
+            ExplainerDied: it ended during this question.
         """
-        try:
-            async with asyncio.timeout(seconds):
-                return _explanation(await self._ask(question))
-        except TimeoutError:
-            logger.warning("the explainer did not answer within the deadline")
-            raise ExplainerUnavailable from None
-
-    async def _ask(self, question: dict[str, Any]) -> Outcome:
         await self._probe()
         try:
-            return await self._call(question)
-        except Exception as error:  # the connection broke: the explainer died, or closed an idle one just now
-            logger.warning("the explainer is asked again after %s", type(error).__qualname__)
-        await self._probe()
-        try:
-            return await self._call(question)
-        except Exception:
-            raise ExplainerUnavailable from None
-
-    async def _call(self, question: dict[str, Any]) -> Outcome:
-        outcome: Outcome = await self._remote.to_async.explain(**question)
+            outcome: Outcome = await self._remote.to_async.explain(**question)
+        except Exception as error:
+            logger.warning("the explainer was lost during an explanation: %s", type(error).__qualname__)
+            raise ExplainerDied from None
+        if outcome.refusal is not None:
+            raise REFUSALS.get(outcome.refusal, ExplanationFailed)
+        if outcome.answer is None and outcome.overlay_png is None:
+            raise ExplanationFailed
         return outcome
 
     async def _probe(self) -> None:
@@ -60,25 +69,17 @@ class ExplainerClient:
             raise ExplainerUnavailable
         try:
             async with asyncio.timeout(PROBE_S):
-                ready = await self._remote.is_ready()
-        except Exception:
-            ready = False
-        if not ready:
-            logger.warning("the explainer does not answer its probe")
-            raise ExplainerUnavailable
+                if await self._is_ready():
+                    return
+        except TimeoutError:
+            pass
+        logger.warning("the explainer does not answer its probe")
+        raise ExplainerUnavailable
 
-
-def _explanation(outcome: Outcome) -> Explanation:
-    if outcome.refusal is not None:
-        raise _refusal(outcome.refusal)
-    if outcome.explanation is None:
-        raise ExplanationFailed
-    return outcome.explanation
-
-
-def _refusal(code: str) -> Refusal:
-    """The refusal of a code."""
-    kinds: list[type[Refusal]] = [Refusal]
-    for kind in kinds:  # grows while it is walked
-        kinds.extend(kind.__subclasses__())
-    return next(kind() for kind in kinds if getattr(kind, "code", None) == code)
+    async def _is_ready(self) -> bool:
+        for _ in range(PROBES):
+            try:
+                return bool(await self._remote.is_ready())
+            except Exception:  # its connection broke
+                continue
+        return False

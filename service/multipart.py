@@ -9,12 +9,11 @@ from typing import Final
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from cxr.errors import EmptyInput, MalformedForm, NotAForm, Refusal, TooManyFiles
-from service.refusals import TooManyFields
+from cxr.errors import EmptyInput, Refusal
+from service.limits import MAX_FIELDS, MAX_FILES
+from service.refusals import MalformedForm, NotAForm, TooManyFields, TooManyFiles
 
 MULTIPART: Final = "multipart/form-data"
-MAX_FILES: Final = 64
-MAX_FIELDS: Final = 100
 
 
 async def read_files(

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from service.multipart import MAX_FILES
+from cxr.limits import MAX_BYTES, MAX_PIXELS
+from service.limits import MAX_FILES, MAX_FORM_BYTES
 from service.schemas import ErrorAnswer
 
 _FILE: Final = {"type": "string", "format": "binary"}
@@ -42,12 +43,18 @@ _DESCRIPTIONS: Final = {
     405: "Another method than the path's.",
     406: "Accept leaves no form of the answer.",
     408: "Head or body did not arrive in time.",
-    413: "Over 64 MiB or 40 megapixels; a form over 256 MiB or 64 files.",
+    413: (
+        f"Over {MAX_BYTES >> 20} MiB or {MAX_PIXELS // 10**6} megapixels; a form over {MAX_FORM_BYTES >> 20} MiB or "
+        f"{MAX_FILES} files."
+    ),
     415: "A media type that is not taken, or a content coding.",
     422: "Not decodable, or not a frontal chest radiograph.",
     429: "At capacity. See Retry-After.",
     431: "A head over 64 KiB or 100 fields.",
-    503: "The explainer is away, or all connections are taken. See Retry-After.",
+    503: (
+        "The explainer is away, or all connections are taken (see Retry-After); or the explainer ended during this "
+        "explanation."
+    ),
     504: "Not answered within the deadline.",
 }
 _EXTRAS: Final = {401: _CHALLENGE, 429: _RETRY, 503: _RETRY}

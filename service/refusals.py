@@ -1,6 +1,48 @@
-"""Refusals that only HTTP has; what is wrong with a file is in `cxr.errors`."""
+"""Errors that only HTTP has; what is wrong with a file is in `cxr.errors`.
 
-from cxr.errors import BadRequest, Refusal, TooLarge, UnsupportedMedia
+Refusal                         a 4xx, with a fixed message
+├── BadRequest                  400: UnknownTarget, UnknownMethod, UnknownParameter, MalformedForm, SeveralFiles
+├── NotAcceptable               406
+├── UploadTooSlow               408
+├── TooLarge                    413: BatchTooLarge, TooManyFiles, TooManyFields
+└── UnsupportedMedia            415: NotAForm, BodyEncoded
+Unavailable                     Busy (429), ExplainerUnavailable and ExplainerDied (503), DeadlineExceeded (504)
+"""
+
+from math import ceil
+
+from cxr.errors import BadRequest, Refusal, TooLarge, Unavailable
+from cxr.labels import LABELS
+from cxr.report.explanation import METHODS
+from service.limits import MAX_FIELDS, MAX_FILES, MAX_FORM_BYTES
+
+PREDICTED = "predicted"
+"""The target that is the label of the largest probability."""
+
+
+def one_of(*names: str) -> str:
+    """The names in a row, the last one after "or"."""
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+class UnknownTarget(BadRequest):
+    code = "unknown_target"
+    message = f"Unknown target. Use {one_of(PREDICTED, *LABELS)}."
+
+
+class UnknownMethod(BadRequest):
+    code = "unknown_method"
+    message = f"Unknown method. Use {one_of(*METHODS)}."
+
+
+class MalformedForm(BadRequest):
+    code = "malformed_form"
+    message = "The multipart form is incomplete or malformed."
+
+
+class SeveralFiles(BadRequest):
+    code = "several_files"
+    message = "The form holds more than one file. Send one, or send all of them to /v1/classify."
 
 
 class UnknownParameter(BadRequest):
@@ -10,21 +52,66 @@ class UnknownParameter(BadRequest):
     )
 
 
-class SeveralFiles(BadRequest):
-    code = "several_files"
-    message = "The form holds more than one file. Send one, or send all of them to /v1/classify."
-
-
 class NotAcceptable(Refusal):
     code = "not_acceptable"
     message = "The Accept header leaves no form of this answer. /docs.json names those that there are."
 
 
+class UploadTooSlow(Refusal):
+    code = "upload_too_slow"
+    message = "The body did not arrive within the deadline."
+
+
+class BatchTooLarge(TooLarge):
+    code = "batch_too_large"
+    message = f"The form is larger than {MAX_FORM_BYTES >> 20} MiB."
+
+
+class TooManyFiles(TooLarge):
+    code = "too_many_files"
+    message = f"The form has more than {MAX_FILES} files."
+
+
 class TooManyFields(TooLarge):
     code = "too_many_fields"
-    message = "The form has more than 100 text fields."
+    message = f"The form has more than {MAX_FIELDS} text fields."
+
+
+class UnsupportedMedia(Refusal):
+    code = "unsupported_media_type"
+    message = "Unsupported media type. Send one PNG, JPEG or DICOM file, as the raw body or as the one file of a form."
+
+
+class NotAForm(UnsupportedMedia):
+    code = "not_a_form"
+    message = "Unsupported media type. Send several files as multipart/form-data."
 
 
 class BodyEncoded(UnsupportedMedia):
     code = "unsupported_content_coding"
     message = "Unsupported content coding. Send the body as it is, without Content-Encoding."
+
+
+class Busy(Unavailable):
+    code = "busy"
+    message = "The service is at capacity. Try again shortly."
+
+    def __init__(self, wait_s: float = 0.0) -> None:
+        """`wait_s`: seconds until there is likely to be room."""
+        super().__init__()
+        self.retry_after_s = max(1, ceil(wait_s))
+
+
+class ExplainerUnavailable(Unavailable):
+    code = "explainer_unavailable"
+    message = "Explanations are unavailable at the moment. Classification is not affected."
+
+
+class ExplainerDied(Unavailable):
+    code = "explainer_died"
+    message = "The explainer ended during this explanation, and another starts. Sent again, the image may end that too."
+
+
+class DeadlineExceeded(Unavailable):
+    code = "deadline_exceeded"
+    message = "The request could not be answered within its deadline."

@@ -7,11 +7,11 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from cxr.errors import EmptyInput, UnsupportedMedia
+from cxr.errors import EmptyInput
 from cxr.pipeline import Finding
 from service.multipart import MULTIPART, read_files
 from service.negotiation import JSON, preferred
-from service.refusals import BodyEncoded, SeveralFiles, UnknownParameter
+from service.refusals import BodyEncoded, SeveralFiles, UnknownParameter, UnsupportedMedia
 from service.runtime import Runtime
 from service.schemas import Classification, classification
 

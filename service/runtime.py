@@ -1,28 +1,36 @@
-"""What a request needs to be answered: the loaded bundle, the gates before it, the line to the explainer."""
+"""What a request needs to be answered: the loaded bundle, the admission to its works, the line to the explainer."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
 
+from cxr.arrays import Images, Logits
 from cxr.model.bundle import Bundle
 from cxr.model.cuda import LANES
-from cxr.pipeline import Classifier, Finding
-from cxr.report.explanation import Explanation, Method
+from cxr.pipeline import Classifier, Finding, Prepared
+from cxr.report.explanation import Method
+from service.admission import Admission
 from service.batching import Batcher
+from service.bento.explainer import Outcome
 from service.explaining import ExplainerClient
-from service.gate import Gate
 from service.metrics import Metrics
 from service.settings import Settings
 
-T = TypeVar("T")
 
-Found = tuple[Finding, float]
-"""A finding, and the milliseconds that it waited for a thread."""
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """A file that the networks have seen: their logits [M, 1, 3], and the milliseconds until its work began."""
+
+    prepared: Prepared
+    logits: Logits
+    queue_ms: float
 
 
 class Runtime:
@@ -42,16 +50,19 @@ class Runtime:
         self.metrics = metrics
         self.classifier = Classifier(Bundle(settings.bundle), settings.threads, settings.precision, settings.batch)
         self.manifest = self.classifier.bundle.manifest
-        batch = self.classifier.ensemble.max_batch
-        # As many again as there are threads: one that ends has its next work at hand, and its core need not wait for
-        # the event loop. An image that waits for its batch needs no core: those come on top.
-        at_once = 2 * settings.classifications + (LANES * batch if batch > 1 else 0)
-        self.classifications: Gate[Found] = Gate(at_once, settings.queue, settings.queue_seconds)
-        self._batcher = Batcher(self.classifier.ensemble.logits, batch, lambda: self.classifications.running)
-        # One that would wait past its deadline is better told now.
-        self.explanations: Gate[Explanation] = Gate(settings.explanations, settings.queue, settings.explain_seconds)
-        self._explainer = ExplainerClient(explainer)
+        ensemble, batch = self.classifier.ensemble, self.classifier.ensemble.max_batch
+        # An image that waits for its batch needs no core: those come on top.
+        at_once = settings.classifications + (LANES * batch if batch > 1 else 0)
+        self.classifications: Admission[Inferred] = Admission(at_once, settings.queue, settings.queue_seconds)
         self._threads = ThreadPoolExecutor(settings.classifications, "classify")
+        self._infer: Callable[[Images], Future[Logits]] = self._infer_here
+        if batch > 1:
+            self._infer = Batcher(ensemble.logits, batch, lambda: self.classifications.running).submit
+        # One that would wait past its deadline is better told now.
+        self.explanations: Admission[Outcome] = Admission(
+            settings.explanations, settings.queue, settings.explain_seconds
+        )
+        self._explainer = ExplainerClient(explainer)
         self.classifier.classify(synthetic_png())
         metrics.served(self.manifest)
         metrics.watch(lambda: self.classifications.in_flight)
@@ -61,9 +72,10 @@ class Runtime:
 
         Raises:
             Refusal: see `Classifier.classify`.
-            Busy, DeadlineExceeded: see `Gate.run`.
+            Busy, DeadlineExceeded: see `Admission.run`.
         """
-        return self._found(*await self.classifications.run(self._classification(data), self.settings.classify_seconds))
+        work = partial(self._begin, data, time.perf_counter())
+        return self._found(await self.classifications.run(work, self.settings.classify_seconds))
 
     async def classify_all(self, files: Sequence[bytes]) -> list[tuple[Finding, dict[str, float]] | BaseException]:
         """For each file, in order, what `classify` would have returned or raised.
@@ -71,55 +83,65 @@ class Runtime:
         Raises:
             Busy: the queue is full.
         """
-        works = [self._classification(data) for data in files]
+        came = time.perf_counter()
+        works = [partial(self._begin, data, came) for data in files]
         results = await self.classifications.run_all(works, self.settings.classify_seconds)
-        return [result if isinstance(result, BaseException) else self._found(*result) for result in results]
+        return [result if isinstance(result, BaseException) else self._found(result) for result in results]
 
-    async def explain(self, method: Method, **question: Any) -> Explanation:
+    async def explain(self, method: Method, **question: Any) -> Outcome:
         """An explanation of a finding; what else to ask is what `ExplainerService.explain` takes.
 
         Raises:
-            Busy, DeadlineExceeded: see `Gate.run`.
-            ExplainerUnavailable: the explainer does not answer.
+            Busy, DeadlineExceeded: see `Admission.run`.
+            Refusal, ExplainerUnavailable, ExplainerDied, ExplanationFailed: see `ExplainerClient.explain`.
         """
-        start = time.monotonic()
-        seconds = self.settings.deadline(method)
+        start, loop = time.monotonic(), asyncio.get_running_loop()
 
-        async def work() -> Explanation:
-            return await self._explainer.explain(start + seconds - time.monotonic(), method=method, **question)
+        def work() -> Future[Outcome]:
+            return asyncio.run_coroutine_threadsafe(self._explainer.explain(method=method, **question), loop)
 
-        # The work ends itself at the deadline. The gate's is later, and only for those that still wait by then.
-        explanation, _ = await self.explanations.run(work, seconds + 1)
+        outcome = await self.explanations.run(work, self.settings.deadline(method))
         self.metrics.explained(method, time.monotonic() - start)
-        return explanation
+        return outcome
 
-    def _found(self, found: Found, waited_ms: float) -> tuple[Finding, dict[str, float]]:
-        finding, pool_ms = found
-        timings_ms = {"queue": waited_ms + pool_ms, **finding.timings_ms}
+    def _found(self, inferred: Inferred) -> tuple[Finding, dict[str, float]]:
+        finding = self.classifier.conclude(inferred.prepared, inferred.logits)
+        timings_ms = {"queue": inferred.queue_ms, **finding.timings_ms}
         self.metrics.classified(finding.prediction, timings_ms)
         return finding, timings_ms
 
-    def _classification(self, data: bytes) -> Callable[[], Awaitable[Found]]:
-        async def work() -> Found:
-            return await self._in_thread(self.classifier.classify, data)
+    def _begin(self, data: bytes, came: float) -> Future[Inferred]:
+        """Hand a file to a thread. `came`: when its request asked for it, of `time.perf_counter`."""
+        ended: Future[Inferred] = Future()
+        self._threads.submit(self._work, data, came, ended)
+        return ended
 
-        async def work_in_batches() -> Found:
-            prepared, pool_ms = await self._in_thread(self.classifier.prepare, data)
-            with prepared.watch.stage("inference"):
-                logits = await self._batcher.logits(prepared.image)
-            return self.classifier.conclude(prepared, logits), pool_ms
+    def _work(self, data: bytes, came: float, ended: Future[Inferred]) -> None:
+        """In a thread: all of the work, or all until a batch takes the image along."""
+        begun = time.perf_counter()
+        try:
+            prepared = self.classifier.prepare(data)
+            inferring = time.perf_counter()
+            logits = self._infer(prepared.image)
+        except BaseException as error:
+            ended.set_exception(error)
+            return
 
-        return work if self.classifier.ensemble.max_batch == 1 else work_in_batches
+        def end(logits: Future[Logits]) -> None:
+            prepared.watch.timings_ms["inference"] = (time.perf_counter() - inferring) * 1000
+            error = logits.exception()
+            if error is None:
+                ended.set_result(Inferred(prepared, logits.result(), (begun - came) * 1000))
+            else:
+                ended.set_exception(error)
 
-    async def _in_thread(self, function: Callable[[bytes], T], data: bytes) -> tuple[T, float]:
-        """What a thread of the pool makes of the data, and the milliseconds until one was free."""
-        handed = time.perf_counter()
+        logits.add_done_callback(end)
 
-        def work() -> tuple[T, float]:
-            pool_ms = (time.perf_counter() - handed) * 1000
-            return function(data), pool_ms
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    def _infer_here(self, image: Images) -> Future[Logits]:
+        """In the thread that asks, on all cores if no other work runs: one that is being decoded needs a core too."""
+        done: Future[Logits] = Future()
+        done.set_result(self.classifier.ensemble.logits(image[np.newaxis], alone=self.classifications.running == 1))
+        return done
 
 
 def synthetic_png() -> bytes:

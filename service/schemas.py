@@ -126,22 +126,26 @@ def classification(
     )
 
 
-def explained(answer: Classification, explanation: Explanation) -> ExplainedClassification:
-    """A classification with its explanation; the explanation's timings join the others."""
-    fields = answer.model_dump() | {"timings_ms": answer.timings_ms | explanation.timings_ms}
-    return ExplainedClassification(
-        **fields,
-        explanation=ExplanationAnswer(
-            method=explanation.method,
-            target=explanation.target,
-            member=explanation.member,
-            heatmap_png=b64encode(explanation.heatmap_png).decode(),
-            overlay_png=b64encode(explanation.overlay_png).decode(),
-            statement=explanation.statement,
-            warnings=list(explanation.warnings),
-            zones=list(explanation.zones),
-            no_lungs=explanation.no_lungs,
-            boxes=list(explanation.boxes),
-            conservation_error=explanation.conservation_error,
-        ),
+def explanation_answer(explanation: Explanation) -> ExplanationAnswer:
+    """An explanation as it is answered. Encoding its pictures takes longer than an event loop should stand still."""
+    return ExplanationAnswer(
+        method=explanation.method,
+        target=explanation.target,
+        member=explanation.member,
+        heatmap_png=b64encode(explanation.heatmap_png).decode(),
+        overlay_png=b64encode(explanation.overlay_png).decode(),
+        statement=explanation.statement,
+        warnings=list(explanation.warnings),
+        zones=list(explanation.zones),
+        no_lungs=explanation.no_lungs,
+        boxes=list(explanation.boxes),
+        conservation_error=explanation.conservation_error,
     )
+
+
+def explained(
+    answer: Classification, explanation: ExplanationAnswer, timings_ms: dict[str, float]
+) -> ExplainedClassification:
+    """A classification with its explanation; the explanation's timings join the others."""
+    fields = dict(answer) | {"timings_ms": answer.timings_ms | timings_ms}
+    return ExplainedClassification(**fields, explanation=explanation)

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cxr.cpu_count import usable_cores
-from cxr.decode import MAX_BYTES
+from cxr.limits import MAX_BYTES
 from cxr.model.bundle import DEFAULT_BUNDLE, Precision
 from cxr.model.inference import MAX_BATCH
 from cxr.report.explanation import Method
@@ -17,7 +17,11 @@ from cxr.report.explanation import Method
 CORES: Final = usable_cores()
 MIN_KEY_LENGTH: Final = 16
 
-Seconds = Annotated[float, Field(gt=0.0, le=240.0)]  # BentoML's own timeout, in another shape, is at 300
+MAX_SECONDS: Final = 240.0
+TIMEOUT_S: Final = 300
+"""BentoML's own timeout of a request, whose answer has another shape: it must never come first."""
+
+Seconds = Annotated[float, Field(gt=0.0, le=MAX_SECONDS)]
 Key = Annotated[SecretStr, Field(min_length=MIN_KEY_LENGTH)]
 
 
@@ -85,6 +89,20 @@ class Settings(BaseSettings):
     def deadline(self, method: Method) -> float:
         """Seconds that an explanation by a method may take: LRP costs several times what the others do."""
         return self.lrp_seconds if method == "lrp" else self.explain_seconds
+
+    @property
+    def longest_s(self) -> float:
+        """Seconds that a request may take from its first byte to its answer."""
+        return self.upload_seconds + self.classify_seconds + max(self.explain_seconds, self.lrp_seconds)
+
+    @model_validator(mode="after")
+    def _within_timeout(self) -> Self:
+        if self.longest_s >= TIMEOUT_S:
+            raise ValueError(
+                "upload_seconds, classify_seconds and the longer of explain_seconds and lrp_seconds "
+                f"must be under {TIMEOUT_S} s together"
+            )
+        return self
 
     def __str__(self) -> str:
         """One line for the log; of the keys, only how many there are."""

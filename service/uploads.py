@@ -8,8 +8,10 @@ from typing import Final
 from fastapi import Request
 from starlette.types import Message
 
-from cxr.decode import MAX_BYTES
-from cxr.errors import BatchTooLarge, BodyTooLarge, Busy, TooLarge, UploadTooSlow
+from cxr.errors import BodyTooLarge, TooLarge
+from cxr.limits import MAX_BYTES
+from service.limits import MAX_FORM_BYTES
+from service.refusals import BatchTooLarge, Busy, UploadTooSlow
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Limit:
 
 
 FILE: Final = Limit(MAX_BYTES, BodyTooLarge)
-BATCH: Final = Limit(256 * 2**20, BatchTooLarge)
+BATCH: Final = Limit(MAX_FORM_BYTES, BatchTooLarge)
 
 
 class Uploads:

@@ -2,10 +2,11 @@
 
 from cxr.decode.formats import Format, format_of
 from cxr.decode.png_jpeg import decode_jpeg, decode_png
-from cxr.decode.radiograph import MAX_BYTES, MAX_PIXELS, InstanceUIDs, Radiograph
+from cxr.decode.radiograph import InstanceUIDs, Radiograph
 from cxr.errors import BodyTooLarge, EmptyInput
+from cxr.limits import MAX_BYTES
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "InstanceUIDs", "Radiograph", "decode"]
+__all__ = ["InstanceUIDs", "Radiograph", "decode"]
 
 
 def decode(data: bytes) -> Radiograph:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Final, ParamSpec, TypeVar
 
-from cxr.decode.radiograph import MAX_PIXELS
 from cxr.errors import NotDecodable, Refusal, TooManyPixels
+from cxr.limits import MAX_PIXELS
 
 P = ParamSpec("P")
 T = TypeVar("T")

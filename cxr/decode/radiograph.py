@@ -1,15 +1,11 @@
-"""What decoding yields: a grey image, where it came from, and the limits it was held to."""
+"""What decoding yields: a grey image, and where it came from."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxr.decode.orientation import UPRIGHT, stored_point
-
-MAX_BYTES: Final = 64 * 1024 * 1024
-MAX_PIXELS: Final = 40_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 
 from cxr.errors import TooSmall
+from cxr.limits import MIN_SIDE
 from cxr.model.frames import FRAMES, FULL, Grey, Mask, fit
 
 SHORT_SIDE: Final = 256
-MIN_SIDE: Final = 64  # less than this is a thumbnail, and its enlargement would be invention
 
 
 def preprocess(pixels: Grey, recipe: str, size: int, frame: str = FULL, lungs: Mask | None = None) -> Grey:

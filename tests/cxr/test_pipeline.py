@@ -3,15 +3,12 @@
 import dataclasses
 import pickle
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
 
-from cxr import pipeline
 from cxr.anatomy.lungs import Lungs, NoLungs, union
-from cxr.decode import Radiograph
 from cxr.decode import decode as files_decoded
 from cxr.errors import EmptyInput, LateralView, NotDecodable, Refusal, TooSmall
 from cxr.labels import LABELS
@@ -89,31 +86,18 @@ def test_threads_do_not_disturb_each_other(classifier: Classifier) -> None:
         assert finding.prediction_set == alone[index % 3].prediction_set
 
 
-def test_a_file_being_decoded_needs_a_core_too(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("alone", [True, False])
+def test_who_runs_beside_others_says_so(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, alone: bool) -> None:
     classifier, said = Classifier(bundle), list[bool]()
-    logits, decoded = classifier.ensemble.logits, files_decoded
-    begun, may_end = Event(), Event()
+    logits = classifier.ensemble.logits
 
     def watched(images: Any, alone: bool) -> Any:
         said.append(alone)
         return logits(images, alone)
 
-    def decode(data: bytes) -> Radiograph:
-        if data == b"slow":
-            begun.set()
-            assert may_end.wait(30)
-        return decoded(data)
-
     monkeypatch.setattr(classifier.ensemble, "logits", watched)
-    monkeypatch.setattr(pipeline, "decode", decode)
-    with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(classifier.classify, b"slow")
-        assert begun.wait(30)
-        classifier.classify(files.radiograph_png())
-        may_end.set()
-        assert isinstance(other.exception(), NotDecodable)
-    classifier.classify(files.radiograph_png())
-    assert said == [False, True]
+    classifier.classify(files.radiograph_png(), alone)
+    assert said == [alone]
 
 
 def test_prepare_returns_the_full_resolution_for_display_and_a_frame_for_the_networks(bundle: Bundle) -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from scripts.proxy import nginx
 from scripts.server import REPOSITORY
+from service.settings import Settings
 
 DEPLOY = REPOSITORY / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -65,6 +66,14 @@ def test_a_replica_has_time_to_drain() -> None:
         drain = SERVICES[name]["command"]
         assert drain[0] == "--timeout-graceful-shutdown"
         assert int(drain[1]) < int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+
+
+def test_the_proxy_waits_for_as_long_as_a_request_may_take() -> None:
+    (seconds,) = re.findall(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx.conf").read_text())
+    assert not any(
+        name.endswith("_SECONDS") for service in SERVICES.values() for name in service.get("environment", {})
+    )
+    assert int(seconds) > Settings().longest_s
 
 
 @pytest.mark.skipif(nginx() is None, reason="needs Debian's nginx")

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from cxr.errors import EmptyInput, MalformedForm, NotAForm, NotDecodable, TooManyFiles
+from cxr.errors import EmptyInput, NotDecodable
 from scripts.server import Server
-from service.multipart import MAX_FILES
+from service.limits import MAX_FILES
+from service.refusals import MalformedForm, NotAForm, TooManyFiles
 from tests import files
 from tests.service.test_metrics import count, scrape
 

@@ -1,7 +1,8 @@
 """The micro-batcher: everyone gets their own answer, batches form, and nothing waits for nobody."""
 
-import asyncio
-from threading import Event
+from collections.abc import Sequence
+from concurrent.futures import wait
+from threading import Event, Semaphore
 from typing import Any
 
 import numpy as np
@@ -11,19 +12,29 @@ from cxr.model.cuda import LANES
 from service import batching
 from service.batching import Batcher
 
+LONG = 30.0
+
 
 class Device:
     """Answers each image's first pixel, and remembers the batches."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
+        self.begun = Semaphore(0)
         self.may_go = Event()
         self.may_go.set()
 
     def __call__(self, images: Any) -> Any:
         self.batches.append([int(image[0, 0]) for image in images])
-        assert self.may_go.wait(30)
+        self.begun.release()
+        assert self.may_go.wait(LONG)
         return np.stack([images[:, 0, :3].astype(np.float32), images[:, 0, :3] + np.float32(0.5)])
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No batch goes because its window is over."""
+    monkeypatch.setattr(batching, "WINDOW_S", 1000.0)
 
 
 def image(number: int) -> Any:
@@ -36,75 +47,52 @@ def value(logits: Any) -> int:
     return int(logits[0, 0, 0])
 
 
+def ask(batcher: Batcher, numbers: Sequence[int]) -> list[int]:
+    futures = [batcher.submit(image(number)) for number in numbers]
+    return [value(future.result(LONG)) for future in futures]
+
+
 def test_each_gets_its_own() -> None:
-    async def scenario() -> list[int]:
-        batcher = Batcher(Device(), 8, lambda: 50)
-        return [value(logits) for logits in await asyncio.gather(*(batcher.logits(image(i)) for i in range(50)))]
-
-    assert asyncio.run(scenario()) == list(range(50))
+    assert ask(Batcher(Device(), 8, lambda: 50), range(50)) == list(range(50))
 
 
-def test_a_full_batch_goes_at_once_and_none_is_larger(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "WINDOW_S", 1000.0)
+@pytest.mark.usefixtures("unhurried")
+def test_a_full_batch_goes_at_once_and_none_is_larger() -> None:
     device = Device()
-
-    async def scenario() -> None:
-        batcher = Batcher(device, 4, lambda: 1000)
-        await asyncio.gather(*(batcher.logits(image(i)) for i in range(12)))
-
-    asyncio.run(scenario())
+    ask(Batcher(device, 4, lambda: 1000), range(12))
     assert sorted(device.batches) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
 
 
-def test_a_lone_image_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "WINDOW_S", 1000.0)
-
-    async def scenario() -> int:
-        return value(await Batcher(Device(), 4, lambda: 1).logits(image(7)))
-
-    assert asyncio.run(scenario()) == 7
+@pytest.mark.usefixtures("unhurried")
+def test_a_lone_image_does_not_wait() -> None:
+    assert ask(Batcher(Device(), 4, lambda: 1), [7]) == [7]
 
 
-def test_the_batch_goes_when_all_who_were_coming_have_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "WINDOW_S", 1000.0)
+@pytest.mark.usefixtures("unhurried")
+def test_the_batch_goes_when_all_who_were_coming_have_come() -> None:
     device = Device()
-
-    async def scenario() -> None:
-        batcher = Batcher(device, 64, lambda: 3)
-        await asyncio.gather(*(batcher.logits(image(i)) for i in range(3)))
-
-    asyncio.run(scenario())
+    ask(Batcher(device, 64, lambda: 3), range(3))
     assert device.batches == [[0, 1, 2]]
 
 
-def test_after_the_window_it_goes_with_those_who_are_there() -> None:
-    device = Device()
-
-    async def scenario() -> None:
-        batcher = Batcher(device, 64, lambda: 1000)
-        await asyncio.gather(*(batcher.logits(image(i)) for i in range(3)))
-
-    asyncio.run(scenario())
-    assert device.batches == [[0, 1, 2]]
+def test_after_the_window_it_goes_with_those_who_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "WINDOW_S", 0.2)
+    assert ask(Batcher(Device(), 64, lambda: 1000), range(3)) == [0, 1, 2]
 
 
 def test_batches_grow_while_the_device_is_busy() -> None:
     device = Device()
-
-    async def scenario() -> None:
-        batcher = Batcher(device, 64, lambda: 1)
-        device.may_go.clear()
-        first = [asyncio.create_task(batcher.logits(image(i))) for i in range(LANES)]
-        while len(device.batches) < LANES:
-            await asyncio.sleep(0.001)
-        rest = [asyncio.create_task(batcher.logits(image(i))) for i in range(LANES, 30)]
-        await asyncio.sleep(0.01)
-        assert len(device.batches) == LANES  # all are taken
-        device.may_go.set()
-        await asyncio.gather(*first, *rest)
-
-    asyncio.run(scenario())
-    assert device.batches == [*([i] for i in range(LANES)), list(range(LANES, 30))]
+    batcher = Batcher(device, 64, lambda: 1)
+    device.may_go.clear()
+    first = []
+    for number in range(LANES):
+        first.append(batcher.submit(image(number)))
+        assert device.begun.acquire(timeout=LONG)
+    rest = [batcher.submit(image(number)) for number in range(LANES, 30)]
+    assert not device.begun.acquire(timeout=0.05)  # all lanes are taken
+    device.may_go.set()
+    assert not wait([*first, *rest], LONG).not_done
+    assert device.batches == [*([number] for number in range(LANES)), list(range(LANES, 30))]
 
 
 def test_a_failing_device_fails_its_batch_and_not_the_next() -> None:
@@ -113,22 +101,8 @@ def test_a_failing_device_fails_its_batch_and_not_the_next() -> None:
             raise RuntimeError("out of memory")
         return Device()(images)
 
-    async def scenario() -> None:
-        batcher = Batcher(run, 2, lambda: 1000)
-        for _ in range(2 * LANES):
-            with pytest.raises(RuntimeError):
-                await batcher.logits(image(0))
-        assert value(await batcher.logits(image(3))) == 3
-
-    asyncio.run(scenario())
-
-
-def test_who_goes_away_takes_nobody_along() -> None:
-    async def scenario() -> None:
-        batcher = Batcher(Device(), 2, lambda: 2)
-        gone = asyncio.create_task(batcher.logits(image(1)))
-        await asyncio.sleep(0)
-        gone.cancel()
-        assert value(await batcher.logits(image(2))) == 2
-
-    asyncio.run(scenario())
+    batcher = Batcher(run, 2, lambda: 1)
+    for _ in range(2 * LANES):
+        with pytest.raises(RuntimeError):
+            batcher.submit(image(0)).result(LONG)
+    assert ask(batcher, [3]) == [3]

@@ -10,12 +10,13 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from cxr.decode import MAX_BYTES
-from cxr.errors import Busy, DeadlineExceeded, ExplainerUnavailable, NotDecodable
+from cxr.errors import NotDecodable
+from cxr.limits import MAX_BYTES
 from service import errors
 from service.access import Keys
 from service.logs import JsonLines
 from service.middleware import Boundary
+from service.refusals import Busy, DeadlineExceeded, ExplainerUnavailable
 from service.uploads import FILE, Uploads
 
 SECRET = "Jane^Doe"

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cxr.errors import EmptyInput, MalformedForm, NotAForm, Refusal, TooManyFiles
-from service.multipart import MAX_FIELDS, MAX_FILES, read_files
-from service.refusals import SeveralFiles, TooManyFields
+from cxr.errors import EmptyInput, Refusal
+from service.limits import MAX_FIELDS, MAX_FILES
+from service.multipart import read_files
+from service.refusals import MalformedForm, NotAForm, SeveralFiles, TooManyFields, TooManyFiles
 from tests.service.forms import FORM, TEXT, form, part
 
 

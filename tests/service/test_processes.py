@@ -20,8 +20,10 @@ from pydantic import ValidationError
 from cxr.errors import BundleError
 from cxr.model.bundle import Bundle
 from scripts.server import REPOSITORY, Server, serve
+from service.app import ENTRY
+from service.bento.explainer import PATIENCE, ExplainerService
 from service.bento.supervisor import refuse_open_sockets
-from service.settings import ELSEWHERE, Settings
+from service.settings import ELSEWHERE, MAX_SECONDS, TIMEOUT_S, Settings
 from service.verify import verify
 from tests import files
 
@@ -50,6 +52,20 @@ def test_settings_out_of_range_are_refused(monkeypatch: pytest.MonkeyPatch, name
     monkeypatch.setenv(f"CXR_{name}", value)
     with pytest.raises(ValidationError):
         Settings()
+
+
+def test_no_request_may_take_longer_than_bentomls_own_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ENTRY["traffic"] == {"timeout": TIMEOUT_S}
+    assert Settings().longest_s < TIMEOUT_S
+    for name in ("UPLOAD", "CLASSIFY", "LRP"):
+        monkeypatch.setenv(f"CXR_{name}_SECONDS", "100")
+    with pytest.raises(ValidationError, match="must be under 300 s together"):
+        Settings()
+
+
+def test_a_call_to_the_explainer_outlives_a_work_that_hangs() -> None:
+    service: Any = ExplainerService
+    assert service.config["traffic"]["timeout"] > PATIENCE * MAX_SECONDS
 
 
 @pytest.mark.parametrize("part", ["weights", "onnx"])

@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from cxr import errors
-from cxr.decode import MAX_BYTES
 from cxr.errors import Refusal
+from cxr.limits import MAX_BYTES
 from scripts.server import Server
+from service import refusals
 from service.errors import HTTP_ERRORS
 from service.refusals import BodyEncoded, NotAcceptable, SeveralFiles, UnknownParameter
 from tests import files
@@ -25,13 +26,13 @@ Case = tuple[Callable[[], bytes], str, int, type[Refusal]]
 
 CASES: dict[str, Case] = {
     "empty": (files.empty, PNG, 400, errors.EmptyInput),
-    "text": (files.text_file, "text/plain", 415, errors.UnsupportedMedia),
+    "text": (files.text_file, "text/plain", 415, refusals.UnsupportedMedia),
     "text called PNG": (files.text_file, PNG, 422, errors.NotDecodable),
-    "form post": (lambda: b"image=1", FORM, 415, errors.UnsupportedMedia),
+    "form post": (lambda: b"image=1", FORM, 415, refusals.UnsupportedMedia),
     "text without a type": (files.text_file, "", 422, errors.NotDecodable),
     "text as bytes": (files.text_file, "application/octet-stream", 422, errors.NotDecodable),
     "empty form": (lambda: b"--x--", MULTIPART, 400, errors.EmptyInput),
-    "half a form": (lambda: b"--x\r\n", MULTIPART, 400, errors.MalformedForm),
+    "half a form": (lambda: b"--x\r\n", MULTIPART, 400, refusals.MalformedForm),
     "two files": (lambda: form(b"1", b"2"), MULTIPART, 400, SeveralFiles),
     "form with an empty file": (lambda: form(b""), MULTIPART, 400, errors.EmptyInput),
     "form with a text": (lambda: form(files.text_file()), MULTIPART, 422, errors.NotDecodable),
@@ -89,12 +90,12 @@ def test_too_much_in_chunks(server: Server, route: str) -> None:
 @pytest.mark.parametrize(
     ("query", "refusal"),
     [
-        ("method=lime-CANARY", errors.UnknownMethod),
-        ("method=", errors.UnknownMethod),
-        ("method=gradcam%2B%2B%2B", errors.UnknownMethod),
-        ("target=tuberculosis-CANARY", errors.UnknownTarget),
-        ("target=COVID19", errors.UnknownTarget),
-        ("target=", errors.UnknownTarget),
+        ("method=lime-CANARY", refusals.UnknownMethod),
+        ("method=", refusals.UnknownMethod),
+        ("method=gradcam%2B%2B%2B", refusals.UnknownMethod),
+        ("target=tuberculosis-CANARY", refusals.UnknownTarget),
+        ("target=COVID19", refusals.UnknownTarget),
+        ("target=", refusals.UnknownTarget),
         ("member=alexnet-CANARY", errors.UnknownMember),
         ("member=Ensemble", errors.UnknownMember),
         ("member=", errors.UnknownMember),

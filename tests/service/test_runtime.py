@@ -2,37 +2,41 @@
 
 import asyncio
 import time
+from threading import Event
+from typing import Any
 
 import pytest
 
+from cxr.errors import NotDecodable
 from cxr.model.bundle import Bundle
-from cxr.pipeline import Classifier, Finding
+from cxr.model.inference import Processor
+from cxr.pipeline import Finding, Prepared
+from service.bento.explainer import Outcome
 from service.metrics import Metrics
+from service.refusals import Busy, DeadlineExceeded
 from service.runtime import Runtime, synthetic_png
 from service.settings import Settings
 
 WORK_S = 0.05
+LONG = 30.0
 
 
-@pytest.fixture
-def runtime(bundle: Bundle) -> Runtime:
-    """With a single thread."""
-    return Runtime(Settings(bundle=bundle.root, classifications=1), Metrics(), None)
+def runtime_of(bundle: Bundle, explainer: Any = None, **settings: Any) -> Runtime:
+    return Runtime(Settings(bundle=bundle.root, **settings), Metrics(), explainer)
 
 
-def test_waiting_is_counted_from_the_request_to_the_thread(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    classify = Classifier.classify
-    begun: list[float] = []
-    ended: list[float] = []
+def test_waiting_is_counted_from_the_request_to_the_thread(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = runtime_of(bundle, classifications=1)
+    prepare, begun, ended = runtime.classifier.prepare, list[float](), list[float]()
 
-    def slowly(self: Classifier, data: bytes) -> Finding:
+    def slowly(data: bytes) -> Prepared:
         begun.append(time.perf_counter())
         time.sleep(WORK_S)
-        finding = classify(self, data)
+        prepared = prepare(data)
         ended.append(time.perf_counter())
-        return finding
+        return prepared
 
-    monkeypatch.setattr(Classifier, "classify", slowly)
+    monkeypatch.setattr(runtime.classifier, "prepare", slowly)
 
     async def scenario() -> list[tuple[Finding, dict[str, float]]]:
         return await asyncio.gather(*(runtime.classify(synthetic_png()) for _ in range(4)))
@@ -45,13 +49,115 @@ def test_waiting_is_counted_from_the_request_to_the_thread(runtime: Runtime, mon
         assert waited >= before * WORK_S * 1000
 
 
-def test_a_work_is_handed_over_while_the_last_one_runs(runtime: Runtime) -> None:
-    """So that the thread need not wait for the event loop between two."""
+def test_one_alone_has_all_cores_and_one_beside_another_that_is_decoded_has_one(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = runtime_of(bundle, classifications=2)
+    prepare, logits = runtime.classifier.prepare, runtime.classifier.ensemble.logits
+    said, may_end = list[bool](), Event()
+
+    def watched(images: Any, alone: bool) -> Any:
+        said.append(alone)
+        return logits(images, alone)
+
+    def prepared(data: bytes) -> Prepared:
+        if data == b"slow":
+            assert may_end.wait(LONG)
+        return prepare(data)
+
+    monkeypatch.setattr(runtime.classifier.ensemble, "logits", watched)
+    monkeypatch.setattr(runtime.classifier, "prepare", prepared)
 
     async def scenario() -> None:
-        works = [asyncio.ensure_future(runtime.classify(synthetic_png())) for _ in range(4)]
+        other = asyncio.create_task(runtime.classify(b"slow"))
         await asyncio.sleep(0)
-        assert runtime.classifications.running == 2
-        await asyncio.gather(*works)
+        await runtime.classify(synthetic_png())
+        may_end.set()
+        with pytest.raises(NotDecodable):
+            await other
+        await runtime.classify(synthetic_png())
+
+    asyncio.run(scenario())
+    assert said == [False, True]
+
+
+def test_a_device_that_likes_batches_gets_what_comes_together(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = runtime_of(bundle).classifier.classify(synthetic_png())
+    monkeypatch.setattr(Processor, "max_batch", 4)
+    runtime = runtime_of(bundle)
+    logits, sizes = Processor.logits, list[int]()
+
+    def watched(self: Processor, images: Any) -> Any:
+        sizes.append(len(images))
+        return logits(self, images)
+
+    monkeypatch.setattr(Processor, "logits", watched)
+
+    async def scenario() -> list[tuple[Finding, dict[str, float]] | BaseException]:
+        return await runtime.classify_all([synthetic_png(), b"no radiograph", *[synthetic_png()] * 6])
+
+    first, bad, *others = asyncio.run(scenario())
+    assert isinstance(bad, NotDecodable)
+    for answer in (first, *others):
+        assert not isinstance(answer, BaseException)
+        finding, timings_ms = answer
+        assert finding.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
+        assert set(timings_ms) == {"queue", "decode", "preprocess", "inference"}
+    assert sum(sizes) == 7
+    assert max(sizes) > 1
+    assert runtime.classifications.in_flight == 0
+
+
+def test_a_device_that_fails_frees_its_places(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Processor, "max_batch", 4)
+    runtime = runtime_of(bundle)
+
+    def fails(*_: Any) -> Any:
+        raise RuntimeError
+
+    monkeypatch.setattr(Processor, "logits", fails)
+    for _ in range(3):
+        with pytest.raises(RuntimeError):
+            asyncio.run(runtime.classify(synthetic_png()))
+    assert runtime.classifications.in_flight == 0
+
+
+class SlowExplainer:
+    """An explainer whose works take longer than anybody waits."""
+
+    def __init__(self) -> None:
+        self.to_async = self
+        self.at_once = self.most = self.begun = 0
+        self.may_end = asyncio.Event()
+
+    async def is_ready(self) -> bool:
+        return True
+
+    async def explain(self, **_: Any) -> Outcome:
+        self.begun += 1
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        await self.may_end.wait()
+        self.at_once -= 1
+        return Outcome(overlay_png=b"")
+
+
+def test_late_explanations_do_not_pile_up(bundle: Bundle) -> None:
+    """Each is told at its deadline, and the work that runs keeps its place: no other begins beside it."""
+
+    async def scenario() -> None:
+        explainer = SlowExplainer()
+        runtime = runtime_of(bundle, explainer, explanations=1, queue=4, explain_seconds=0.02)
+        for _ in range(3):
+            with pytest.raises(DeadlineExceeded):
+                await runtime.explain("gradcam")
+        late = await asyncio.gather(*(runtime.explain("gradcam") for _ in range(10)), return_exceptions=True)
+        assert [type(error) for error in late] == [DeadlineExceeded] * 4 + [Busy] * 6
+        assert explainer.begun == explainer.most == 1
+        assert (runtime.explanations.running, runtime.explanations.in_flight) == (1, 1)
+        explainer.may_end.set()
+        while runtime.explanations.in_flight:
+            await asyncio.sleep(0)
+        assert (await runtime.explain("gradcam")).overlay_png == b""
 
     asyncio.run(scenario())

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from fastapi import Request
 
-from cxr.errors import BatchTooLarge, BodyTooLarge, Busy, UploadTooSlow
+from cxr.errors import BodyTooLarge
+from service.refusals import BatchTooLarge, Busy, UploadTooSlow
 from service.uploads import BATCH, FILE, Body, Limit, Uploads
 
 SMALL = Limit(10, BodyTooLarge)

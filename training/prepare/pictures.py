@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cxr.decode import MAX_BYTES, decode
+from cxr.decode import decode
 from cxr.errors import BodyTooLarge, Refusal, TooSmall
-from cxr.model.preprocess import MIN_SIDE, shrink
+from cxr.limits import MAX_BYTES, MIN_SIDE
+from cxr.model.preprocess import shrink
 from training.prepare.near_duplicates import frame
 from training.prepare.records import CollectionImage, LeftOut
 from training.prepare.tables import frontal_view

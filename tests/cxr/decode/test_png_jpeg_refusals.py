@@ -10,8 +10,9 @@ from PIL.PngImagePlugin import PngInfo
 from pydicom import uid
 
 from cxr import errors
-from cxr.decode import MAX_BYTES, decode
+from cxr.decode import decode
 from cxr.errors import Refusal
+from cxr.limits import MAX_BYTES
 from tests import files
 
 

@@ -15,11 +15,12 @@ from cxr.anatomy.lungs import LUNG_LOGITS
 from cxr.arrays import Grey
 from cxr.decode import decode
 from cxr.errors import TooSmall
+from cxr.limits import MIN_SIDE
 from cxr.model import preprocess
 from cxr.model.bundle import Bundle
 from cxr.model.bundle_files import sha256
 from cxr.model.frames import FULL, LUNGS
-from cxr.model.preprocess import MIN_SIDE, RECIPES, SHORT_SIDE
+from cxr.model.preprocess import RECIPES, SHORT_SIDE
 from cxr.model.sessions import INPUT
 from cxr.pipeline import Classifier, Preprocessor
 from evaluation.bundle_images import bundle_images

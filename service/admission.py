@@ -1,0 +1,175 @@
+"""Who runs, with how many threads, and until when: the one place of the service that counts works."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from threading import Lock
+from typing import Any, Final, Generic, TypeVar
+
+from service.refusals import Busy, DeadlineExceeded
+
+T = TypeVar("T")
+
+WEIGHT: Final = 0.1  # of the latest work in the average: the last twenty or so decide
+
+Start = Callable[[], Future[T]]
+"""Begins a work without waiting for it, in any thread; its future is done when the work has ended, and not before."""
+
+
+class Admission(Generic[T]):
+    """Admits works in the order of their arrival, so many at once, with a bounded queue before them.
+
+    A place is free again when its work has ended, whether or not somebody still waits for the result: a thread cannot
+    be stopped, and giving its place away would let works pile up exactly when they are slow. The next work begins in
+    the thread in which the last one ended. So no core waits for the event loop between two.
+
+    The queue is bounded in time: so many places are a second of waiting on one machine and half a minute on a busier
+    one, and who waits that long has gone. A bound on places stays, since each holds a file in memory. BentoML's own
+    `max_concurrency` has no queue, and its answers have neither a code nor a Retry-After.
+    """
+
+    def __init__(self, at_once: int, queue: int, wait_s: float, clock: Callable[[], float] = time.perf_counter) -> None:
+        """
+        Args:
+            at_once: works that run at once.
+            queue: works that wait, at most.
+            wait_s: none is admitted that would wait for longer, as works took lately.
+            clock: seconds, from any start.
+        """
+        self._at_once = at_once
+        self._queue = queue
+        self._wait_s = wait_s
+        self._clock = clock
+        self._lock = Lock()
+        self._waiting: deque[_Work[T]] = deque()
+        self._running = 0
+        self._work_s = 0.0  # moving average of the seconds of a work
+
+    @property
+    def in_flight(self) -> int:
+        """How many works wait or run."""
+        with self._lock:
+            return self._running + len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """How many works have begun and not ended. Where it is 1, that work has all cores to itself."""
+        return self._running
+
+    @property
+    def expected_wait_s(self) -> float:
+        """Seconds that the next work would wait, if works go on as they went lately."""
+        return self._expected_wait_s(self.in_flight)
+
+    def check(self) -> None:
+        """Raises Busy when there is no room: ask before reading a body that could not be used."""
+        in_flight = self.in_flight
+        wait_s = self._expected_wait_s(in_flight)
+        if in_flight >= self._at_once + self._queue or wait_s > self._wait_s:
+            raise Busy(wait_s)
+
+    async def run(self, start: Start[T], seconds: float) -> T:
+        """Run one work in its turn.
+
+        Returns:
+            What the work returned.
+
+        Raises:
+            Busy: the queue is full, or too slow.
+            DeadlineExceeded: no result within so many seconds. A work that has not begun by then never does.
+        """
+        self.check()
+        return await self._result(self._admit(start), seconds)
+
+    async def run_all(self, starts: Iterable[Start[T]], seconds: float) -> list[T | BaseException]:
+        """Run several works that came together: all of them are admitted if one would be.
+
+        Returns:
+            For each work, in order, what `run` would have returned or raised.
+
+        Raises:
+            Busy: the queue is full, or too slow.
+        """
+        self.check()
+        works = [self._admit(start) for start in starts]  # at once, so that none is refused for the others' sake
+        return await asyncio.gather(*(self._result(work, seconds) for work in works), return_exceptions=True)
+
+    def _expected_wait_s(self, in_flight: int) -> float:
+        before = max(0, in_flight - self._at_once + 1)
+        return before * self._work_s / self._at_once
+
+    def _admit(self, start: Start[T]) -> "_Work[T]":
+        work = _Work(start)
+        with self._lock:
+            self._waiting.append(work)
+        self._go_on()
+        return work
+
+    def _go_on(self) -> None:
+        """Begin every work whose turn it is."""
+        while True:
+            with self._lock:  # held until it has begun, for the order
+                if not self._waiting or self._running == self._at_once:
+                    return
+                work = self._waiting.popleft()
+                self._running += 1
+                begun, future = self._clock(), work.begin()
+            future.add_done_callback(partial(self._end, work, begun))
+
+    def _end(self, work: "_Work[T]", begun: float, future: Future[T]) -> None:
+        """In whichever thread the work ended: its place is free before its result is known, and taken at once."""
+        with self._lock:
+            self._running -= 1
+            self._work_s += (self._clock() - begun - self._work_s) * (WEIGHT if self._work_s else 1.0)
+        self._go_on()
+        work.answer(future)
+
+    async def _result(self, work: "_Work[T]", seconds: float) -> T:
+        result = asyncio.wrap_future(work.result)
+        result.add_done_callback(_seen)
+        try:
+            await asyncio.wait({result}, timeout=seconds)
+        finally:
+            if not result.done():
+                self._withdraw(work)
+        if not result.done():
+            raise DeadlineExceeded
+        return result.result()
+
+    def _withdraw(self, work: "_Work[T]") -> None:
+        """Forget a work, unless it has begun."""
+        with self._lock, suppress(ValueError):
+            self._waiting.remove(work)
+
+
+class _Work(Generic[T]):
+    """One work, from its place in the queue to its result."""
+
+    def __init__(self, start: Start[T]) -> None:
+        self._start = start
+        self.result: Future[T] = Future()
+
+    def begin(self) -> Future[T]:
+        try:
+            return self._start()
+        except Exception as error:  # or its place would be lost
+            failed: Future[T] = Future()
+            failed.set_exception(error)
+            return failed
+
+    def answer(self, ended: Future[T]) -> None:
+        error = ended.exception()
+        if error is None:
+            self.result.set_result(ended.result())
+        else:
+            self.result.set_exception(error)
+
+
+def _seen(result: "asyncio.Future[Any]") -> None:
+    """So that asyncio logs no exception of a work that outlived its deadline."""
+    if not result.cancelled():
+        result.exception()

@@ -1,0 +1,50 @@
+"""A process that works far too long at one thing is ended, so that its supervisor starts another."""
+
+import faulthandler
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from threading import Lock
+from typing import Final, TextIO
+
+SOONEST_S: Final = 0.001  # `faulthandler` takes no time that is over
+
+
+class Watchdog:
+    """Ends this process when one of its works is not done in time. Safe to use from several threads.
+
+    A thread that hangs cannot be ended alone. The timer is `faulthandler`'s, which needs no interpreter: it ends the
+    process although a library that hangs should hold the GIL. Before that it writes every thread's stack, which names
+    functions and lines and no values, so that an operator sees what hung.
+    """
+
+    def __init__(self, stacks: TextIO | None = None) -> None:
+        """`stacks`: a file for the stacks, by default standard error."""
+        self._stacks = stacks or sys.__stderr__ or sys.stderr
+        self._lock = Lock()
+        self._numbers = count()
+        self._ends: dict[int, float] = {}
+
+    @contextmanager
+    def watch(self, seconds: float) -> Iterator[None]:
+        """End the process unless the block is over within so many seconds."""
+        with self._lock:
+            work = next(self._numbers)
+            self._ends[work] = time.monotonic() + seconds
+            self._set()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._ends[work]
+                self._set()
+
+    def _set(self) -> None:
+        """There is one timer in a process: set it for the first work whose time is over."""
+        if not self._ends:
+            faulthandler.cancel_dump_traceback_later()
+            return
+        left_s = min(self._ends.values()) - time.monotonic()
+        faulthandler.dump_traceback_later(max(SOONEST_S, left_s), file=self._stacks, exit=True)
