@@ -67,7 +67,7 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A decoded file, [S, S] uint8 for the networks, and how long that took."""
+    """What is known of a decoded file (no pixels), [S, S] uint8 for the networks, and how long that took."""
 
     radiograph: Radiograph
     image: NDArray[np.uint8]
@@ -98,18 +98,20 @@ class Classifier:
             Refusal: the bytes cannot be classified; its class says why.
         """
         with self._work():
-            prepared = self.prepare(data)
-            with prepared.watch.stage("inference"):
-                logits = self.ensemble.logits(prepared.image[np.newaxis], alone=self._working == 1)
-            return self.conclude(prepared, logits)
+            return self._infer(self._prepare(data))
 
     def prepare(self, data: bytes) -> "Prepared":
-        """The first half of `classify`, for those who give the networks several images at once."""
-        watch = Stopwatch()
-        return Prepared(*prepare(data, self.bundle, watch), watch)
+        """The first half of `classify`, for those who have it done in a thread of its own. What waits is small."""
+        with self._work():
+            return self._prepare(data)
+
+    def infer(self, prepared: "Prepared") -> Finding:
+        """The second half of `classify`."""
+        with self._work():
+            return self._infer(prepared)
 
     def conclude(self, prepared: "Prepared", logits: NDArray[np.float32]) -> Finding:
-        """The second half: what the members' logits [M, 1, 3] say of a prepared file."""
+        """What the members' logits [M, 1, 3] say of a prepared file: for those who run the networks themselves."""
         manifest = self.bundle.manifest
         radiograph = prepared.radiograph
         posterior = combine(logits, manifest.temperature, manifest.ensemble)[0]
@@ -128,6 +130,16 @@ class Classifier:
             warnings=radiograph.warnings,
             timings_ms=prepared.watch.timings_ms,
         )
+
+    def _prepare(self, data: bytes) -> "Prepared":
+        watch = Stopwatch()
+        radiograph, image = prepare(data, self.bundle, watch)
+        return Prepared(radiograph.without_pixels(), image, watch)
+
+    def _infer(self, prepared: "Prepared") -> Finding:
+        with prepared.watch.stage("inference"):
+            logits = self.ensemble.logits(prepared.image[np.newaxis], alone=self._working == 1)
+        return self.conclude(prepared, logits)
 
     @contextmanager
     def _work(self) -> Iterator[None]:

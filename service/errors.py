@@ -19,6 +19,7 @@ from cxr.errors import (
     BadRequest,
     Busy,
     DeadlineExceeded,
+    DecoderUnavailable,
     ExplainerUnavailable,
     Refusal,
     TooLarge,
@@ -39,11 +40,13 @@ STATUS: Final[dict[type[Refusal | Unavailable], int]] = {
     Unprocessable: 422,
     Busy: 429,
     ExplainerUnavailable: 503,
+    DecoderUnavailable: 503,
     DeadlineExceeded: 504,
 }
 
 HEADERS: Final[dict[type[Refusal | Unavailable], dict[str, str]]] = {
     ExplainerUnavailable: {"Retry-After": "5"},
+    DecoderUnavailable: {"Retry-After": "5"},
     UploadTooSlow: {"Connection": "close"},  # or its rest would still be read
 }
 

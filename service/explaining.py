@@ -4,7 +4,7 @@ import asyncio
 import logging
 from typing import Any, Final
 
-from cxr.errors import ExplainerUnavailable, Refusal
+from cxr.errors import ExplainerUnavailable, refusal_named
 from cxr.report.explanation import Explanation
 from service.bento.explainer import Outcome
 from service.errors import ExplanationFailed
@@ -70,15 +70,7 @@ class ExplainerClient:
 
 def _explanation(outcome: Outcome) -> Explanation:
     if outcome.refusal is not None:
-        raise _refusal(outcome.refusal)
+        raise refusal_named(outcome.refusal)
     if outcome.explanation is None:
         raise ExplanationFailed
     return outcome.explanation
-
-
-def _refusal(code: str) -> Refusal:
-    """The refusal of a code."""
-    kinds: list[type[Refusal]] = [Refusal]
-    for kind in kinds:  # grows while it is walked
-        kinds.extend(kind.__subclasses__())
-    return next(kind() for kind in kinds if getattr(kind, "code", None) == code)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from cxr.errors import Busy, DeadlineExceeded
@@ -10,6 +11,18 @@ from cxr.errors import Busy, DeadlineExceeded
 T = TypeVar("T")
 
 WEIGHT: Final = 0.1  # of the latest work in the average: the last twenty or so decide
+
+
+@dataclass(frozen=True, slots=True)
+class After(Generic[T]):
+    """A work with a first part, done before it takes a slot: where something else bounds how many do so at once."""
+
+    first: Callable[[], Awaitable[None]]
+    then: Callable[[], Awaitable[T]]
+
+    async def __call__(self) -> T:
+        """What is done with a slot."""
+        return await self.then()
 
 
 class Gate(Generic[T]):
@@ -64,7 +77,7 @@ class Gate(Generic[T]):
         its slot away would let works pile up exactly when they are slow.
 
         Returns:
-            What the work returned, and the milliseconds that it waited.
+            What the work returned, and the milliseconds that it waited for a slot.
 
         Raises:
             Busy: the queue is full, or too slow.
@@ -90,7 +103,7 @@ class Gate(Generic[T]):
 
     def _begin(self, work: Callable[[], Awaitable[T]]) -> "_Turn[T]":
         self._taken += 1
-        turn = _Turn(self._timed(work), self._slots)
+        turn = _Turn(work.first if isinstance(work, After) else None, self._timed(work), self._slots)
         turn.task.add_done_callback(self._leave)
         return turn
 
@@ -116,9 +129,11 @@ class Gate(Generic[T]):
 class _Turn(Generic[T]):
     """One work, from its place in the queue to its result."""
 
-    def __init__(self, work: Callable[[], Awaitable[T]], slots: asyncio.Semaphore) -> None:
+    def __init__(
+        self, first: Callable[[], Awaitable[None]] | None, work: Callable[[], Awaitable[T]], slots: asyncio.Semaphore
+    ) -> None:
+        self._first = first
         self._work = work
-        self._start = time.perf_counter()
         self._begun = False
         self._waited_ms = 0.0
         self.task = asyncio.create_task(self._take(slots))
@@ -132,7 +147,10 @@ class _Turn(Generic[T]):
         raise DeadlineExceeded
 
     async def _take(self, slots: asyncio.Semaphore) -> T:
+        if self._first is not None:
+            await self._first()
+        start = time.perf_counter()
         async with slots:
             self._begun = True
-            self._waited_ms = (time.perf_counter() - self._start) * 1000
+            self._waited_ms = (time.perf_counter() - start) * 1000
             return await self._work()

@@ -1,6 +1,7 @@
 """What a request needs to be answered: the loaded bundle, the gates before it, the line to the explainer."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,35 +10,38 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 
+from cxr.decode import is_dicom
+from cxr.decode.sandbox.pool import decoders
 from cxr.model.bundle import Bundle
 from cxr.model.cuda import LANES
-from cxr.pipeline import Classifier, Finding
+from cxr.pipeline import Classifier, Finding, Prepared
 from cxr.report.explanation import Explanation, Method
 from service.batching import Batcher
 from service.explaining import ExplainerClient
-from service.gate import Gate
+from service.gate import After, Gate
 from service.metrics import Metrics
 from service.settings import Settings
 
+logger = logging.getLogger("cxr.service")
+
+S = TypeVar("S")
 T = TypeVar("T")
 
 Found = tuple[Finding, float]
-"""A finding, and the milliseconds that it waited for a thread."""
+"""A finding, and the milliseconds that it waited for threads."""
 
 
 class Runtime:
     """Loaded and warm once it exists."""
 
     def __init__(self, settings: Settings, metrics: Metrics, explainer: Any) -> None:
-        """Raises BundleError if the bundle is not what its manifest says.
+        """Raises BundleError if the bundle is not what its manifest says, DecoderUnavailable if no decoder starts.
 
         Args:
             settings: see `Settings`.
             metrics: told of every classification and explanation.
             explainer: the remote explainer, as `bentoml.depends` gives it.
         """
-        import cxr.decode.dicom.acceptance  # noqa: F401  # decoding imports it when needed: the first DICOM would pay a second
-
         self.settings = settings
         self.metrics = metrics
         self.classifier = Classifier(Bundle(settings.bundle), settings.threads, settings.precision, settings.batch)
@@ -52,6 +56,10 @@ class Runtime:
         self.explanations: Gate[Explanation] = Gate(settings.explanations, settings.queue, settings.explain_seconds)
         self._explainer = ExplainerClient(explainer)
         self._threads = ThreadPoolExecutor(settings.classifications, "classify")
+        # DICOM files wait for a decoder here and hold no slot meanwhile: where decoders hang, nobody else waits.
+        self._decodings = ThreadPoolExecutor(decoders().size, "decode")
+        if missing := decoders().warm():
+            logger.warning("this kernel does not shut decoders in: %s", ", ".join(missing))
         self.classifier.classify(synthetic_png())
         metrics.served(self.manifest)
         metrics.watch(lambda: self.classifications.in_flight)
@@ -100,26 +108,52 @@ class Runtime:
         return finding, timings_ms
 
     def _classification(self, data: bytes) -> Callable[[], Awaitable[Found]]:
-        async def work() -> Found:
-            return await self._in_thread(self.classifier.classify, data)
+        return self._of_dicom(data) if is_dicom(data) else self._of_picture(data)
 
-        async def work_in_batches() -> Found:
-            prepared, pool_ms = await self._in_thread(self.classifier.prepare, data)
-            with prepared.watch.stage("inference"):
-                logits = await self._batcher.logits(prepared.image)
-            return self.classifier.conclude(prepared, logits), pool_ms
+    def _of_picture(self, data: bytes) -> Callable[[], Awaitable[Found]]:
+        """A PNG or a JPEG."""
 
-        return work if self.classifier.ensemble.max_batch == 1 else work_in_batches
+        async def classify() -> Found:
+            return await _in_thread(self._threads, self.classifier.classify, data)
 
-    async def _in_thread(self, function: Callable[[bytes], T], data: bytes) -> tuple[T, float]:
-        """What a thread of the pool makes of the data, and the milliseconds until one was free."""
-        handed = time.perf_counter()
+        async def prepare_and_join() -> Found:
+            prepared, pool_ms = await _in_thread(self._threads, self.classifier.prepare, data)
+            return await self._in_batch(prepared), pool_ms
 
-        def work() -> tuple[T, float]:
-            pool_ms = (time.perf_counter() - handed) * 1000
-            return function(data), pool_ms
+        return classify if self.classifier.ensemble.max_batch == 1 else prepare_and_join
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    def _of_dicom(self, data: bytes) -> Callable[[], Awaitable[Found]]:
+        made: list[tuple[Prepared, float]] = []
+
+        async def decode() -> None:
+            made.append(await _in_thread(self._decodings, self.classifier.prepare, data))
+
+        async def classify() -> Found:
+            prepared, decoder_ms = made[0]
+            finding, pool_ms = await _in_thread(self._threads, self.classifier.infer, prepared)
+            return finding, decoder_ms + pool_ms
+
+        async def join() -> Found:
+            prepared, decoder_ms = made[0]
+            return await self._in_batch(prepared), decoder_ms
+
+        return After(decode, classify if self.classifier.ensemble.max_batch == 1 else join)
+
+    async def _in_batch(self, prepared: Prepared) -> Finding:
+        with prepared.watch.stage("inference"):
+            logits = await self._batcher.logits(prepared.image)
+        return self.classifier.conclude(prepared, logits)
+
+
+async def _in_thread(threads: ThreadPoolExecutor, function: Callable[[S], T], given: S) -> tuple[T, float]:
+    """What a thread of a pool makes of what is given, and the milliseconds until one was free."""
+    handed = time.perf_counter()
+
+    def work() -> tuple[T, float]:
+        pool_ms = (time.perf_counter() - handed) * 1000
+        return function(given), pool_ms
+
+    return await asyncio.get_running_loop().run_in_executor(threads, work)
 
 
 def synthetic_png() -> bytes:

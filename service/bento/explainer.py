@@ -24,7 +24,7 @@ CONNECTION: Final = {"max_requests": 10**9, "max_age": 1e9}
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An explanation, or the code of the refusal, or neither: the explainer failed and has logged why."""
+    """An explanation, or the name of the refusal, or neither: the explainer failed and has logged why."""
 
     explanation: Explanation | None = None
     refusal: str | None = None
@@ -60,7 +60,7 @@ class ExplainerService:
         try:
             return Outcome(explanation=self._explainer.explain(data, finding, target, method, member))
         except Refusal as refusal:
-            return Outcome(refusal=refusal.code)
+            return Outcome(refusal=type(refusal).__name__)
         except Exception as error:
             log_unexpected(error, request_id)
             return Outcome()

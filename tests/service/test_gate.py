@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from cxr.errors import Busy, DeadlineExceeded, NotDecodable
-from service.gate import Gate
+from service.gate import After, Gate
 
 LONG = 30.0
 
@@ -225,3 +225,52 @@ def test_retry_after_is_the_expected_wait() -> None:
     assert Busy().retry_after_s == 1
     assert Busy(0.2).retry_after_s == 1
     assert Busy(2.1).retry_after_s == 3
+
+
+def test_the_first_part_of_a_work_holds_no_slot() -> None:
+    async def scenario() -> None:
+        gate, first, other = Gate[str](1, 5, LONG), asyncio.Event(), Work()
+        slow = asyncio.create_task(gate.run(After(_wait_for(first), other), LONG))
+        await asyncio.sleep(0)
+        assert await gate.run(instantly, LONG) != ("", 0)
+        assert not other.begun.is_set()
+        assert gate.in_flight == 1
+        first.set()
+        await other.begun.wait()
+        other.may_end.set()
+        result, _ = await slow
+        assert result == "done"
+
+    asyncio.run(scenario())
+
+
+def test_what_the_first_part_raises_is_the_works_error() -> None:
+    async def refused() -> None:
+        raise NotDecodable
+
+    async def scenario() -> None:
+        gate = Gate[str](1, 0, LONG)
+        for _ in range(2):
+            with pytest.raises(NotDecodable):
+                await gate.run(After(refused, instantly), LONG)
+        assert gate.in_flight == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_deadline_ends_the_first_part() -> None:
+    async def scenario() -> None:
+        gate = Gate[str](1, 0, LONG)
+        with pytest.raises(DeadlineExceeded):
+            await gate.run(After(_wait_for(asyncio.Event()), instantly), 0.01)
+        await asyncio.sleep(0.05)
+        assert gate.in_flight == 0
+
+    asyncio.run(scenario())
+
+
+def _wait_for(event: asyncio.Event) -> Callable[[], Awaitable[None]]:
+    async def wait() -> None:
+        await event.wait()
+
+    return wait

@@ -1,15 +1,21 @@
 """What the runtime makes of files that come together."""
 
 import asyncio
+import os
+import signal
 import time
 
 import pytest
 
+from cxr.decode.sandbox import wire
+from cxr.decode.sandbox.pool import decoders
+from cxr.errors import DecodingTooSlow
 from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier, Finding
 from service.metrics import Metrics
 from service.runtime import Runtime, synthetic_png
 from service.settings import Settings
+from tests import files
 
 WORK_S = 0.05
 
@@ -53,5 +59,22 @@ def test_a_work_is_handed_over_while_the_last_one_runs(runtime: Runtime) -> None
         await asyncio.sleep(0)
         assert runtime.classifications.running == 2
         await asyncio.gather(*works)
+
+    asyncio.run(scenario())
+
+
+def test_pictures_do_not_wait_for_decoders_that_hang(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "DEADLINE_S", 3.0)
+    decoders().warm()
+    for pid in decoders().pids():
+        os.kill(pid, signal.SIGSTOP)
+
+    async def scenario() -> None:
+        hung = [asyncio.ensure_future(runtime.classify(files.small_radiograph_dicom())) for _ in range(decoders().size)]
+        await asyncio.sleep(0.2)
+        await runtime.classify(synthetic_png())
+        assert not any(work.done() for work in hung)
+        outcomes = await asyncio.gather(*hung, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [DecodingTooSlow] * len(hung)
 
     asyncio.run(scenario())
