@@ -6,8 +6,9 @@ CxrError
 │   ├── TooLarge                BodyTooLarge, TooManyPixels
 │   └── Unprocessable           NotDecodable (Truncated, PreambleMissing and OtherFormat say why),
 │                               TransferSyntaxUnsupported, DeflatedDicom, NoPixels, MultiFrame, ForProcessing,
-│                               NotARadiograph, LateralView, NotAChest, TooSmall, UniformImage
-├── Unavailable                 it cannot be answered now
+│                               NotARadiograph, LateralView, NotAChest, TooSmall, UniformImage, DecoderCrashed,
+│                               DecodingTooSlow, DecodingTooLarge
+├── Unavailable                 it cannot be answered now: DecoderUnavailable
 ├── BundleError                 the model's folder is not what its manifest says; the service does not start
 ├── ParityError                 an exported graph does not say what its PyTorch network says
 └── DataError                   a training table or one of its images cannot be used
@@ -144,8 +145,28 @@ class UniformImage(Unprocessable):
     message = "All or nearly all pixels of the image are alike: it shows nothing. Send the radiograph itself."
 
 
+class DecoderCrashed(Unprocessable):
+    code = "decoder_crashed"
+    message = "The decoder failed on the file: its pixel data is damaged. Export the image again, uncompressed."
+
+
+class DecodingTooSlow(Unprocessable):
+    code = "decoding_too_slow"
+    message = "The image takes longer to decode than a file may take. Send it uncompressed or smaller."
+
+
+class DecodingTooLarge(Unprocessable):
+    code = "decoding_too_large"
+    message = "The image takes more memory to decode than a file may take. Send it in grey or smaller."
+
+
 class Unavailable(_Coded):
     """The service cannot answer now. The same request may succeed later."""
+
+
+class DecoderUnavailable(Unavailable):
+    code = "decoder_unavailable"
+    message = "DICOM files cannot be decoded at the moment. PNG and JPEG files are not affected."
 
 
 class BundleError(CxrError):
@@ -158,3 +179,11 @@ class ParityError(CxrError):
 
 class DataError(CxrError):
     """A training table or one of its images cannot be used. The message names the file and the row."""
+
+
+def error_named(name: str) -> Refusal | Unavailable:
+    """The error of a class's name, as another process has sent it. Raises KeyError where there is none."""
+    kinds: list[type[Refusal | Unavailable]] = [Refusal, Unavailable]
+    for kind in kinds:  # grows while it is walked
+        kinds.extend(kind.__subclasses__())
+    return {kind.__name__: kind for kind in kinds if hasattr(kind, "code")}[name]()

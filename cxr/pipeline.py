@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -132,7 +132,7 @@ class Classifier:
         """Raises BundleError unless every graph is the one that the bundle describes. Arguments: see `Ensemble`."""
         cv2.setNumThreads(1)  # callers have threads of their own, which would wait for those of OpenCV
         self.bundle = bundle
-        self.prepare = Preprocessor(bundle).prepare
+        self._preprocessor = Preprocessor(bundle)
         self.ensemble = Ensemble(bundle, threads, precision, max_batch)
 
     def classify(self, data: bytes, alone: bool = True) -> Finding:
@@ -145,13 +145,21 @@ class Classifier:
         Raises:
             Refusal: the bytes cannot be classified; its class says why.
         """
-        prepared = self.prepare(data)
+        return self.infer(self.prepare(data), alone)
+
+    def prepare(self, data: bytes) -> Prepared:
+        """The first half of `classify`, for those who have it done elsewhere. What waits is small: it has no pixels."""
+        prepared = self._preprocessor.prepare(data)
+        return replace(prepared, radiograph=prepared.radiograph.without_pixels())
+
+    def infer(self, prepared: Prepared, alone: bool = True) -> Finding:
+        """The second half of `classify`."""
         with prepared.watch.stage("inference"):
             logits = self.ensemble.logits(prepared.image[np.newaxis], alone)
         return self.conclude(prepared, logits)
 
     def conclude(self, prepared: Prepared, logits: NDArray[np.float32]) -> Finding:
-        """What the members' logits [M, 1, 3] say of a prepared file; `classify` in halves is `prepare` and this."""
+        """What the members' logits [M, 1, 3] say of a prepared file: for those who run the networks themselves."""
         manifest = self.bundle.manifest
         radiograph = prepared.radiograph
         posterior = combine(logits, manifest.temperature, manifest.ensemble)[0]

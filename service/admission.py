@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -83,20 +83,15 @@ class Admission(Generic[T]):
             DeadlineExceeded: no result within so many seconds. A work that has not begun by then never does.
         """
         self.check()
-        return await self._result(self._admit(start), seconds)
+        return await self.run_admitted(start, seconds)
 
-    async def run_all(self, starts: Iterable[Start[T]], seconds: float) -> list[T | BaseException]:
-        """Run several works that came together: all of them are admitted if one would be.
-
-        Returns:
-            For each work, in order, what `run` would have returned or raised.
+    async def run_admitted(self, start: Start[T], seconds: float) -> T:
+        """The same for a work that is not refused: one of several for which `check` was asked, or a second half.
 
         Raises:
-            Busy: the queue is full, or too slow.
+            DeadlineExceeded: as for `run`.
         """
-        self.check()
-        works = [self._admit(start) for start in starts]  # at once, so that none is refused for the others' sake
-        return await asyncio.gather(*(self._result(work, seconds) for work in works), return_exceptions=True)
+        return await self._result(self._admit(start), seconds)
 
     def _expected_wait_s(self, in_flight: int) -> float:
         before = max(0, in_flight - self._at_once + 1)

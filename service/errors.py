@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from cxr.errors import BadRequest, Refusal, TooLarge, Unavailable, Unprocessable
+from cxr.errors import BadRequest, DecoderUnavailable, Refusal, TooLarge, Unavailable, Unprocessable
 from service.refusals import (
     BodyEncoded,
     Busy,
@@ -40,11 +40,13 @@ STATUS: Final[dict[type[Refusal | Unavailable], int]] = {
     Busy: 429,
     ExplainerUnavailable: 503,
     ExplainerDied: 503,
+    DecoderUnavailable: 503,
     DeadlineExceeded: 504,
 }
 
 HEADERS: Final[dict[type[Refusal | Unavailable], dict[str, str]]] = {
     ExplainerUnavailable: {"Retry-After": "5"},
+    DecoderUnavailable: {"Retry-After": "5"},
     BodyEncoded: {"Accept-Encoding": "identity"},
     UploadTooSlow: {"Connection": "close"},  # or its rest would still be read
 }

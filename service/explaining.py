@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from typing import Any, Final
 
-from cxr.errors import Refusal
+from cxr.errors import error_named
 from service.bento.explainer import Outcome
 from service.errors import ExplanationFailed
 from service.refusals import ExplainerDied, ExplainerUnavailable
@@ -14,16 +13,6 @@ logger = logging.getLogger("cxr.service")
 
 PROBE_S: Final = 2  # an idle explainer answers its probe in milliseconds
 PROBES: Final = 2  # the connection of the first may be one that the explainer closes just now, since it was idle
-
-
-def _kinds(kind: type[Refusal]) -> Iterator[type[Refusal]]:
-    yield kind
-    for below in kind.__subclasses__():
-        yield from _kinds(below)
-
-
-REFUSALS: Final = {kind.__name__: kind for kind in _kinds(Refusal) if hasattr(kind, "code")}
-"""What the explainer may refuse, by name: errors of one code may differ in their message."""
 
 
 class ExplainerClient:
@@ -59,7 +48,7 @@ class ExplainerClient:
             logger.warning("the explainer was lost during an explanation: %s", type(error).__qualname__)
             raise ExplainerDied from None
         if outcome.refusal is not None:
-            raise REFUSALS.get(outcome.refusal, ExplanationFailed)
+            raise _named(outcome.refusal)
         if outcome.answer is None and outcome.overlay_png is None:
             raise ExplanationFailed
         return outcome
@@ -83,3 +72,11 @@ class ExplainerClient:
             except Exception:  # its connection broke
                 continue
         return False
+
+
+def _named(name: str) -> Exception:
+    """What the explainer raised: by its class, since errors of one code may differ in their message."""
+    try:
+        return error_named(name)
+    except KeyError:
+        return ExplanationFailed()

@@ -1,6 +1,7 @@
 """What a request needs to be answered: the loaded bundle, the admission to its works, the line to the explainer."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,8 @@ import cv2
 import numpy as np
 
 from cxr.arrays import Images, Logits
+from cxr.decode import is_dicom
+from cxr.decode.sandbox.pool import decoders
 from cxr.model.bundle import Bundle
 from cxr.model.cuda import LANES
 from cxr.pipeline import Classifier, Finding, Prepared
@@ -23,29 +26,29 @@ from service.explaining import ExplainerClient
 from service.metrics import Metrics
 from service.settings import Settings
 
+logger = logging.getLogger("cxr.service")
+
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """A file that the networks have seen: their logits [M, 1, 3], and the milliseconds until its work began."""
+    """A file that the networks have seen: their logits [M, 1, 3], and when they had, of `time.perf_counter`."""
 
     prepared: Prepared
     logits: Logits
-    queue_ms: float
+    ended: float
 
 
 class Runtime:
     """Loaded and warm once it exists."""
 
     def __init__(self, settings: Settings, metrics: Metrics, explainer: Any) -> None:
-        """Raises BundleError if the bundle is not what its manifest says.
+        """Raises BundleError if the bundle is not what its manifest says, DecoderUnavailable if no decoder starts.
 
         Args:
             settings: see `Settings`.
             metrics: told of every classification and explanation.
             explainer: the remote explainer, as `bentoml.depends` gives it.
         """
-        import cxr.decode.dicom.acceptance  # noqa: F401  # decoding imports it when needed: the first DICOM would pay a second
-
         self.settings = settings
         self.metrics = metrics
         self.classifier = Classifier(Bundle(settings.bundle), settings.threads, settings.precision, settings.batch)
@@ -55,6 +58,11 @@ class Runtime:
         at_once = settings.classifications + (LANES * batch if batch > 1 else 0)
         self.classifications: Admission[Inferred] = Admission(at_once, settings.queue, settings.queue_seconds)
         self._threads = ThreadPoolExecutor(settings.classifications, "classify")
+        # A DICOM file waits for a decoder here and holds no other place: where decoders hang, nobody else waits.
+        self.decodings: Admission[Prepared] = Admission(decoders().size, settings.queue, settings.queue_seconds)
+        self._decoding_threads = ThreadPoolExecutor(decoders().size, "decode")
+        if missing := decoders().warm():
+            logger.warning("this kernel does not shut decoders in: %s", ", ".join(missing))
         self._infer: Callable[[Images], Future[Logits]] = self._infer_here
         if batch > 1:
             self._infer = Batcher(ensemble.logits, batch, lambda: self.classifications.running).submit
@@ -65,28 +73,27 @@ class Runtime:
         self._explainer = ExplainerClient(explainer)
         self.classifier.classify(synthetic_png())
         metrics.served(self.manifest)
-        metrics.watch(lambda: self.classifications.in_flight)
+        metrics.watch(lambda: self.classifications.in_flight + self.decodings.in_flight)
 
     async def classify(self, data: bytes) -> tuple[Finding, dict[str, float]]:
         """A finding, and the milliseconds of each stage with the wait before them.
 
         Raises:
             Refusal: see `Classifier.classify`.
+            DecoderUnavailable: no DICOM file can be decoded.
             Busy, DeadlineExceeded: see `Admission.run`.
         """
-        work = partial(self._begin, data, time.perf_counter())
-        return self._found(await self.classifications.run(work, self.settings.classify_seconds))
+        self._check([data])
+        return await self._classified(data)
 
     async def classify_all(self, files: Sequence[bytes]) -> list[tuple[Finding, dict[str, float]] | BaseException]:
         """For each file, in order, what `classify` would have returned or raised.
 
         Raises:
-            Busy: the queue is full.
+            Busy: there is no room for one more. Otherwise all are admitted, none refused for the others' sake.
         """
-        came = time.perf_counter()
-        works = [partial(self._begin, data, came) for data in files]
-        results = await self.classifications.run_all(works, self.settings.classify_seconds)
-        return [result if isinstance(result, BaseException) else self._found(result) for result in results]
+        self._check(files)
+        return await asyncio.gather(*map(self._classified, files), return_exceptions=True)
 
     async def explain(self, method: Method, **question: Any) -> Outcome:
         """An explanation of a finding; what else to ask is what `ExplainerService.explain` takes.
@@ -104,23 +111,40 @@ class Runtime:
         self.metrics.explained(method, time.monotonic() - start)
         return outcome
 
-    def _found(self, inferred: Inferred) -> tuple[Finding, dict[str, float]]:
+    def _check(self, files: Sequence[bytes]) -> None:
+        self.classifications.check()
+        if any(map(is_dicom, files)):
+            self.decodings.check()
+
+    async def _classified(self, data: bytes) -> tuple[Finding, dict[str, float]]:
+        """The answer to a file that is admitted."""
+        came = time.perf_counter()
+        prepare = partial(self.classifier.prepare, data)
+        if is_dicom(data):
+            decoding = partial(self._decoding_threads.submit, prepare)
+            prepared = await self.decodings.run_admitted(decoding, self._seconds_left(came))
+            prepare = partial(_same, prepared)
+        inferring = partial(self._begin, prepare)
+        inferred = await self.classifications.run_admitted(inferring, self._seconds_left(came))
         finding = self.classifier.conclude(inferred.prepared, inferred.logits)
-        timings_ms = {"queue": inferred.queue_ms, **finding.timings_ms}
+        waited_ms = (inferred.ended - came) * 1000 - sum(finding.timings_ms.values())
+        timings_ms = {"queue": waited_ms, **finding.timings_ms}
         self.metrics.classified(finding.prediction, timings_ms)
         return finding, timings_ms
 
-    def _begin(self, data: bytes, came: float) -> Future[Inferred]:
-        """Hand a file to a thread. `came`: when its request asked for it, of `time.perf_counter`."""
+    def _seconds_left(self, came: float) -> float:
+        return self.settings.classify_seconds - (time.perf_counter() - came)
+
+    def _begin(self, prepare: Callable[[], Prepared]) -> Future[Inferred]:
+        """Hand a file to a thread."""
         ended: Future[Inferred] = Future()
-        self._threads.submit(self._work, data, came, ended)
+        self._threads.submit(self._work, prepare, ended)
         return ended
 
-    def _work(self, data: bytes, came: float, ended: Future[Inferred]) -> None:
+    def _work(self, prepare: Callable[[], Prepared], ended: Future[Inferred]) -> None:
         """In a thread: all of the work, or all until a batch takes the image along."""
-        begun = time.perf_counter()
         try:
-            prepared = self.classifier.prepare(data)
+            prepared = prepare()
             inferring = time.perf_counter()
             logits = self._infer(prepared.image)
         except BaseException as error:
@@ -128,10 +152,11 @@ class Runtime:
             return
 
         def end(logits: Future[Logits]) -> None:
-            prepared.watch.timings_ms["inference"] = (time.perf_counter() - inferring) * 1000
+            now = time.perf_counter()
+            prepared.watch.timings_ms["inference"] = (now - inferring) * 1000
             error = logits.exception()
             if error is None:
-                ended.set_result(Inferred(prepared, logits.result(), (begun - came) * 1000))
+                ended.set_result(Inferred(prepared, logits.result(), now))
             else:
                 ended.set_exception(error)
 
@@ -139,9 +164,14 @@ class Runtime:
 
     def _infer_here(self, image: Images) -> Future[Logits]:
         """In the thread that asks, on all cores if no other work runs: one that is being decoded needs a core too."""
+        alone = self.classifications.running + self.decodings.running == 1
         done: Future[Logits] = Future()
-        done.set_result(self.classifier.ensemble.logits(image[np.newaxis], alone=self.classifications.running == 1))
+        done.set_result(self.classifier.ensemble.logits(image[np.newaxis], alone=alone))
         return done
+
+
+def _same(prepared: Prepared) -> Prepared:
+    return prepared
 
 
 def synthetic_png() -> bytes:

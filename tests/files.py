@@ -21,9 +21,14 @@ from cxr.decode import decode
 @cache
 def sample(name: str) -> bytes:
     """A file that comes with pydicom or pydicom-data."""
+    return Path(sample_path(name)).read_bytes()
+
+
+def sample_path(name: str) -> str:
+    """Where it is."""
     path = get_testdata_file(name, download=False)
     assert path is not None, f"{name} is in neither pydicom nor pydicom-data"
-    return Path(path).read_bytes()
+    return str(path)
 
 
 def parse(data: bytes) -> FileDataset:

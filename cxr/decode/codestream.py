@@ -1,26 +1,32 @@
-"""The size that a JPEG, JPEG-LS or JPEG 2000 codestream claims, read without decoding it.
+"""What a JPEG, JPEG-LS or JPEG 2000 codestream says of itself, read and checked without decoding it.
 
-A DICOM file states its image's size twice, in its elements and in the codestream. Decoders believe the
-latter.
+A DICOM file describes its image twice, in its elements and in the codestream. Decoders believe the latter, and some
+write where it sends them: GDCM's lossless JPEG crashes on a false precision and on an unknown colour transform.
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from cxr.errors import NotDecodable
 
 # Start of frame: all of C0 to CF but DHT, JPG and DAC; F7 is JPEG-LS.
-_START_OF_FRAME: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
+_STARTS_OF_FRAME: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 _START_OF_SCAN: Final = 0xDA
+_ADOBE: Final = 0xEE
+_ADOBE_BODY: Final = struct.Struct(">5s3HB")  # "Adobe", version, flags, flags, colour transform
+_COLOUR_TRANSFORMS: Final = (0, 1)  # none and YCbCr; 2 is of four components
+_SAMPLING: Final = frozenset(range(1, 5))
 _MAX_SEGMENTS: Final = 1000
 _J2K_START: Final = b"\xff\x4f\xff\x51"
+_J2K_MOST_TILES: Final = 65_535
 _JP2_SIGNATURE: Final = b"\0\0\0\x0cjP  "
 _JP2_CODESTREAM_BOX: Final = b"jp2c"
 
 
 @dataclass(frozen=True, slots=True)
-class CodestreamSize:
+class Frame:
     """Rows and columns in pixels, samples a pixel, bits a sample."""
 
     rows: int
@@ -29,30 +35,83 @@ class CodestreamSize:
     precision: int
 
 
-def jpeg_size(codestream: bytes) -> CodestreamSize:
-    """The size in a JPEG or JPEG-LS codestream's frame header. Raises NotDecodable where there is none."""
-    position = 2
-    for _ in range(_MAX_SEGMENTS):
-        header = codestream[position : position + 10]
-        if len(header) < 10 or header[0] != 0xFF or header[1] == _START_OF_SCAN:
-            break
-        if header[1] in _START_OF_FRAME:
-            precision, rows, columns, samples = struct.unpack(">BHHB", header[4:10])
-            return CodestreamSize(rows, columns, samples, precision)
-        # Any number of FF may fill the gap before a marker.
-        position += 1 if header[1] == 0xFF else 2 + int.from_bytes(header[2:4], "big")
+def jpeg_frame(codestream: bytes) -> Frame:
+    """The frame header of a JPEG or JPEG-LS codestream (ITU-T T.81 B.2.2, T.87 C.2.2).
+
+    Raises NotDecodable where there is none before the first scan, or two, or what precedes that scan is malformed.
+    """
+    frame: Frame | None = None
+    components = b""
+    for marker, body in _segments(codestream):
+        if marker in _STARTS_OF_FRAME:
+            if frame is not None or len(body) < 6:
+                break
+            precision, rows, columns, samples = struct.unpack_from(">BHHB", body)
+            frame, components = Frame(rows, columns, samples, precision), body[6:]
+            if len(components) != 3 * samples or not {*components[1::3]} <= _SAMPLED:
+                break
+        elif marker == _ADOBE and body.startswith(b"Adobe"):
+            if len(body) < _ADOBE_BODY.size or _ADOBE_BODY.unpack_from(body)[-1] not in _COLOUR_TRANSFORMS:
+                break
+        elif marker == _START_OF_SCAN:
+            if frame is None or not _scans(body, components[::3]):
+                break
+            return frame
     raise NotDecodable
 
 
-def j2k_size(codestream: bytes) -> CodestreamSize:
-    """The size in the SIZ segment of a JPEG 2000 codestream, bare or in a JP2 file. Raises NotDecodable."""
+# Both sampling factors of a component in one byte.
+_SAMPLED: Final = frozenset(horizontal << 4 | vertical for horizontal in _SAMPLING for vertical in _SAMPLING)
+
+
+def _segments(codestream: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and body of each segment to the first start of scan; fewer where one is malformed."""
+    position = 2
+    for _ in range(_MAX_SEGMENTS):
+        header = codestream[position : position + 4]
+        if len(header) < 4 or header[0] != 0xFF:
+            return
+        if header[1] == 0xFF:  # any number of FF may fill the gap before a marker
+            position += 1
+            continue
+        end = position + 2 + int.from_bytes(header[2:], "big")
+        if end < position + 4 or end > len(codestream):
+            return
+        yield header[1], codestream[position + 4 : end]
+        if header[1] == _START_OF_SCAN:
+            return
+        position = end
+
+
+def _scans(body: bytes, components: bytes) -> bool:
+    """Whether a scan header names components of the frame, each once."""
+    count = body[0] if body else 0
+    named = body[1 : 1 + 2 * count : 2]
+    return 1 <= count == len({*named}) and len(body) == 4 + 2 * count and {*named} <= {*components}
+
+
+def j2k_frame(codestream: bytes) -> Frame:
+    """The SIZ segment of a JPEG 2000 codestream (ITU-T T.800 A.5.1), bare or in a JP2 file.
+
+    Raises NotDecodable where there is none, its tiles are too many or its components differ.
+    """
     start = _jp2_codestream(codestream) if codestream.startswith(_JP2_SIGNATURE) else 0
-    siz = codestream[start : start + 43]
-    if not siz.startswith(_J2K_START) or len(siz) < 43:
+    siz = codestream[start : start + 42]
+    if not siz.startswith(_J2K_START) or len(siz) < 42:
         raise NotDecodable
-    right, bottom, left, top = struct.unpack_from(">4I", siz, 8)
-    (samples,) = struct.unpack_from(">H", siz, 40)
-    return CodestreamSize(bottom - top, right - left, samples, (siz[42] & 0x7F) + 1)
+    right, bottom, left, top, width, height, across, down, samples = struct.unpack_from(">8IH", siz, 8)
+    components = codestream[start + 42 : start + 42 + 3 * samples]
+    tiles = _tiles(right, across, width) * _tiles(bottom, down, height)
+    if not 1 <= tiles <= _J2K_MOST_TILES or len(components) != 3 * samples or not samples:
+        raise NotDecodable
+    if components != components[:1] + b"\1\1" + components[3:] or components != components[:3] * samples:
+        raise NotDecodable
+    return Frame(bottom - top, right - left, samples, (components[0] & 0x7F) + 1)
+
+
+def _tiles(end: int, offset: int, size: int) -> int:
+    """Tiles along one axis of the reference grid."""
+    return -(-(end - offset) // size) if size else 0
 
 
 def _jp2_codestream(file: bytes) -> int:

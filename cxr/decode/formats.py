@@ -32,7 +32,7 @@ _BOX: Final = b"ftyp"  # HEIC and AVIF name themselves in a box of MPEG-4
 def format_of(data: bytes) -> Format:
     """The format of a file. Raises PreambleMissing, OtherFormat, NotDecodable where it is none of ours."""
     # DICOM first: its 128-byte preamble is free, and may dress the file up as something else.
-    if data.startswith(_DICOM_PREFIX, _PREAMBLE_LENGTH):
+    if is_dicom(data):
         return Format.DICOM
     if data.startswith(_PNG):
         return Format.PNG
@@ -43,3 +43,8 @@ def format_of(data: bytes) -> Format:
     if data.startswith(_OTHERS) or data.startswith(_BOX, 4):
         raise OtherFormat
     raise NotDecodable
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether the bytes are to be read as a DICOM Part 10 file."""
+    return data.startswith(_DICOM_PREFIX, _PREAMBLE_LENGTH)

@@ -1,12 +1,13 @@
 """The fence around third-party parsers of bytes that a stranger sent."""
 
 import functools
+import os
 from collections.abc import Callable
 from io import BytesIO
 from typing import Final, ParamSpec, TypeVar
 
-from cxr.errors import NotDecodable, Refusal, TooManyPixels
-from cxr.limits import MAX_PIXELS
+from cxr.errors import DecodingTooLarge, NotDecodable, Refusal, TooManyPixels
+from cxr.limits import MAX_BYTES, MAX_PIXELS
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,9 +30,11 @@ def untrusted(parse: Callable[P, T]) -> Callable[P, T]:
             return parse(*args, **kwargs)
         except (Refusal, KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
+        except MemoryError:
+            refusal: type[Refusal] = DecodingTooLarge
         except BaseException:
-            pass
-        raise NotDecodable
+            refusal = NotDecodable
+        raise refusal
 
     return guarded
 
@@ -41,17 +44,33 @@ class BoundedReads(BytesIO):
 
     64 MiB hold eight million empty DICOM elements, or that much junk before a JPEG marker; the parsers take
     them one small read at a time, in Python, for minutes and gigabytes. No radiograph needs this many reads.
+
+    longest: bytes of a single read, at most
     """
 
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
+    def __init__(self, data: bytes | memoryview, longest: int = MAX_BYTES) -> None:
+        super().__init__()  # its own buffer stays empty: the bytes are read where they are, in shared memory maybe
+        self.size = len(data)
+        self.longest = longest
+        self._data = memoryview(data)
+        self._position = 0
         self._reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
         self._reads += 1
-        if self._reads > MAX_READS:
+        if self._reads > MAX_READS or (size is not None and size > self.longest):
             raise NotDecodable
-        return super().read(size)
+        end = self.size if size is None or size < 0 else self._position + size
+        read = bytes(self._data[self._position : end])
+        self._position += len(read)
+        return read
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        self._position = max(0, offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence])
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
 
 
 def check_size(width: int, height: int) -> None:

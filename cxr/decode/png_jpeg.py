@@ -10,6 +10,7 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from cxr.decode.budget import PIXELS
 from cxr.decode.guards import BoundedReads, check_size, untrusted
 from cxr.decode.histogram import check_varied
 from cxr.decode.orientation import exif_orientation, upright
@@ -20,6 +21,7 @@ from cxr.errors import NotDecodable, Truncated
 T = TypeVar("T")
 
 _MAX_SCANS: Final = 100
+_STRIP: Final = 1 << 20  # pixels
 _START_OF_SCAN: Final = b"\xff\xda"
 _END_OF_PNG: Final = b"IEND"
 _END_OF_JPEG: Final = b"\xff\xd9"
@@ -70,7 +72,8 @@ def _decode(plugin: type[ImageFile], data: bytes, media_type: str) -> Radiograph
     opened = _attempt(lambda: _open(plugin, data), data)
     check_size(*opened.size)
     turned = exif_orientation(opened.info.get("exif", b""))
-    pixels = _attempt(lambda: _grey(opened, lambda: _open(plugin, data)), data)
+    with PIXELS.hold(opened.width * opened.height):
+        pixels = _attempt(lambda: _grey(opened, lambda: _open(plugin, data)), data)
     return Radiograph(upright(pixels, turned), media_type, instance=None, warnings=(), turned=turned)
 
 
@@ -100,6 +103,16 @@ def _grey(image: ImageFile, reopen: Callable[[], ImageFile]) -> NDArray[np.uint8
 
 @untrusted
 def _luminance(image: Image.Image) -> NDArray[np.uint8]:
+    """By strips: Pillow holds the interpreter while it converts, for half a second where the image is large."""
+    pixels = np.empty(image.size[::-1], np.uint8)
+    rows = max(1, _STRIP // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        pixels[top:bottom] = _strip_luminance(image.crop((0, top, image.width, bottom)))
+    return pixels
+
+
+def _strip_luminance(image: Image.Image) -> NDArray[np.uint8]:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)

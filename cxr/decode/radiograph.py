@@ -1,6 +1,6 @@
 """What decoding yields: a grey image, and where it came from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ class Radiograph:
     instance:   DICOM only
     warnings:   fixed sentences for people, never with anything from the file
     turned:     how the stored pixels were turned to make `pixels`, as an EXIF orientation: 1 not at all, 2 mirrored
+    view:       what a DICOM file states as its ViewPosition, in capitals; a frontal view, "" where it states none
     """
 
     pixels: NDArray[np.uint8]
@@ -33,6 +34,11 @@ class Radiograph:
     instance: InstanceUIDs | None
     warnings: tuple[str, ...]
     turned: int = UPRIGHT
+    view: str = ""
+
+    def without_pixels(self) -> "Radiograph":
+        """All but the pixels, which may be 40 MB."""
+        return replace(self, pixels=np.empty((0, 0), np.uint8))
 
     def stored(self, x: float, y: float) -> tuple[float, float]:
         """A point of `pixels` in the stored image: from its upper left corner, in pixels, centres at halves."""

@@ -10,7 +10,7 @@ from typing import Final
 import bentoml
 import cv2
 
-from cxr.errors import Refusal
+from cxr.errors import Refusal, Unavailable
 from cxr.labels import Label
 from cxr.model.bundle import Bundle
 from cxr.pipeline import Finding
@@ -82,7 +82,7 @@ class ExplainerService:
         try:
             with self._watchdog.watch(PATIENCE * self._settings.deadline(method)):
                 return _outcome(self._explainer.explain(data, finding, target, method, member), as_picture)
-        except Refusal as refusal:
+        except (Refusal, Unavailable) as refusal:
             return Outcome(refusal=type(refusal).__name__)
         except Exception as error:
             log_unexpected(error, request_id)

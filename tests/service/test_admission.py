@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from threading import Event, Lock
@@ -41,6 +41,13 @@ def fails() -> Future[str]:
     failed: Future[str] = Future()
     failed.set_exception(NotDecodable())
     return failed
+
+
+async def run_all(admission: Admission[str], starts: Sequence[Start[str]], seconds: float) -> list[str | BaseException]:
+    """Works that come together, as the runtime has them: asked for once, then admitted whatever their number."""
+    admission.check()
+    works = (admission.run_admitted(start, seconds) for start in starts)
+    return await asyncio.gather(*works, return_exceptions=True)
 
 
 def refuses_to_begin() -> Future[str]:
@@ -189,7 +196,7 @@ def test_one_that_has_begun_keeps_its_place_to_its_end_whatever_becomes_of_its_c
 def test_works_that_came_together_are_admitted_together() -> None:
     async def scenario() -> None:
         admission = Admission[str](1, 0, LONG)
-        results = await admission.run_all([instantly, fails, instantly], LONG)
+        results = await run_all(admission, [instantly, fails, instantly], LONG)
         assert [result if isinstance(result, str) else type(result) for result in results] == [
             "done",
             NotDecodable,
@@ -203,10 +210,10 @@ def test_works_that_came_together_are_admitted_together() -> None:
 def test_works_that_came_together_take_a_place_each() -> None:
     async def scenario() -> None:
         admission, works = Admission[str](1, 3, LONG), [Work() for _ in range(4)]
-        together = asyncio.create_task(admission.run_all(works, LONG))
-        await asyncio.sleep(0)
+        together = asyncio.create_task(run_all(admission, works, LONG))
+        await asyncio.sleep(0.01)
         with pytest.raises(Busy):
-            await admission.run_all([instantly], LONG)
+            await run_all(admission, [instantly], LONG)
         for work in works:
             work.end()
         assert await together == ["done"] * 4
@@ -218,7 +225,7 @@ def test_works_that_came_together_take_a_place_each() -> None:
 def test_of_works_that_came_together_the_late_ones_alone_are_late() -> None:
     async def scenario() -> None:
         admission, late = Admission[str](1, 3, LONG), Work()
-        first, second, third = await admission.run_all([instantly, late, instantly], 0.02)
+        first, second, third = await run_all(admission, [instantly, late, instantly], 0.02)
         assert first == "done"
         assert isinstance(second, DeadlineExceeded)
         assert isinstance(third, DeadlineExceeded)

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from cxr.errors import NotDecodable
 from service.admission import WEIGHT, Admission
 from service.refusals import Busy
+from tests.service.test_admission import run_all
 
 LONG = 1e6
 TURNS = 6  # of the event loop, until all that follows from an event has followed
@@ -54,7 +55,7 @@ class Rules(RuleBasedStateMachine):
     def several_come_together(self, count: int) -> None:
         works, full = [Work() for _ in range(count)], self.is_busy()
         starts = [partial(self.start, work) for work in works]
-        together = self.loop.create_task(self.admission.run_all(starts, LONG))
+        together = self.loop.create_task(run_all(self.admission, starts, LONG))
         self.let_follow()
         assert full == (together.done() and isinstance(together.exception(), Busy))
         if not full:

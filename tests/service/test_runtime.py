@@ -1,13 +1,17 @@
 """What the runtime makes of files that come together."""
 
 import asyncio
+import os
+import signal
 import time
 from threading import Event
 from typing import Any
 
 import pytest
 
-from cxr.errors import NotDecodable
+from cxr.decode.sandbox import wire
+from cxr.decode.sandbox.pool import decoders
+from cxr.errors import DecodingTooSlow, NotDecodable
 from cxr.model.bundle import Bundle
 from cxr.model.inference import Processor
 from cxr.pipeline import Finding, Prepared
@@ -16,6 +20,7 @@ from service.metrics import Metrics
 from service.refusals import Busy, DeadlineExceeded
 from service.runtime import Runtime, synthetic_png
 from service.settings import Settings
+from tests import files
 
 WORK_S = 0.05
 LONG = 30.0
@@ -159,5 +164,23 @@ def test_late_explanations_do_not_pile_up(bundle: Bundle) -> None:
         while runtime.explanations.in_flight:
             await asyncio.sleep(0)
         assert (await runtime.explain("gradcam")).overlay_png == b""
+
+    asyncio.run(scenario())
+
+
+def test_pictures_do_not_wait_for_decoders_that_hang(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = runtime_of(bundle, classifications=1)
+    monkeypatch.setattr(wire, "DEADLINE_S", 3.0)
+    decoders().warm()
+    for pid in decoders().pids():
+        os.kill(pid, signal.SIGSTOP)
+
+    async def scenario() -> None:
+        hung = [asyncio.ensure_future(runtime.classify(files.small_radiograph_dicom())) for _ in range(decoders().size)]
+        await asyncio.sleep(0.2)
+        await runtime.classify(synthetic_png())
+        assert not any(work.done() for work in hung)
+        outcomes = await asyncio.gather(*hung, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [DecodingTooSlow] * len(hung)
 
     asyncio.run(scenario())

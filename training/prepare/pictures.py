@@ -62,8 +62,8 @@ def store(original: CollectionImage, folder: Path) -> StoredImage | LeftOut:
     jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
     height, width = radiograph.pixels.shape
     view = original.view
-    if view == "unknown" and radiograph.media_type == "application/dicom":
-        view = _stated_view(data)
+    if view == "unknown" and radiograph.view:
+        view = frontal_view(radiograph.view) or "unknown"
     picture = StoredImage(original, hashlib.sha256(jpeg).hexdigest()[:12], width, height, view, frame(small))
     (folder / picture.file).write_bytes(jpeg)
     return picture
@@ -73,11 +73,3 @@ def _read(path: Path) -> bytes:
     if path.stat().st_size > MAX_BYTES:
         raise BodyTooLarge
     return path.read_bytes()
-
-
-def _stated_view(data: bytes) -> str:
-    """The view that a DICOM file states, which decoding has found not to be lateral."""
-    from cxr.decode.dicom.elements import read, text  # lazily: the training machine has no pydicom
-    from cxr.decode.dicom.pixels import SUPPORTED_SYNTAXES
-
-    return frontal_view(text(read(data, SUPPORTED_SYNTAXES), "ViewPosition")) or "unknown"

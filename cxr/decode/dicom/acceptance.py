@@ -41,7 +41,7 @@ _AGE: Final = re.compile(r"(\d{1,3})([DWMY])")
 _AGES_AT_18: Final = {"D": 18 * 365.25, "W": 18 * 365.25 / 7, "M": 18 * 12, "Y": 18}
 
 
-def decode_dicom(data: bytes) -> Radiograph:
+def decode_dicom(data: bytes | memoryview) -> Radiograph:
     """Decode a DICOM file that says of itself nothing else than to be one frontal chest radiograph.
 
     The image is as stored, turned only where the file says it is mirrored. Raises subclasses of Refusal.
@@ -58,6 +58,7 @@ def decode_dicom(data: bytes) -> Radiograph:
         instance_uids(dataset),
         _warnings(dataset, part) + warnings,
         turned,
+        text(dataset, "ViewPosition"),
     )
 
 

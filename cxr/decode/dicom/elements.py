@@ -1,38 +1,30 @@
-"""A DICOM file's elements as plain Python values, read with pydicom; none reaches a log or a warning.
+"""A DICOM file's elements as plain Python values, read with pydicom.
 
 Only the elements listed here are ever kept: no name, date or identifier of a patient is parsed.
 """
 
-import logging
 import math
 import re
-from types import SimpleNamespace
 from typing import Any, Final
 
 import pydicom.config
-import pydicom.misc
 from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from cxr.decode.guards import BoundedReads, untrusted
 from cxr.decode.radiograph import InstanceUIDs
 from cxr.errors import DeflatedDicom, NotDecodable, TransferSyntaxUnsupported, Truncated
 
-# pydicom quotes elements' values in what it warns of and logs, and those may name a patient. It validates
-# nothing here; its loggers (the decoders' have their own names below this one) reach no handler but its own
-# NullHandler; and its one call of warnings.warn goes nowhere, as a filter on warnings holds for the whole
-# process and can be undone by anyone.
+# Only a decoder's process imports this, whose output goes nowhere: pydicom quotes elements' values in what it warns of
+# and logs, and those may name a patient.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-logging.getLogger("pydicom").propagate = False
-logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
-vars(pydicom.misc)["warnings"] = SimpleNamespace(warn=lambda *_args, **_kwargs: None)
 
 # fmt: off
-_TAGS: Final = [Tag(keyword) for keyword in (
+_KEYWORDS: Final = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality",
     "PresentationIntentType", "PatientAge", "BodyPartExamined", "ViewPosition", "ViewCodeSequence",
     "PatientOrientation", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
@@ -45,12 +37,17 @@ _TAGS: Final = [Tag(keyword) for keyword in (
     "ShutterLeftVerticalEdge", "ShutterRightVerticalEdge", "ShutterUpperHorizontalEdge",
     "ShutterLowerHorizontalEdge", "CenterOfCircularShutter", "RadiusOfCircularShutter",
     "VerticesOfThePolygonalShutter", "ShutterPresentationValue", "PixelData",
-)]
+)
 # fmt: on
+_TAGS: Final = {Tag(keyword) for keyword in _KEYWORDS}
 _PIXEL_DATA: Final = 0x7FE00010
 _UNDEFINED_LENGTH: Final = 0xFFFFFFFF
-# Bytes of any element but the pixels: room for several 16-bit lookup tables, not for millions of numbers.
-_MAX_ELEMENT: Final = 1 << 19
+# Bytes of a sequence or a lookup table, and of anything inside a sequence: several tables of 16 bits have room.
+_MAX_TABLE: Final = 1 << 20
+# Bytes of any other element but the pixels. pydicom makes an object of every value, 64 MiB of which take gigabytes.
+_MAX_ELEMENT: Final = 1 << 14
+_TABLES: Final = {Tag(keyword) for keyword in _KEYWORDS if keyword.endswith(("Sequence", "Data"))} - {_PIXEL_DATA}
+_CHARACTER_SET: Final = 0x00080005  # which pydicom parses unasked
 _META_START: Final = 132
 _MAX_NUMBERS: Final = 1024
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -61,13 +58,13 @@ _ENCODINGS: Final = {"1.2.840.10008.1.2": (True, True), "1.2.840.10008.1.2.2": (
 
 
 @untrusted
-def read(data: bytes, supported: frozenset[str]) -> Dataset:
+def read(data: bytes | memoryview, supported: frozenset[str]) -> Dataset:
     """Parse a DICOM Part 10 file whose transfer syntax is one of those supported.
 
     Raises DeflatedDicom, TransferSyntaxUnsupported, Truncated, NotDecodable. Not by pydicom.dcmread, which inflates a
     deflated file before anyone can ask what it is: half a megabyte becomes a gigabyte.
     """
-    stream = BoundedReads(data)
+    stream = BoundedReads(data, longest=_MAX_TABLE)
     stream.seek(_META_START)
     meta = read_dataset(stream, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2)
     syntax = UID(meta.TransferSyntaxUID)
@@ -75,26 +72,44 @@ def read(data: bytes, supported: frozenset[str]) -> Dataset:
         raise DeflatedDicom
     if syntax not in supported:
         raise TransferSyntaxUnsupported
-    try:
-        dataset = read_dataset(stream, *_ENCODINGS.get(syntax, (False, True)), specific_tags=list(_TAGS))
-    except OSError:
-        if stream.tell() < len(data):
-            raise
-        dataset = Dataset()  # the file ends within a sequence
-    # Where it ends within a fragment pydicom drops all that it has read, within an element it seeks beyond the end.
-    if not dataset or stream.tell() > len(data):
-        raise Truncated
+    encoding = _ENCODINGS.get(syntax, (False, True))
+    dataset = _parsed(stream, encoding, stop_when=_before_pixels, specific_tags=list(_TAGS))
     dataset.file_meta = FileMetaDataset(meta)
+    dataset.file_meta.TransferSyntaxUID = syntax  # of whichever VR it was read
+    if stream.tell() < stream.size:
+        stream.longest = _UNDEFINED_LENGTH
+        dataset.update(_parsed(stream, encoding, stop_when=lambda tag, _vr, _length: tag != _PIXEL_DATA))
     for element in dataset.elements():  # not parsed yet
-        if element.tag != _PIXEL_DATA and _length(element) > _MAX_ELEMENT:
-            raise NotDecodable
         if _length(element) < (getattr(element, "length", None) or 0) != _UNDEFINED_LENGTH:
             raise Truncated
     return dataset
 
 
+def _parsed(stream: BoundedReads, encoding: tuple[bool, bool], **limits: Any) -> Dataset:
+    """The elements from here on. Raises Truncated where the file ends within one."""
+    start = stream.tell()
+    try:
+        dataset = read_dataset(stream, encoding[0], encoding[1], **limits)
+    except OSError:  # within a sequence
+        if stream.tell() < stream.size:
+            raise
+        raise Truncated from None
+    # Within a fragment pydicom drops all that it has read; within an element it seeks beyond the end.
+    if stream.tell() > stream.size or (not dataset and stream.tell() != start) or start == stream.size:
+        raise Truncated
+    return dataset
+
+
+def _before_pixels(tag: BaseTag, _vr: str | None, length: int) -> bool:
+    """Whether reading ends before an element: at the pixels. Raises NotDecodable at one too long to be kept."""
+    kept = tag in _TAGS or tag == _CHARACTER_SET
+    if kept and tag not in _TABLES and tag != _PIXEL_DATA and length > _MAX_ELEMENT:
+        raise NotDecodable
+    return bool(tag >= _PIXEL_DATA)
+
+
 def _length(element: Any) -> int:
-    """Bytes of an element not yet parsed; 0 for a parsed sequence, which BoundedReads has bounded already."""
+    """Bytes of an element not yet parsed; 0 for a parsed sequence."""
     return len(element.value) if isinstance(element.value, bytes) else 0
 
 

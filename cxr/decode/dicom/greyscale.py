@@ -20,6 +20,7 @@ _PERCENTS: Final = (0.5, 99.5)
 # A window is believed if the image, without its darkest and its brightest 2 %, spans a tenth of black to white.
 _LEFT_OUT: Final = 0.02
 _LEAST_SPAN: Final = 25.5
+_STRIP: Final = 1 << 16  # pixels
 
 Shown = NDArray[np.bool_]
 
@@ -69,10 +70,20 @@ def to_grey(stored: NDArray[Any], meaning: Greyscale, shown: Shown | None = None
     if meaning.inverse:
         table = 255 - table
     table[padding] = 0
-    pixels = table[words]
+    pixels = _look_up(table, words)
     if shown is not None:
         pixels[~shown] = 0
     return Rendered(pixels, believed)
+
+
+def _look_up(table: NDArray[np.uint8], words: NDArray[Any]) -> NDArray[np.uint8]:
+    """table[words] for a table of every word, by strips: NumPy would copy a whole image's words to 64 bits first."""
+    pixels = np.empty(words.shape, np.uint8)
+    source, target = words.reshape(-1), pixels.reshape(-1)
+    for start in range(0, source.size, _STRIP):
+        strip = slice(start, start + _STRIP)
+        np.take(table, source[strip], mode="clip", out=target[strip])
+    return pixels
 
 
 def _padding(words: NDArray[Any], shown: Shown | None, meaning: Greyscale) -> Shown:

@@ -11,7 +11,7 @@ from pydicom.encaps import encapsulate, generate_fragments
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
 
-from cxr.decode.codestream import CodestreamSize, j2k_size, jpeg_size
+from cxr.decode.codestream import Frame, j2k_frame, jpeg_frame
 from cxr.decode.dicom.elements import has_value, integer, text
 from cxr.decode.dicom.greyscale import to_grey
 from cxr.decode.dicom.meaning import WINDOW, meaning, stored_bits
@@ -49,6 +49,12 @@ _SAMPLES: Final = {
     "MONOCHROME1": 1, "MONOCHROME2": 1, "PALETTE COLOR": 1,
     "RGB": 3, "YBR_FULL": 3, "YBR_FULL_422": 3, "YBR_ICT": 3, "YBR_RCT": 3,
 }  # fmt: skip
+
+
+def load_decoders() -> None:
+    """Import all that decoding imports, which pydicom does when it is first needed."""
+    for syntax in SUPPORTED_SYNTAXES:
+        assert get_decoder(syntax).is_available
 
 
 class GreyPixels(NamedTuple):
@@ -104,29 +110,32 @@ def _check_layout(dataset: Dataset, photometric: str) -> None:
 
 
 def _check_codestream(dataset: Dataset) -> int | None:
-    """Refuse a codestream larger than the elements say: a decoder allocates what the codestream says.
+    """Refuse a codestream that does not describe the image as the elements do: a decoder believes the codestream.
 
     Returns the bits of its samples; None for RLE, which has no header of its own.
     """
     syntax = dataset.file_meta.TransferSyntaxUID
     codestream = _codestream(dataset)
-    size: CodestreamSize | None = None
+    frame: Frame | None = None
     if syntax in _J2K_SYNTAXES:
-        size = j2k_size(codestream)
+        frame = j2k_frame(codestream)
     elif syntax in _JPEG_SYNTAXES:
         check_scans(codestream)
-        size = jpeg_size(codestream)
-        if syntax == uid.JPEGExtended12Bit and size.precision != 8:
+        frame = jpeg_frame(codestream)
+        if syntax == uid.JPEGExtended12Bit and frame.precision != 8:
             raise TransferSyntaxUnsupported
-    if size is None:
+    if frame is None:
         return None
-    check_size(size.columns, size.rows)
-    rows, columns = integer(dataset, "Rows", 0), integer(dataset, "Columns", 0)
-    if size.rows > rows or size.columns > columns or size.samples > integer(dataset, "SamplesPerPixel", 1):
+    allocated = integer(dataset, "BitsAllocated", 0)
+    stated = tuple(integer(dataset, keyword, 1) for keyword in ("Rows", "Columns", "SamplesPerPixel"))
+    if (frame.rows, frame.columns, frame.samples) != stated or frame.precision > allocated:
+        raise NotDecodable
+    # GDCM writes words as wide as the precision asks for into a buffer as wide as the elements do.
+    if _PLUGINS[syntax] == "gdcm" and (frame.precision < 2 or 8 * -(-frame.precision // 8) != allocated):
         raise NotDecodable
     if _PLUGINS[syntax] == "pillow":
         _allocate_8_bits(dataset)
-    return size.precision
+    return frame.precision
 
 
 @untrusted
@@ -154,7 +163,7 @@ def _decode(dataset: Dataset, is_colour: bool, precision: int | None) -> NDArray
     if precision is not None and precision <= dataset.BitsAllocated and _PLUGINS[syntax] == "gdcm":
         dataset.BitsStored = precision  # else GDCM drops the bits above those stored, as pydicom does
     # pydicom would drop the bits above a value's size, and with them the value where its high bit is another one.
-    options: Any = {} if is_colour else {"correct_unused_bits": False}
+    options: Any = {"view_only": True} if is_colour else {"view_only": True, "correct_unused_bits": False}
     stored, _ = get_decoder(syntax).as_array(dataset, index=0, decoding_plugin=_PLUGINS[syntax], **options)
     if 8 * stored.dtype.itemsize != dataset.BitsAllocated or stored.shape[:2] != (dataset.Rows, dataset.Columns):
         raise NotDecodable

@@ -10,6 +10,7 @@ from cxr import errors
 from cxr.decode import decode
 from cxr.decode.dicom import acceptance as dicom
 from cxr.decode.dicom import pixels as dicom_pixels
+from cxr.decode.dicom.acceptance import decode_dicom
 from cxr.errors import Refusal
 from tests import files
 from tests.cxr.decode.dicoms import (
@@ -99,7 +100,7 @@ def test_the_bomb_would_go_off() -> None:
 def test_a_file_of_millions_of_elements_is_refused_at_once(nested: bool, reads: list[int | None]) -> None:
     data = flood_of_elements(nested)
     with pytest.raises(errors.NotDecodable):
-        decode(data)
+        decode_dicom(data)
     assert len(reads) == 100_001  # of millions
 
 
@@ -107,17 +108,17 @@ def test_a_window_of_millions_of_numbers_is_refused_at_once(monkeypatch: pytest.
     data = window_of_millions_of_numbers()
     monkeypatch.setattr(dicom, "_check_object", lambda _dataset: pytest.fail("its elements were parsed"))
     with pytest.raises(errors.NotDecodable):
-        decode(data)
+        decode_dicom(data)
 
 
 @pytest.mark.parametrize("syntax", [uid.JPEGLSLossless, uid.JPEG2000Lossless], ids=lambda syntax: syntax.keyword)
 def test_a_larger_codestream_never_reaches_the_decoder(syntax: uid.UID, monkeypatch: pytest.MonkeyPatch) -> None:
     data = files.compressed(files.small_radiograph_dicom(), syntax)
     assert decode(data).pixels.shape == (268, 220)
-    monkeypatch.setattr(dicom_pixels, "_decode", lambda _dataset: pytest.fail("it was decoded"))
+    monkeypatch.setattr(dicom_pixels, "_decode", lambda *_: pytest.fail("it was decoded"))
     for smaller in ({"Rows": 267}, {"Columns": 219}):
         with pytest.raises(errors.NotDecodable):
-            decode(files.changed(data, **smaller))
+            decode_dicom(files.changed(data, **smaller))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,62 @@
+"""The process that decoders are forked from: `python -m cxr.decode.sandbox.fork_server PARENT CONTROL`.
+
+A decoder that imports pydicom and its codecs for itself takes a second of a processor; a fork of a process that has
+imported them is ready in milliseconds and shares their memory. This one has a single thread and never sees a file.
+
+It is asked for a decoder with its two descriptors, and answers with the process id; or, with a process id, to wait for
+that decoder's end, and answers with its status. Until then the id stays the decoder's, and is safe to be killed by.
+"""
+
+import contextlib
+import gc
+import os
+import signal
+import socket
+import sys
+
+from cxr.decode.dicom.pixels import load_decoders
+from cxr.decode.sandbox import confinement, worker
+from cxr.decode.sandbox.wire import NUMBER
+
+
+def main() -> None:
+    """Import all that decoders need and fork on demand, until the socket closes."""
+    parent, control = int(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))
+    confinement.die_with(parent)
+    load_decoders()
+    gc.collect()
+    gc.freeze()  # the collector would write to every object, and so copy what the forks share
+    null = os.open(os.devnull, os.O_RDWR)
+    while True:
+        request, descriptors, _flags, _address = socket.recv_fds(control, NUMBER.size, 2)
+        if not request:
+            return
+        control.send(NUMBER.pack(_fork(control, null, *descriptors) if descriptors else _reap(request)))
+
+
+def _fork(control: socket.socket, null: int, channel: int, memory: int) -> int:
+    server = os.getpid()
+    if pid := os.fork():
+        os.close(channel)
+        os.close(memory)
+        return pid
+    # From here on only decoders would write to standard error, and what a file makes them say may name a patient.
+    with contextlib.suppress(BaseException):
+        control.close()
+        os.dup2(null, 2)
+        os.close(null)
+        worker.serve(server, channel, memory)
+    os._exit(0)
+
+
+def _reap(request: bytes) -> int:
+    """The exit code of a decoder that has ended or is about to; minus the signal that ended it."""
+    try:
+        _pid, status = os.waitpid(NUMBER.unpack(request)[0], 0)
+    except ChildProcessError:  # the fork of a server before this one, which the kernel has ended with it
+        return -signal.SIGKILL
+    return os.waitstatus_to_exitcode(status)
+
+
+if __name__ == "__main__":
+    main()

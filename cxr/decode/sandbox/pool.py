@@ -1,0 +1,180 @@
+"""The decoders of this process: as many as may work at once, forked when there is work, replaced when they end."""
+
+import atexit
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from cxr.cpu_count import usable_cores
+from cxr.decode.radiograph import Radiograph
+from cxr.decode.sandbox.decoder import Decoder, Ended, Gone
+from cxr.decode.sandbox.forks import ForkServer
+from cxr.errors import DecoderCrashed, DecoderUnavailable, DecodingTooSlow
+
+logger = logging.getLogger("cxr.decode")
+
+MOST: Final = 4
+"""Decoders, at most: each may take half a gigabyte, and decodes dozens of radiographs a second."""
+
+
+class Pool:
+    """Decoders for the threads of one process."""
+
+    def __init__(self, size: int) -> None:
+        """`size`: how many may be at work at once."""
+        self.size = size
+        self._places = threading.Semaphore(size)
+        self._free: deque[Decoder] = deque()
+        # One thread, which is there as long as the pool: it alone talks to the fork server, and changes what follows.
+        self._forker = ThreadPoolExecutor(1, "decoder-forker")
+        self._server: ForkServer | None = None
+        self._decoders: set[Decoder] = set()
+        atexit.register(self.close)
+
+    def decode(self, data: bytes) -> Radiograph:
+        """Decode a DICOM file of at most 64 MiB as soon as a decoder is free.
+
+        Raises:
+            Refusal: what decode_dicom raises; DecoderCrashed, DecodingTooSlow, DecodingTooLarge.
+            DecoderUnavailable: none can be had.
+        """
+        for _ in range(self.size + 1):  # the free ones may have ended, all of them; the next one is new
+            decoder = self._take()
+            try:
+                return decoder.decode(data)
+            except Gone:
+                continue
+            except Ended:
+                raise self._cause(decoder) from None
+            finally:
+                self._give_back(decoder)
+        raise DecoderUnavailable
+
+    def warm(self) -> list[str]:
+        """Make all decoders, wait until they are ready, and tell what the kernel would not do to shut them in.
+
+        Raises:
+            DecoderUnavailable: one cannot be made.
+        """
+        taken: list[Decoder] = []
+        try:
+            while len(taken) < self.size:
+                taken.append(self._take())
+            return sorted({one for decoder in taken for one in decoder.wait_until_ready()})
+        finally:
+            for decoder in taken:
+                self._give_back(decoder)
+
+    def pids(self) -> list[int]:
+        """The process ids of the decoders."""
+        return [decoder.pid for decoder in self._forker.submit(list, self._decoders).result()]
+
+    def close(self) -> None:
+        """End all decoders. Nothing can be decoded any more."""
+        self._forker.shutdown()
+        if self._server is not None:
+            self._server.close()
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the decoders, in a fork of the process whose they are."""
+        atexit.unregister(self.close)
+        if self._server is not None:
+            self._server.forget()
+        while self._decoders:
+            self._decoders.pop().forget()
+
+    def _take(self) -> Decoder:
+        self._places.acquire()
+        try:
+            return self._free.pop()
+        except IndexError:
+            pass
+        try:
+            return self._forker.submit(self._fork).result()
+        except OSError:
+            self._places.release()
+            logger.error("no decoder can be started")
+            raise DecoderUnavailable from None
+
+    def _cause(self, decoder: Decoder) -> DecoderCrashed | DecodingTooSlow:
+        status = self._forker.submit(self._wait, decoder).result()
+        logger.warning("a file ended its decoder with status %d", status)
+        return DecodingTooSlow() if status == -signal.SIGXCPU else DecoderCrashed()
+
+    def _give_back(self, decoder: Decoder) -> None:
+        if decoder.ended:
+            self._forker.submit(self._replace, decoder)  # and this thread need not wait
+            return
+        self._free.append(decoder)
+        self._places.release()
+
+    def _fork(self) -> Decoder:
+        """A new decoder; of a new server where the old one has died, and its decoders with it."""
+        if self._server is not None:
+            try:
+                return self._of(self._server)
+            except OSError:
+                self._server.close()
+                self._server = None
+        self._server = ForkServer()
+        return self._of(self._server)
+
+    def _of(self, server: ForkServer) -> Decoder:
+        decoder = Decoder(server)
+        self._decoders.add(decoder)
+        return decoder
+
+    def _replace(self, decoder: Decoder) -> None:
+        try:
+            self._wait(decoder)
+            self._decoders.discard(decoder)
+            decoder.forget()
+            self._free.append(self._fork())
+        except OSError:
+            pass  # the next file tries again
+        finally:
+            self._places.release()
+
+    def _wait(self, decoder: Decoder) -> int:
+        """The exit code of a decoder that has ended, minus its signal where one ended it; 0 where nobody knows."""
+        if decoder.status is None and self._server is not None:
+            with contextlib.suppress(OSError):
+                decoder.status = self._server.reap(decoder.pid)
+        return decoder.status or 0
+
+
+_lock = threading.Lock()
+_pools: list[Pool] = []
+_forgotten: list[Pool] = []  # kept, or their processes would warn that nobody waits for them
+
+
+def decoders() -> Pool:
+    """The pool of this process."""
+    with _lock:
+        if not _pools:
+            _pools.append(Pool(min(usable_cores(), MOST)))
+        return _pools[0]
+
+
+def decode_in_child(data: bytes) -> Radiograph:
+    """Decode a DICOM file of at most 64 MiB in a child process. Raises what `Decoder.decode` does."""
+    return decoders().decode(data)
+
+
+def _after_fork() -> None:
+    """A fork, such as a data loader's worker, starts decoders of its own: over one socket two would mix files up."""
+    global _lock
+    _lock = threading.Lock()
+    for pool in _pools:
+        pool.forget()
+    _forgotten.extend(_pools)
+    _pools.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)

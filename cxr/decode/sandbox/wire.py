@@ -1,0 +1,100 @@
+"""What a decoder's process and its parent say to each other, and how much a decode may cost.
+
+A shared memory file holds the bytes of the file to decode and, after them, the grey pixels. A socket carries one small
+message each way: how many bytes there are, and a JSON object that tells what the pixels are or why there are none.
+The parent trusts no answer: whoever takes over a decoder can write what it likes. So nothing is unpickled, and what
+the answer says is checked as a file's own words would be.
+"""
+
+import json
+import re
+import struct
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxr.decode.radiograph import InstanceUIDs, Radiograph
+from cxr.errors import DecoderCrashed, Refusal, error_named
+from cxr.limits import MAX_BYTES, MAX_PIXELS
+
+CPU_S: Final = 5
+"""Seconds of a processor for one decode. The slowest radiograph that detectors make, 15 megapixels of 16 noisy bits in
+JPEG 2000, takes 2 to 3; any other encoding of it takes less than one."""
+DEADLINE_S: Final = 10.0
+"""Seconds of the clock for one decode: the same, on a machine that is busy."""
+MEMORY: Final = 384 << 20
+"""Bytes that one decode may take, beyond what an idle decoder holds: 40 megapixels of 16 bits take 300 MiB, in the
+encoding that takes most. With the file and the grey pixels it stays under half a gigabyte."""
+
+PIXELS_AT: Final = MAX_BYTES
+SHARED: Final = MAX_BYTES + MAX_PIXELS
+"""Bytes of the shared memory file: the input, then the grey pixels from PIXELS_AT on. Pages exist once written."""
+
+MESSAGE: Final = 1 << 16
+SIZE: Final = struct.Struct("<Q")
+NUMBER: Final = struct.Struct("<q")
+
+_MEDIA_TYPE: Final = "application/dicom"
+_MAX_TEXT: Final = 400
+_MAX_WARNINGS: Final = 20
+_ORIENTATIONS: Final = range(1, 9)  # of EXIF
+_UID: Final = re.compile(r"[0-9.]{0,64}")
+
+
+def answer(radiograph: Radiograph) -> bytes:
+    """What is to be said of a decoded file; its pixels lie in the shared memory."""
+    uids = radiograph.instance
+    return json.dumps(
+        {
+            "shape": radiograph.pixels.shape,
+            "instance": [uids.sop_instance_uid, uids.series_instance_uid, uids.study_instance_uid] if uids else None,
+            "warnings": radiograph.warnings,
+            "turned": radiograph.turned,
+            "view": radiograph.view,
+        }
+    ).encode()
+
+
+def refused(refusal: Refusal) -> bytes:
+    """What is to be said of a file that is refused."""
+    return json.dumps({"refusal": type(refusal).__name__}).encode()
+
+
+def failed(where: str) -> bytes:
+    """What is to be said when our own code failed: the kind of error and the line, never its text."""
+    return json.dumps({"failed": where}).encode()
+
+
+def shape(said: dict[str, Any]) -> tuple[int, int]:
+    """[H, W] of the pixels that an answer announces. Raises Refusal where it announces none, ValueError on nonsense."""
+    if "refusal" in said:
+        raise error_named(str(said["refusal"]))
+    if "failed" in said:
+        raise DecoderCrashed
+    height, width = (int(side) for side in said["shape"])
+    if height < 1 or width < 1 or height * width > MAX_PIXELS:
+        raise ValueError
+    return height, width
+
+
+def radiograph(said: dict[str, Any], pixels: NDArray[np.uint8]) -> Radiograph:
+    """The radiograph of an answer and its pixels [H, W]. Raises ValueError, TypeError or KeyError on nonsense."""
+    instance = InstanceUIDs(*map(_uid, said["instance"])) if said["instance"] is not None else None
+    warnings = tuple(map(_text, said["warnings"]))
+    turned = int(said["turned"])
+    if len(warnings) > _MAX_WARNINGS or turned not in _ORIENTATIONS:
+        raise ValueError
+    return Radiograph(pixels, _MEDIA_TYPE, instance, warnings, turned, _text(said["view"]))
+
+
+def _uid(value: object) -> str:
+    if not _UID.fullmatch(uid := _text(value)):
+        raise ValueError
+    return uid
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > _MAX_TEXT:
+        raise ValueError
+    return value

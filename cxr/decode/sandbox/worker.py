@@ -1,0 +1,49 @@
+"""A decoder's process: it decodes one DICOM file after another until its socket closes or it is killed."""
+
+import json
+import mmap
+import os
+import traceback
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from cxr.decode.dicom.acceptance import decode_dicom
+from cxr.decode.sandbox import confinement, wire
+from cxr.errors import DecodingTooLarge, Refusal
+
+_PACKAGE: Final = Path(__file__).parents[2]
+
+
+def serve(server: int, channel: int, memory: int) -> None:
+    """Shut in, say so, and decode. `server` is the process that has forked this one; the others are descriptors."""
+    confinement.die_with(server)
+    shared = memoryview(mmap.mmap(memory, wire.SHARED))
+    os.close(memory)
+    os.write(channel, json.dumps({"missing": confinement.confine()}).encode())
+    while request := os.read(channel, wire.MESSAGE):
+        (size,) = wire.SIZE.unpack(request)
+        confinement.allow_another_decode()
+        os.write(channel, _answer(shared, size))
+
+
+def _answer(shared: memoryview, size: int) -> bytes:
+    try:
+        radiograph = decode_dicom(shared[:size].toreadonly())
+        pixels = radiograph.pixels
+        np.frombuffer(shared, np.uint8, pixels.size, wire.PIXELS_AT)[:] = pixels.reshape(-1)
+        return wire.answer(radiograph)
+    except Refusal as refusal:
+        return wire.refused(refusal)
+    except MemoryError:
+        return wire.refused(DecodingTooLarge())
+    except Exception as error:
+        return wire.failed(_where(error))
+
+
+def _where(error: Exception) -> str:
+    """The kind of an error and our innermost line, never its text, which may quote the file."""
+    lines = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    ours = [line for line in lines if Path(line).is_relative_to(_PACKAGE)]
+    return f"{type(error).__name__} at {Path(ours[-1]).relative_to(_PACKAGE)}"

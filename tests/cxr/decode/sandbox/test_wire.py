@@ -1,0 +1,102 @@
+"""A decoder that a file has taken over may answer what it likes: its parent believes only what can be true."""
+
+import json
+import os
+import socket
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cxr.decode.radiograph import InstanceUIDs, Radiograph
+from cxr.decode.sandbox import wire
+from cxr.decode.sandbox.decoder import Decoder, Ended
+from cxr.errors import DecoderCrashed, DecodingTooLarge, LateralView, Refusal, Truncated
+
+TRUE = {"shape": [2, 3], "instance": None, "warnings": [], "turned": 1, "view": ""}
+
+
+class Liar:
+    """A fork server whose decoder is this process."""
+
+    channel: socket.socket
+
+    def fork(self, channel: int, _memory: int) -> int:
+        self.channel = socket.socket(fileno=os.dup(channel))
+        return os.getpid()
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> Radiograph:
+    liar = Liar()
+    decoder = Decoder(liar)  # type: ignore[arg-type]
+    monkeypatch.setattr(decoder, "kill", lambda: None)
+    liar.channel.send(b"{}")
+    liar.channel.send(answer)
+    try:
+        return decoder.decode(b"a file")
+    finally:
+        decoder.forget()
+        liar.channel.close()
+
+
+def test_an_answer_is_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    uids = InstanceUIDs("1.2", "", "3")
+    said = Radiograph(np.empty((2, 3), np.uint8), "application/dicom", uids, ("Careful.",), 2, "PA")
+    heard = answered(monkeypatch, wire.answer(said))
+    assert heard.pixels.tolist() == [[0] * 3] * 2
+    assert repr(heard.without_pixels()) == repr(said.without_pixels())
+
+
+@pytest.mark.parametrize("refusal", [LateralView, Truncated, DecodingTooLarge])
+def test_a_refusal_is_the_same_on_both_sides(monkeypatch: pytest.MonkeyPatch, refusal: type[Refusal]) -> None:
+    with pytest.raises(refusal) as caught:
+        answered(monkeypatch, wire.refused(refusal()))
+    assert type(caught.value) is refusal
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"shape": [0, 3]},
+        {"shape": [-2, -3]},
+        {"shape": [10**6, 10**6]},
+        {"shape": [1, 2, 3]},
+        {"shape": None},
+        {"shape": [2, float("nan")]},
+        {"shape": [2, float("inf")]},
+        {"instance": ["1", "2"]},
+        {"instance": [1, 2, 3]},
+        {"instance": ["<script>", "", ""]},
+        {"warnings": [["nested"]]},
+        {"warnings": ["x" * 401]},
+        {"warnings": ["x"] * 21},
+        {"turned": "upside down"},
+        {"turned": 9},
+        {"view": 4},
+        {"refusal": "NoSuchRefusal"},
+        {"refusal": "Refusal"},
+        {"failed": "KeyError: 'a patient'"},
+    ],
+    ids=str,
+)
+def test_lies_are_a_crash(
+    monkeypatch: pytest.MonkeyPatch, lie: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(DecoderCrashed):
+        answered(monkeypatch, json.dumps(TRUE | lie).encode())
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("nonsense", [b"\xff\xfe", b"[]", b"3", b"[" * 50_000], ids=len)
+def test_nonsense_is_an_end(monkeypatch: pytest.MonkeyPatch, nonsense: bytes) -> None:
+    with pytest.raises(Ended):
+        answered(monkeypatch, nonsense)
+
+
+def test_our_own_failure_is_logged_by_its_line_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(DecoderCrashed):
+        answered(monkeypatch, wire.failed("KeyError at decode/dicom/pixels.py:53"))
+    (line,) = caplog.messages
+    assert line == "decoding failed: KeyError at decode/dicom/pixels.py:53"

@@ -1,0 +1,100 @@
+"""Many damaged files through the service's own `decode`, and what came of them."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from cxr.decode import decode
+from cxr.decode.sandbox import wire
+from cxr.decode.sandbox.pool import decoders
+from cxr.errors import CxrError, DecoderUnavailable, Refusal
+from tests.fuzzing import dicom, pictures
+
+MUTATORS: Final[dict[str, Callable[[random.Random], bytes]]] = {
+    "dicom": dicom.dicom,
+    "png": pictures.png,
+    "jpeg": pictures.jpeg,
+}
+GRACE_S: Final = 0.5
+
+
+@dataclass
+class Report:
+    """outcomes: how often each. wrong: number and outcome of files that broke a promise; `file` makes one again."""
+
+    seed: int
+    outcomes: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in MUTATORS})
+    wrong: list[tuple[int, str]] = field(default_factory=list)
+    slowest_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(MUTATORS, 0.0))
+    grown_mb: float = 0.0
+
+    def __str__(self) -> str:
+        lines = [f"seed {self.seed}: this process grew by {self.grown_mb:.0f} MB at most"]
+        for name, outcomes in self.outcomes.items():
+            lines.append(f"{name}: {outcomes.total()} files, slowest {self.slowest_s[name]:.2f} s")
+            lines += [f"  {number:7d} {outcome}" for outcome, number in outcomes.most_common()]
+        return "\n".join([*lines, f"promises broken: {self.wrong or 'none'}"])
+
+
+def file(seed: int, number: int) -> tuple[str, bytes]:
+    """The format and bytes of a run's file."""
+    name = list(MUTATORS)[number % len(MUTATORS)]
+    return name, MUTATORS[name](random.Random(f"{seed}/{number}"))
+
+
+def fuzz(seed: int, files: int | None = None, seconds: float | None = None) -> Report:
+    """Decode damaged files, so many or for so long, as many at once as there are decoders.
+
+    A refusal is right; another exception, or one that comes after the deadline, is not.
+    """
+    report, numbers, lock = Report(seed), count(), threading.Lock()
+    decoders().warm()
+    end, base = time.monotonic() + (seconds or float("inf")), _resident_mb()
+
+    def work() -> None:
+        while time.monotonic() < end:
+            number = next(numbers)
+            if files is not None and number >= files:
+                return
+            name, data = file(seed, number)
+            outcome, took = _outcome(data)
+            with lock:
+                report.outcomes[name][outcome] += 1
+                report.slowest_s[name] = max(report.slowest_s[name], took)
+                report.grown_mb = max(report.grown_mb, _resident_mb() - base)
+                if outcome.startswith("!"):
+                    report.wrong.append((number, outcome))
+
+    with ThreadPoolExecutor(decoders().size) as pool:
+        for done in [pool.submit(work) for _ in range(decoders().size)]:
+            done.result()
+    return report
+
+
+def _outcome(data: bytes) -> tuple[str, float]:
+    """What came of a file, with a mark before it where that must not be; and the seconds at its decoder."""
+    start = time.monotonic()
+    try:
+        decode(data)
+        outcome = "decoded"
+    except Refusal as refusal:
+        outcome = type(refusal).__name__
+    except DecoderUnavailable:
+        outcome = "!DecoderUnavailable"
+    except CxrError as error:
+        outcome = f"!{type(error).__name__}"
+    except BaseException as error:
+        outcome = f"!{type(error).__qualname__}"
+    took = time.monotonic() - start
+    return (f"!{outcome} after {took:.1f} s" if took > wire.DEADLINE_S + GRACE_S else outcome), took
+
+
+def _resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
