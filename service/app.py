@@ -15,15 +15,15 @@ from cxr import __version__
 from cxr.errors import BundleError
 from cxr.labels import DISCLAIMER
 from cxr.model.bundle import Bundle
-from service import batch, errors, logs
+from service import errors, logs
 from service.access import Keys
 from service.bento import protocol, schema
 from service.bento.explainer import ExplainerService
 from service.bento.supervisor import confine, refuse_open_listeners
 from service.metrics import Metrics
 from service.middleware import Boundary
-from service.openapi import name_keys
-from service.routes import router
+from service.routes import batch, router
+from service.routes.openapi import name_keys
 from service.runtime import Runtime
 from service.settings import TIMEOUT_S, Settings
 from service.uploads import BATCH, FILE, Uploads

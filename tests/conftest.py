@@ -12,7 +12,7 @@ from scripts.server import Server, serve
 from tests import files
 from tests.bundles import make_bundle
 
-settings.register_profile("thorough", max_examples=500)  # of each mode of tests/service/test_openapi.py
+settings.register_profile("thorough", max_examples=500)  # of each mode of tests/service/routes/test_openapi.py
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """/docs.json against the live server: files, their mutations and noise in; out only what the document names.
 
-A thousand cases an operation: `python -m pytest tests/service/test_openapi.py --hypothesis-profile thorough`.
+A thousand cases an operation: `python -m pytest tests/service/routes/test_openapi.py --hypothesis-profile thorough`.
 """
 
 from collections.abc import Iterator

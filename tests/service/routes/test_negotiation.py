@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.negotiation import JSON, PNG, preferred
 from service.refusals import NotAcceptable
+from service.routes.negotiation import JSON, PNG, preferred
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 
 from cxr.errors import EmptyInput, Refusal
 from service.limits import MAX_FIELDS, MAX_FILES
-from service.multipart import read_files
 from service.refusals import MalformedForm, NotAForm, SeveralFiles, TooManyFields, TooManyFiles
+from service.routes.multipart import read_files
 from tests.service.forms import FORM, TEXT, form, part
 
 

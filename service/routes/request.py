@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from cxr.errors import EmptyInput
 from cxr.pipeline import Finding
-from service.multipart import MULTIPART, read_files
-from service.negotiation import JSON, preferred
 from service.refusals import BodyEncoded, SeveralFiles, UnknownParameter, UnsupportedMedia
+from service.routes.multipart import MULTIPART, read_files
+from service.routes.negotiation import JSON, preferred
 from service.runtime import Runtime
 from service.schemas import Classification, classification
 

@@ -9,10 +9,10 @@ from cxr.errors import UnknownMember
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Manifest
 from cxr.report.explanation import METHODS, Method
-from service.negotiation import JSON, PNG
-from service.openapi import BODY, ERRORS
 from service.refusals import PREDICTED, UnknownMethod, UnknownTarget
-from service.request import as_json, check, check_media_type, classified, runtime_of
+from service.routes.negotiation import JSON, PNG
+from service.routes.openapi import BODY, ERRORS
+from service.routes.request import as_json, check, check_media_type, classified, runtime_of
 from service.schemas import ExplainedClassification, explained
 
 # An unescaped plus sign in a query is a space.

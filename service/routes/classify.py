@@ -3,9 +3,10 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service import batch, explain_route
-from service.openapi import BODY, ERRORS
-from service.request import as_json, check, check_media_type, classified, runtime_of
+from service.routes import batch
+from service.routes import explain as explain_route
+from service.routes.openapi import BODY, ERRORS
+from service.routes.request import as_json, check, check_media_type, classified, runtime_of
 from service.schemas import Classification
 
 router = APIRouter()

@@ -9,9 +9,9 @@ from cxr.errors import Refusal, Unavailable
 from cxr.pipeline import Finding
 from service.errors import HTTP_ERRORS, log_unexpected
 from service.limits import MAX_FILES, MAX_FORM_BYTES
-from service.multipart import read_files
-from service.openapi import ERRORS, FORM
-from service.request import as_json, check, runtime_of
+from service.routes.multipart import read_files
+from service.routes.openapi import ERRORS, FORM
+from service.routes.request import as_json, check, runtime_of
 from service.runtime import Runtime
 from service.schemas import Batch, Classification, ErrorAnswer, ErrorDetail, classification
 

@@ -1,0 +1,1 @@
+"""Every route, and what its request says: parameters, Accept, media types, forms, the description of all that."""
