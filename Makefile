@@ -28,7 +28,7 @@ $(GRAPHS): models/default/bundle.json | $(STAMP)
 	touch $@
 
 serve: $(GRAPHS)
-	$(BIN)/bentoml serve service.app:Api --host 127.0.0.1 --port $(PORT) --timeout-graceful-shutdown 30
+	$(BIN)/bentoml serve service.bento.api:Api --host 127.0.0.1 --port $(PORT) --timeout-graceful-shutdown 30
 
 demo: $(GRAPHS)
 	$(BIN)/python -m scripts.demo

@@ -8,15 +8,14 @@ import typer
 from cli.output import BundlePath, complain, disclaim, err, failing_cleanly, read
 from cxr.errors import Refusal
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
-from cxr.report.explanation import Explanation, Panel
+from cxr.report.explanation import METHODS, Explanation, Method, Panel
 
 
 def explain(
     file: Annotated[Path, typer.Argument(help="PNG, JPEG or DICOM file.", show_default=False)],
     method: Annotated[
-        Literal["gradcam_plus_plus", "gradcam", "lrp", "all"],
-        typer.Option(help="How to make the map; all: three maps side by side."),
-    ] = "gradcam_plus_plus",
+        Literal[Method, "all"], typer.Option(help="How to make the map; all: every map side by side.")
+    ] = METHODS[0],
     target: Annotated[
         Literal["predicted", "normal", "pneumonia", "covid19"], typer.Option(help="Label to explain.")
     ] = "predicted",

@@ -8,7 +8,7 @@ import time
 from typing import Any, Final
 
 from cxr.report.explanation import Explanation, Method
-from service.app import Api
+from service.bento.api import Api
 from service.bento.explainer import ExplainerService
 
 __all__ = ["Api"]

@@ -4,7 +4,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.app import Api, app
+from service.app import app
+from service.bento.api import Api
 
 __all__ = ["Api"]
 

@@ -141,7 +141,7 @@ def command(
     """Soak the service and watch its processes."""
     good = radiographs(16)
     asked = mix.draw(golden_requests(good, explain=True), refusals(bad_ones(good)))
-    entry = "loadtests.leaky:Api" if leak else "service.app:Api"
+    entry = "loadtests.leaky:Api" if leak else "service.bento.api:Api"
     with tempfile.TemporaryDirectory() as logs, serve(Path(logs) / "log", None, (entry,)) as server:
         server.wait_for_explainer(next(s.data for s in good if s.media_type == "image/png"))
         busy = run(closed_loop(str(server.client.base_url), asked, CLIENTS, lasting(20)))

@@ -76,7 +76,7 @@ def _server(bundle: Path, settings: dict[str, int]) -> Iterator[tuple[int, "subp
         listener.bind(("127.0.0.1", 0))
         listener.listen(1024)
         listener.set_inheritable(True)
-        arguments = ["service.app:Api", "--fd", str(listener.fileno()), "--service-name", "deepcovidexplainer"]
+        arguments = ["service.bento.api:Api", "--fd", str(listener.fileno()), "--service-name", "deepcovidexplainer"]
         environment = {
             **os.environ,
             **{f"CXR_{name.upper()}": str(value) for name, value in settings.items()},

@@ -71,7 +71,7 @@ class Server:
 def serve(
     log: Path,
     bundle: Path | None,
-    service: Sequence[str] = ("service.app:Api",),
+    service: Sequence[str] = ("service.bento.api:Api",),
     cwd: Path = REPOSITORY,
     host: str = "127.0.0.1",
     port: int | None = None,

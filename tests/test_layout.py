@@ -132,7 +132,7 @@ def test_neither_the_core_nor_the_api_process_loads_torch() -> None:
     assert not loaded & CORE, loaded & CORE
     assert loaded & HOUSE == {"cxr"}
     assert "onnxruntime" in loaded
-    loaded = _loaded_by(["service.app"])
+    loaded = _loaded_by(["service.bento.api"])
     assert not loaded & API, loaded & API
     assert loaded & HOUSE == {"cxr", "service"}
 

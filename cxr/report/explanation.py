@@ -9,12 +9,14 @@ from cxr.labels import Label
 
 Method = Literal["gradcam_plus_plus", "gradcam", "lrp"]
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
+"""The first one is made where none is named."""
 
 METHOD_NAMES: Final[dict[Method, str]] = {
-    "gradcam_plus_plus": "Grad-CAM++",
     "gradcam": "Grad-CAM",
+    "gradcam_plus_plus": "Grad-CAM++",
     "lrp": "LRP",
 }
+"""For people, in the order of the paper's figures."""
 SIGNED: Final[frozenset[Method]] = frozenset({"lrp"})
 """Methods whose maps have a sign: what speaks against the label is negative."""
 

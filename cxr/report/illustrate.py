@@ -87,8 +87,7 @@ class Illustrator:
         """The radiograph beside its maps by every method, in the order of the paper's figures."""
         prepared = question.prepared
         where = self._zones(prepared)
-        order: tuple[Method, ...] = ("gradcam", "gradcam_plus_plus", "lrp")
-        accounts = {method: self._account(question, method, maps[method], where) for method in order}
+        accounts = {method: self._account(question, method, maps[method], where) for method in METHOD_NAMES}
         layers = tuple(
             Layer(maps[method], METHOD_NAMES[method], places_of_most(account), method in SIGNED, prepared.placement)
             for method, account in accounts.items()

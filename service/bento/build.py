@@ -8,8 +8,8 @@ service.
 import os
 
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
-from service.app import Api
-from service.bento.classifier import Api as ApiWithoutExplainer
+from service.bento.api import Api
+from service.bento.classifier import ApiWithoutExplainer
 from service.verify import verify
 
 __all__ = ["Api", "ApiWithoutExplainer"]

@@ -5,14 +5,15 @@ Every route is there; /explain answers 503.
 
 import bentoml
 
-from service.app import ENTRY, boundary, prepare, start
+from service.app import boundary
+from service.bento.api import ENTRY, prepare, start
 from service.bento.schema import answer_schema
 
 
 @answer_schema(boundary)
 @bentoml.asgi_app(boundary, path="/")
 @bentoml.service(**ENTRY)
-class Api:
+class ApiWithoutExplainer:
     """Classifies, and has nobody to ask for explanations."""
 
     def __init__(self) -> None:

@@ -66,7 +66,7 @@ def test_chaos(bundle: Bundle, asked: list[GoldenRequest], tmp_path: Path) -> No
 def test_a_soak_finds_the_planted_leak_and_no_other(
     leak: bool, bundle: Bundle, asked: list[GoldenRequest], tmp_path: Path
 ) -> None:
-    entry = "loadtests.leaky:Api" if leak else "service.app:Api"
+    entry = "loadtests.leaky:Api" if leak else "service.bento.api:Api"
     dicoms = [q for q in asked if q.route == "/classify" and q.sample.media_type == "application/dicom"]
     with serve(tmp_path / "log", bundle.root, (entry,)) as server:
         run(closed_loop(str(server.client.base_url), dicoms, 4, lasting(5)))

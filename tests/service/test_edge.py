@@ -30,7 +30,7 @@ GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
 def api(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server without an explainer."""
     log = tmp_path_factory.mktemp("edge") / "log"
-    with serve(log, bundle.root, ("service.bento.classifier:Api",)) as running:
+    with serve(log, bundle.root, ("service.bento.classifier:ApiWithoutExplainer",)) as running:
         yield running
 
 
@@ -130,7 +130,7 @@ def test_connections_that_say_nothing_or_half_are_closed(api: Server) -> None:
 
 
 def test_a_probe_finds_a_descriptor_where_idle_connections_want_them_all(bundle: Bundle, tmp_path: Path) -> None:
-    with serve(tmp_path / "log", bundle.root, ("service.bento.classifier:Api",)) as server:
+    with serve(tmp_path / "log", bundle.root, ("service.bento.classifier:ApiWithoutExplainer",)) as server:
         resource.prlimit(worker(server).pid, resource.RLIMIT_NOFILE, (64, 64))
         with Beside(server), connections(server, 80):
             time.sleep(HEAD_S / 2)
@@ -138,7 +138,9 @@ def test_a_probe_finds_a_descriptor_where_idle_connections_want_them_all(bundle:
 
 def test_slow_and_lying_bodies_end_their_connections(bundle: Bundle, tmp_path: Path) -> None:
     head = b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
-    with serve(tmp_path / "log", bundle.root, ("service.bento.classifier:Api",), upload_seconds=2) as server:
+    with serve(
+        tmp_path / "log", bundle.root, ("service.bento.classifier:ApiWithoutExplainer",), upload_seconds=2
+    ) as server:
         bodies = {
             b"Content-Length: 1000\r\n\r\nslow": 408,
             b"Content-Length: 4294967296\r\n\r\n": 413,

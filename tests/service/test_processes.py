@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from cxr.errors import BundleError
 from cxr.model.bundle import Bundle
 from scripts.server import REPOSITORY, Server, serve
-from service.app import ENTRY
+from service.bento.api import ENTRY
 from service.bento.explainer import PATIENCE, ExplainerService
 from service.bento.supervisor import refuse_open_sockets
 from service.settings import ELSEWHERE, MAX_SECONDS, TIMEOUT_S, Settings
@@ -31,7 +31,7 @@ PNG = {"Content-Type": "image/png"}
 
 
 def test_the_api_loads_neither_torch_nor_training() -> None:
-    code = "import json, sys, service.app, service.runtime; print(json.dumps(sorted(sys.modules)))"
+    code = "import json, sys, service.bento.api, service.runtime; print(json.dumps(sorted(sys.modules)))"
     result = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
@@ -134,7 +134,7 @@ def test_names_that_others_read_are_no_settings_and_no_error(monkeypatch: pytest
 def test_a_worker_that_listens_everywhere_does_not_start(bundle: Bundle) -> None:
     """Whatever the supervisor thought of it."""
     with socket.create_server(("0.0.0.0", 0)) as listener:
-        arguments = ["-m", "_bentoml_impl.worker.service", "service.bento.classifier:Api"]
+        arguments = ["-m", "_bentoml_impl.worker.service", "service.bento.classifier:ApiWithoutExplainer"]
         result = subprocess.run(
             [sys.executable, *arguments, "--fd", str(listener.fileno()), "--worker-id", "1"],
             cwd=REPOSITORY,

@@ -53,7 +53,8 @@ def test_a_connection_on_which_nothing_comes_is_closed() -> None:
 
 def test_it_is_the_protocol_of_whoever_imports_the_service() -> None:
     code = (
-        "import uvicorn, service.app; config = uvicorn.Config(service.app.boundary); config.load(); "
+        "import uvicorn, service.bento.api; from service.app import boundary; "
+        "config = uvicorn.Config(boundary); config.load(); "
         "print(config.http_protocol_class.func.__name__)"
     )
     command = [sys.executable, "-W", "ignore", "-c", code]

@@ -1,0 +1,81 @@
+"""The entry service: the app of every route, mounted into BentoML, which gives processes, bento and image."""
+
+import logging
+from typing import Any, Final
+
+import bentoml
+from pydantic import ValidationError
+
+from cxr.errors import BundleError
+from cxr.model.bundle import Bundle
+from service import logs
+from service.access import Keys
+from service.app import app, boundary, metrics
+from service.bento import protocol, schema
+from service.bento.explainer import ExplainerService
+from service.bento.supervisor import confine, refuse_open_listeners
+from service.routes.openapi import name_keys
+from service.runtime import Runtime
+from service.settings import TIMEOUT_S, Settings
+from service.uploads import Uploads
+from service.verify import verify
+
+logger = logging.getLogger("cxr.service")
+
+protocol.install(boundary.turn_away)  # the worker makes its server as soon as it has imported this
+
+# What BentoML is told of the entry service.
+ENTRY: Final = {
+    "name": "deepcovidexplainer",
+    "workers": 1,
+    "traffic": {
+        "timeout": TIMEOUT_S
+    },  # later than any deadline of ours; each request leaves a timer behind for as long
+    "runner_probe": {"enabled": False},  # /classify needs no explainer
+    "metrics": {"enabled": False},
+    "logging": {"access": {"enabled": False}},
+    "tracing": {"excluded_urls": ".*"},  # spans hold whole URLs, and cost a third of what a refusal costs
+}
+
+
+def start(explainer: Any) -> None:
+    """In each worker, once: load the bundle, open the boundary. `explainer` is None where there is none."""
+    logs.configure()
+    settings = Settings()
+    refuse_open_listeners(settings)
+    app.state.runtime = Runtime(settings, metrics, explainer)
+    name_keys(app, needed=bool(settings.api_keys))
+    boundary.open(
+        Keys([key.get_secret_value() for key in settings.api_keys]),
+        Uploads(settings.upload_mib << 20, settings.upload_seconds),
+    )
+    logger.info("ready")
+
+
+def prepare() -> None:
+    """Before any process starts: one clear line and an end, where a failing worker would be restarted."""
+    logs.configure()
+    try:
+        settings = Settings()
+        logger.info("settings: %s", settings)
+        verify(Bundle(settings.bundle), settings.precision)
+        confine(settings)
+    except ValidationError as error:
+        raise SystemExit(f"The settings are wrong. {error}") from None
+    except BundleError as error:
+        raise SystemExit(f"The bundle cannot be served. {error}") from None
+
+
+# A wrapped app is no Starlette to BentoML, which then leaves all paths but its probes' to us, unknown ones too.
+@schema.answer_schema(boundary)
+@bentoml.asgi_app(boundary, path="/")
+@bentoml.service(**ENTRY)
+class Api:
+    """Classifies in its own process; asks the explainer for explanations."""
+
+    explainer = bentoml.depends(ExplainerService)
+
+    def __init__(self) -> None:
+        start(self.explainer)
+
+    prepare = bentoml.on_deployment(staticmethod(prepare))
