@@ -67,7 +67,7 @@ def report(
     study: StudyPath = None,
     report: ReportPath = None,
     explanations: Annotated[
-        list[Path] | None, typer.Option(help="What `python -m evaluation.explanations` wrote; may be given again.")
+        list[Path] | None, typer.Option(help="What `python -m evaluation.maps.explanations` wrote; may be given again.")
     ] = None,
 ) -> None:
     """Write a bundle's model card and report again from its evaluation.json; nothing is measured."""
@@ -138,8 +138,8 @@ def _measured(
 def _explained(evaluation: "BundleEvaluation", folder: Path, count: int) -> "BundleEvaluation":
     """And how good the explaining member's maps are, on validation images."""
     from evaluation.bundle_images import bundle_images
-    from evaluation.explanations import choose, explanations
-    from evaluation.lung_masks import segmented
+    from evaluation.maps.explanations import choose, explanations
+    from evaluation.maps.lung_masks import segmented
     from networks.architectures import load_member
 
     bundle = evaluation.bundle

@@ -23,8 +23,8 @@ def lungs(
     from evaluation.bootstrap import Resampling
     from study.segmenter import install
     from training.data import DEFAULT_DATA
-    from training.lung_segmenter import RECIPE, SIZE, dice, train_segmenter
-    from training.masked_images import load_masked
+    from training.lungs.masked_images import load_masked
+    from training.lungs.segmenter import RECIPE, SIZE, dice, train_segmenter
 
     with failing_cleanly():
         target, folder = Bundle(bundle), data or DEFAULT_DATA

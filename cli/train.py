@@ -24,7 +24,7 @@ def train(
         float | None, typer.Option(help="Begin no cycle that would end later than this.", show_default=False)
     ] = None,
     masks: Annotated[
-        Path | None, typer.Option(help="Lungs of all images, for a frame that needs them: training.lung_mask_file.")
+        Path | None, typer.Option(help="Lungs of all images, for a frame that needs them: training.lungs.mask_file.")
     ] = None,
     data: DataPath = None,
 ) -> None:
@@ -37,7 +37,7 @@ def train(
     from training.config import PRESETS, override
     from training.data import held_out, load, table_sha256
     from training.loop import train as fit
-    from training.lung_mask_file import load_masks
+    from training.lungs.mask_file import load_masks
     from training.opacities import framed, read_boxes
     from training.parallel import is_leader
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from cxr.model.bundle import Bundle
 from cxr.model.frames import FULL
 from training.data import Dataset, Split, load, read_table
-from training.lung_mask_file import find_masks
+from training.lungs.mask_file import find_masks
 
 
 def bundle_images(bundle: Bundle, folder: Path, split: Split) -> Dataset:

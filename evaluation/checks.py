@@ -22,7 +22,7 @@ from cxr.model.posterior import combine
 from evaluation import metrics
 from evaluation.bootstrap import RESAMPLES, Resampling
 from evaluation.figure import Figure
-from evaluation.lung_masks import segmented
+from evaluation.maps.lung_masks import segmented
 from evaluation.predictions import logits_of
 from evaluation.probe import FOLDS, guesses, penultimate
 from networks.architectures import load_member

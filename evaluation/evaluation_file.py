@@ -12,7 +12,7 @@ from cxr.json_file import read_json
 from cxr.model.bundle import Bundle
 from cxr.model.bundle_files import sha256
 from evaluation.checks import Check
-from evaluation.explanation_quality import Explanations
+from evaluation.maps.quality import Explanations
 from evaluation.split_evaluation import SplitEvaluation
 from evaluation.table_facts import TableFacts
 from evaluation.unfamiliar import Familiarity
@@ -95,8 +95,8 @@ _SAID: Final = "an evaluation (remove it and run `cxr evaluate`)"
 
 
 def read_explanations(path: Path) -> Explanations:
-    """What `python -m evaluation.explanations` wrote. Raises DataError if the file is missing or something else."""
-    return read_json(_EXPLANATIONS, path, "of `python -m evaluation.explanations`")
+    """What `python -m evaluation.maps.explanations` wrote. Raises DataError if the file is missing or another one."""
+    return read_json(_EXPLANATIONS, path, "of `python -m evaluation.maps.explanations`")
 
 
 def _identity(bundle: Bundle) -> str:

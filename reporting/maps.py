@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from evaluation.explanation_quality import CRITERIA, METHOD_NAMES, Criterion, Explanations
+from evaluation.maps.quality import CRITERIA, METHOD_NAMES, Criterion, Explanations
 from reporting.calibration_pictures import interval_bar
 from reporting.document import Items, Picture, Section, Table, Text
 from reporting.style import ACCENT, INK, SOFT, panels, svg

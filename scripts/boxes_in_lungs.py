@@ -14,7 +14,7 @@ import typer
 
 from cxr.model.frames import COARSE, Mask, fit
 from training.data import DEFAULT_DATA, read_table
-from training.lung_mask_file import load_masks
+from training.lungs.mask_file import load_masks
 
 
 def boxed(folder: Path) -> dict[str, Mask]:

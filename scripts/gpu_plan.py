@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cxr.model.architecture import Architecture
-from training.augment import STRONG
+from training.augmentation.augment import STRONG
 from training.config import TrainConfig, default, paper
 from training.sampling import Sampling
 

@@ -36,7 +36,7 @@ from scripts.gpu_plan import Planned, plan
 from training.config import TrainConfig
 from training.data import DEFAULT_DATA, Dataset, Masks, held_out, load, table_sha256
 from training.loop import train
-from training.lung_mask_file import load_masks
+from training.lungs.mask_file import load_masks
 from training.opacities import framed, read_boxes
 from training.rundir import RunDir
 
@@ -280,7 +280,7 @@ def main() -> None:
         return added
 
     packing = command(pack, "target")
-    packing.add_argument("--masks", type=Path, required=True, help="made by training.lung_mask_file")
+    packing.add_argument("--masks", type=Path, required=True, help="made by training.lungs.mask_file")
     packing.add_argument("--data", type=Path, default=DEFAULT_DATA)
     command(unpack, "part")
     starting = command(start)

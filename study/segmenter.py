@@ -9,7 +9,7 @@ from cxr.model.bundle import Bundle, Recipe, Segmenter
 from cxr.model.bundle_files import sha256
 from networks.architectures import storable
 from networks.unet import UNet
-from training.lung_segmenter import RECIPE, SIZE
+from training.lungs.segmenter import RECIPE, SIZE
 
 FILE: Final = "lungs.safetensors"
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from cxr.model.architecture import ARCHITECTURES, Architecture
 from cxr.model.frames import FRAMES, FULL
 from cxr.model.preprocess import RECIPES
-from training.augment import GENTLE, STRONG, Augmentation
+from training.augmentation.augment import GENTLE, STRONG, Augmentation
 from training.sampling import SAMPLINGS, Sampling
 
 

@@ -141,7 +141,7 @@ def hashed_order(rows: Sequence[Row]) -> list[int]:
 
 
 Masks = Mapping[str, Mask]
-"""Names of files → lungs [S, S], all false where none could be believed (`training.lung_mask_file`)."""
+"""Names of files → lungs [S, S], all false where none could be believed (`training.lungs.mask_file`)."""
 
 
 def load(
@@ -203,7 +203,7 @@ def _lungs(rows: Sequence[Row], masks: Masks) -> list[Mask | None]:
     if missing:
         raise DataError(
             f"{len(missing)} images have no entry among the lung masks, the first is {missing[0]}: "
-            "make a file of them with `python -m training.lung_mask_file`"
+            "make a file of them with `python -m training.lungs.mask_file`"
         )
     return [masks[row.file] for row in rows]
 

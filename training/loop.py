@@ -23,11 +23,11 @@ from cxr.arrays import Logits
 from cxr.labels import LABELS
 from cxr.model.frames import Mask
 from networks.architectures import build
-from training.augment import augment, augment_with_masks
+from training.augmentation.augment import augment, augment_with_masks
+from training.augmentation.mixing import cutmix, mixup
 from training.config import TrainConfig
 from training.data import Dataset, Split
 from training.fusion import fuse_norm_relu
-from training.mixing import cutmix, mixup
 from training.objective import Objective
 from training.opacities import Boxes
 from training.parallel import Team, team

@@ -1,6 +1,6 @@
 """Where the lungs are in a radiograph, or why that cannot be said.
 
-The segmenter learnt from another segmenter's masks of one source (`training.lung_segmenter`);
+The segmenter learnt from another segmenter's masks of one source (`training.lungs.segmenter`);
 `cxr.anatomy.plausibility` judges what it outlines.
 """
 

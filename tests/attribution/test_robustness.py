@@ -12,7 +12,7 @@ from attribution.gradcam import gradcam
 from attribution.lrp import lrp
 from attribution.metrics import centred_gaussian
 from attribution.robustness import DRAWS, RADIUS, STAGES, cascade, max_sensitivity
-from evaluation.explanations import rank_correlation
+from evaluation.maps.explanations import rank_correlation
 from tests.attribution.networks import batch, randomised
 
 

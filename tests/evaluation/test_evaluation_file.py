@@ -10,8 +10,8 @@ from cxr.errors import DataError
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from evaluation.checks import Check
 from evaluation.evaluation_file import FILE, BundleEvaluation
-from evaluation.explanation_quality import Explanations
 from evaluation.figure import Figure
+from evaluation.maps.quality import Explanations
 from evaluation.table_facts import TableFacts
 from evaluation.unfamiliar import Familiarity
 from export.verify import Flip, Parity

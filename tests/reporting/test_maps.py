@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evaluation.explanation_quality import CRITERIA, METHOD_NAMES, Explanations
+from evaluation.maps.quality import CRITERIA, METHOD_NAMES, Explanations
 from reporting.document import Items, Picture, Table
 from reporting.maps import DRAWN, maps_section
 

@@ -18,7 +18,7 @@ from cxr.model.preprocess import preprocess
 from evaluation.metrics import macro_f1
 from networks.architectures import build
 from networks.opacity_head import BothHeads
-from training.augment import STRONG, Augmentation
+from training.augmentation.augment import STRONG, Augmentation
 from training.config import TrainConfig
 from training.data import Dataset, Row, Split
 from training.loop import predict, train

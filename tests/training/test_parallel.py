@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.training.test_loop import HELD_OUT, TABLE, TINY, TRAIN
-from training.augment import Augmentation
+from training.augmentation.augment import Augmentation
 from training.loop import train
 from training.parallel import Team
 from training.rundir import RunDir

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from cxr.errors import DataError
-from training.augment import STRONG
+from training.augmentation.augment import STRONG
 from training.config import TrainConfig
 from training.rundir import RunDir
 

@@ -28,7 +28,7 @@ from tests import files
 from tests.bundles import variant
 from tests.cxr.anatomy.test_zones import lungs_mask
 from training import data
-from training.lung_mask_file import find_masks, load_masks, save_masks
+from training.lungs.mask_file import find_masks, load_masks, save_masks
 
 SIZE = 224
 

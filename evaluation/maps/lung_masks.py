@@ -1,6 +1,6 @@
 """The lungs of some images, for measuring whether maps look there: [N, S, S] bool over what a network sees of each.
 
-From the segmenter of a bundle; from a file of `training.lung_mask_file`, where there is no onnxruntime (`framed`); or
+From the segmenter of a bundle; from a file of `training.lungs.mask_file`, where there is no onnxruntime (`framed`); or
 from the data set's own tables.
 """
 
@@ -13,9 +13,9 @@ import numpy as np
 from cxr.arrays import Mask
 from cxr.model.frames import FULL, in_frame, placement
 from training.data import Row, Split
-from training.lung_mask_file import find_masks
-from training.lung_segmenter import RECIPE
-from training.masked_images import load_masked
+from training.lungs.mask_file import find_masks
+from training.lungs.masked_images import load_masked
+from training.lungs.segmenter import RECIPE
 
 if TYPE_CHECKING:  # needs pydantic, which a training machine may lack
     from cxr.model.bundle import Bundle

@@ -1,6 +1,6 @@
 """The lungs of every image of a data folder in one file, for machines that train without onnxruntime.
 
-    python -m training.lung_mask_file --output runs/lungs.npz
+    python -m training.lungs.mask_file --output runs/lungs.npz
 
 One machine finds the lungs, so that every network is trained and judged on the same frames. The file holds `files`,
 names as in metadata.csv and extras.csv, `bits`, one row of packed bits an image, and `segmenter`, the SHA-256 of the
@@ -40,7 +40,7 @@ def load_masks(path: Path) -> dict[str, Mask]:
             files, bits = archive["files"].tolist(), archive["bits"]
     except (OSError, KeyError, ValueError):
         raise DataError(
-            f"{path} is not a file of lung masks: make it with `python -m training.lung_mask_file`"
+            f"{path} is not a file of lung masks: make it with `python -m training.lungs.mask_file`"
         ) from None
     side = int((bits.shape[1] * 8) ** 0.5)
     masks = np.unpackbits(bits, axis=1, count=side * side).reshape(len(bits), side, side).astype(bool)

@@ -1,6 +1,6 @@
 """How good a network's explanations are: three methods and two baselines, by the criteria of `attribution`.
 
-    python -m evaluation.explanations --weights FILE.safetensors --architecture densenet161 --data DIR --output JSON
+    python -m evaluation.maps.explanations --weights WEIGHTS --architecture densenet161 --data DIR --output JSON
 
 An image costs some 420 forward passes: 280 for deletion and insertion (7 orders of 2 · 20 steps), 51 for infidelity,
 55 for sensitivity, 27 for the cascade; LRP counts 3.3. Needs neither pydantic nor onnxruntime.
@@ -37,12 +37,12 @@ from attribution.robustness import STAGES, cascade, max_sensitivity
 from cxr.arrays import Mask
 from cxr.model.architecture import Architecture
 from cxr.model.frames import FULL
-from evaluation.explanation_quality import Explanations
-from evaluation.lung_masks import framed, of_the_table
+from evaluation.maps.lung_masks import framed, of_the_table
+from evaluation.maps.quality import Explanations
 from evaluation.metrics import spearman
 from networks.architectures import Network, load_weights
 from training.data import DEFAULT_DATA, Dataset, load
-from training.lung_mask_file import load_masks
+from training.lungs.mask_file import load_masks
 
 METHODS: Final[dict[str, Attribute]] = {
     "gradcam_plus_plus": gradcam_plus_plus,
@@ -161,7 +161,9 @@ def main(
     output: Annotated[Path, typer.Option(help="A JSON file.")],
     data: Annotated[Path, typer.Option(help="Folder with metadata.csv.")] = DEFAULT_DATA,
     images: Annotated[int, typer.Option(help="How many of the validation images.")] = 300,
-    lungs: Annotated[Path | None, typer.Option(help="From `training.lung_mask_file`; else the data set's few.")] = None,
+    lungs: Annotated[
+        Path | None, typer.Option(help="From `training.lungs.mask_file`; else the data set's few.")
+    ] = None,
     recipe: str = "clahe-1",
     size: int = 224,
     frame: str = FULL,

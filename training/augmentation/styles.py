@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.draw import Draw
+from training.augmentation.draw import Draw
 
 SIDES: Final = tuple(side / 224 for side in (72, 88, 104, 120, 136, 160, 184, 208))
 """Resolutions that an image may come from, as shares of its side."""

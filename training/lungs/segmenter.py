@@ -1,7 +1,7 @@
 """The lung segmenter: masks and images → weights, and how well it agrees with masks that it has not seen.
 
-Masks are people's and another segmenter's (`training.masked_images`); agreement with the latter is not accuracy. Runs
-on a CPU or a GPU, from one seed.
+Masks are people's and another segmenter's (`training.lungs.masked_images`); agreement with the latter is not accuracy.
+Runs on a CPU or a GPU, from one seed.
 """
 
 from typing import Final
@@ -14,8 +14,8 @@ from rich.progress import track
 from torch import Tensor
 
 from networks.unet import WIDTHS, UNet
-from training.augment import Augmentation, augment_with_masks
-from training.masked_images import MaskedImages
+from training.augmentation.augment import Augmentation, augment_with_masks
+from training.lungs.masked_images import MaskedImages
 
 RECIPE: Final = "clahe-1"
 SIZE: Final = 64  # a zone is a third of a lung; half as much again gains 0.006 in Dice and takes twice the time

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.augment import GENTLE, STRONG, Augmentation, affine_grid, augment
+from training.augmentation.augment import GENTLE, STRONG, Augmentation, affine_grid, augment
 
 HYPERPARAMETERS = [field.name for field in dataclasses.fields(Augmentation)]
 CERTAIN = ("flip", "blur", "erase", "resolution", "jpeg", "noise_family", "random_convolution")  # probabilities

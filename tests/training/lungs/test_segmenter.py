@@ -15,10 +15,10 @@ from cxr.errors import DataError
 from cxr.model.bundle import Bundle
 from networks.unet import STRIDE, UNet
 from tests.bundles import first_member_only
-from training.augment import STRONG, augment, augment_with_masks
+from training.augmentation.augment import STRONG, augment, augment_with_masks
 from training.data import DEFAULT_DATA
-from training.lung_segmenter import RECIPE, SIZE, dice, train_segmenter
-from training.masked_images import MaskedImages, Outline, load_masked
+from training.lungs.masked_images import MaskedImages, Outline, load_masked
+from training.lungs.segmenter import RECIPE, SIZE, dice, train_segmenter
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from training.draw import Draw
-from training.styles import (
+from training.augmentation.draw import Draw
+from training.augmentation.styles import (
     LOW_FREQUENCIES,
     SIDES,
     jpeg,
@@ -72,7 +72,7 @@ def test_a_lower_resolution_loses_what_is_fine_and_keeps_the_mean() -> None:
 
 @pytest.mark.parametrize("quality", [35, 60, 90])
 def test_jpeg_is_what_a_jpeg_file_holds(quality: int, images: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.styles.QUALITY", (float(quality), float(quality)))
+    monkeypatch.setattr("training.augmentation.styles.QUALITY", (float(quality), float(quality)))
     whole = (images[:4] * 255).round()
     ours = jpeg(whole / 255, 1.0, draw(4)) * 255
     for image, made in zip(whole, ours, strict=True):

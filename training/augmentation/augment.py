@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.draw import Draw
-from training.styles import jpeg, low_resolution, mix_amplitudes, one_noise, random_convolution
+from training.augmentation.draw import Draw
+from training.augmentation.styles import jpeg, low_resolution, mix_amplitudes, one_noise, random_convolution
 
 
 @dataclass(frozen=True, slots=True)

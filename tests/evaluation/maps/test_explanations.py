@@ -11,15 +11,15 @@ from typer.testing import CliRunner
 
 from attribution import faithfulness, robustness
 from cxr.model.frames import FULL
-from evaluation import explanations as module
 from evaluation.evaluation_file import read_explanations
-from evaluation.explanation_quality import CLAIMANT, CRITERIA, METHOD_NAMES, RIVALS, Explanations
-from evaluation.explanations import METHODS, choose, explanations
 from evaluation.figure import Figure
-from evaluation.lung_masks import framed
+from evaluation.maps import explanations as module
+from evaluation.maps.explanations import METHODS, choose, explanations
+from evaluation.maps.lung_masks import framed
+from evaluation.maps.quality import CLAIMANT, CRITERIA, METHOD_NAMES, RIVALS, Explanations
 from tests.attribution.networks import randomised
 from training.data import Dataset, Row
-from training.lung_mask_file import load_masks, save_masks
+from training.lungs.mask_file import load_masks, save_masks
 
 
 def dataset(count: int) -> Dataset:
@@ -139,7 +139,7 @@ def test_the_command_runs_where_there_is_no_pydantic() -> None:
 
     code = (
         "import sys; sys.modules.update(dict.fromkeys(['pydantic', 'onnxruntime', 'onnx', 'bentoml', 'captum'])); "
-        "import evaluation.explanations"
+        "import evaluation.maps.explanations"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

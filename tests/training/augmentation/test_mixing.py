@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.mixing import cutmix, mixup
+from training.augmentation.mixing import cutmix, mixup
 
 Mix = Callable[[Tensor, Tensor, float, np.random.Generator], tuple[Tensor, Tensor]]
 

@@ -1,0 +1,1 @@
+"""What explanations are worth: maps against lungs, faithfulness, robustness."""

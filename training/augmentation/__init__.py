@@ -1,0 +1,1 @@
+"""Random variations of a batch on the device that trains."""
