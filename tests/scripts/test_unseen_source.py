@@ -1,0 +1,22 @@
+"""The AUC within one source: who is judged, and by which score."""
+
+import numpy as np
+
+from scripts.unseen_source import between, of_labels
+from training.data import Dataset, Row
+
+
+def test_only_the_two_labels_of_the_source_are_judged() -> None:
+    rows = (
+        Row("normal.png", "normal", "siim", "p1", "val"),
+        Row("pneumonia.png", "pneumonia", "siim", "p2", "val"),
+        Row("covid.png", "covid19", "siim", "p3", "val"),
+        Row("other.png", "covid19", "cohen", "p4", "val"),
+    )
+    kept = of_labels(Dataset(rows, np.zeros((4, 2, 2), np.uint8)), "siim", ("normal", "covid19"))
+    assert [row.file for row in kept.rows] == ["normal.png", "covid.png"]
+
+
+def test_the_score_is_of_one_label_among_the_two() -> None:
+    posterior = np.array([[0.2, 0.2, 0.6], [0.0, 1.0, 0.0]])
+    assert between(posterior, "normal", "covid19").tolist() == [0.75, 0.0]
