@@ -99,8 +99,10 @@ def test_two_commands_make_a_model_and_its_report_of_a_folder_of_images(by_class
     assert "Cases to look at" not in (made / "bundle" / "report.html").read_text()
 
 
-def test_a_knob_that_does_not_exist_is_named(folder: Path, tmp_path: Path) -> None:
-    assert "no knob momentun" in run("train", tmp_path / "run", "--set", "momentun=0.9", "--data", folder, status=2)
+def test_a_hyperparameter_that_does_not_exist_is_named(folder: Path, tmp_path: Path) -> None:
+    shown = run("train", tmp_path / "run", "--set", "momentun=0.9", "--data", folder, status=2)
+    assert "no hyperparameter" in shown
+    assert "momentun" in shown
 
 
 @pytest.mark.parametrize(
@@ -113,5 +115,5 @@ def test_a_value_that_does_not_fit_starts_nothing(folder: Path, tmp_path: Path, 
 
 
 def test_a_run_without_that_snapshot_makes_no_model(folder: Path, tmp_path: Path) -> None:
-    assert "cannot be read" in run("evaluate", "--bundle", tmp_path / "nothing", "--data", folder, status=2)
+    assert "is missing" in run("evaluate", "--bundle", tmp_path / "nothing", "--data", folder, status=2)
     assert "config.json" in run("release", tmp_path / "nothing", "-o", tmp_path / "model", "--data", folder, status=2)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import httpx
+import pytest
 from pydicom.datadict import dictionary_VR
 
 from scripts.server import Server
@@ -59,6 +60,7 @@ def requests(server: Server) -> list[httpx.Response]:
     ]
 
 
+@pytest.mark.filterwarnings("ignore:Unknown encoding")  # of pydicom, as the file is written here
 def test_no_answer_log_metric_or_file_names_a_patient(server: Server) -> None:
     assert canary_dicom().count(CANARY.encode()) >= 6
     responses = requests(server)

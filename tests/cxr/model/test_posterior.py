@@ -127,7 +127,7 @@ HALF: dict[Label, float] = {"normal": 0.5, "pneumonia": 0.5, "covid19": 0.5}
         ([0.4, 0.3, 0.3], HALF | {"covid19": 0.75}, ("covid19",)),  # each label has its own
         ([0.0, 0.0, 1.0], dict.fromkeys(LABELS, 1.0), LABELS),
         ([0.0, 0.0, 1.0], dict.fromkeys(LABELS, 0.0), ("covid19",)),
-        ([0.1, 0.1, 0.8], dict.fromkeys(LABELS, -1.0), ()),
+        ([0.1, 0.1, 0.8], dict.fromkeys(LABELS, 0.0), ()),
     ],
 )
 def test_prediction_set(posterior: list[float], thresholds: dict[Label, float], expected: tuple[Label, ...]) -> None:
@@ -175,8 +175,8 @@ def test_the_answers_follow_from_the_members(findings: dict[EnsembleRule, Findin
 
 def test_thresholds_of_the_bundle_make_the_set(bundle: Bundle, tmp_path: Path) -> None:
     content = files.radiograph_png()
-    thresholds = {"normal": 1.0, "pneumonia": -1.0, "covid19": 1.0}
+    thresholds = {"normal": 1.0, "pneumonia": 0.0, "covid19": 1.0}
     changed = variant(bundle, tmp_path / "some", conformal={"coverage": 0.8, "thresholds": thresholds})
     assert Classifier(changed).classify(content).prediction_set == ("normal", "covid19")
-    none = variant(bundle, tmp_path / "none", conformal={"coverage": 0.8, "thresholds": dict.fromkeys(LABELS, -1.0)})
+    none = variant(bundle, tmp_path / "none", conformal={"coverage": 0.8, "thresholds": dict.fromkeys(LABELS, 0.0)})
     assert Classifier(none).classify(content).prediction_set == ()

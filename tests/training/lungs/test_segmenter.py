@@ -98,7 +98,7 @@ def test_patients_of_the_extra_films_are_in_one_split_each(tmp_path: Path) -> No
     lines = ["file,patient,split,lung_mask", *(f"{n}.png,p{n // 2},extra,{n}-mask.png" for n in range(40))]
     (tmp_path / "extras.csv").write_text("\n".join(lines) + "\n")
     for n in range(40):
-        cv2.imwrite(str(tmp_path / f"{n}.png"), np.full((64, 64), n, np.uint8))
+        cv2.imwrite(str(tmp_path / f"{n}.png"), np.full((64, 64), n, np.uint8) + np.arange(64, dtype=np.uint8))
         cv2.imwrite(str(tmp_path / f"{n}-mask.png"), np.zeros((64, 64), np.uint8))
     of = {split: load_masked(tmp_path, (split,), RECIPE, 32).outlines for split in ("train", "val", "test")}
     patients = [{outline.patient for outline in outlines} for outlines in of.values()]
