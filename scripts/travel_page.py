@@ -38,7 +38,8 @@ def travel_page(report: TravelReport) -> Document:
     """The whole page; every figure in it is the report's."""
     sections = (
         Section("What was asked", (Text(ASKED),)),
-        Section("Protocol", (Items(PROTOCOL), Items(LIMITS))),
+        Section("Protocol", (Items(PROTOCOL),)),
+        Section("What these figures cannot say", (Items(LIMITS),)),
         Section("Left out: `siim` and `cohen`", tuple(_left_out(report))),
         Section("Inside, of the same networks", tuple(_same_inside(report))),
         Section("All sources in training", tuple(_all_sources(report))),

@@ -84,7 +84,7 @@ COMMANDS: Final = (
     "the 64-pixel segmenter (docs/decisions.md, Frames).",
     "Packed once, from the folder of runs: `python -m scripts.travel_table pack RUNS docs/travel/runs`. Logits in "
     "float16 of validation and left-out images; no image, no test logits.",
-    "This page and its figure, from a clone and `../shared/data`, in some ten seconds on one core: `python -m "
+    "This page and its figure, from a clone and `../shared/data`, in twenty seconds of one core: `python -m "
     "scripts.travel_table page docs/travel/runs -o docs/travel.md`.",
 )
 
