@@ -108,7 +108,7 @@ READINGS: Final = (
     "without `siim` (0.747 and more against 0.735 and less) and without `cohen` (0.723 and more against 0.703 and "
     "less). That is of these images, and no interval.",
     "**The trade-off**: what helps most without `siim` (random convolution; the mixture of styles) costs 0.05 in "
-    "macro-F1 inside with all sources. The average with a full-frame network gains half of that back and keeps "
+    "macro-F1 inside with all sources. The average with a full-frame network gains about half of that back and keeps "
     "the AUC, at two inferences an image. `lungs + full-pairs-boxes` loses least inside, by one seed.",
     "**Averages are held against single networks of the baseline**; averaging the baseline's own three seeds "
     "gains 0.007 without `siim`. Three seeds are one member more than a bundle may have.",
