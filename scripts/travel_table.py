@@ -1,0 +1,44 @@
+"""The table of docs/travel.md: packed from runs, and remade from what is packed.
+
+python -m scripts.travel_table pack RUNS docs/travel/runs       of the runs of scripts.gpu_plan that are in RUNS
+python -m scripts.travel_table page docs/travel/runs -o docs/travel.md
+"""
+
+import csv
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reporting.markdown import write_markdown
+from scripts.gpu_plan import plan
+from scripts.travel_page import travel_page
+from study.travel_archive import pack as pack_runs
+from study.travel_archive import recipe_of, unpack
+from study.travel_report import measure
+from training.data import DEFAULT_DATA, read_table, table_sha256
+from training.rundir import RunDir
+
+app = typer.Typer(help=__doc__, add_completion=False)
+
+
+@app.command()
+def pack(runs: Path, target: Path) -> None:
+    """Logits of validation and left-out images, in the plan's order; no test logits, spectra or weights."""
+    names = [run.name for run in plan() if recipe_of(run.name) and (runs / run.name / "config.json").exists()]
+    pack_runs((RunDir(runs / name) for name in names), target)
+    size = sum(path.stat().st_size for path in target.iterdir())
+    typer.echo(f"{len(names)} runs, {size / 1e6:.1f} MB in {target}")
+
+
+@app.command()
+def page(folder: Path, output: Annotated[Path, typer.Option("-o", "--output")], data: Path = DEFAULT_DATA) -> None:
+    """Write the page and, in the folder `figures` beside it, its figure."""
+    with (data / "metadata.csv").open(newline="", encoding="utf-8-sig") as handle:
+        readings = {record["file"]: record.get("finding") or "" for record in csv.DictReader(handle)}
+    report = measure(read_table(data), unpack(folder, table_sha256(data)), readings)
+    write_markdown(travel_page(report), output)
+
+
+if __name__ == "__main__":
+    app()

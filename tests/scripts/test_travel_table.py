@@ -1,0 +1,56 @@
+"""docs/travel.md: remade by its command, and saying what its figures say."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from reporting.markdown import markdown
+from scripts.gpu_plan import plan
+from scripts.travel_page import travel_page
+from scripts.travel_table import app
+from scripts.travel_words import RECIPES
+from study.travel_archive import recipe_of
+from study.travel_report import measure
+from tests.study.test_travel import ROWS, archive
+
+SEEDS = (0, 1, 2)
+ARCHIVES = [
+    *(
+        archive(name, source, seed)
+        for name in ("baseline", "full")
+        for source in ("", "siim", "cohen")
+        for seed in SEEDS
+    ),
+    *(archive("moderate", source, seed, skill=4.0) for source in ("", "siim", "cohen") for seed in SEEDS),
+    archive("moderate", "radiography", cycles=1),
+    replace(archive("evidence", "siim", cycles=0), diverged=3),
+]
+
+
+def test_every_recipe_of_the_plan_has_its_words() -> None:
+    assert {recipe for run in plan() if (recipe := recipe_of(run.name))} == set(RECIPES)
+
+
+def test_the_page_says_who_meets_the_musts_who_was_cut_off_and_who_failed() -> None:
+    page = markdown(travel_page(measure(ROWS, ARCHIVES, {}, resamples=50)))
+    verdicts = {
+        line.split(" | ")[0].removeprefix("| "): line for line in page.splitlines() if ": yes" in line or ": no" in line
+    }
+    assert verdicts["moderate"] == (
+        "| moderate | 1.0000: yes | yes | yes | 1.0000: yes | `siim` validation, macro-F1 inside, `siim`, `cohen` |"
+    )
+    assert verdicts["full"].count("no |") == 4  # no better than the baseline, being the same
+    assert "**Most musts at once**: 4 of 4, by `moderate`; " in page
+    assert "`moderate-without-radiography-s0`: cut off after epoch 4 of 4, 1 of 2 snapshots" in page
+    assert "loss was not finite from epoch 3 on" in page
+    failed = next(line for line in page.splitlines() if line.startswith("| evidence"))
+    assert failed.split(" | ")[1] == "failed"
+    assert "The default bundle is still version 2" in page
+    assert "![" in page
+
+
+def test_runs_without_a_plan_are_not_packed(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["pack", str(tmp_path), str(tmp_path / "packed")])
+    assert done.exit_code == 1
+    assert "no runs" in str(done.exception)
