@@ -12,12 +12,12 @@ Counts = NDArray[np.int64]
 
 # An image of which this share, or more, lies within one step of one value shows nothing.
 _ALIKE: Final = 0.98
-_SAMPLE: Final = 1 << 16  # pixels
+_SAMPLE: Final = 1 << 13  # pixels
 _COUNTED_AT_ONCE: Final = 1 << 22  # pixels; np.bincount copies them to 64 bits
 
 
 def sample_step(shape: tuple[int, ...]) -> int:
-    """Every how many rows and columns to look for about 65,536 pixels; 1 for an image that is no larger."""
+    """Every how many rows and columns to look for about 8,192 pixels; 1 for an image that is no larger."""
     return max(1, math.isqrt(math.prod(shape) // _SAMPLE))
 
 

@@ -104,8 +104,10 @@ def _grey(image: ImageFile, reopen: Callable[[], ImageFile]) -> NDArray[np.uint8
 @untrusted
 def _luminance(image: Image.Image) -> NDArray[np.uint8]:
     """By strips: Pillow holds the interpreter while it converts, for half a second where the image is large."""
-    pixels = np.empty(image.size[::-1], np.uint8)
     rows = max(1, _STRIP // image.width)
+    if image.height <= rows:
+        return _strip_luminance(image)
+    pixels = np.empty(image.size[::-1], np.uint8)
     for top in range(0, image.height, rows):
         bottom = min(top + rows, image.height)
         pixels[top:bottom] = _strip_luminance(image.crop((0, top, image.width, bottom)))
