@@ -33,10 +33,9 @@ class Report:
     outcomes: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in MUTATORS})
     wrong: list[tuple[int, str]] = field(default_factory=list)
     slowest_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys(MUTATORS, 0.0))
-    grown_mb: float = 0.0
 
     def __str__(self) -> str:
-        lines = [f"seed {self.seed}: this process grew by {self.grown_mb:.0f} MB at most"]
+        lines = [f"seed {self.seed}"]
         for name, outcomes in self.outcomes.items():
             lines.append(f"{name}: {outcomes.total()} files, slowest {self.slowest_s[name]:.2f} s")
             lines += [f"  {number:7d} {outcome}" for outcome, number in outcomes.most_common()]
@@ -56,7 +55,7 @@ def fuzz(seed: int, files: int | None = None, seconds: float | None = None) -> R
     """
     report, numbers, lock = Report(seed), count(), threading.Lock()
     decoders().warm()
-    end, base = time.monotonic() + (seconds or float("inf")), _resident_mb()
+    end = time.monotonic() + (seconds or float("inf"))
 
     def work() -> None:
         while time.monotonic() < end:
@@ -68,7 +67,6 @@ def fuzz(seed: int, files: int | None = None, seconds: float | None = None) -> R
             with lock:
                 report.outcomes[name][outcome] += 1
                 report.slowest_s[name] = max(report.slowest_s[name], took)
-                report.grown_mb = max(report.grown_mb, _resident_mb() - base)
                 if outcome.startswith("!"):
                     report.wrong.append((number, outcome))
 
@@ -96,5 +94,19 @@ def _outcome(data: bytes) -> tuple[str, float]:
     return (f"!{outcome} after {took:.1f} s" if took > wire.DEADLINE_S + GRACE_S else outcome), took
 
 
-def _resident_mb() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+def peaks_mb(seed: int, files: int) -> dict[str, float]:
+    """By format, the most that this process grew by while it decoded a file, one file after the other, in MiB."""
+    decoders().warm()
+    peaks = dict.fromkeys(MUTATORS, 0.0)
+    for number in range(files):
+        name, data = file(seed, number)
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew (proc(5))
+        before = _status_mb("VmRSS")
+        _outcome(data)
+        peaks[name] = max(peaks[name], _status_mb("VmHWM") - before)
+    return peaks
+
+
+def _status_mb(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(name)).split()[1]) / 1024
