@@ -58,8 +58,8 @@ class Network(nn.Module):
 
 def build(architecture: Architecture, opacity_head: bool = False) -> Network:
     """A network with torchvision's random initialisation, in training mode; with the second head if asked for."""
-    family = architecture.removesuffix("_bn").rstrip("0123456789")
-    network = _FAMILIES[family](architecture)
+    build_one = next(made for family, made in _FAMILIES.items() if architecture.startswith(family))
+    network = build_one(architecture)
     return add_opacity_head(network) if opacity_head else network
 
 
@@ -154,3 +154,4 @@ _FAMILIES: Final[dict[str, Callable[[Architecture], Network]]] = {
     "densenet": _densenet,
     "vgg": _vgg,
 }
+"""By what torchvision's names begin with."""

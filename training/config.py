@@ -12,6 +12,9 @@ from cxr.model.preprocess import RECIPES
 from training.augmentation.augment import GENTLE, STRONG, Augmentation
 from training.sampling import SAMPLINGS, Sampling
 
+OF_BASIC_BLOCKS: Final[tuple[Architecture, ...]] = ("resnet18", "resnet34")
+"""Those whose evidence `training.evidence` can propagate: a deeper ResNet's blocks have three convolutions."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
@@ -23,8 +26,8 @@ class TrainConfig:
     `leave_out` names a source whose patients are not learnt from: how the network does at a hospital it has not seen.
     `frame` is the part of a radiograph that is seen. `opacity_weight` is what the loss of the second head counts beside
     the first one's; at 0 there is none. `evidence_weight` is that of the evidence outside the lungs
-    (`training.evidence`), of a ResNet that sees the whole radiograph. `source_weights` are what the images of a source
-    count in the first head's loss, where its labels are less reliable; a source without a weight has 1.
+    (`training.evidence`), of a ResNet-18 or -34 that sees the whole radiograph. `source_weights` are what the images of
+    a source count in the first head's loss, where its labels are less reliable; a source without a weight has 1.
     """
 
     architecture: Architecture = "resnet18"
@@ -51,8 +54,10 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Raises ValueError for an unknown name, a number out of range, or cycles that do not divide the epochs."""
-        if self.architecture not in ARCHITECTURES or self.recipe not in RECIPES:
-            raise ValueError("there is no such architecture or recipe")
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(f"architecture is one of {', '.join(ARCHITECTURES)}")
+        if self.recipe not in RECIPES:
+            raise ValueError(f"recipe is one of {', '.join(RECIPES)}")
         if self.frame not in FRAMES:
             raise ValueError(f"frame is one of {', '.join(FRAMES)}")
         if self.sampling not in SAMPLINGS:
@@ -73,8 +78,8 @@ class TrainConfig:
         weights = self.opacity_weight, self.evidence_weight, *self.source_weights.values()
         if not all(0 <= weight < inf for weight in weights):
             raise ValueError("opacity_weight, evidence_weight and source_weights are at least 0")
-        if self.evidence_weight and (not self.architecture.startswith("resnet") or self.frame != FULL):
-            raise ValueError("evidence_weight is for a ResNet and the full frame")
+        if self.evidence_weight and (self.architecture not in OF_BASIC_BLOCKS or self.frame != FULL):
+            raise ValueError(f"evidence_weight is for {' and '.join(OF_BASIC_BLOCKS)} and the frame {FULL}")
         if self.evidence_weight and self.opacity_weight:
             raise ValueError("one of evidence_weight and opacity_weight is 0")
 

@@ -36,8 +36,7 @@ class WithEvidence(nn.Module):
         """Raises ValueError if the network is no ResNet of basic blocks."""
         super().__init__()
         self.network = network
-        children = dict(network.trunk.named_children())
-        if not isinstance(children.get("layer1"), nn.Sequential):
+        if not any(isinstance(module, BasicBlock) for module in network.trunk.modules()):
             raise ValueError("evidence is for a ResNet-18 or -34")
 
     def forward(self, image: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:

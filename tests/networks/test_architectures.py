@@ -1,4 +1,4 @@
-"""The eight architectures: what a class activation map needs of them, and what a bundle stores of them."""
+"""Every architecture: what a class activation map needs of them, and what a bundle stores of them."""
 
 from collections.abc import Iterator
 from itertools import pairwise

@@ -84,6 +84,12 @@ def test_a_number_that_no_run_can_have_is_refused(wrong: dict[str, float]) -> No
         replace(TrainConfig(), **wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("setting", "known"), [("architecture=resnet17", "resnet18"), ("recipe=clahe-0", "clahe-1")])
+def test_an_unknown_name_is_refused_by_those_that_there_are(setting: str, known: str) -> None:
+    with pytest.raises(ValueError, match=f"{setting.partition('=')[0]} is one of .*{known}"):
+        override(TrainConfig(), [setting])
+
+
 def test_hyperparameters_are_changed_by_name() -> None:
     settings = ["augmentation.jpeg=0.5", "opacity_weight=3", "source_weights.radiography=0.4", "sampling=pairs"]
     config = override(TrainConfig(), settings)

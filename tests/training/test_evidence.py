@@ -2,8 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
+from torchvision.models.resnet import Bottleneck
 
+from cxr.model.architecture import Architecture
 from networks.architectures import Network, build
+from training.config import OF_BASIC_BLOCKS
 from training.evidence import WithEvidence, outside_loss
 
 
@@ -66,6 +70,13 @@ def test_images_without_known_lungs_do_not_count() -> None:
     torch.testing.assert_close(outside_loss(relevance, masks), -inside.log(), rtol=1e-3, atol=1e-4)
 
 
-def test_only_residual_networks_have_it() -> None:
-    with pytest.raises(ValueError, match="ResNet"):
-        WithEvidence(build("densenet201"))
+@pytest.mark.parametrize("architecture", OF_BASIC_BLOCKS)
+def test_residual_networks_of_basic_blocks_have_it(architecture: Architecture) -> None:
+    assert WithEvidence(build(architecture))(IMAGES, SHARES)[1].shape == (4, 1, 16, 16)
+
+
+def test_no_other_network_has_it() -> None:
+    deeper = Network(nn.Sequential(Bottleneck(64, 16)), nn.Sequential())
+    for network in (build("densenet201"), deeper):
+        with pytest.raises(ValueError, match="ResNet-18 or -34"):
+            WithEvidence(network)
