@@ -1,12 +1,13 @@
 """From the bytes of a file and its finding to an explanation, on a GPU where there is one."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Final, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from attribution.gradcam import MAPS
+from attribution.gradcam import gradcam, gradcam_plus_plus
 from attribution.loading import Networks
 from attribution.lrp import lrp
 from attribution.metrics import conservation_error
@@ -18,8 +19,16 @@ from cxr.pipeline import Finding, Preprocessor, Stopwatch
 from cxr.report.explanation import METHODS, Explanation, Method, Panel
 from cxr.report.heatmap import resample
 from cxr.report.illustrate import Illustrator, Question
+from networks.architectures import Network
 
 Target = Label | Literal["predicted"]
+
+MAPS: Final[dict[Method, Callable[[Network, Tensor, Tensor], Tensor]]] = {
+    "gradcam_plus_plus": gradcam_plus_plus,
+    "gradcam": gradcam,
+}
+"""Every method but LRP, which needs another form of the network: network in evaluation mode, images [N, 1, H, W] uint8
+and targets [N] → maps [N, h, w] of any size over the network's frame, in any unit, as `Method` says of signs."""
 
 
 class Explainer:

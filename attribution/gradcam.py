@@ -6,13 +6,9 @@ gradients and the backward pass stops at A. No hooks, no state: several threads 
 Shapes: N images, C channels, h x w positions of A. A is non-negative (`networks.architectures.Network`).
 """
 
-from collections.abc import Callable
-from typing import Final
-
 import torch
 from torch import Tensor, nn
 
-from cxr.report.explanation import Method
 from networks.architectures import Network
 
 
@@ -47,12 +43,6 @@ def gradcam_plus_plus(network: Network, images: Tensor, targets: Tensor) -> Tens
     Arguments, shapes and errors are those of `gradcam`; the maps have no unit.
     """
     return _gradcam_plus_plus(*_activations_and_gradients(network, images, targets))
-
-
-MAPS: Final[dict[Method, Callable[[Network, Tensor, Tensor], Tensor]]] = {
-    "gradcam_plus_plus": gradcam_plus_plus,
-    "gradcam": gradcam,
-}
 
 
 def both(network: Network, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

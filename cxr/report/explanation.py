@@ -16,7 +16,7 @@ METHOD_NAMES: Final[dict[Method, str]] = {
     "gradcam_plus_plus": "Grad-CAM++",
     "lrp": "LRP",
 }
-"""For people, in the order of the paper's figures."""
+"""For people, every method, in the order of the paper's figures. In ASCII: the font of the pictures has little else."""
 SIGNED: Final[frozenset[Method]] = frozenset({"lrp"})
 """Methods whose maps have a sign: what speaks against the label is negative."""
 

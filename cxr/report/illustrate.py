@@ -124,7 +124,7 @@ def _panel_caption(account: Account) -> Caption:
     name = METHOD_NAMES[account.method]
     doubts = (warning.replace("Warning", f"Warning ({name})", 1) for warning in warnings(account))
     notes = (set_in_words(account.finding, account.coverage), no_lungs_in_words(account), *doubts)
-    return _with_figures(account, "Maps", "three methods", notes)
+    return _with_figures(account, "Maps", "every method", notes)
 
 
 def _with_figures(account: Account, what: str, by: str, notes: tuple[str, ...]) -> Caption:

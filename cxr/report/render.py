@@ -37,9 +37,9 @@ HEADER: Final = 148  # pixels
 ROW: Final = 32  # a probability's
 NOTE: Final = 20  # font size
 PROBABILITIES: Final = 440  # width of the probabilities' column
-PANEL_MIN: Final = {2: (440, 260), 4: (340, 260)}
-# The most that all panels of a picture may take: of two, each 700 x 900; of four, each 460 x 600.
-PANEL_MAX: Final = {2: (700, 900), 4: (460, 600)}
+# The least and the most that a panel may take, (width, height) in pixels: beside one map, and beside several.
+PAIR: Final = ((440, 260), (700, 900))
+ROW_OF_PANELS: Final = ((340, 260), (460, 600))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class _Layout:
     @classmethod
     def of(cls, shape: tuple[int, int], columns: int) -> "_Layout":
         height, width = shape
-        least, most = PANEL_MIN[columns], PANEL_MAX[columns]
+        least, most = PAIR if columns == 2 else ROW_OF_PANELS
         scale = min(most[0] / width, most[1] / height)
         image = (max(1, round(width * scale)), max(1, round(height * scale)))
         return cls(image, (max(image[0], least[0]), max(image[1], least[1])), columns)
@@ -112,11 +112,12 @@ def overlay_png(pixels: Grey, layer: Layer, where: ZoneMap, caption: Caption) ->
 
 
 def panel_png(pixels: Grey, layers: tuple[Layer, ...], where: ZoneMap, caption: Caption) -> bytes:
-    """Radiograph and three maps side by side, as in figures 1 to 4 of Karim et al. 2020; at most 2,088 pixels wide.
+    """Radiograph and its maps side by side, as in figures 1 to 4 of Karim et al. 2020.
 
-    Arguments are those of `overlay_png`.
+    Arguments are those of `overlay_png`, with a layer a map. With three maps it is at most 2,108 pixels wide, and 480
+    wider with each more.
     """
-    return _picture(pixels, layers, where, caption, columns=4)
+    return _picture(pixels, layers, where, caption, columns=1 + len(layers))
 
 
 def _picture(pixels: Grey, layers: tuple[Layer, ...], where: ZoneMap, caption: Caption, columns: int) -> bytes:

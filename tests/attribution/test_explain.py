@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from attribution import loading as networks_module
 from attribution.canonize import canonize
-from attribution.explain import Explainer, mean_map
-from attribution.gradcam import MAPS
+from attribution.explain import MAPS, Explainer, mean_map
 from attribution.loading import Networks
 from attribution.lrp import lrp
 from cxr.anatomy.zones import LUNG_ZONES, ZONES
@@ -223,7 +222,7 @@ def test_four_threads_get_what_one_gets(explainer: Explainer, finding: Finding) 
 
     def run(i: int) -> Explanation:
         data = radiograph(100 + i, 150)
-        return explainer.explain(data, finding, LABELS[i % 3], METHODS[i % 3], choices[i % 2])
+        return explainer.explain(data, finding, LABELS[i % 3], METHODS[i % len(METHODS)], choices[i % 2])
 
     alone = [run(i) for i in range(6)]
     with ThreadPoolExecutor(4) as pool:

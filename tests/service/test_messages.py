@@ -20,7 +20,6 @@ def test_messages_read_as_before_they_were_made_from_their_constants() -> None:
         refusals.BatchTooLarge.message,
         refusals.TooManyFiles.message,
         refusals.UnknownTarget.message,
-        refusals.UnknownMethod.message,
     } == {
         "The body is larger than 64 MiB.",
         "The image has more than 40 megapixels.",
@@ -28,7 +27,6 @@ def test_messages_read_as_before_they_were_made_from_their_constants() -> None:
         "The form is larger than 256 MiB.",
         "The form has more than 64 files.",
         "Unknown target. Use predicted, normal, pneumonia or covid19.",
-        "Unknown method. Use gradcam_plus_plus, gradcam or lrp.",
     }
 
 

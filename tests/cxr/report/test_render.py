@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from cxr.anatomy.plausibility import NoLungs
 from cxr.anatomy.zones import OUTSIDE, ZoneMap, zones_of
+from cxr.labels import DISPLAY_NAMES
 from cxr.report.colour import blend, colour_bar
 from cxr.report.drawing import BLACK, MARGIN, font, outline, wrap
+from cxr.report.explanation import METHOD_NAMES, METHODS, SIGNED
 from cxr.report.heatmap import FINE, field, heatmap_png, resample
 from cxr.report.render import Caption, Layer, _Layout, overlay_png, panel_png
 
@@ -170,12 +172,13 @@ def test_overlay_is_registered_and_the_radiograph_unpainted(shape: tuple[int, in
     assert width / height == pytest.approx(shape[1] / shape[0], rel=0.03)
 
 
-def test_each_map_of_a_panel_is_in_its_column() -> None:
-    layers = tuple(Layer(hot(3, column), "Map") for column in (1, 3, 5))
+@pytest.mark.parametrize("cells", [(1, 5), (1, 3, 5), (1, 2, 3, 5)], ids=len)
+def test_each_map_of_a_panel_is_in_its_column(cells: tuple[int, ...]) -> None:
+    layers = tuple(Layer(hot(3, cell), "Map") for cell in cells)
     picture = decoded(panel_png(np.full((300, 240), 120, np.uint8), layers, OUTSIDE_ONLY, CAPTION))
-    layout = _Layout.of((300, 240), 4)
+    layout = _Layout.of((300, 240), 1 + len(cells))
     width, height = layout.image
-    for column, cell in enumerate((1, 3, 5), 1):
+    for column, cell in enumerate(cells, 1):
         x, y = layout.origin(column)
         painted = picture[y : y + height, x : x + width]
         _, across = centre_of_mass(np.abs(painted.astype(float) - 120).sum(axis=2))
@@ -216,6 +219,17 @@ def test_words_are_wrapped_and_none_is_lost() -> None:
     assert wrap("", 20, 10) == [""]
 
 
+@pytest.mark.parametrize("name", [*METHOD_NAMES.values(), *DISPLAY_NAMES.values()])
+def test_the_font_has_every_letter_of_a_name(name: str) -> None:
+    missing = bytes(font(20).getmask("\uffff"))
+    assert all(bytes(font(20).getmask(letter)) != missing for letter in name)
+
+
+def test_every_method_has_a_name_for_people() -> None:
+    assert set(METHOD_NAMES) == set(METHODS)
+    assert set(METHODS) >= SIGNED
+
+
 LONG = Caption(
     headline="Pneumonia, probability under 0.01, " * 3,
     detail=f"Map: evidence for pneumonia, which is not the prediction, by Grad-CAM++ of {'w' * 64}",
@@ -233,15 +247,16 @@ LONG = Caption(
 
 @pytest.mark.parametrize("caption", [CAPTION, LONG], ids=["plain", "long"])
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("columns", [2, 4])
+@pytest.mark.parametrize("columns", [2, 4, 5])
 def test_nothing_leaves_the_canvas(shape: tuple[int, int], caption: Caption, columns: int) -> None:
     pixels, layer = np.full(shape, 255, np.uint8), Layer(hot(0, 0), "Grad-CAM++", caption.notes[-1])
     if columns == 2:
         picture = decoded(overlay_png(pixels, layer, THIRDS, caption))
     else:
-        picture = decoded(panel_png(pixels, (layer, layer, Layer(hot(0, 0), "LRP", "", True)), THIRDS, caption))
+        layers = (*[layer] * (columns - 2), Layer(hot(0, 0), "LRP", "", True))
+        picture = decoded(panel_png(pixels, layers, THIRDS, caption))
     height, width, _ = picture.shape
-    assert width <= {2: 1628, 4: 2108}[columns]
+    assert width <= {2: 1628, 4: 2108, 5: 2588}[columns]
     assert height <= 1600
     edge = 10
     assert edge < MARGIN
