@@ -1,1 +1,1 @@
-"""The torch modules: six architectures, the opacity head, the lung segmenter's U-Net."""
+"""The torch modules: the architectures, the opacity head, the lung segmenter's U-Net."""
