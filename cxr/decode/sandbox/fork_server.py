@@ -22,6 +22,9 @@ from cxr.decode.sandbox.wire import NUMBER
 def main() -> None:
     """Import all that decoders need and fork on demand, until the socket closes."""
     parent, control = int(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))
+    control.setblocking(
+        True
+    )  # it comes without, from a parent whose sockets have a timeout, or whom gevent has patched
     confinement.die_with(parent)
     load_decoders()
     gc.collect()

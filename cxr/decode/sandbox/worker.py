@@ -19,6 +19,7 @@ _PACKAGE: Final = Path(__file__).parents[2]
 def serve(server: int, channel: int, memory: int) -> None:
     """Shut in, say so, and decode. `server` is the process that has forked this one; the others are descriptors."""
     confinement.die_with(server)
+    os.set_blocking(channel, True)  # as for the fork server's own
     shared = memoryview(mmap.mmap(memory, wire.SHARED))
     os.close(memory)
     os.write(channel, json.dumps({"missing": confinement.confine()}).encode())

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -77,6 +78,26 @@ def test_one_decoder_decodes_one_file_after_another(pool: Pool) -> None:
         pool.decode(GOOD)
         pool.decode(files.large_radiograph_dicom())
     assert pool.pids() == before
+
+
+def test_a_parent_whose_sockets_do_not_block_has_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one with a default timeout, and locust, which has gevent patch all sockets."""
+    real = socket.socketpair
+    monkeypatch.setattr(socket, "socketpair", lambda *kinds: _without_blocking(*real(*kinds)))
+    pool = Pool(1)
+    try:
+        pool.decode(files.small_radiograph_dicom())
+        before = pool.pids()
+        time.sleep(0.3)  # both wait for their next work meanwhile
+        pool.decode(files.small_radiograph_dicom())
+        assert pool.pids() == before
+    finally:
+        pool.close()
+
+
+def _without_blocking(ours: socket.socket, theirs: socket.socket) -> tuple[socket.socket, socket.socket]:
+    theirs.setblocking(False)
+    return ours, theirs
 
 
 def test_a_decoder_that_hangs_is_killed_at_the_deadline(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
