@@ -192,7 +192,7 @@ def test_other_masks_prepare_the_images_again(folder: Path, tmp_path: Path) -> N
 def test_a_lung_frame_without_masks_says_how_to_make_them(
     folder: Path, tmp_path: Path, masks: dict[str, np.ndarray] | None
 ) -> None:
-    with pytest.raises(DataError, match=r"training\.lung_mask_file"):
+    with pytest.raises(DataError, match=r"training\.lungs\.mask_file"):
         load(folder, "val", "clahe-1", 32, tmp_path / "cache", LUNGS, masks)
 
 
