@@ -119,7 +119,8 @@ class Admission(Generic[T]):
         """In whichever thread the work ended: its place is free before its result is known, and taken at once."""
         with self._lock:
             self._running -= 1
-            self._work_s += (self._clock() - begun - self._work_s) * (WEIGHT if self._work_s else 1.0)
+            if future.exception() is None:  # one that is refused, at once or at a deadline, tells nothing of the others
+                self._work_s += (self._clock() - begun - self._work_s) * (WEIGHT if self._work_s else 1.0)
         self._go_on()
         work.answer(future)
 

@@ -67,7 +67,8 @@ class Rules(RuleBasedStateMachine):
         work = data.draw(st.sampled_from(self.running))
         self.running.remove(work)
         seconds = self.now - work.begun_at
-        self.work_s += (seconds - self.work_s) * (WEIGHT if self.work_s else 1.0)
+        if not fails:
+            self.work_s += (seconds - self.work_s) * (WEIGHT if self.work_s else 1.0)
         self.go_on()
         if fails:
             work.future.set_exception(NotDecodable())
