@@ -53,13 +53,21 @@ class Planned:
 
 def plan() -> list[Planned]:
     """All runs. What matters most comes first, should time run out: the next start goes on with the rest."""
-    rows = {"baseline": BASELINE, "lungs": LUNGS, "convolution": CONVOLUTION, "moderate": MODERATE, "full": FULL}
+    rows = {
+        "baseline": BASELINE,
+        "lungs": LUNGS,
+        "convolution": CONVOLUTION,
+        "moderate": MODERATE,
+        "full": FULL,
+        "mixed": MIXED,
+        "mixed-full": MIXED_FULL,
+    }
     main = [run for name, recipe in rows.items() for run in _row(name, recipe)]
     first = [run for run in main if run.config.seed == 0 and run.config.leave_out in ("", "siim", "cohen")]
     seeds = [run for run in main if run.config.seed > 0]
     others = [run for run in main if run not in first and run not in seeds]
     paper_runs = sorted(_paper(), key=lambda run: -run.seconds)
-    return [*first, *_remedies(("siim", "cohen")), *seeds, *others, *paper_runs, *_remedies(("",))]
+    return [*first, *_remedies(("siim", "cohen")), *seeds, *others, *_controls(), *paper_runs, *_remedies(("",))]
 
 
 def _paper() -> Iterator[Planned]:
@@ -77,13 +85,17 @@ CONVOLUTION: Final = replace(LUNGS, augmentation=replace(STRONG, random_convolut
 STYLES: Final = replace(STRONG, resolution=0.5, jpeg=0.25, noise_family=0.25, random_convolution=0.15)
 MODERATE: Final = replace(LUNGS, augmentation=STYLES)
 FULL: Final = replace(MODERATE, frame="full-1")
+MIXED: Final = replace(
+    LUNGS, augmentation=replace(STRONG, resolution=0.5, jpeg=0.25, random_convolution=0.3, amplitude_mix=0.3)
+)
+MIXED_FULL: Final = replace(MIXED, frame="full-1")
 
 
 def _row(name: str, recipe: TrainConfig) -> Iterator[Planned]:
     """A recipe with all sources and without `siim` or `cohen`, three seeds each, and without the others, one seed."""
     for source in ("", *LEFT_OUT):
         for seed in range(3 if source in ("", "siim", "cohen") else 1):
-            home = not source and (seed == 0 or recipe != BASELINE)
+            home = source in ("", "siim", "cohen") and (seed == 0 or (not source and recipe != BASELINE))
             yield Planned(_named(name, source, seed), replace(recipe, leave_out=source, seed=seed), home)
 
 
@@ -104,6 +116,12 @@ def _remedies(sources: Sequence[str]) -> Iterator[Planned]:
     for name, recipe in remedies.items():
         for source in sources:
             yield Planned(_named(name, source, 0), replace(recipe, leave_out=source))
+
+
+def _controls() -> Iterator[Planned]:
+    """What a network learns where a label says nothing but its source: it should be of no use."""
+    for name, recipe in {"shuffled": LUNGS, "shuffled-full": FULL}.items():
+        yield Planned(_named(name, "", 0), replace(recipe, shuffled_labels=True, opacity_weight=0.0))
 
 
 def _named(recipe: str, source: str, seed: int) -> str:

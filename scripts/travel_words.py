@@ -9,6 +9,8 @@ RECIPES: Final[Mapping[str, str]] = {
     "convolution": "as lungs, random convolution 0.3",
     "moderate": "as lungs, resolution 0.5, JPEG 0.25, noise family 0.25, random convolution 0.15",
     "full": "as moderate, full frame",
+    "mixed": "as lungs, resolution 0.5, JPEG 0.25, random convolution 0.3, amplitude mixing 0.3",
+    "mixed-full": "as mixed, full frame",
     "resolution": "as lungs, resolution 0.5",
     "noise": "as lungs, noise family 0.5",
     "amplitude": "as lungs, amplitude mixing between sources 0.3",
@@ -19,6 +21,8 @@ RECIPES: Final[Mapping[str, str]] = {
     "no-boxes": "as lungs, no second head",
     "full-pairs-boxes": "as lungs, full frame",
     "evidence": "ISNet's loss: LRP outside the lungs (weight 0.5), full frame, pairs, no second head",
+    "shuffled": "control: as lungs, labels shuffled within their source, no second head",
+    "shuffled-full": "control: as full, labels shuffled within their source, no second head",
 }
 """What a recipe of `scripts.gpu_plan` is."""
 

@@ -26,7 +26,13 @@ BASELINE: Final = "baseline"
 ALL: Final = ""
 """The condition of runs that left no source out; else a condition is the source's name."""
 
-PAIRS: Final = (("moderate", "full"), ("convolution", "full"), ("lungs", "full-pairs-boxes"))
+PAIRS: Final = (
+    ("moderate", "full"),
+    ("convolution", "full"),
+    ("mixed", "mixed-full"),
+    ("convolution", "mixed-full"),
+    ("lungs", "full-pairs-boxes"),
+)
 """Recipes that see the lungs, each with one that sees the whole radiograph: averaged seed by seed."""
 
 QUESTIONS: Final[Mapping[str, tuple[Label, Label]]] = {

@@ -28,6 +28,7 @@ class TrainConfig:
     the first one's; at 0 there is none. `evidence_weight` is that of the evidence outside the lungs
     (`training.evidence`), of a ResNet-18 or -34 that sees the whole radiograph. `source_weights` are what the images of
     a source count in the first head's loss, where its labels are less reliable; a source without a weight has 1.
+    `shuffled_labels` is a control: labels are shuffled within their source, so that they say nothing else.
     """
 
     architecture: Architecture = "resnet18"
@@ -50,6 +51,7 @@ class TrainConfig:
     opacity_weight: float = 0.0
     evidence_weight: float = 0.0
     source_weights: dict[str, float] = field(default_factory=dict)
+    shuffled_labels: bool = False
     augmentation: Augmentation = field(default_factory=lambda: GENTLE)
 
     def __post_init__(self) -> None:

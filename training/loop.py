@@ -34,7 +34,7 @@ from training.parallel import Team, team
 from training.rundir import LEFT_OUT, Judged, Keep, RunDir
 from training.sampling import epoch_order
 from training.schedule import learning_rate
-from training.sources import loss_weights, of_source, source_numbers
+from training.sources import loss_weights, of_source, shuffled_within_sources, source_numbers
 
 
 def train(
@@ -124,6 +124,8 @@ class _Trainer:
         self.forward = here.synchronised(_accelerated(model) if self.device.type == "cuda" else model)
         self.images = _images(train_set, self.device)
         self.labels, self.sources = torch.from_numpy(train_set.labels), source_numbers(train_set.rows)
+        if config.shuffled_labels:
+            self.labels = shuffled_within_sources(self.labels, self.sources, config.seed)
         weights = loss_weights(train_set.rows, config.source_weights, config.leave_out)
         self.targets = torch.cat([F.one_hot(self.labels, len(LABELS)), weights[:, None]], dim=1).to(self.device)
         self.judged = {name: _images(data, self.device) for name, data in judged.items() if here.leads}

@@ -28,6 +28,16 @@ def loss_weights(rows: Sequence[Row], weights: Mapping[str, float], left_out: st
     return torch.tensor([weights.get(row.source, 1.0) for row in rows])
 
 
+def shuffled_within_sources(labels: Tensor, sources: Tensor, seed: int) -> Tensor:
+    """[N] labels, each moved to another image of its source: a network can then learn the source alone."""
+    generator = torch.Generator().manual_seed(seed)
+    shuffled = labels.clone()
+    for source in sources.unique():
+        here = (sources == source).nonzero().flatten()
+        shuffled[here] = labels[here[torch.randperm(len(here), generator=generator)]]
+    return shuffled
+
+
 def of_source(source: str, *splits: Dataset) -> Dataset:
     """The images of one source in several splits, split by split and in the order of each."""
     parts = [data.where(row.source == source for row in data.rows) for data in splits]

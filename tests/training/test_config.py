@@ -35,6 +35,7 @@ def test_the_list_of_hyperparameters_is_this_one() -> None:
         "opacity_weight",
         "evidence_weight",
         "source_weights",
+        "shuffled_labels",
         "augmentation",
     ]
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from cxr.errors import DataError
 from training.data import Dataset, Row
-from training.sources import loss_weights, of_source, source_numbers
+from training.sources import loss_weights, of_source, shuffled_within_sources, source_numbers
 
 SOURCES = ("siim", "cohen", "siim", "nih")
 ROWS = tuple(Row(f"{i}.png", "normal", source, str(i), "train") for i, source in enumerate(SOURCES))
@@ -30,3 +31,12 @@ def test_a_source_is_gathered_from_several_splits() -> None:
     both = of_source("siim", DATA, DATA.where([False, False, True, True]))
     assert [row.file for row in both.rows] == ["0.png", "2.png", "2.png"]
     assert np.array_equal(both.images, DATA.images[[0, 2, 2]])
+
+
+def test_shuffled_labels_keep_what_each_source_has_and_lose_the_rest() -> None:
+    labels, sources = torch.randint(3, (300,)), torch.randint(2, (300,))
+    shuffled = shuffled_within_sources(labels, sources, seed=0)
+    assert (shuffled != labels).float().mean() > 0.5
+    for source in (0, 1):
+        assert torch.equal(shuffled[sources == source].bincount(), labels[sources == source].bincount())
+    assert torch.equal(shuffled, shuffled_within_sources(labels, sources, seed=0))
