@@ -9,6 +9,7 @@ from cxr.labels import DISCLAIMER, DISPLAY_NAMES, LABELS
 from evaluation.figure import Figure
 from reporting.document import Block, Document, Items, Picture, Section, Table, Text
 from reporting.style import ACCENT, INK, SECOND, SOFT, panels, svg
+from scripts.travel_new_hospital import new_hospital
 from scripts.travel_words import (
     AGAINST,
     ANSWERS,
@@ -36,6 +37,7 @@ KINDS: Final[dict[Kind, str]] = {
 
 def travel_page(report: TravelReport) -> Document:
     """The whole page; every figure in it is the report's."""
+    elsewhere = new_hospital(report.fitted, report.held_back) if report.fitted else ()
     sections = (
         Section("What was asked", (Text(ASKED),)),
         Section("Protocol", (Items(PROTOCOL),)),
@@ -44,6 +46,7 @@ def travel_page(report: TravelReport) -> Document:
         Section("Inside, of the same networks", tuple(_same_inside(report))),
         Section("All sources in training", tuple(_all_sources(report))),
         Section("Other sources left out", tuple(_others(report))),
+        Section("Temperature and prediction sets for a new hospital", tuple(elsewhere)),
         Section("What holds, and what falls short", tuple(_verdicts(report))),
         Section("Which swab labels look normal", tuple(_swabs(report))),
         Section("Not in the tables", (Items(tuple(_missing(report))),)),

@@ -8,6 +8,7 @@ import numpy as np
 
 from cxr.labels import LABELS
 from evaluation.bootstrap import RESAMPLES
+from study.new_hospital import CURVE, Fit, HeldBack, fit, held_back, unseen
 from study.travel import ALL, Candidate, Inside, Outside, candidates, inside, left_out_rows, out_of, posterior
 from study.travel_archive import Archive
 from training.data import Row
@@ -38,13 +39,19 @@ class CalledNormal:
 
 @dataclass(frozen=True, slots=True)
 class TravelReport:
-    """`inside` and `outside` by condition and candidate; `archives` are all runs, those without figures too."""
+    """`inside` and `outside` by condition and candidate; `archives` are all runs, those without figures too.
+
+    `fitted` is the calibration for a new hospital on all sources that were left out, `held_back`, by the coverage asked
+    for, what such a calibration gives on each source that it was not fitted on. None where too few were left out.
+    """
 
     archives: tuple[Archive, ...]
     candidates: tuple[Candidate, ...]
     inside: Mapping[str, Mapping[str, Inside]]
     outside: Mapping[str, Mapping[str, Outside]]
     called_normal: tuple[CalledNormal, ...]
+    fitted: Fit | None
+    held_back: Mapping[float, Sequence[HeldBack]]
     resamples: int
 
     @property
@@ -75,12 +82,15 @@ def measure(
     given = candidates(archives)
     conditions = list(dict.fromkeys(source for one in given for source in one.networks))
     swabs = [one for one in archives if one.config.leave_out == SWABS and one.left_out is not None]
+    sources = unseen(rows, archives)
     return TravelReport(
         archives=tuple(archives),
         candidates=tuple(given),
         inside={source: inside(rows, given, source, resamples) for source in conditions},
         outside={source: out_of(rows, given, source, resamples) for source in conditions if source != ALL},
         called_normal=tuple(called_normal(rows, one, readings) for one in swabs),
+        fitted=fit(sources.values()) if len(sources) > 1 else None,
+        held_back={asked: held_back(sources, asked) for asked in CURVE if len(sources) > 1},
         resamples=resamples,
     )
 
