@@ -16,7 +16,7 @@ from cxr.labels import LABELS, Label
 from cxr.model.bundle import Bundle, Precision
 from cxr.model.frames import FULL, Placement, placement
 from cxr.model.inference import MAX_BATCH, Ensemble
-from cxr.model.posterior import EnsembleRule, combine, prediction_set, softmax
+from cxr.model.posterior import RULES, EnsembleRule, prediction_set, softmax
 from cxr.model.preprocess import preprocess, shrink
 
 Probabilities = dict[Label, float]
@@ -162,15 +162,15 @@ class Classifier:
         """What the members' logits [M, 1, 3] say of a prepared file: for those who run the networks themselves."""
         manifest = self.bundle.manifest
         radiograph = prepared.radiograph
-        posterior = combine(logits, manifest.temperature, manifest.ensemble)[0]
-        members = softmax(logits[:, 0], manifest.temperature)
+        members = softmax(logits, manifest.temperature)
+        posterior = RULES[manifest.ensemble](members)[0]
         return Finding(
             prediction=LABELS[int(posterior.argmax())],
             probabilities=named(posterior),
             prediction_set=prediction_set(posterior, manifest.conformal.thresholds),
             members=tuple(
                 MemberFinding(member.name, member.architecture, named(p))
-                for member, p in zip(manifest.members, members, strict=True)
+                for member, p in zip(manifest.members, members[:, 0], strict=True)
             ),
             ensemble=manifest.ensemble,
             media_type=radiograph.media_type,

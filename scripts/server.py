@@ -97,7 +97,7 @@ def serve(
         process = subprocess.Popen(
             [*_command(service, host), "--port", str(port)],
             cwd=cwd,
-            env=_environment(scratch, bundle, settings),
+            env=_environment(scratch, bundle, settings) | {"PYTHONPATH": str(cwd)},  # the code that lies there
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl+C must not reach it before us

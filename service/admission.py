@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from threading import Lock
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from service.refusals import Busy, DeadlineExceeded
 
@@ -91,18 +91,26 @@ class Admission(Generic[T]):
         Raises:
             DeadlineExceeded: as for `run`.
         """
-        return await self._result(self._admit(start), seconds)
+        work = _Work(start, asyncio.get_running_loop())
+        try:
+            async with asyncio.timeout(seconds):
+                self._admit(work)  # last, since its thread needs the interpreter from here on
+                ended = await work.ended
+        except TimeoutError:
+            raise DeadlineExceeded from None
+        finally:
+            if work.ended.cancelled():
+                self._withdraw(work)
+        return ended.result()
 
     def _expected_wait_s(self, in_flight: int) -> float:
         before = max(0, in_flight - self._at_once + 1)
         return before * self._work_s / self._at_once
 
-    def _admit(self, start: Start[T]) -> "_Work[T]":
-        work = _Work(start)
+    def _admit(self, work: "_Work[T]") -> None:
         with self._lock:
             self._waiting.append(work)
         self._go_on()
-        return work
 
     def _go_on(self) -> None:
         """Begin every work whose turn it is."""
@@ -124,18 +132,6 @@ class Admission(Generic[T]):
         self._go_on()
         work.answer(future)
 
-    async def _result(self, work: "_Work[T]", seconds: float) -> T:
-        result = asyncio.wrap_future(work.result)
-        result.add_done_callback(_seen)
-        try:
-            await asyncio.wait({result}, timeout=seconds)
-        finally:
-            if not result.done():
-                self._withdraw(work)
-        if not result.done():
-            raise DeadlineExceeded
-        return result.result()
-
     def _withdraw(self, work: "_Work[T]") -> None:
         """Forget a work, unless it has begun."""
         with self._lock, suppress(ValueError):
@@ -143,11 +139,13 @@ class Admission(Generic[T]):
 
 
 class _Work(Generic[T]):
-    """One work, from its place in the queue to its result."""
+    """One work, from its place in the queue to its end."""
 
-    def __init__(self, start: Start[T]) -> None:
+    def __init__(self, start: Start[T], loop: asyncio.AbstractEventLoop) -> None:
+        """`loop`: of the caller, who awaits `ended` there."""
         self._start = start
-        self.result: Future[T] = Future()
+        self._loop = loop
+        self.ended: asyncio.Future[Future[T]] = loop.create_future()
 
     def begin(self) -> Future[T]:
         try:
@@ -158,14 +156,10 @@ class _Work(Generic[T]):
             return failed
 
     def answer(self, ended: Future[T]) -> None:
-        error = ended.exception()
-        if error is None:
-            self.result.set_result(ended.result())
-        else:
-            self.result.set_exception(error)
+        """Tell the caller, who may have gone, or ended with its event loop."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._set_ended, ended)
 
-
-def _seen(result: "asyncio.Future[Any]") -> None:
-    """So that asyncio logs no exception of a work that outlived its deadline."""
-    if not result.cancelled():
-        result.exception()
+    def _set_ended(self, ended: Future[T]) -> None:
+        if not self.ended.done():
+            self.ended.set_result(ended)

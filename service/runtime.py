@@ -129,7 +129,8 @@ class Runtime:
         finding = self.classifier.conclude(inferred.prepared, inferred.logits)
         waited_ms = (inferred.ended - came) * 1000 - sum(finding.timings_ms.values())
         timings_ms = {"queue": waited_ms, **finding.timings_ms}
-        self.metrics.classified(finding.prediction, timings_ms)
+        # In the event loop's next turn, which begins when the answer is sent.
+        asyncio.get_running_loop().call_soon(self.metrics.classified, finding.prediction, timings_ms)
         return finding, timings_ms
 
     def _seconds_left(self, came: float) -> float:

@@ -23,10 +23,10 @@ def sample_step(shape: tuple[int, ...]) -> int:
 
 def counts(words: NDArray[Any]) -> Counts:
     """Unsigned integers of 8 or 16 bits, any shape → [2^8] or [2^16]: how often each is there."""
-    flat = words.reshape(-1)
-    total = np.zeros(1 << 8 * words.dtype.itemsize, np.int64)
-    for start in range(0, flat.size, _COUNTED_AT_ONCE):
-        total += np.bincount(flat[start : start + _COUNTED_AT_ONCE], minlength=len(total))
+    flat, different = words.reshape(-1), 1 << 8 * words.dtype.itemsize
+    total = np.bincount(flat[:_COUNTED_AT_ONCE], minlength=different)
+    for start in range(_COUNTED_AT_ONCE, flat.size, _COUNTED_AT_ONCE):
+        total += np.bincount(flat[start : start + _COUNTED_AT_ONCE], minlength=different)
     return total
 
 
@@ -41,9 +41,15 @@ def nearly_alike(values: NDArray[Any], counted: Counts) -> bool:
 def check_varied(pixels: NDArray[np.uint8]) -> None:
     """Refuse an image whose pixels are nearly all alike (UniformImage). Most images are told by a sample."""
     step = sample_step(pixels.shape)
-    values = np.arange(256)
-    if nearly_alike(values, counts(pixels[::step, ::step])) and (step == 1 or nearly_alike(values, counts(pixels))):
+    if _nearly_alike(pixels[::step, ::step]) and (step == 1 or _nearly_alike(pixels)):
         raise UniformImage
+
+
+def _nearly_alike(pixels: NDArray[np.uint8]) -> bool:
+    """The same of 8 bits. Between two works of a network lists of 256 take a third of the time that arrays take."""
+    counted: list[int] = counts(pixels).tolist()
+    commonest = counted.index(max(counted))
+    return sum(counted[max(0, commonest - 1) : commonest + 2]) >= _ALIKE * pixels.size
 
 
 def percentiles(values: NDArray[np.float64], counted: Counts, percents: tuple[float, float]) -> tuple[float, float]:

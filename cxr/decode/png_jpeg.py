@@ -120,4 +120,4 @@ def _strip_luminance(image: Image.Image) -> NDArray[np.uint8]:
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
     if image.mode not in ("1", "L", "RGB"):
         image = image.convert("RGB")
-    return np.array(image.convert("L"))
+    return np.array(image if image.mode == "L" else image.convert("L"))  # which would copy it once more

@@ -44,12 +44,13 @@ def pm(posteriors: Floats) -> Floats:
     return np.asarray(posteriors[surest, np.arange(posteriors.shape[1])], dtype=np.float64)
 
 
-_RULES: Final[dict[EnsembleRule, Callable[[Floats], Floats]]] = {"scpa": scpa, "scpa_eq2": scpa_eq2, "pm": pm}
+RULES: Final[dict[EnsembleRule, Callable[[Floats], Floats]]] = {"scpa": scpa, "scpa_eq2": scpa_eq2, "pm": pm}
+"""Members' posteriors [M, N, K] → the ensemble's [N, K]."""
 
 
 def combine(logits: Scores, temperature: float, rule: EnsembleRule) -> Floats:
     """Members' logits [M, N, K] → the ensemble's posterior [N, K]. Each member is calibrated before it is combined."""
-    return _RULES[rule](softmax(logits, temperature))
+    return RULES[rule](softmax(logits, temperature))
 
 
 def prediction_set(posterior: Floats, thresholds: Mapping[Label, float]) -> tuple[Label, ...]:

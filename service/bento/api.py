@@ -10,9 +10,10 @@ from cxr.errors import BundleError
 from cxr.model.bundle import Bundle
 from service import logs
 from service.access import Keys
-from service.app import app, boundary, metrics
-from service.bento import protocol, schema
+from service.app import LIMITS, app, boundary, metrics
+from service.bento import protocol
 from service.bento.explainer import ExplainerService
+from service.bento.own_paths import answer_own_paths
 from service.bento.supervisor import confine, refuse_open_listeners
 from service.routes.openapi import name_keys
 from service.runtime import Runtime
@@ -67,7 +68,7 @@ def prepare() -> None:
 
 
 # A wrapped app is no Starlette to BentoML, which then leaves all paths but its probes' to us, unknown ones too.
-@schema.answer_schema(boundary)
+@answer_own_paths(boundary, LIMITS)
 @bentoml.asgi_app(boundary, path="/")
 @bentoml.service(**ENTRY)
 class Api:

@@ -5,12 +5,12 @@ Every route is there; /explain answers 503.
 
 import bentoml
 
-from service.app import boundary
+from service.app import LIMITS, boundary
 from service.bento.api import ENTRY, prepare, start
-from service.bento.schema import answer_schema
+from service.bento.own_paths import answer_own_paths
 
 
-@answer_schema(boundary)
+@answer_own_paths(boundary, LIMITS)
 @bentoml.asgi_app(boundary, path="/")
 @bentoml.service(**ENTRY)
 class ApiWithoutExplainer:

@@ -4,13 +4,9 @@ BentoML makes one from its typed endpoints, of which this service has none, and 
 This one is ours and behind the boundary like every other path: `bentoml.SyncHTTPClient(url, token=KEY).classify(path)`.
 """
 
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-T = TypeVar("T")
 
 PATH: Final = "/schema.json"
 
@@ -46,25 +42,3 @@ SCHEMA: Final = {
 async def schema() -> Response:
     """The endpoints of the service."""
     return JSONResponse(SCHEMA)
-
-
-class _OwnSchema:
-    """Middleware of BentoML's app that leaves this one path to ours."""
-
-    def __init__(self, app: ASGIApp, ours: ASGIApp) -> None:
-        self._app = app
-        self._ours = ours
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        own = scope["type"] == "http" and scope["path"] == PATH
-        await (self._ours if own else self._app)(scope, receive, send)
-
-
-def answer_schema(ours: ASGIApp) -> Callable[[T], T]:
-    """A decorator of a BentoML service that leaves /schema.json to our app."""
-
-    def decorate(service: Any) -> Any:
-        service.add_asgi_middleware(_OwnSchema, ours=ours)
-        return service
-
-    return decorate

@@ -10,8 +10,6 @@ from service.routes.request import as_json, check, check_media_type, classified,
 from service.schemas import Classification
 
 router = APIRouter()
-router.include_router(explain_route.router)
-router.include_router(batch.router)
 
 
 @router.post("/classify", response_model=Classification, responses=ERRORS, openapi_extra=BODY)
@@ -27,3 +25,7 @@ async def classify(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Prometheus metrics."""
     return Response(runtime_of(request).metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+router.include_router(explain_route.router)
+router.include_router(batch.router)

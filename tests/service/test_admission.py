@@ -54,7 +54,15 @@ def refuses_to_begin() -> Future[str]:
     raise RuntimeError
 
 
-@pytest.mark.parametrize(("start", "error"), [(fails, NotDecodable), (refuses_to_begin, RuntimeError)])
+def times_out() -> Future[str]:
+    failed: Future[str] = Future()
+    failed.set_exception(TimeoutError())
+    return failed
+
+
+@pytest.mark.parametrize(
+    ("start", "error"), [(fails, NotDecodable), (refuses_to_begin, RuntimeError), (times_out, TimeoutError)]
+)
 def test_passes_on_what_the_work_raises_and_frees_its_place(start: Start[str], error: type[Exception]) -> None:
     async def scenario() -> None:
         admission = Admission[str](1, 0, LONG)

@@ -25,7 +25,7 @@ from circus.arbiter import Arbiter
 from circus.sockets import CircusSocket
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from service.app import boundary
+from service.app import LIMITS, boundary
 from service.bento import api, classifier, heads, protocol
 
 READ = {"bentoml": "1.4.", "uvicorn": "0.", "httptools": "0.", "kantoku": "0."}
@@ -143,7 +143,7 @@ def test_bentomls_app_has_the_probes_and_asks_our_middleware_first() -> None:
     services: list[Any] = [api.Api, classifier.ApiWithoutExplainer]
     for service in services:
         ((_, options),) = service.middlewares
-        assert options == {"ours": boundary}
+        assert options == {"ours": boundary, "paths": LIMITS}
 
 
 def test_circus_is_started_by_a_constructor_that_knows_these_arguments() -> None:
