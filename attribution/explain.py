@@ -1,6 +1,6 @@
 """From the bytes of a file and its finding to an explanation, on a GPU where there is one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Bundle, Member
 from cxr.pipeline import Finding, Preprocessor, Stopwatch
 from cxr.report.explanation import METHODS, Explanation, Method, Panel
-from cxr.report.heatmap import resample
+from cxr.report.heatmap import PIXEL_WISE, PlacedMap, resample
 from cxr.report.illustrate import Illustrator, Question
 from networks.architectures import Network
 
@@ -70,8 +70,8 @@ class Explainer:
         watch = Stopwatch()
         question = self._question(data, finding, target, member)
         with watch.stage("attribution"):
-            heatmap, error = self._map(question, method)
-        return self._illustrator.explanation(question, method, heatmap, error, watch)
+            placed, error = self._map(question, method)
+        return self._illustrator.explanation(question, method, placed, error, watch)
 
     def panel(self, data: bytes, finding: Finding, target: Target, member: str | None = None) -> Panel:
         """The maps of every method side by side; arguments and errors as for `explain`."""
@@ -85,21 +85,27 @@ class Explainer:
         prepared = self._prepare(data)  # classifying has timed its stages
         return Question(prepared, finding, finding.prediction if target == "predicted" else target, name)
 
-    def _map(self, question: Question, method: Method) -> tuple[Map, float | None]:
+    def _map(self, question: Question, method: Method) -> tuple[PlacedMap, float | None]:
         """The map asked for, and for LRP its conservation error."""
-        batch = torch.from_numpy(question.prepared.image)[None, None].to(self._networks.device)
-        target = torch.tensor([LABELS.index(question.target)], device=self._networks.device)
         members = self.bundle.manifest.members
         if question.member != ENSEMBLE:
             members = tuple(member for member in members if member.name == question.member)
-        maps, errors = zip(*(self._member_map(member, batch, target, method) for member in members), strict=True)
+        maps, errors = zip(*(self._member_map(member, question, method) for member in members), strict=True)
         found = [error for error in errors if error is not None]
         if question.member != ENSEMBLE:
             return maps[0], max(found, default=None)
         weights = {member.name: member.probabilities[question.target] for member in question.finding.members}
         return mean_map(maps, [weights[member.name] for member in members]), max(found, default=None)
 
-    def _member_map(self, member: Member, batch: Tensor, target: Tensor, method: Method) -> tuple[Map, float | None]:
+    def _member_map(self, member: Member, question: Question, method: Method) -> tuple[PlacedMap, float | None]:
+        """A member's map over the frame that it sees."""
+        image = torch.from_numpy(question.prepared.views[member.frame])
+        batch = image[None, None].to(self._networks.device)
+        target = torch.tensor([LABELS.index(question.target)], device=self._networks.device)
+        heatmap, error = self._bare_map(member, batch, target, method)
+        return PlacedMap(heatmap, question.prepared.placements[member.frame]), error
+
+    def _bare_map(self, member: Member, batch: Tensor, target: Tensor, method: Method) -> tuple[Map, float | None]:
         if method != "lrp":
             return _array(MAPS[method](self._networks.plain(member), batch, target)), None
         canonical = self._networks.canonical(member)
@@ -109,21 +115,29 @@ class Explainer:
         return _array(relevance), float(conservation_error(relevance.detach(), logit))
 
 
-def mean_map(maps: tuple[Map, ...], weights: list[float]) -> Map:
-    """The weighted mean of several networks' maps [h, w], each first scaled to a positive evidence of 1.
+def mean_map(maps: Sequence[PlacedMap], weights: Sequence[float]) -> PlacedMap:
+    """The weighted mean of several networks' maps, each first scaled to a positive evidence of 1.
 
-    Networks of different architecture have maps of different size and unit; the mean has the size of the largest. A
-    map without positive evidence adds nothing.
+    Networks of different architecture have maps of different size and unit; the mean has the size of the largest. Where
+    they see different frames, the mean is over the whole radiograph. A map without positive evidence adds nothing.
     """
-    shape = max(heatmap.shape for heatmap in maps)
+    if len({placed.place for placed in maps}) > 1:
+        maps = [_on_the_whole(placed) for placed in maps]
+    shape = max(placed.heatmap.shape for placed in maps)
     total = sum(weights) or 1.0
     mean = np.zeros(shape, np.float32)
-    for heatmap, weight in zip(maps, weights, strict=True):
-        resampled = resample(heatmap, (shape[0], shape[1]))
+    for placed, weight in zip(maps, weights, strict=True):
+        resampled = resample(placed.heatmap, (shape[0], shape[1]))
         evidence = float(np.maximum(resampled, 0).sum())
         if evidence > 0:
             mean += np.float32(weight / total / evidence) * resampled
-    return mean
+    return PlacedMap(mean, maps[0].place)
+
+
+def _on_the_whole(placed: PlacedMap) -> PlacedMap:
+    """A map over the whole radiograph, of no fewer cells: a coarse one has the most that are not pixel-wise."""
+    side = max(PIXEL_WISE, *placed.heatmap.shape)
+    return PlacedMap(resample(placed.heatmap, (side, side), placed.place))
 
 
 def _array(maps: Tensor) -> Map:

@@ -82,15 +82,13 @@ def report(
 
 def _released(run: Path, data: Path) -> Bundle:
     """The bundle of a run's last snapshot, in the run's folder."""
-    from study.release import Source, release
-    from training.data import load
+    from study.release import Contents, Source, release
     from training.rundir import RunDir
 
     source = RunDir(run)
-    config = source.config
     name = re.sub("[^a-z0-9_.-]+", "-", run.resolve().name.lower()).lstrip("_.-") or "run"
-    validation = load(data, "val", config.recipe, config.size)
-    return release([Source(source, source.complete_cycles())], validation, name, "1", run / "bundle")
+    contents = Contents([Source(source, source.complete_cycles())])
+    return release(contents, data, name, "1", run / "bundle")
 
 
 def _measured(
@@ -115,7 +113,7 @@ def _measured(
     learnt = tuple(row for row in rows if row.split == "train")
     is_its_own = facts.sha256 == bundle.manifest.training_manifest_sha256
     halved = (row for row in rows if row.split == "val" and half_of_validation(row) == "calibrate")
-    calibrated = tuple(halved) if is_its_own else ()
+    calibrated = tuple(halved) if is_its_own and bundle.manifest.calibrated_on is None else ()
     said = predictions(bundle, images, calibrated)
     with err.status("resampling patients"):
         found = measure(bundle, said, split, learnt, calibrated, near_duplicates)
@@ -123,7 +121,7 @@ def _measured(
     cases: list[Case] = []
     if split == "val":
         with err.status(f"comparing with PyTorch on {len(images.rows)} images"):
-            parity = verify(bundle, images.images, [row.file for row in images.rows])
+            parity = verify(bundle, images.views, [row.file for row in images.rows])
         with err.status("taking parts of the images away"):
             evaluation = replace(
                 evaluation, parity=tuple(parity), checks=checks(bundle, folder, images, said.posterior)
@@ -144,8 +142,8 @@ def _explained(evaluation: "BundleEvaluation", folder: Path, count: int) -> "Bun
 
     bundle = evaluation.bundle
     member = bundle.explainer
-    chosen = choose(bundle_images(bundle, folder, "val"), count)
-    lungs = segmented(bundle, folder, chosen.rows)
+    chosen = choose(bundle_images(bundle, folder, "val").of(member.frame), count)
+    lungs = segmented(bundle, folder, chosen.rows)[member.frame]
     return evaluation.with_explanations(explanations(load_member(bundle, member), member.architecture, chosen, lungs))
 
 

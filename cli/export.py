@@ -11,9 +11,7 @@ from cli.output import err, failing_cleanly, out
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from cxr.arrays import Views
     from export.verify import Parity
 
 
@@ -36,9 +34,9 @@ def export(
     with failing_cleanly():
         source = Bundle(bundle)
         export_bundle(source, lambda members: track(members, "exporting", console=err))
-        images, names = _images(source, data)
+        views, names = _images(Bundle(bundle), data)
         with err.status(f"verifying on {len(names)} images"):
-            found = verify(Bundle(bundle), images, names)
+            found = verify(Bundle(bundle), views, names)
     out.print(_parity_table(found, len(names)))
     if int8 and data is not None:
         with failing_cleanly():
@@ -51,6 +49,7 @@ def _quantise(bundle: Bundle, data: Path) -> None:
 
     from cxr.model.inference import Ensemble
     from cxr.model.posterior import combine
+    from cxr.model.views import parts_of
     from evaluation.bundle_images import bundle_images
     from evaluation.metrics import macro_f1
     from export.int8 import MAX_LOSS, Loss, discard, quantise_bundle
@@ -58,41 +57,42 @@ def _quantise(bundle: Bundle, data: Path) -> None:
     manifest = bundle.manifest
     validation = bundle_images(bundle, data, "val")
     with err.status("quantising"):
-        quantise_bundle(bundle, validation.images)
+        quantise_bundle(bundle, validation.views)
     found = {}
     for precision in ("float32", "int8"):
         ensemble = Ensemble(Bundle(bundle.root), precision=precision)
-        numbers = track(range(len(validation.images)), f"classifying in {precision}", console=err)
-        logits = np.concatenate([ensemble.logits(validation.images[i : i + 1]) for i in numbers], axis=1)
+        alone = track(list(parts_of(validation.views, 1)), f"classifying in {precision}", console=err)
+        logits = np.concatenate([ensemble.logits(image) for image in alone], axis=1)
         posterior = combine(logits, manifest.temperature, manifest.ensemble)
         found[precision] = float(macro_f1(posterior, validation.labels)[0])
     loss = Loss(**found)
     if not loss.acceptable:
         discard(Bundle(bundle.root))
     out.print(
-        f"Macro-F1 on {len(validation.images)} validation images: "
+        f"Macro-F1 on {len(validation.rows)} validation images: "
         f"{loss.float32:.4f} in float32, {loss.int8:.4f} in int8; "
         f"{'kept' if loss.acceptable else 'not kept'} (it may cost {MAX_LOSS})"
     )
 
 
-def _images(bundle: Bundle, data: Path | None) -> "tuple[NDArray[np.uint8], list[str]]":
+def _images(bundle: Bundle, data: Path | None) -> "tuple[Views, list[str]]":
     if data is None:
         from export.reference import reference_images
 
-        return reference_images(bundle.manifest.recipe)
+        return reference_images(bundle)
     from evaluation.bundle_images import bundle_images
 
     validation = bundle_images(bundle, data, "val")
-    return validation.images, [row.file for row in validation.rows]
+    return validation.views, [row.file for row in validation.rows]
 
 
 def _parity_table(found: "list[Parity]", images: int) -> Table:
     table = Table(title=f"ONNX against PyTorch float32, {images} images")
-    for title in ("network", "precision", "max |Δ logit|", "max |Δ p|", "labels that flip"):
+    for title in ("network", "precision", "max |Δ logit|", "max |Δ p|", "max |Δ opacity logit|", "labels that flip"):
         table.add_column(title)
     for parity in found:
         flips = ", ".join(f"{flip.name} (margin {flip.margin:.1e})" for flip in parity.flips) or "none"
-        figures = f"{parity.max_logit:.1e}", f"{parity.max_probability:.1e}"
+        opacity = "–" if parity.max_opacity is None else f"{parity.max_opacity:.1e}"
+        figures = f"{parity.max_logit:.1e}", f"{parity.max_probability:.1e}", opacity
         table.add_row(parity.member, parity.precision, *figures, flips)
     return table

@@ -1,5 +1,6 @@
 """`cxr release`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ from cxr.errors import DataError
 
 if TYPE_CHECKING:
     from study.candidate import Candidate
-    from study.release import Source
+    from study.release import Contents, Source
 
 
 def release(
@@ -23,27 +24,29 @@ def release(
         Path | None,
         typer.Option(help="What `cxr select` chose: members, rule and explainer. Then RUNS are where to find them."),
     ] = None,
+    segmenter: Annotated[
+        Path | None,
+        typer.Option(help="Weights of the lung segmenter, .safetensors; by default those of models/default."),
+    ] = None,
     version: Annotated[str, typer.Option(help="Version of the bundle.")] = "1",
     data: DataPath = None,
 ) -> None:
-    """Make a bundle of one or several snapshots: store, export and calibrate them, and choose which one explains."""
+    """Make a bundle of one or several snapshots: store, export and calibrate them, and choose which one explains.
+
+    Members of several frames, as `lungs-1` and `full-1`, go together; each is shown its own.
+    """
     from study.candidate import Candidate
-    from study.release import Choice
+    from study.release import Contents
     from study.release import release as make
-    from training.data import DEFAULT_DATA, load
+    from training.data import DEFAULT_DATA
 
     with failing_cleanly():
         folder = data or DEFAULT_DATA
-        chosen = None if candidate is None else Candidate.read(candidate)
-        sources = [_source(run) for run in runs] if chosen is None else _members(chosen, runs, folder)
-        config = sources[0].run.config
-        validation = load(folder, "val", config.recipe, config.size)
-        if chosen is None:
-            make(sources, validation, output.name, version, output)
+        if candidate is None:
+            contents = Contents([_source(run) for run in runs])
         else:
-            index = chosen.chosen.members.index(chosen.explainer.snapshot)
-            explainer = Choice(index, chosen.explainer.reason)
-            make(sources, validation, output.name, version, output, chosen.chosen.rule, explainer)
+            contents = _chosen(Candidate.read(candidate), runs, folder)
+        make(replace(contents, segmenter=segmenter), folder, output.name, version, output)
     typer.echo(f"Written: {output}. Next: cxr evaluate --bundle {output}")
 
 
@@ -59,14 +62,23 @@ def _source(text: Path) -> "Source":
     return Source(RunDir(text.with_name(name)), int(cycle))
 
 
-def _members(candidate: "Candidate", runs: list[Path], data: Path) -> "list[Source]":
-    """The candidate's members. Raises DataError unless they are the snapshots that it was chosen from."""
+def _chosen(candidate: "Candidate", runs: list[Path], data: Path) -> "Contents":
+    """What a candidate names. Raises DataError unless its members are the snapshots that it was chosen from."""
     from study.candidate import archive_hashes
-    from study.release import Source
+    from study.release import Choice, Contents, Source
     from study.study import load_study
 
     study, members = load_study(runs, data), candidate.chosen.members
     for name, sha in archive_hashes(study, members).items():
         if candidate.archives[name] != sha:
             raise DataError(f"{name} is not the snapshot that was chosen")
-    return [Source(study.runs[member.run], member.cycle) for member in members]
+    for member in members:
+        frame = study.configs[member.run].frame
+        if candidate.frames.get(str(member), frame) != frame:
+            raise DataError(f"{member} was trained on the frame {frame}, and the candidate says another")
+    return Contents(
+        sources=[Source(study.runs[member.run], member.cycle) for member in members],
+        rule=candidate.chosen.rule,
+        explainer=Choice(members.index(candidate.explainer.snapshot), candidate.explainer.reason),
+        calibration=candidate.calibration,
+    )

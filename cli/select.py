@@ -2,12 +2,15 @@
 
 import subprocess
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.output import DataPath, err, failing_cleanly
 from cxr.errors import DataError
+
+if TYPE_CHECKING:
+    from study.tables import Snapshot
 
 Runs = Annotated[list[Path], typer.Argument(help="Runs, or folders of runs.")]
 
@@ -18,6 +21,15 @@ def select(
     only_kept: Annotated[
         bool, typer.Option("--only-kept", help="Choose among snapshots whose weights are here.")
     ] = False,
+    members: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--member", metavar="RUN@CYCLE", help="Choose nothing: the candidate has this member; may be given again."
+        ),
+    ] = None,
+    explainer: Annotated[
+        str | None, typer.Option(metavar="RUN@CYCLE", help="The member that explains, instead of the surest one.")
+    ] = None,
     data: DataPath = None,
 ) -> None:
     """Choose snapshots and ensembles on half of the validation split, and say why.
@@ -35,7 +47,8 @@ def select(
         if file.exists() and StudyResult.read(file).test is not None:
             raise DataError(f"{file} has figures of the test split: choosing now would be choosing by them")
         study = load_study(runs, data or DEFAULT_DATA)
-        found = choose(study, only_kept)
+        named = [_snapshot(member) for member in members or ()]
+        found = choose(study, only_kept, named=named, explainer=_snapshot(explainer) if explainer else None)
         output.mkdir(parents=True, exist_ok=True)
         found.result.write(file)
         found.candidate.write(output / "candidate.json")
@@ -44,6 +57,16 @@ def select(
     typer.echo(f"{chosen.name}, {chosen.rule}: {', '.join(map(str, chosen.members))}")
     typer.echo(f"Explains: {found.candidate.explainer.snapshot}, {found.candidate.explainer.reason}")
     typer.echo(f"Written: {output}. Next: commit {output / 'candidate.json'}, then cxr confirm.")
+
+
+def _snapshot(text: str) -> "Snapshot":
+    """RUN@CYCLE."""
+    from study.tables import Snapshot
+
+    run, _, cycle = text.rpartition("@")
+    if not run or not cycle.isdecimal():
+        raise typer.BadParameter("a member is RUN@CYCLE, as resnet18@20")
+    return Snapshot(run, int(cycle))
 
 
 def confirm(

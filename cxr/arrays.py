@@ -1,5 +1,7 @@
 """The arrays that the project passes about: one name for each kind. Types say the dtype, the lines here the rest."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,9 @@ Colour = NDArray[np.uint8]
 
 Images = NDArray[np.uint8]
 """[N, S, S] prepared images, as networks take them: 0 to 255, not normalised."""
+
+Views = Mapping[str, Images]
+"""The same N images in each of some frames, by the frame's id; or one image [S, S] in each."""
 
 Mask = NDArray[np.bool_]
 """[H, W] or [N, H, W], true inside; or [N], which of N images."""

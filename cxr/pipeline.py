@@ -1,7 +1,7 @@
 """From the bytes of a file to a finding: the one path that the command line, the service and its explainer share."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr.anatomy.lungs import Lungs, LungSegmenter, NoLungs, union
+from cxr.arrays import Grey, Logits, Views
 from cxr.decode import InstanceUIDs, Radiograph, decode
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import Bundle, Precision
-from cxr.model.frames import FULL, Placement, placement
+from cxr.model.frames import Placement, placement
 from cxr.model.inference import MAX_BATCH, Ensemble
 from cxr.model.posterior import RULES, EnsembleRule, prediction_set, softmax
 from cxr.model.preprocess import preprocess, shrink
+from cxr.model.views import batched
 
 Probabilities = dict[Label, float]
 
@@ -28,10 +30,11 @@ NO_LUNGS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class MemberFinding:
-    """What one network says, at the bundle's temperature."""
+    """What one network says, at the bundle's temperature. `frame` is the part of the radiograph that it has seen."""
 
     name: str
     architecture: str
+    frame: str
     probabilities: Probabilities
 
 
@@ -75,21 +78,21 @@ class Stopwatch:
 class Prepared:
     """A decoded file and what the networks see of it.
 
-    image:     [S, S] uint8
-    placement: where on the radiograph that lies
-    lungs:     what the segmenter found; None where the bundle's frame needs no lungs
-    watch:     how long it took
+    views:      [S, S] uint8 in each of the bundle's frames
+    placements: where on the radiograph each of them lies
+    lungs:      what the segmenter found; None where no frame needs lungs
+    watch:      how long it took
     """
 
     radiograph: Radiograph
-    image: NDArray[np.uint8]
-    placement: Placement
+    views: Views
+    placements: Mapping[str, Placement]
     lungs: Lungs | NoLungs | None
     watch: Stopwatch
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The radiograph's, and that no lungs were found where the networks should see nothing else."""
+        """The radiograph's, and that no lungs were found where a network should see nothing else."""
         return (*self.radiograph.warnings, NO_LUNGS) if isinstance(self.lungs, NoLungs) else self.radiograph.warnings
 
 
@@ -97,10 +100,10 @@ class Preprocessor:
     """A bundle's way from a file to what its networks see. Safe to call from several threads."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Raises BundleError unless the lung segmenter, where the frame needs it, is the one described."""
+        """Raises BundleError unless the lung segmenter, where a frame needs it, is the one described."""
         manifest = bundle.manifest
-        self._frame, self._recipe = manifest.frame, manifest.recipe
-        self._segmenter = LungSegmenter(bundle, manifest.lungs) if manifest.lungs and manifest.frame != FULL else None
+        self._frames, self._recipe = manifest.frames, manifest.recipe
+        self._segmenter = LungSegmenter(bundle, manifest.lungs) if manifest.lungs and manifest.sees_lungs else None
 
     def prepare(self, data: bytes) -> Prepared:
         """Decode a file and pre-process it.
@@ -112,11 +115,22 @@ class Preprocessor:
         with watch.stage("decode"):
             radiograph = decode(data)
         with watch.stage("preprocess"):
-            small = shrink(radiograph.pixels)  # once, for segmenter and network
-            lungs = self._segmenter.find(small) if self._segmenter else None
+            views, lungs = self.views(radiograph.pixels)
             mask = union(lungs) if lungs else None
-            image = preprocess(small, self._recipe.id, self._recipe.size, self._frame, mask)
-        return Prepared(radiograph, image, placement(self._frame, mask), lungs, watch)
+            placements = {frame: placement(frame, mask) for frame in views}
+        return Prepared(radiograph, views, placements, lungs, watch)
+
+    def views(self, pixels: Grey) -> tuple[Views, Lungs | NoLungs | None]:
+        """A radiograph [H, W] in each frame, and the lungs by which that was cut, if a frame needs them.
+
+        Raises:
+            TooSmall: see `cxr.model.preprocess.preprocess`.
+        """
+        small = shrink(pixels)  # once, for segmenter and frames
+        lungs = self._segmenter.find(small) if self._segmenter else None
+        mask = union(lungs) if lungs else None
+        recipe, size = self._recipe.id, self._recipe.size
+        return {frame: preprocess(small, recipe, size, frame, mask) for frame in self._frames}, lungs
 
 
 class Classifier:
@@ -155,10 +169,10 @@ class Classifier:
     def infer(self, prepared: Prepared, alone: bool = True) -> Finding:
         """The second half of `classify`."""
         with prepared.watch.stage("inference"):
-            logits = self.ensemble.logits(prepared.image[np.newaxis], alone)
+            logits = self.ensemble.logits(batched([prepared.views]), alone)
         return self.conclude(prepared, logits)
 
-    def conclude(self, prepared: Prepared, logits: NDArray[np.float32]) -> Finding:
+    def conclude(self, prepared: Prepared, logits: Logits) -> Finding:
         """What the members' logits [M, 1, 3] say of a prepared file: for those who run the networks themselves."""
         manifest = self.bundle.manifest
         radiograph = prepared.radiograph
@@ -169,7 +183,7 @@ class Classifier:
             probabilities=named(posterior),
             prediction_set=prediction_set(posterior, manifest.conformal.thresholds),
             members=tuple(
-                MemberFinding(member.name, member.architecture, named(p))
+                MemberFinding(member.name, member.architecture, member.frame, named(p))
                 for member, p in zip(manifest.members, members[:, 0], strict=True)
             ),
             ensemble=manifest.ensemble,

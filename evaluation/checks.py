@@ -21,12 +21,12 @@ from cxr.model.inference import Ensemble
 from cxr.model.posterior import combine
 from evaluation import metrics
 from evaluation.bootstrap import RESAMPLES, Resampling
+from evaluation.bundle_images import BundleImages
 from evaluation.figure import Figure
 from evaluation.maps.lung_masks import segmented
 from evaluation.predictions import logits_of
 from evaluation.probe import FOLDS, guesses, penultimate
 from networks.architectures import load_member
-from training.data import Dataset
 
 CheckName = Literal["whole", "without_border", "border_only", "with_lungs", "without_lungs", "probe"]
 
@@ -50,44 +50,45 @@ class Check:
     figures: dict[str, Figure]
 
 
-def checks(bundle: Bundle, folder: Path, data: Dataset, posterior: Floats) -> tuple[Check, ...]:
+def checks(bundle: Bundle, folder: Path, data: BundleImages, posterior: Floats) -> tuple[Check, ...]:
     """All checks of a bundle on images of a data set.
 
     Args:
         bundle: exported.
         folder: of the table whose rows `data` has.
-        data: prepared as the bundle says.
+        data: as the bundle's networks see them.
         posterior: [N, K] what the bundle says of the whole images.
     """
     return (
         _check("whole", data, posterior),
-        _ablated("without_border", bundle, data, without_border(data.images)),
-        _ablated("border_only", bundle, data, border_only(data.images)),
+        _ablated("without_border", bundle, data.changed(without_border)),
+        _ablated("border_only", bundle, data.changed(border_only)),
         *_lungs(bundle, folder, data, posterior),
         *_probes(bundle, data),
     )
 
 
-def _lungs(bundle: Bundle, folder: Path, data: Dataset, posterior: Floats) -> Iterator[Check]:
+def _lungs(bundle: Bundle, folder: Path, data: BundleImages, posterior: Floats) -> Iterator[Check]:
     """On the images whose lungs the bundle's segmenter finds; nothing where it has none or finds none."""
     if bundle.manifest.lungs is None:
         return
     masks = segmented(bundle, folder, data.rows)
-    has_lungs = np.asarray(masks.any(axis=(1, 2)))
+    has_lungs = np.asarray(next(iter(masks.values())).any(axis=(1, 2)))
     if not has_lungs.any():
         return
     kept = data.where(has_lungs.tolist())
     yield _check("with_lungs", kept, posterior[has_lungs])
-    yield _ablated("without_lungs", bundle, kept, without(kept.images, masks[has_lungs]))
+    black = {frame: without(images, masks[frame][has_lungs]) for frame, images in kept.views.items()}
+    yield _ablated("without_lungs", bundle, BundleImages(kept.rows, black))
 
 
-def _ablated(name: CheckName, bundle: Bundle, data: Dataset, images: Images) -> Check:
-    """What the bundle says of other images in the place of these."""
-    logits = logits_of(Ensemble(bundle), Dataset(data.rows, images))
+def _ablated(name: CheckName, bundle: Bundle, data: BundleImages) -> Check:
+    """What the bundle says of images that are not as they were."""
+    logits = logits_of(Ensemble(bundle), data)
     return _check(name, data, combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble))
 
 
-def _check(name: CheckName, data: Dataset, posterior: Floats) -> Check:
+def _check(name: CheckName, data: BundleImages, posterior: Floats) -> Check:
     labels = data.labels
 
     def figures(weights: Floats) -> dict[str, Floats]:
@@ -99,9 +100,9 @@ def _check(name: CheckName, data: Dataset, posterior: Floats) -> Check:
     return Check(name, "all", len(labels), Resampling([row.patient for row in data.rows], RESAMPLES).measure(figures))
 
 
-def _probes(bundle: Bundle, data: Dataset) -> Iterator[Check]:
-    """Of all images, and of those of each label, so that the label cannot give the source away."""
-    features = penultimate(load_member(bundle, bundle.explainer), data.images)
+def _probes(bundle: Bundle, data: BundleImages) -> Iterator[Check]:
+    """Of the explaining member's features: on all images, and on those of each label, which cannot give it away."""
+    features = penultimate(load_member(bundle, bundle.explainer), data.views[bundle.explainer.frame])
     for of in ("all", *LABELS):
         chosen = np.array([of in ("all", row.label) for row in data.rows])
         sources = np.array([row.source for row in data.rows])
@@ -112,7 +113,7 @@ def _probes(bundle: Bundle, data: Dataset) -> Iterator[Check]:
             yield Check("probe", of, len(kept.rows), _probe(features[chosen], sources[chosen], kept))
 
 
-def _probe(features: Floats, sources: NDArray[np.str_], data: Dataset) -> dict[str, Figure]:
+def _probe(features: Floats, sources: NDArray[np.str_], data: BundleImages) -> dict[str, Figure]:
     right = guesses(features, sources, [row.patient for row in data.rows]) == sources
     names, counts = np.unique(sources, return_counts=True)
     commonest = sources == names[counts.argmax()]

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from cxr.json_file import read_json
 from cxr.model.bundle import Bundle
 from cxr.model.bundle_files import sha256
+from cxr.model.frames import FULL
 from evaluation.checks import Check
 from evaluation.maps.quality import Explanations
 from evaluation.split_evaluation import SplitEvaluation
@@ -101,8 +102,16 @@ def read_explanations(path: Path) -> Explanations:
 
 def _identity(bundle: Bundle) -> str:
     """A hash of what answers depend on; that maps are explained by another member changes no figure."""
-    manifest = bundle.manifest.model_dump_json(include=ANSWERS)
-    return sha256(manifest.encode())
+    manifest = bundle.manifest
+    include = ANSWERS | {"lungs"} if manifest.sees_lungs else ANSWERS
+    # No answer needs the second head, and the full frame is left out as it was before there were others.
+    exclude = {
+        "members": {
+            number: {"opacity_head"} | ({"frame"} if member.frame == FULL else set())
+            for number, member in enumerate(manifest.members)
+        }
+    }
+    return sha256(manifest.model_dump_json(include=include, exclude=exclude).encode())
 
 
 def _compact(text: str) -> str:

@@ -1,5 +1,6 @@
 """What a bundle says of a data set, and which of its images it was not calibrated on."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +13,9 @@ from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
 from cxr.model.inference import Ensemble
 from cxr.model.posterior import combine, prediction_set
-from training.data import Dataset, Row
+from cxr.model.views import parts_of
+from evaluation.bundle_images import BundleImages
+from training.data import Row
 
 BATCH: Final = 16
 
@@ -45,8 +48,8 @@ class Predictions:
         return [row.patient for row in self.rows]
 
 
-def predictions(bundle: Bundle, data: Dataset, calibration_rows: tuple[Row, ...]) -> Predictions:
-    """Run a bundle's graphs over images prepared with its recipe.
+def predictions(bundle: Bundle, data: BundleImages, calibration_rows: tuple[Row, ...]) -> Predictions:
+    """Run a bundle's graphs over images prepared for it.
 
     Args:
         bundle: exported.
@@ -69,11 +72,8 @@ def predictions(bundle: Bundle, data: Dataset, calibration_rows: tuple[Row, ...]
     )
 
 
-def logits_of(ensemble: Ensemble, data: Dataset) -> Logits:
+def logits_of(ensemble: Ensemble, data: BundleImages) -> Logits:
     """[M, N, 3] logits of the members, by the graphs that the service runs."""
-    starts = range(0, len(data.rows), BATCH)
-    batches = [
-        ensemble.logits(np.ascontiguousarray(data.images[start : start + BATCH]))
-        for start in track(starts, "predicting", transient=True)
-    ]
-    return np.concatenate(batches, axis=1)
+    batches, total = parts_of(data.views, BATCH), math.ceil(len(data.rows) / BATCH)
+    logits = [ensemble.logits(batch) for batch in track(batches, "predicting", total=total, transient=True)]
+    return np.concatenate(logits, axis=1)

@@ -21,11 +21,12 @@ from cxr.model.inference import Ensemble
 from cxr.model.posterior import combine
 from evaluation import metrics
 from evaluation.bootstrap import RESAMPLES, Resampling
+from evaluation.bundle_images import BundleImages
 from evaluation.figure import Figure
 from evaluation.predictions import logits_of
 from evaluation.probe import penultimate
 from networks.architectures import Network, load_member
-from training.data import Dataset, half_of_validation, hashed_order
+from training.data import half_of_validation, hashed_order
 
 ByScore = Mapping[str, Floats]
 
@@ -56,17 +57,19 @@ class Scorer:
     references: Floats
 
     @staticmethod
-    def of(bundle: Bundle, train: Dataset) -> "Scorer":
+    def of(bundle: Bundle, train: BundleImages) -> "Scorer":
         """With the features that the explaining member has of training images that nobody picked."""
-        network = load_member(bundle, bundle.explainer)
-        return Scorer(bundle, Ensemble(bundle), network, _features(network, some(train, REFERENCES).images))
+        network, references = load_member(bundle, bundle.explainer), some(train, REFERENCES)
+        seen = references.views[bundle.explainer.frame]
+        return Scorer(bundle, Ensemble(bundle), network, _features(network, seen))
 
-    def scores(self, data: Dataset) -> dict[str, Floats]:
+    def scores(self, data: BundleImages) -> dict[str, Floats]:
         """Each score of N images, [N]."""
         manifest = self.bundle.manifest
         logits = logits_of(self.ensemble, data)
         posterior = combine(logits, manifest.temperature, manifest.ensemble)
-        cosines = np.sort(_features(self.network, data.images) @ self.references.T, axis=1)
+        features = _features(self.network, data.views[self.bundle.explainer.frame])
+        cosines = np.sort(features @ self.references.T, axis=1)
         return {
             "probability": 1 - posterior.max(axis=1),
             "energy": -logsumexp(logits.mean(axis=0, dtype=np.float64), axis=1),
@@ -87,14 +90,14 @@ class Familiarity:
     figures: dict[str, Figure]
 
 
-def familiarity(bundle: Bundle, validation: Dataset, train: Dataset) -> tuple[Familiarity, ...]:
+def familiarity(bundle: Bundle, validation: BundleImages, train: BundleImages) -> tuple[Familiarity, ...]:
     """Measure the gates: thresholds from one half of validation, figures from patients of the other.
 
     Nothing is measured where one half has no patients.
 
     Args:
         bundle: exported.
-        validation: prepared with the bundle's recipe.
+        validation: as the bundle's networks see it.
         train: likewise.
     """
     chooses = np.array([half_of_validation(row) == "calibrate" for row in validation.rows])
@@ -108,18 +111,20 @@ def familiarity(bundle: Bundle, validation: Dataset, train: Dataset) -> tuple[Fa
     found = [_kept_out("all", np.ones(len(sources), dtype=bool), measured, known, limits)]
     found += [_kept_out(source, sources == source, measured, known, limits) for source in np.unique(sources)]
     for kind, make in KINDS.items():
-        strange = scorer.scores(Dataset(measured.rows, np.ascontiguousarray(make(measured.images))))
+        strange = scorer.scores(measured.changed(make))
         found.append(_let_in(kind, measured, known, strange, limits))
     return tuple(found)
 
 
-def some(data: Dataset, count: int) -> Dataset:
+def some(data: BundleImages, count: int) -> BundleImages:
     """At most so many images, those whose names have the smallest hashes."""
     chosen = set(hashed_order(data.rows)[:count])
     return data.where(index in chosen for index in range(len(data.rows)))
 
 
-def _kept_out(source: str, chosen: Mask, data: Dataset, known: ByScore, limits: Mapping[str, float]) -> Familiarity:
+def _kept_out(
+    source: str, chosen: Mask, data: BundleImages, known: ByScore, limits: Mapping[str, float]
+) -> Familiarity:
     patients = [row.patient for row, kept in zip(data.rows, chosen, strict=True) if kept]
 
     def figures(weights: Floats) -> dict[str, Floats]:
@@ -128,7 +133,9 @@ def _kept_out(source: str, chosen: Mask, data: Dataset, known: ByScore, limits: 
     return Familiarity(source, len(patients), Resampling(patients, RESAMPLES).measure(figures))
 
 
-def _let_in(kind: str, data: Dataset, known: ByScore, strange: ByScore, limits: Mapping[str, float]) -> Familiarity:
+def _let_in(
+    kind: str, data: BundleImages, known: ByScore, strange: ByScore, limits: Mapping[str, float]
+) -> Familiarity:
     patients = [row.patient for row in data.rows]
     is_strange = np.repeat([False, True], len(patients))
 

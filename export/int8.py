@@ -14,7 +14,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from cxr.arrays import Images
+from cxr.arrays import Images, Views
 from cxr.model.bundle import Bundle, OnnxManifest, onnx_name
 from cxr.model.sessions import INPUT
 from export.to_onnx import store, write
@@ -36,21 +36,21 @@ class Loss:
         return self.float32 - self.int8 <= MAX_LOSS
 
 
-def quantise_bundle(bundle: Bundle, images: Images) -> None:
+def quantise_bundle(bundle: Bundle, views: Views) -> None:
     """Write onnx/<member>.int8.onnx for every member, and onnx/manifest.json anew.
 
     Args:
         bundle: exported.
-        images: [N, S, S] uint8, prepared; some of them, spread over all, calibrate the ranges.
+        views: [N, S, S] uint8 in each of its frames; some images, spread over all, calibrate the ranges.
 
     Raises:
         BundleError: a float32 graph is missing or altered.
     """
     folder = bundle.root / "onnx"
     files = dict(bundle.onnx.files)
-    chosen = images[:: max(1, len(images) // CALIBRATION_IMAGES)]
     for member in bundle.manifest.members:
-        name = onnx_name(member, "int8")
+        name, images = onnx_name(member, "int8"), views[member.frame]
+        chosen = images[:: max(1, len(images) // CALIBRATION_IMAGES)]
         files[name] = store(folder / name, quantise(bundle.read_onnx(member, "float32"), chosen), member)
     write(folder / "manifest.json", OnnxManifest(files=files).model_dump_json(indent=2).encode() + b"\n")
 

@@ -3,21 +3,26 @@
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.data import get_testdata_file
 
+from cxr.arrays import Views
 from cxr.decode import decode
 from cxr.errors import DataError
-from cxr.model.bundle import Recipe
-from cxr.model.preprocess import preprocess
+from cxr.model.bundle import Bundle
+from cxr.model.views import batched
+from cxr.pipeline import Preprocessor
 
 REFERENCE = "RG1_UNCR.dcm"  # a real chest radiograph; the package is under MIT
 
 
-def reference_images(recipe: Recipe) -> tuple[NDArray[np.uint8], list[str]]:
-    """pydicom-data's chest radiograph in its eight orientations, prepared: ([8, S, S] uint8, names).
+def reference_images(bundle: Bundle) -> tuple[Views, list[str]]:
+    """pydicom-data's chest radiograph in its eight orientations, as an exported bundle's networks see it.
+
+    Returns:
+        [8, S, S] uint8 in each of the bundle's frames, and a name for each of the eight.
 
     Raises:
+        BundleError: the lung segmenter, where a frame needs it, is not the one described.
         DataError: the package pydicom-data is not installed.
     """
     path = get_testdata_file(REFERENCE, download=False)
@@ -31,5 +36,5 @@ def reference_images(recipe: Recipe) -> tuple[NDArray[np.uint8], list[str]]:
         for mirrored in (False, True)
         for turns in range(4)
     }
-    images = [preprocess(image, recipe.id, recipe.size) for image in turned.values()]
-    return np.stack(images), list(turned)
+    preprocessor = Preprocessor(bundle)
+    return batched([preprocessor.views(image)[0] for image in turned.values()]), list(turned)

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from cxr.anatomy.lungs import LUNG_LOGITS
 from cxr.model.bundle import LUNGS_ONNX, Bundle, Member, OnnxFile, OnnxManifest, Precision, Segmenter, onnx_name
 from cxr.model.bundle_files import sha256
-from cxr.model.sessions import INPUT, OUTPUT
+from cxr.model.sessions import INPUT, outputs
 from networks.architectures import Network, load_member
+from networks.opacity_head import BothHeads
 from networks.unet import load_segmenter
 
 Track = Callable[[Sequence[Member]], Iterable[Member]]
@@ -28,20 +29,21 @@ Track = Callable[[Sequence[Member]], Iterable[Member]]
 class Deployed(nn.Module):
     """The graph that is shipped: uint8 [N, 1, S, S] → float32 logits [N, 3], normalisation inside.
 
-    Takes the network over: its BatchNorm layers become plain scales and shifts.
+    A network with the opacity head has that one's logits [N, 1, h, w] as a second output. Takes the network over: its
+    BatchNorm layers become plain scales and shifts.
     """
 
     def __init__(self, network: Network) -> None:
         super().__init__()
-        self.network = network
+        self.network = network if network.opacities is None else BothHeads(network)
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 _to_affine(module)
         self.eval()
 
-    def forward(self, image: Tensor) -> Tensor:
-        logits: Tensor = self.network(image)
-        return logits.float()
+    def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
+        answer: Tensor | tuple[Tensor, Tensor] = self.network(image)
+        return answer.float() if isinstance(answer, Tensor) else tuple(each.float() for each in answer)
 
 
 def export_bundle(bundle: Bundle, track: Track = iter) -> None:
@@ -61,12 +63,13 @@ def export_bundle(bundle: Bundle, track: Track = iter) -> None:
     folder.mkdir(exist_ok=True)
     files: dict[str, OnnxFile] = {}
     for member in track(bundle.manifest.members):
-        for precision, model in _graphs(load_member(bundle, member), bundle.manifest.recipe.size).items():
+        network = load_member(bundle, member)
+        for precision, model in _graphs(network, bundle.manifest.recipe.size, member.opacity_head).items():
             name = onnx_name(member, precision)
             files[name] = store(folder / name, model, member)
     segmenter = bundle.manifest.lungs
     if segmenter is not None:
-        model = _trace(load_segmenter(bundle, segmenter), segmenter.recipe.size, LUNG_LOGITS)
+        model = _trace(load_segmenter(bundle, segmenter), segmenter.recipe.size, [LUNG_LOGITS])
         files[LUNGS_ONNX] = store(folder / LUNGS_ONNX, model, segmenter)
     write(folder / "manifest.json", OnnxManifest(files=files).model_dump_json(indent=2).encode() + b"\n")
     _prune(folder, keep=files)
@@ -79,8 +82,8 @@ def store(path: Path, model: ModelProto, source: Member | Segmenter) -> OnnxFile
     return OnnxFile(sha256=sha256(data), weights_sha256=source.sha256)
 
 
-def _graphs(network: Network, size: int) -> dict[Precision, ModelProto]:
-    model = _trace(Deployed(network), size, OUTPUT)
+def _graphs(network: Network, size: int, opacity_head: bool) -> dict[Precision, ModelProto]:
+    model = _trace(Deployed(network), size, outputs(opacity_head))
     half = ModelProto()
     half.CopyFrom(model)
     _round_to_half(half)
@@ -89,13 +92,13 @@ def _graphs(network: Network, size: int) -> dict[Precision, ModelProto]:
     return {"float32": model, "float16": half}
 
 
-def _trace(network: nn.Module, size: int, output: str) -> ModelProto:
+def _trace(network: nn.Module, size: int, names: list[str]) -> ModelProto:
     batch: Final = 2  # torch.export takes an example's batch of 1 for a constant
     program = torch.onnx.export(
         network,
         (torch.zeros(batch, 1, size, size, dtype=torch.uint8),),
         input_names=[INPUT],
-        output_names=[output],
+        output_names=names,
         dynamic_shapes={INPUT: {0: torch.export.Dim("N")}},
         dynamo=True,
         verbose=False,
@@ -147,8 +150,9 @@ def _chain_concatenations(model: ModelProto) -> None:
 
 
 def _round_to_half(model: ModelProto) -> None:
-    """Turn a float32 graph into a float16 one whose output is still float32."""
+    """Turn a float32 graph into a float16 one whose outputs are still float32."""
     graph = model.graph
+    half = {output.name: f"{output.name}_half" for output in graph.output}
     for tensor in graph.initializer:
         if tensor.data_type == TensorProto.FLOAT:
             tensor.CopyFrom(_half(tensor))
@@ -158,8 +162,9 @@ def _round_to_half(model: ModelProto) -> None:
                 attribute.i = TensorProto.FLOAT16
             elif attribute.HasField("t") and attribute.t.data_type == TensorProto.FLOAT:
                 attribute.t.CopyFrom(_half(attribute.t))
-        node.output[:] = [f"{OUTPUT}_half" if name == OUTPUT else name for name in node.output]
-    graph.node.append(helper.make_node("Cast", [f"{OUTPUT}_half"], [OUTPUT], to=TensorProto.FLOAT))
+        node.output[:] = [half.get(name, name) for name in node.output]
+    for name, rounded in half.items():
+        graph.node.append(helper.make_node("Cast", [rounded], [name], to=TensorProto.FLOAT))
 
 
 def _half(tensor: TensorProto) -> TensorProto:

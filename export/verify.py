@@ -1,19 +1,21 @@
 """Do the exported graphs say what the PyTorch networks say? Measured on images, refused above tolerance."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import onnxruntime
 import torch
+from torch import Tensor
 
-from cxr.arrays import Images, Logits
+from cxr.arrays import Floats32, Images, Logits, Views
 from cxr.errors import ParityError
 from cxr.model.bundle import Bundle, Member, Precision
 from cxr.model.posterior import softmax
-from cxr.model.sessions import INPUT, OUTPUT, session_options
+from cxr.model.sessions import INPUT, outputs, session_options
 from networks.architectures import Network, load_member
+from networks.opacity_head import BothHeads
 
 BATCH: Final = 32  # VGG-19 at 224 pixels holds 13 MB of activations an image at its widest layer
 
@@ -36,7 +38,10 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How far one graph is from its network: the largest errors of logits and of calibrated probabilities."""
+    """How far one graph is from its network: the largest errors of logits and of calibrated probabilities.
+
+    `max_opacity` is that of the second head's logits; None of a network without one.
+    """
 
     member: str
     precision: Precision
@@ -44,23 +49,27 @@ class Parity:
     max_logit: float
     max_probability: float
     flips: tuple[Flip, ...]
+    max_opacity: float | None = None
 
     @property
     def holds(self) -> bool:
-        """Within tolerance, and no label flipped that two probabilities so near could not have swapped.
+        """Both heads within tolerance, and no label flipped that two probabilities so near could not have swapped.
 
         Written so that a NaN, as float16 makes when it overflows, does not hold.
         """
         explained = all(flip.margin <= 2 * self.max_probability for flip in self.flips)
-        return self.max_logit <= LOGIT_TOLERANCE[self.precision] and explained
+        tolerance = LOGIT_TOLERANCE[self.precision]
+        opacity_holds = self.max_opacity is None or self.max_opacity <= tolerance
+        return self.max_logit <= tolerance and opacity_holds and explained
 
 
-def verify(bundle: Bundle, images: Images, names: Sequence[str]) -> list[Parity]:
+def verify(bundle: Bundle, views: Views, names: Sequence[str]) -> list[Parity]:
     """Compare every member's graphs, run by onnxruntime on the CPU, with its network in PyTorch float32.
 
     Args:
         bundle: exported.
-        images: [N, S, S] uint8, prepared with the bundle's recipe; may be memory-mapped, N at least 1.
+        views: [N, S, S] uint8 in each of the bundle's frames, prepared with its recipe; may be memory-mapped, N at
+            least 1.
         names: of the N images, for the list of flips.
 
     Returns:
@@ -70,7 +79,7 @@ def verify(bundle: Bundle, images: Images, names: Sequence[str]) -> list[Parity]
         BundleError: a file is missing or altered.
         ParityError: a graph is above tolerance; the message has the figures of all that are.
     """
-    found = [parity for member in bundle.manifest.members for parity in _member(bundle, member, images, names)]
+    found = [parity for member in bundle.manifest.members for parity in _member(bundle, member, views, names)]
     wrong = "; ".join(_describe(parity) for parity in found if not parity.holds)
     if wrong:
         raise ParityError(f"{bundle.root}: {wrong}")
@@ -100,31 +109,30 @@ def compare(
     )
 
 
-def _member(bundle: Bundle, member: Member, images: Images, names: Sequence[str]) -> list[Parity]:
-    temperature = bundle.manifest.temperature
-    expected = _torch_logits(load_member(bundle, member), images)
-    return [
-        compare(
-            member.name,
-            precision,
-            expected,
-            _onnx_logits(bundle.read_onnx(member, precision), images),
-            temperature,
-            names,
-        )
-        for precision in LOGIT_TOLERANCE
-    ]
+def _member(bundle: Bundle, member: Member, views: Views, names: Sequence[str]) -> Iterator[Parity]:
+    images, temperature = views[member.frame], bundle.manifest.temperature
+    expected, *expected_opacity = _of_torch(load_member(bundle, member), images)
+    for precision in LOGIT_TOLERANCE:
+        actual, *actual_opacity = _of_onnx(bundle.read_onnx(member, precision), images, outputs(member.opacity_head))
+        found = compare(member.name, precision, expected, actual, temperature, names)
+        for before, after in zip(expected_opacity, actual_opacity, strict=True):
+            found = replace(found, max_opacity=float(np.abs(after - before).max()))
+        yield found
 
 
-def _torch_logits(network: Network, images: Images) -> Logits:
+def _of_torch(network: Network, images: Images) -> list[Floats32]:
+    """A network's outputs, in the order of its graph's."""
+    both = network if network.opacities is None else BothHeads(network)
     with torch.inference_mode():
-        batches = [network(torch.from_numpy(batch)).numpy() for batch in _batches(images)]
-    return np.concatenate(batches)
+        answers = [both(torch.from_numpy(batch)) for batch in _batches(images)]
+    parts = [(answer,) if isinstance(answer, Tensor) else answer for answer in answers]
+    return [torch.cat(of_one).numpy() for of_one in zip(*parts, strict=True)]
 
 
-def _onnx_logits(graph: bytes, images: Images) -> Logits:
+def _of_onnx(graph: bytes, images: Images, names: list[str]) -> list[Floats32]:
     session = onnxruntime.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
-    return np.concatenate([session.run([OUTPUT], {INPUT: batch})[0] for batch in _batches(images)])
+    parts = [session.run(names, {INPUT: batch}) for batch in _batches(images)]
+    return [np.concatenate(of_one) for of_one in zip(*parts, strict=True)]
 
 
 def _batches(images: Images) -> Iterator[Images]:
@@ -135,7 +143,8 @@ def _batches(images: Images) -> Iterator[Images]:
 
 def _describe(parity: Parity) -> str:
     limit = LOGIT_TOLERANCE[parity.precision]
+    opacity = "" if parity.max_opacity is None else f", by {parity.max_opacity:.2g} on those of the opacity head"
     return (
-        f"{parity.member} in {parity.precision} differs from PyTorch by {parity.max_logit:.2g} on the logits "
+        f"{parity.member} in {parity.precision} differs from PyTorch by {parity.max_logit:.2g} on the logits{opacity} "
         f"(limit {limit:g}) and flips {len(parity.flips)} of {parity.images} labels"
     )

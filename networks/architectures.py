@@ -79,13 +79,16 @@ def load_member(bundle: "Bundle", member: "Member") -> Network:
     """A member of a bundle as a network in evaluation mode and float32, on the CPU.
 
     Raises:
-        BundleError: its weights are missing, altered, or not of its architecture.
+        BundleError: its weights are missing, altered, not of its architecture, or have other heads than it says.
     """
+    path = bundle.root / "weights" / member.weights
     try:
-        return load_weights(member.architecture, bundle.read_weights(member))
+        network = load_weights(member.architecture, bundle.read_weights(member))
     except (RuntimeError, SafetensorError):
-        path = bundle.root / "weights" / member.weights
         raise BundleError(f"{path} does not fit {member.architecture}") from None
+    if (network.opacities is not None) != member.opacity_head:
+        raise BundleError(f"{path} has {'no' if member.opacity_head else 'an'} opacity head, unlike its bundle.json")
+    return network
 
 
 def storable(network: nn.Module) -> dict[str, Tensor]:

@@ -49,6 +49,7 @@ def networks(manifest: Manifest) -> Section:
         (
             member.name,
             member.architecture,
+            member.frame,
             str(member.cycle or "–"),
             ", ".join(f"{name} {value:.3f}" for name, value in member.validation.items()),
         )
@@ -57,12 +58,14 @@ def networks(manifest: Manifest) -> Section:
     header = (
         "member",
         "architecture",
+        "frame",
         "snapshot of cycle",
         "figures on the half of the validation split that chose it",
     )
+    calibrated_on = manifest.calibrated_on or "the other half of the validation split"
     origin = (
-        "Trained from scratch, without ImageNet. Temperature and conformal thresholds were fitted on the other half of "
-        f"the validation split. SHA-256 of the training table: `{manifest.training_manifest_sha256}`."
+        f"Trained from scratch, without ImageNet. Temperature and conformal thresholds were fitted on {calibrated_on}. "
+        f"SHA-256 of the training table: `{manifest.training_manifest_sha256}`."
     )
     return Section("Networks", (Text(about), Table(header, tuple(rows)), Text(origin)))
 
@@ -106,6 +109,7 @@ def parity(found: tuple[Parity, ...]) -> Section:
         "images",
         "max abs. Δ logit",
         "max abs. Δ probability",
+        "max abs. Δ opacity logit",
         "labels that flip (margin)",
     )
     rows = [
@@ -115,6 +119,7 @@ def parity(found: tuple[Parity, ...]) -> Section:
             f"{one.images:,}",
             f"{one.max_logit:.1e}",
             f"{one.max_probability:.1e}",
+            "–" if one.max_opacity is None else f"{one.max_opacity:.1e}",
             ", ".join(f"{flip.name} ({flip.margin:.1e})" for flip in one.flips) or "none",
         )
         for one in found

@@ -15,11 +15,11 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime
 
-from cxr.arrays import Images
+from cxr.arrays import Images, Views
 from cxr.cpu_count import usable_cores
 from cxr.model import cuda
 from cxr.model.bundle import Bundle, Precision
-from cxr.model.inference import Device, Processor
+from cxr.model.inference import Device, Processor, graphs_of
 from cxr.model.sessions import INPUT, OUTPUT, session_options
 from export.verify import compare
 
@@ -53,10 +53,10 @@ def measure(bundle: Bundle, batches: list[int], seconds: float) -> Result:
     return result
 
 
-def flips(bundle: Bundle, images: Images) -> Result:
-    """Labels that float16 turns against float32, both on the GPU, and the largest |Δp|."""
-    exact, half = (_device(bundle, precision, 64).logits(images)[0] for precision in PRECISIONS)
-    names = [str(index) for index in range(len(images))]
+def flips(bundle: Bundle, views: Views) -> Result:
+    """Labels of the first member that float16 turns against float32, both on the GPU, and the largest |Δp|."""
+    exact, half = (_device(bundle, precision, 64).logits(views)[0] for precision in PRECISIONS)
+    names = [str(index) for index in range(len(exact))]
     found = compare(bundle.manifest.members[0].name, "float16", exact, half, bundle.manifest.temperature, names)
     return {
         "images": found.images,
@@ -104,13 +104,14 @@ def _pipeline(bundle: Bundle, images: Images, batches: list[int], seconds: float
         begun = time.perf_counter()
         device = _device(bundle, "float16", batch)
         result |= {"provider": device.provider, f"start_s of {batch}": round(time.perf_counter() - begun, 1)}
-        result[str(batch)] = _per_second(partial(device.logits, images[:batch]), batch, cuda.LANES, seconds)
+        views = dict.fromkeys(bundle.manifest.frames, images[:batch])
+        result[str(batch)] = _per_second(partial(device.logits, views), batch, cuda.LANES, seconds)
     return result
 
 
 def _device(bundle: Bundle, precision: Precision, batch: int) -> Device:
     """A device with one batch size captured; the processor where there is no GPU."""
-    graphs = [bundle.read_onnx(member, precision) for member in bundle.manifest.members]
+    graphs = graphs_of(bundle, precision)
     on_gpu = cuda.load(graphs, bundle.manifest.recipe.size, [batch], precision) if cuda.devices() else None
     return on_gpu or Processor(graphs, usable_cores())
 

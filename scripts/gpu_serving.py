@@ -20,10 +20,11 @@ import numpy as np
 import typer
 from PIL import Image
 
-from cxr.arrays import Images
+from cxr.arrays import Views
 from cxr.decode import decode
 from cxr.model.bundle import Bundle
-from cxr.model.preprocess import preprocess
+from cxr.model.views import batched
+from cxr.pipeline import Preprocessor
 from scripts import gpu_http, gpu_pipeline
 from scripts.gpu_pipeline import Result, failing_alone
 
@@ -110,14 +111,14 @@ def http(
         _write(output, result)
 
 
-def _to_label(bundle: Bundle, data: Path | None) -> Images:
+def _to_label(bundle: Bundle, data: Path | None) -> Views:
     """Prepared images, as the bundle's networks take them."""
-    recipe = bundle.manifest.recipe
     if data is not None:
-        from training.data import load
+        from evaluation.bundle_images import bundle_images
 
-        return np.asarray(load(data, "val", recipe.id, recipe.size).images)
-    return np.stack([preprocess(decode(made_up).pixels, recipe.id, recipe.size) for made_up in jpegs(256)])
+        return bundle_images(bundle, data, "val").views
+    preprocessor = Preprocessor(bundle)
+    return batched([preprocessor.views(decode(made_up).pixels)[0] for made_up in jpegs(256)])
 
 
 def jpegs(count: int) -> list[bytes]:

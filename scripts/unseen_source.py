@@ -17,10 +17,10 @@ from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.model.inference import Ensemble
 from cxr.model.posterior import combine
 from evaluation.bootstrap import Resampling
-from evaluation.bundle_images import bundle_images
+from evaluation.bundle_images import BundleImages, bundle_images
 from evaluation.metrics import auroc
 from evaluation.predictions import logits_of
-from training.data import DEFAULT_DATA, Dataset
+from training.data import DEFAULT_DATA
 
 
 def main(source: str, negative: str, positive: str, bundle: Path = DEFAULT_BUNDLE, data: Path = DEFAULT_DATA) -> None:
@@ -46,7 +46,7 @@ def main(source: str, negative: str, positive: str, bundle: Path = DEFAULT_BUNDL
         typer.echo(f"{label} called {', '.join(shares)}")
 
 
-def of_labels(images: Dataset, source: str, labels: tuple[str, ...]) -> Dataset:
+def of_labels(images: BundleImages, source: str, labels: tuple[str, ...]) -> BundleImages:
     """The images of a source with one of these labels."""
     return images.where(row.source == source and row.label in labels for row in images.rows)
 

@@ -8,14 +8,13 @@ from concurrent.futures import Future
 from threading import Condition, Lock, Thread
 from typing import Final
 
-import numpy as np
-
-from cxr.arrays import Images, Logits
+from cxr.arrays import Logits, Views
 from cxr.model.cuda import LANES
+from cxr.model.views import batched
 
 WINDOW_S: Final = 0.002
 
-Waiting = tuple[Images, "Future[Logits]"]
+Waiting = tuple[Views, "Future[Logits]"]
 
 
 class Batcher:
@@ -26,10 +25,10 @@ class Batcher:
     by who calls: no more than `service.admission.Admission` lets run.
     """
 
-    def __init__(self, run: Callable[[Images], Logits], max_batch: int, coming: Callable[[], int]) -> None:
+    def __init__(self, run: Callable[[Views], Logits], max_batch: int, coming: Callable[[], int]) -> None:
         """
         Args:
-            run: [N, S, S] uint8 → [M, N, 3], for N up to `max_batch`; called in threads, `LANES` at once.
+            run: [N, S, S] uint8 in each frame → [M, N, 3], for N up to `max_batch`; called in threads, `LANES` at once.
             max_batch: the largest N.
             coming: how many images are being worked on, those that wait here among them.
         """
@@ -42,8 +41,8 @@ class Batcher:
         for _ in range(LANES):
             Thread(target=self._lane, name="batch", daemon=True).start()
 
-    def submit(self, image: Images) -> "Future[Logits]":
-        """One image [S, S] uint8 → [M, 1, 3], as `run` gives it in a batch; what `run` raises."""
+    def submit(self, image: Views) -> "Future[Logits]":
+        """One image [S, S] uint8 in each frame → [M, 1, 3], as `run` gives it in a batch; what `run` raises."""
         future: Future[Logits] = Future()
         with self._came:
             self._waiting.append((image, future))
@@ -70,7 +69,7 @@ class Batcher:
     def _work(self, batch: list[Waiting]) -> None:
         """Run a batch and hand out its results."""
         try:
-            logits = self._run(np.stack([image for image, _ in batch]))
+            logits = self._run(batched([image for image, _ in batch]))
         except Exception as error:
             for _, future in batch:
                 future.set_exception(error)

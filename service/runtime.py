@@ -12,11 +12,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cxr.arrays import Images, Logits
+from cxr.arrays import Logits, Views
 from cxr.decode import is_dicom
 from cxr.decode.sandbox.pool import decoders
 from cxr.model.bundle import Bundle
 from cxr.model.cuda import LANES
+from cxr.model.views import batched
 from cxr.pipeline import Classifier, Finding, Prepared
 from cxr.report.explanation import Method
 from service.admission import Admission
@@ -63,7 +64,7 @@ class Runtime:
         self._decoding_threads = ThreadPoolExecutor(decoders().size, "decode")
         if missing := decoders().warm():
             logger.warning("this kernel does not shut decoders in: %s", ", ".join(missing))
-        self._infer: Callable[[Images], Future[Logits]] = self._infer_here
+        self._infer: Callable[[Views], Future[Logits]] = self._infer_here
         if batch > 1:
             self._infer = Batcher(ensemble.logits, batch, lambda: self.classifications.running).submit
         # One that would wait past its deadline is better told now.
@@ -147,7 +148,7 @@ class Runtime:
         try:
             prepared = prepare()
             inferring = time.perf_counter()
-            logits = self._infer(prepared.image)
+            logits = self._infer(prepared.views)
         except BaseException as error:
             ended.set_exception(error)
             return
@@ -163,11 +164,11 @@ class Runtime:
 
         logits.add_done_callback(end)
 
-    def _infer_here(self, image: Images) -> Future[Logits]:
+    def _infer_here(self, image: Views) -> Future[Logits]:
         """In the thread that asks, on all cores if no other work runs: one that is being decoded needs a core too."""
         alone = self.classifications.running + self.decodings.running == 1
         done: Future[Logits] = Future()
-        done.set_result(self.classifier.ensemble.logits(image[np.newaxis], alone=alone))
+        done.set_result(self.classifier.ensemble.logits(batched([image]), alone=alone))
         return done
 
 

@@ -1,7 +1,7 @@
 """The candidate: what selection chose, as a file that is committed before the test split is run."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from cxr.errors import DataError
 from cxr.json_file import read_json, write_json
+from cxr.labels import Label
 from cxr.model.bundle_files import sha256
 from evaluation.bootstrap import RESAMPLES
 from study.ensemble import Plan, best_of_runs, of_one_run
@@ -18,10 +19,21 @@ from study.tabulate import tabulator
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """A temperature, and conformal thresholds on 1 - p; `fitted_on` says what they come from, in words."""
+
+    temperature: float
+    coverage: float
+    thresholds: dict[Label, float]
+    fitted_on: str
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """candidate.json: the chosen plan, the member that explains, every other row, and hashes of what they rest on.
 
-    `archives` holds, by snapshot, the SHA-256 of the file with its logits.
+    `archives` holds, by snapshot, the SHA-256 of the file with its logits; `frames`, by the chosen members, what each
+    of them sees. Without a `calibration` the bundle's is fitted on the calibrating half of the validation split.
     """
 
     version: Literal[1]
@@ -30,6 +42,8 @@ class Candidate:
     explainer: ExplainingMember
     plans: tuple[Plan, ...]
     archives: dict[str, str]
+    frames: dict[str, str] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
     def write(self, path: Path) -> None:
         """As JSON for people too."""

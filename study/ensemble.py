@@ -66,8 +66,8 @@ def of_one_run(run: str, snapshots: Sequence[Snapshot], chosen: Snapshot | None)
 def of_networks(study: Study, part: Part, losses: Losses) -> Iterator[Plan]:
     """Table II: all pairs of architectures and the triple of the three best by each rule, and greedy selection.
 
-    Each architecture is represented by its best snapshot. Members share one pre-processing, that of the best
-    snapshot of all, since a bundle has one.
+    Each architecture is represented by its best snapshot. Members share recipe and size, those of the best snapshot
+    of all, since a bundle has one of each; every member may have a frame of its own.
     """
     best = min(losses, key=losses.__getitem__)
     pool = {member: loss for member, loss in losses.items() if _same_input(study, member, best)}

@@ -13,20 +13,23 @@ from safetensors.torch import save
 from cxr.arrays import Ints, Logits
 from cxr.errors import DataError
 from cxr.labels import LABELS
-from cxr.model.bundle import DEFAULT_BUNDLE, Bundle, Conformal, Manifest, Member, Recipe
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle, Conformal, Manifest, Member, Recipe, Segmenter
 from cxr.model.bundle_files import sha256
 from cxr.model.inference import Ensemble
 from cxr.model.posterior import EnsembleRule, combine
+from evaluation.bundle_images import BundleImages, bundle_images
 from evaluation.calibration import calibrated_log_loss, fit_temperature, fit_thresholds
 from evaluation.metrics import figures
 from evaluation.predictions import logits_of
 from export.to_onnx import export_bundle
 from networks.architectures import build, storable
-from study.segmenter import adopt
-from training.data import Dataset, Half, half_of_validation
+from study.candidate import Calibration
+from study.segmenter import adopt, place
+from training.data import Half, half_of_validation
 from training.rundir import RunDir
 
 COVERAGE: Final = 0.9
+UNCALIBRATED: Final = Calibration(1.0, COVERAGE, dict.fromkeys(LABELS, 1.0), fitted_on="")
 SHOWN: Final = ("macro_f1", "log_loss", "covid19_ppv", "covid19_recall")
 
 
@@ -46,42 +49,53 @@ class Choice:
     reason: str
 
 
-def release(
-    sources: Sequence[Source],
-    validation: Dataset,
-    name: str,
-    version: str,
-    root: Path,
-    rule: EnsembleRule = "scpa",
-    explainer: Choice | None = None,
-) -> Bundle:
-    """Write a bundle into `root`, with its ONNX graphs.
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a bundle is made of.
 
-    Each member's figures come from the half of the validation split that chooses, temperature and thresholds from the
-    half that chose nothing; all of them from the graphs and weights as they are shipped.
+    sources:     the members, at least one; each keeps the frame that it was trained on
+    rule:        how they are combined
+    explainer:   what selection chose; by default the member with the least calibrated log loss on the choosing half
+    calibration: what was fitted elsewhere; by default it is fitted on the half of the validation split that chose
+                 nothing
+    segmenter:   weights of the lung segmenter (safetensors); by default those of the default bundle
+    """
+
+    sources: Sequence[Source]
+    rule: EnsembleRule = "scpa"
+    explainer: Choice | None = None
+    calibration: Calibration | None = None
+    segmenter: Path | None = None
+
+
+def release(contents: Contents, data: Path, name: str, version: str, root: Path) -> Bundle:
+    """Write a bundle into `root`, with its ONNX graphs. Weights there that it does not have are removed.
+
+    All figures come from the graphs and weights as they are shipped; each member's from the half of the validation
+    split that chooses.
 
     Args:
-        sources: the members, at least one.
-        validation: images of the validation split, prepared with the members' recipe.
+        contents: what it is made of.
+        data: folder with the validation split; its lungs are outlined by the bundle's own segmenter.
         name: of the bundle.
         version: of the bundle.
         root: folder to write.
-        rule: how members are combined.
-        explainer: what selection chose; by default the member with the least calibrated log loss on the choosing half.
 
     Raises:
+        BundleError: the segmenter's weights are none.
         DataError: there is no such snapshot, members do not fit together, one half of the validation split is empty,
-            or the name will not do.
+            or name or calibration will not do.
     """
-    manifest = _manifest(sources, name, version, root, rule)
+    manifest = _manifest(contents, name, version, root)
     _write(root, manifest)
     export_bundle(Bundle(root))
-    _write(root, _calibrated(Bundle(root), validation, explainer))
+    _write(root, _calibrated(Bundle(root), bundle_images(Bundle(root), data, "val"), contents))
     return Bundle(root)
 
 
-def _manifest(sources: Sequence[Source], name: str, version: str, root: Path, rule: EnsembleRule) -> Manifest:
+def _manifest(contents: Contents, name: str, version: str, root: Path) -> Manifest:
     """Weights in place, everything still uncalibrated."""
+    sources, calibration = contents.sources, contents.calibration or UNCALIBRATED
     inputs = {(source.run.config.recipe, source.run.config.size, source.run.table_sha256) for source in sources}
     if len(inputs) != 1:
         raise DataError("the members of a bundle share one recipe, one size and one training table")
@@ -89,28 +103,36 @@ def _manifest(sources: Sequence[Source], name: str, version: str, root: Path, ru
     members = tuple(_store(source, call, root) for source, call in zip(sources, _names(sources), strict=True))
     try:
         return Manifest(
-            schema_version=1,
+            schema_version=2,
             name=name,
             version=version,
             labels=LABELS,
             recipe=Recipe(id=recipe, size=size),
             members=members,
-            ensemble=rule,
+            ensemble=contents.rule,
             explainer=members[0].name,
-            temperature=1.0,
-            conformal=Conformal(coverage=COVERAGE, thresholds=dict.fromkeys(LABELS, 1.0)),
+            **_applied(calibration),
             training_manifest_sha256=table,
-            lungs=adopt(Bundle(DEFAULT_BUNDLE), root),
+            lungs=_segmenter(contents, root),
         )
     except ValidationError:
-        raise DataError("a bundle's name and version are of small letters, digits, dots and hyphens") from None
+        raise DataError(
+            "a bundle's name and version are of small letters, digits, dots and hyphens; a calibration has a "
+            "temperature from 0.05 to 20, a coverage from 0.5 to 1, and for each label a threshold from 0 to 1"
+        ) from None
 
 
 def _names(sources: Sequence[Source]) -> list[str]:
-    """A lone network is called by its architecture, members also by cycle, and where that is not enough by number."""
+    """A lone network is called by its architecture, members also by cycle, and where that is not enough by number.
+
+    Where members see different frames, the names say that too: `resnet18-lungs-c02`.
+    """
     plain = [source.run.config.architecture.replace("_", "-") for source in sources]
     if len(plain) == 1:
         return plain
+    frames = [source.run.config.frame for source in sources]
+    if len(set(frames)) > 1:
+        plain = [f"{call}-{frame.rpartition('-')[0]}" for call, frame in zip(plain, frames, strict=True)]
     named = [f"{call}-c{source.cycle:02d}" for call, source in zip(plain, sources, strict=True)]
     if len(set(named)) == len(named):
         return named
@@ -120,30 +142,39 @@ def _names(sources: Sequence[Source]) -> list[str]:
 def _store(source: Source, name: str, root: Path) -> Member:
     if not source.run.snapshot(source.cycle).exists():
         raise DataError(f"{source.run.snapshot(source.cycle)} does not exist")
-    architecture = source.run.config.architecture
-    network = build(architecture)
+    config = source.run.config
+    network = build(config.architecture, opacity_head=config.opacity_weight > 0)
     source.run.restore(source.cycle, network)
     data = save(storable(network))
     file = root / "weights" / f"{name}.safetensors"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(data)
-    return Member(name=name, architecture=architecture, weights=file.name, sha256=sha256(data), cycle=source.cycle)
+    return Member(
+        name=name,
+        architecture=config.architecture,
+        weights=file.name,
+        sha256=sha256(data),
+        frame=config.frame,
+        opacity_head=network.opacities is not None,
+        cycle=source.cycle,
+    )
 
 
-def _calibrated(bundle: Bundle, validation: Dataset, explainer: Choice | None) -> Manifest:
+def _segmenter(contents: Contents, root: Path) -> Segmenter | None:
+    return place(contents.segmenter, root) if contents.segmenter else adopt(Bundle(DEFAULT_BUNDLE), root)
+
+
+def _calibrated(bundle: Bundle, validation: BundleImages, contents: Contents) -> Manifest:
     manifest, ensemble = bundle.manifest, Ensemble(bundle)
-    unseen = _half(validation, "calibrate")
-    logits = logits_of(ensemble, unseen)
-    temperature = fit_temperature(logits, unseen.labels, manifest.ensemble)
-    posterior = combine(logits, temperature, manifest.ensemble)
+    if contents.calibration is None:
+        fitted = _fitted(ensemble, _half(validation, "calibrate"), manifest.ensemble)
+        manifest = manifest.model_copy(update=_applied(fitted))
     chosen_on = _half(validation, "select")
     logits = logits_of(ensemble, chosen_on)
-    explainer = explainer or _surest(logits, chosen_on.labels)
+    explainer = contents.explainer or _surest(logits, chosen_on.labels)
     update: dict[str, Any] = {
-        "temperature": temperature,
-        "conformal": Conformal(coverage=COVERAGE, thresholds=fit_thresholds(posterior, unseen.labels, COVERAGE)),
         "members": tuple(
-            member.model_copy(update={"validation": _shown(one, chosen_on.labels, temperature)})
+            member.model_copy(update={"validation": _shown(one, chosen_on.labels, manifest.temperature)})
             for member, one in zip(manifest.members, logits, strict=True)
         ),
         "explainer": manifest.members[explainer.index].name,
@@ -152,7 +183,24 @@ def _calibrated(bundle: Bundle, validation: Dataset, explainer: Choice | None) -
     return manifest.model_copy(update=update)
 
 
-def _half(validation: Dataset, half: Half) -> Dataset:
+def _applied(calibration: Calibration) -> dict[str, Any]:
+    """A manifest's fields."""
+    return {
+        "temperature": calibration.temperature,
+        "conformal": Conformal(coverage=calibration.coverage, thresholds=calibration.thresholds),
+        "calibrated_on": calibration.fitted_on or None,
+    }
+
+
+def _fitted(ensemble: Ensemble, unseen: BundleImages, rule: EnsembleRule) -> Calibration:
+    """On images that chose nothing."""
+    logits = logits_of(ensemble, unseen)
+    temperature = fit_temperature(logits, unseen.labels, rule)
+    posterior = combine(logits, temperature, rule)
+    return Calibration(temperature, COVERAGE, fit_thresholds(posterior, unseen.labels, COVERAGE), fitted_on="")
+
+
+def _half(validation: BundleImages, half: Half) -> BundleImages:
     rows = validation.where(half_of_validation(row) == half for row in validation.rows)
     if not rows.rows:
         raise DataError("the validation split has too few patients to be cut in two")
@@ -178,4 +226,9 @@ def _shown(logits: Logits, labels: Ints, temperature: float) -> dict[str, float]
 
 
 def _write(root: Path, manifest: Manifest) -> None:
+    """bundle.json, and no weights beside those that it names."""
+    named = {network.weights for network in (*manifest.members, manifest.lungs) if network is not None}
+    for file in (root / "weights").glob("*.safetensors"):
+        if file.name not in named:
+            file.unlink()
     (root / "bundle.json").write_text(manifest.model_dump_json(indent=2) + "\n")

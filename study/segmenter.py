@@ -16,11 +16,13 @@ FILE: Final = "lungs.safetensors"
 
 def install(bundle: Bundle, network: UNet) -> None:
     """Write a segmenter's weights into a bundle and name them in bundle.json; its graph needs an export."""
-    weights = save(storable(network))
-    (bundle.root / "weights" / FILE).write_bytes(weights)
-    segmenter = Segmenter(weights=FILE, sha256=sha256(weights), recipe=Recipe(id=RECIPE, size=SIZE))
-    manifest = bundle.manifest.model_copy(update={"lungs": segmenter})
+    manifest = bundle.manifest.model_copy(update={"lungs": _write(save(storable(network)), bundle.root)})
     (bundle.root / "bundle.json").write_text(manifest.model_dump_json(indent=2) + "\n")
+
+
+def place(file: Path, root: Path) -> Segmenter:
+    """Copy a segmenter's weights as shipped (safetensors) into the folder of a bundle that is being written."""
+    return _write(file.read_bytes(), root)
 
 
 def adopt(source: Bundle, root: Path) -> Segmenter | None:
@@ -33,3 +35,8 @@ def adopt(source: Bundle, root: Path) -> Segmenter | None:
     if segmenter is not None:
         (root / "weights" / segmenter.weights).write_bytes(source.read_weights(segmenter))
     return segmenter
+
+
+def _write(weights: bytes, root: Path) -> Segmenter:
+    (root / "weights" / FILE).write_bytes(weights)
+    return Segmenter(weights=FILE, sha256=sha256(weights), recipe=Recipe(id=RECIPE, size=SIZE))

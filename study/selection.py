@@ -39,7 +39,13 @@ class Selection:
     candidate: Candidate
 
 
-def select(study: Study, only_kept: bool = False, resamples: int = RESAMPLES) -> Selection:
+def select(
+    study: Study,
+    only_kept: bool = False,
+    resamples: int = RESAMPLES,
+    named: Sequence[Snapshot] = (),
+    explainer: Snapshot | None = None,
+) -> Selection:
     """Measure every snapshot on the choosing half, and choose.
 
     Args:
@@ -47,9 +53,11 @@ def select(study: Study, only_kept: bool = False, resamples: int = RESAMPLES) ->
         only_kept: choose among snapshots whose weights are here, so that a bundle can be made of them. The others
             still stand in the tables.
         resamples: of each interval.
+        named: the candidate's members, where something else has chosen them, such as hospitals left out of training.
+        explainer: the member that explains, where something else has chosen it.
 
     Raises:
-        DataError: there is nothing to choose from.
+        DataError: there is nothing to choose from, no such snapshot, or the explainer is no member.
     """
     part = study.part("select")
     rows = list(track(map(partial(measure, study, part), study.snapshots), "spectra", total=len(study.snapshots)))
@@ -58,19 +66,24 @@ def select(study: Study, only_kept: bool = False, resamples: int = RESAMPLES) ->
         raise DataError("no snapshot to choose from: with weights kept, if that was asked for")
     plans = plan_rows(study, part, losses)
     best = choose(plans, part, losses)
+    if named:
+        part.stack(named)  # refuses what is not there
+        best = Plan(" + ".join(map(str, named)), "named", tuple(named), "scpa")
+        plans.append(best)
     found = correlations(rows, resamples)
-    explainer = choose_explainer(best.members, rows, found)
+    explaining = choose_explainer(best.members, rows, found) if explainer is None else _named(explainer, best.members)
     result = StudyResult(
         version=1,
         table_sha256=study.table_sha256,
         runs=tuple(study.describe(name) for name in study.runs),
         snapshots=tuple(rows),
         correlations=found,
-        explainer=explainer,
+        explainer=explaining,
         select=tabulator(study, part, part, resamples).tables("select", plans, best),
     )
     hashes = archive_hashes(study, (member for plan in plans for member in plan.members))
-    return Selection(result, Candidate(1, study.table_sha256, best, explainer, tuple(plans), hashes))
+    frames = {str(member): study.configs[member.run].frame for member in best.members}
+    return Selection(result, Candidate(1, study.table_sha256, best, explaining, tuple(plans), hashes, frames))
 
 
 def measure(study: Study, part: Part, snapshot: Snapshot) -> SnapshotRow:
@@ -134,6 +147,12 @@ def choose_explainer(
     return ExplainingMember(
         best.snapshot, f"{reason}. {_beside(best.snapshot, by_spectrum, found)}".strip(), by_spectrum
     )
+
+
+def _named(explainer: Snapshot, members: Sequence[Snapshot]) -> ExplainingMember:
+    if explainer not in members:
+        raise DataError(f"{explainer} is no member of the candidate: it cannot explain it")
+    return ExplainingMember(explainer, "named beforehand, and not chosen by a figure", {})
 
 
 def _lowest(rows: Sequence[SnapshotRow], metric: SpectralMetric) -> Snapshot | None:

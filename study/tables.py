@@ -18,9 +18,10 @@ from evaluation.figure import Figure
 ShownPart = Literal["select", "test"]
 """Which images: the half of the validation split that chooses, or the test split."""
 
-PlanKind = Literal["snapshot", "last", "snapshots", "pair", "triple", "greedy"]
+PlanKind = Literal["snapshot", "last", "snapshots", "pair", "triple", "greedy", "named"]
 """One run's chosen snapshot; its last few snapshots; all its snapshots; the chosen snapshots of two architectures,
-or of the three best ones; whatever greedy selection takes from all snapshots (Caruana et al. 2004)."""
+or of the three best ones; whatever greedy selection takes from all snapshots (Caruana et al. 2004); members that were
+named."""
 
 SpectralMetric = Literal["log_norm", "alpha", "weighted_alpha"]
 

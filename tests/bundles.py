@@ -13,6 +13,7 @@ from cxr.labels import LABELS
 from cxr.model.architecture import Architecture
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.model.bundle_files import sha256
+from cxr.model.frames import FULL
 from cxr.model.posterior import EnsembleRule
 from export.to_onnx import export_bundle
 from networks.architectures import build, storable
@@ -25,15 +26,19 @@ def make_bundle(
     size: int = 64,
     seed: int = 0,
     lungs: bool = False,
+    opacity_heads: Sequence[Architecture] = (),
 ) -> Bundle:
-    """Write and export a bundle with one randomly initialised member for each architecture.
+    """Write and export a bundle with one randomly initialised member for each architecture, on the full frame.
 
     With `lungs` it has the default bundle's lung segmenter, which is not random.
     """
     (root / "weights").mkdir(parents=True)
-    members = [_member(root, architecture, seed) for seed, architecture in enumerate(architectures, seed)]
+    members = [
+        _member(root, architecture, seed, architecture in opacity_heads)
+        for seed, architecture in enumerate(architectures, seed)
+    ]
     manifest = {
-        "schema_version": 1,
+        "schema_version": 2,
         "name": "random",
         "version": "0",
         "labels": LABELS,
@@ -70,9 +75,9 @@ def first_member_only(bundle: Bundle, root: Path) -> Bundle:
     return Bundle(root)
 
 
-def _member(root: Path, architecture: Architecture, seed: int) -> dict[str, object]:
+def _member(root: Path, architecture: Architecture, seed: int, opacity_head: bool) -> dict[str, object]:
     torch.manual_seed(seed)
-    data = save(storable(build(architecture)))
+    data = save(storable(build(architecture, opacity_head)))
     name = f"{architecture.replace('_', '-')}-{seed}"
     (root / "weights" / f"{name}.safetensors").write_bytes(data)
     return {
@@ -80,6 +85,8 @@ def _member(root: Path, architecture: Architecture, seed: int) -> dict[str, obje
         "architecture": architecture,
         "weights": f"{name}.safetensors",
         "sha256": sha256(data),
+        "frame": FULL,
+        "opacity_head": opacity_head,
     }
 
 
@@ -91,3 +98,12 @@ def variant(bundle: Bundle, root: Path, **changes: object) -> Bundle:
     manifest = json.loads((bundle.root / "bundle.json").read_text())
     (root / "bundle.json").write_text(json.dumps(manifest | changes))
     return Bundle(root)
+
+
+def framed(bundle: Bundle, root: Path, *frames: str, **changes: object) -> Bundle:
+    """The same whose members see these frames, and with other fields in bundle.json."""
+    members = [
+        member.model_copy(update={"frame": frame}).model_dump(mode="json")
+        for member, frame in zip(bundle.manifest.members, frames, strict=True)
+    ]
+    return variant(bundle, root, members=members, **changes)

@@ -19,9 +19,10 @@ settings.register_profile("thorough", max_examples=500)  # of each mode of tests
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Two members of different architecture, random weights, 64 pixels, and a real lung segmenter, exported.
 
-    Do not write into it.
+    The first member has the opacity head. Do not write into it.
     """
-    return make_bundle(tmp_path_factory.mktemp("bundles") / "pair", ("resnet18", "vgg16_bn"), lungs=True)
+    root = tmp_path_factory.mktemp("bundles") / "pair"
+    return make_bundle(root, ("resnet18", "vgg16_bn"), lungs=True, opacity_heads=("resnet18",))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from cxr.labels import LABELS, Label
+from cxr.model.frames import FULL
 from cxr.pipeline import Finding, MemberFinding, Probabilities
 
 
@@ -16,7 +17,9 @@ def make_finding(
         prediction=LABELS[max(range(3), key=lambda i: p[i])],
         probabilities=_named(p),
         prediction_set=prediction_set,
-        members=tuple(MemberFinding(f"resnet18-{i}", "resnet18", _named(member)) for i, member in enumerate(members)),
+        members=tuple(
+            MemberFinding(f"resnet18-{i}", "resnet18", FULL, _named(member)) for i, member in enumerate(members)
+        ),
         ensemble="scpa",
         media_type="image/png",
         instance=None,

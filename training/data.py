@@ -47,7 +47,7 @@ class Dataset:
     @property
     def labels(self) -> NDArray[np.int64]:
         """[N] indices into `LABELS`."""
-        return np.array([LABELS.index(row.label) for row in self.rows], dtype=np.int64)
+        return labels_of(self.rows)
 
     def where(self, keep: Iterable[bool]) -> "Dataset":
         """The rows for which `keep` is true."""
@@ -67,6 +67,11 @@ class Dataset:
         if not any(kept) or all(kept):
             raise DataError("leaving out that source leaves no images, or all of them")
         return self.where(kept)
+
+
+def labels_of(rows: Sequence[Row]) -> NDArray[np.int64]:
+    """[N] indices into `LABELS`."""
+    return np.array([LABELS.index(row.label) for row in rows], dtype=np.int64)
 
 
 def outside(rows: Sequence[Row], source: str) -> list[bool]:

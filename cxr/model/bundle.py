@@ -9,16 +9,18 @@
 bytes and no path, so that nothing can change between the check and the use.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cxr.errors import BundleError
 from cxr.labels import LABELS, Label
 from cxr.model.architecture import Architecture
 from cxr.model.bundle_files import read_json, read_verified
+from cxr.model.bundle_schemas import as_schema_2
 from cxr.model.frames import FRAMES, FULL
 from cxr.model.posterior import EnsembleRule
 from cxr.model.preprocess import RECIPES
@@ -60,14 +62,26 @@ class Recipe(_Strict):
 
 
 class Member(_Strict):
-    """One network of the ensemble."""
+    """One network of the ensemble.
+
+    `frame` is the part of a radiograph that it sees. With `opacity_head` its weights hold the second head, and its
+    graphs have a second output, `cxr.model.sessions.OPACITY`.
+    """
 
     name: Name
     architecture: Architecture
     weights: FileName
     sha256: Sha256
+    frame: str
+    opacity_head: bool = False
     cycle: Annotated[int | None, Field(ge=1, le=10_000)] = None
     validation: dict[str, float] = {}
+
+    @model_validator(mode="after")
+    def _known(self) -> "Member":
+        if self.frame not in FRAMES:
+            raise ValueError("unknown frame")
+        return self
 
 
 class Segmenter(_Strict):
@@ -92,20 +106,26 @@ class Conformal(_Strict):
 
 
 class Manifest(_Strict):
-    """bundle.json. Bundles made before a choice was explained have no `explainer_reason`, older ones no `frame`."""
+    """bundle.json. Bundles made before a choice was explained have no `explainer_reason`.
 
-    schema_version: Literal[1]
+    `calibrated_on` says in words what temperature and thresholds were fitted on, where that was not the calibrating
+    half of the training table's validation split.
+
+    One of schema 1 is read as one of schema 2 (`cxr.model.bundle_schemas`).
+    """
+
+    schema_version: Literal[2]
     name: Name
     version: Name
     labels: tuple[Label, ...]
     recipe: Recipe
-    frame: str = FULL
     members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=32)]
     ensemble: EnsembleRule
     explainer: Name
     explainer_reason: str | None = None
     temperature: Annotated[float, Field(ge=0.05, le=20.0)]  # beyond, posteriors are all 0 and 1, or all alike
     conformal: Conformal
+    calibrated_on: str | None = None
     training_manifest_sha256: Sha256
     lungs: Segmenter | None = None
 
@@ -118,11 +138,19 @@ class Manifest(_Strict):
             raise ValueError("members need distinct names, and the explainer must be one of them")
         if ENSEMBLE in names:
             raise ValueError("a member's name is that of the whole ensemble")
-        if self.frame not in FRAMES:
-            raise ValueError("unknown frame")
-        if self.frame != FULL and self.lungs is None:
-            raise ValueError("the frame needs a lung segmenter")
+        if self.sees_lungs and self.lungs is None:
+            raise ValueError("a member's frame needs a lung segmenter")
         return self
+
+    @property
+    def frames(self) -> tuple[str, ...]:
+        """The members' frames, each once."""
+        return tuple(dict.fromkeys(member.frame for member in self.members))
+
+    @property
+    def sees_lungs(self) -> bool:
+        """Whether a member's frame is cut by the lungs."""
+        return any(frame != FULL for frame in self.frames)
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -151,7 +179,7 @@ class Bundle:
         if not (root / "bundle.json").exists():
             raise BundleError(f"{root / 'bundle.json'} is missing: {_WHERE_A_BUNDLE_IS}")
         self.root = root
-        self.manifest = _parse(Manifest, root, root / "bundle.json")
+        self.manifest = _parse(Manifest, root, root / "bundle.json", as_schema_2)
 
     @property
     def explainer(self) -> Member:
@@ -197,8 +225,9 @@ def onnx_name(member: Member, precision: Precision) -> str:
 _M = TypeVar("_M", bound=BaseModel)
 
 
-def _parse(model: type[_M], root: Path, path: Path) -> _M:
+def _parse(model: type[_M], root: Path, path: Path, present: Callable[[bytes], bytes] = bytes) -> _M:
+    """A JSON file as its model; `present` makes the present schema of an earlier one."""
     try:
-        return model.model_validate_json(read_json(root, path))
-    except ValidationError as error:
+        return model.model_validate_json(present(read_json(root, path)))
+    except ValueError as error:  # pydantic's is one
         raise BundleError(f"{path} is not valid: {error}") from None

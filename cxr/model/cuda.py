@@ -13,9 +13,10 @@ from typing import Any, Final, Literal
 import numpy as np
 import onnxruntime
 
-from cxr.arrays import Images, Logits
+from cxr.arrays import Images, Logits, Views
 from cxr.model.bundle import Precision
-from cxr.model.sessions import INPUT, OUTPUT, session_options
+from cxr.model.sessions import INPUT, OUTPUT, Graph, session_options
+from cxr.model.views import count_of, parts_of
 
 CUDA: Final = "CUDAExecutionProvider"
 
@@ -24,7 +25,9 @@ LANES: Final = 3
 
 RUNS_BEFORE_REPLAY: Final = 3  # onnxruntime runs once as usual, captures in the second run, replays from the third
 
-Sessions = Sequence[onnxruntime.InferenceSession]
+Sessions = Sequence[tuple[str, onnxruntime.InferenceSession]]
+"""Of the members, each behind the frame that it sees."""
+
 Search = Literal["HEURISTIC", "EXHAUSTIVE"]
 
 
@@ -44,7 +47,7 @@ def devices() -> int:
     return count.value
 
 
-def load(graphs: Sequence[bytes], side: int, sizes: Sequence[int], precision: Precision) -> "Cuda | None":
+def load(graphs: Sequence[Graph], side: int, sizes: Sequence[int], precision: Precision) -> "Cuda | None":
     """Graphs captured on the first CUDA device, for batches of these sizes, which ascend.
 
     None if onnxruntime cannot use the device; it has then logged why.
@@ -53,13 +56,13 @@ def load(graphs: Sequence[bytes], side: int, sizes: Sequence[int], precision: Pr
     lanes = []
     for _ in range(LANES):
         sessions = _sessions(graphs, sizes, precision)
-        if any(one.get_providers()[0] != CUDA for of_size in sessions.values() for one in of_size):
+        if any(one.get_providers()[0] != CUDA for of_size in sessions.values() for _, one in of_size):
             return None
         lanes.append(Lane(sessions, side))
     return Cuda(lanes)
 
 
-def _sessions(graphs: Sequence[bytes], sizes: Sequence[int], precision: Precision) -> dict[int, Sessions]:
+def _sessions(graphs: Sequence[Graph], sizes: Sequence[int], precision: Precision) -> dict[int, Sessions]:
     """By batch size: the largest, which is what a busy service runs, tries every algorithm for each layer.
 
     At every size that would delay the start. So the largest has sessions and weights of its own, and the others share.
@@ -69,7 +72,9 @@ def _sessions(graphs: Sequence[bytes], sizes: Sequence[int], precision: Precisio
     made: dict[Search, Sessions] = {}
     for search in dict.fromkeys(searches.values()):
         chosen = [(CUDA, provider_options(precision, search))]
-        made[search] = [onnxruntime.InferenceSession(graph, session_options(1), providers=chosen) for graph in graphs]
+        made[search] = [
+            (frame, onnxruntime.InferenceSession(data, session_options(1), providers=chosen)) for frame, data in graphs
+        ]
     return {size: made[search] for size, search in searches.items()}
 
 
@@ -98,12 +103,11 @@ class Cuda:
         for lane in lanes:
             self._free.put(lane)
 
-    def logits(self, images: Images) -> Logits:
-        """Prepared images [N, S, S] uint8 → logits [M, N, 3]."""
+    def logits(self, views: Views) -> Logits:
+        """Prepared images [N, S, S] uint8 in each frame → logits [M, N, 3]."""
         lane = self._free.get()
         try:
-            starts = range(0, len(images), self.max_batch)
-            return np.concatenate([lane.logits(images[start : start + self.max_batch]) for start in starts], axis=1)
+            return np.concatenate([lane.logits(batch) for batch in parts_of(views, self.max_batch)], axis=1)
         finally:
             self._free.put(lane)
 
@@ -114,14 +118,14 @@ class Lane:
     def __init__(self, sessions: Mapping[int, Sessions], side: int) -> None:
         """`sessions` by batch size, which ascends."""
         self.max_batch = max(sessions)
-        self.provider: str = sessions[self.max_batch][0].get_providers()[0]
+        self.provider: str = sessions[self.max_batch][0][1].get_providers()[0]
         self._thread = ThreadPoolExecutor(1, "cuda")
         self._captured = [self._thread.submit(Captured, of, side, size).result() for size, of in sessions.items()]
 
-    def logits(self, images: Images) -> Logits:
-        """Prepared images [N ≤ max_batch, S, S] uint8 → logits [M, N, 3]."""
-        captured = next(captured for captured in self._captured if captured.size >= len(images))
-        return self._thread.submit(captured.logits, images).result()
+    def logits(self, views: Views) -> Logits:
+        """Prepared images [N ≤ max_batch, S, S] uint8 in each frame → logits [M, N, 3]."""
+        captured = next(captured for captured in self._captured if captured.size >= count_of(views))
+        return self._thread.submit(captured.logits, views).result()
 
 
 class Captured:
@@ -129,27 +133,39 @@ class Captured:
 
     def __init__(self, sessions: Sessions, side: int, size: int) -> None:
         self.size = size
-        self._staged = np.zeros((size, 1, side, side), np.uint8)
-        self._image = onnxruntime.OrtValue.ortvalue_from_numpy(self._staged, "cuda", 0)
-        self._runs = [_bind(session, self._image, size) for session in sessions]
+        self._inputs = {frame: Input(side, size) for frame, _ in sessions}
+        self._runs = [_bind(session, self._inputs[frame].image, size) for frame, session in sessions]
         for _ in range(RUNS_BEFORE_REPLAY):
-            self.logits(self._staged[:, 0])
+            self.logits({frame: np.zeros((size, side, side), np.uint8) for frame in self._inputs})
 
-    def logits(self, images: Images) -> Logits:
-        """Prepared images [N ≤ size, S, S] uint8 → logits [M, N, 3]; the rows of padding keep what they held."""
-        count, batch = len(images), np.ascontiguousarray(images[:, np.newaxis])
-        if count < self.size:
-            self._staged[:count] = batch
-            batch = self._staged
-        self._image.update_inplace(batch)
+    def logits(self, views: Views) -> Logits:
+        """Prepared images [N ≤ size, S, S] uint8 in each frame → logits [M, N, 3]."""
+        for frame, its in self._inputs.items():
+            its.take(views[frame])
         for session, binding, options, _ in self._runs:
             session.run_with_iobinding(binding, options)
-        return np.stack([logits.numpy()[:count] for *_, logits in self._runs])
+        return np.stack([logits.numpy()[: count_of(views)] for *_, logits in self._runs])
+
+
+class Input:
+    """The images of one frame on the device, so many at a time; the rows of padding keep what they held."""
+
+    def __init__(self, side: int, size: int) -> None:
+        self._staged = np.zeros((size, 1, side, side), np.uint8)
+        self.image = onnxruntime.OrtValue.ortvalue_from_numpy(self._staged, "cuda", 0)
+
+    def take(self, images: Images) -> None:
+        """Copy images [N ≤ size, S, S] to the device."""
+        batch = np.ascontiguousarray(images[:, np.newaxis])
+        if len(batch) < len(self._staged):
+            self._staged[: len(batch)] = batch
+            batch = self._staged
+        self.image.update_inplace(batch)
 
 
 def _bind(session: onnxruntime.InferenceSession, image: Any, size: int) -> tuple[Any, Any, Any, Any]:
     """A session with its ends bound on the device: (session, binding, run options, logits)."""
-    labels = session.get_outputs()[0].shape[1]
+    labels = next(output.shape[1] for output in session.get_outputs() if output.name == OUTPUT)
     logits = onnxruntime.OrtValue.ortvalue_from_shape_and_type((size, labels), np.float32, "cuda", 0)
     binding = session.io_binding()
     binding.bind_ortvalue_input(INPUT, image)

@@ -6,11 +6,11 @@ from typing import Final, Protocol
 import numpy as np
 import onnxruntime
 
-from cxr.arrays import Images, Logits
+from cxr.arrays import Logits, Views
 from cxr.cpu_count import usable_cores
 from cxr.model import cuda
 from cxr.model.bundle import Bundle, Precision
-from cxr.model.sessions import INPUT, OUTPUT, session_options
+from cxr.model.sessions import INPUT, OUTPUT, Graph, session_options
 
 MAX_BATCH: Final = 64
 
@@ -21,7 +21,7 @@ class Device(Protocol):
     provider: str
     max_batch: int
 
-    def logits(self, images: Images) -> Logits: ...
+    def logits(self, views: Views) -> Logits: ...
 
 
 class Ensemble:
@@ -49,27 +49,29 @@ class Ensemble:
         if cuda.devices() and precision != "int8":  # eight-bit graphs are made for processors
             self.precision: Precision = precision or "float16"
             side, sizes = bundle.manifest.recipe.size, cuda.batch_sizes(max_batch)
-            device = cuda.load(self._graphs(bundle), side, sizes, self.precision)
+            device = cuda.load(graphs_of(bundle, self.precision), side, sizes, self.precision)
         if device is not None:
             self._alone = self._among = device
         else:
             self.precision = precision or "float32"
-            self._alone, self._among = processors(self._graphs(bundle), threads or usable_cores())
+            self._alone, self._among = processors(graphs_of(bundle, self.precision), threads or usable_cores())
         self.provider = self._alone.provider
         self.max_batch = self._alone.max_batch
 
-    def logits(self, images: Images, alone: bool = True) -> Logits:
-        """Prepared images [N, S, S] uint8 → logits [M, N, 3], members in the manifest's order.
+    def logits(self, views: Views, alone: bool = True) -> Logits:
+        """Prepared images [N, S, S] uint8 in each frame → logits [M, N, 3], members in the manifest's order.
 
         `alone`: the cores have nothing else to do. It changes how soon the answer comes, on a processor.
         """
-        return (self._alone if alone else self._among).logits(images)
-
-    def _graphs(self, bundle: Bundle) -> list[bytes]:
-        return [bundle.read_onnx(member, self.precision) for member in bundle.manifest.members]
+        return (self._alone if alone else self._among).logits(views)
 
 
-def processors(graphs: Sequence[bytes], threads: int) -> "tuple[Processor, Processor]":
+def graphs_of(bundle: Bundle, precision: Precision) -> list[Graph]:
+    """The members' graphs. Raises BundleError if one is missing, altered, or made from other weights."""
+    return [Graph(member.frame, bundle.read_onnx(member, precision)) for member in bundle.manifest.members]
+
+
+def processors(graphs: Sequence[Graph], threads: int) -> "tuple[Processor, Processor]":
     """For an inference that has the processor to itself, and for each of several at once: that has one thread.
 
     Several threads of one inference wait for each other at every layer; several inferences do not. Eight clients
@@ -85,11 +87,13 @@ class Processor:
     provider = "CPUExecutionProvider"
     max_batch = 1
 
-    def __init__(self, graphs: Sequence[bytes], threads: int) -> None:
+    def __init__(self, graphs: Sequence[Graph], threads: int) -> None:
         options, providers = session_options(threads), [self.provider]
-        self._sessions = [onnxruntime.InferenceSession(graph, options, providers=providers) for graph in graphs]
+        self._sessions = [
+            (frame, onnxruntime.InferenceSession(data, options, providers=providers)) for frame, data in graphs
+        ]
 
-    def logits(self, images: Images) -> Logits:
-        """Prepared images [N, S, S] uint8 → logits [M, N, 3]."""
-        batch = images[:, np.newaxis]
-        return np.stack([session.run([OUTPUT], {INPUT: batch})[0] for session in self._sessions])
+    def logits(self, views: Views) -> Logits:
+        """Prepared images [N, S, S] uint8 in each frame → logits [M, N, 3]."""
+        batches = {frame: images[:, np.newaxis] for frame, images in views.items()}
+        return np.stack([session.run([OUTPUT], {INPUT: batches[frame]})[0] for frame, session in self._sessions])

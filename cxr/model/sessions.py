@@ -1,6 +1,6 @@
 """What every onnxruntime session of the project shares: the names of a graph's ends, and the options."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import onnxruntime
 
@@ -8,6 +8,21 @@ from cxr.cpu_count import usable_cores
 
 INPUT: Final = "image"
 OUTPUT: Final = "logits"
+OPACITY: Final = "opacity"
+"""Second output of a network with the opacity head: float32 [N, 1, h, w], for each cell of the last feature map (7 x 7
+in a ResNet that sees 224 pixels) the logit of the share that opacities cover."""
+
+
+class Graph(NamedTuple):
+    """A member's exported graph, and the frame that it sees."""
+
+    frame: str
+    data: bytes
+
+
+def outputs(opacity_head: bool) -> list[str]:
+    """The outputs of a member's graph."""
+    return [OUTPUT, OPACITY] if opacity_head else [OUTPUT]
 
 
 def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:

@@ -6,6 +6,7 @@ the map is zero outside of it. OpenCV's resize has half-pixel centres and
 keeps that; an align-corners resize would shift a 7 x 7 map by up to half a cell, 7 % of the image.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -18,6 +19,14 @@ FINE: Final = 1024  # pixels a side at which a map is smoothed: 73 or more for e
 PEAK: Final = 0.998  # quantile of a pixel-wise map at full colour: relevance has a few pixels far above all others
 GRAIN: Final = 0.012  # sigma, as a share of the side: LRP's flat rule leaves a grid of the first layers' strides
 PIXEL_WISE: Final = 32  # a map of more cells a side has one for each pixel of the network's frame
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedMap:
+    """A map [h, w] over a frame, and where on the radiograph that frame lies."""
+
+    heatmap: Map
+    place: Placement = WHOLE
 
 
 def resample(heatmap: Map, shape: tuple[int, int], place: Placement = WHOLE) -> Map:

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from cxr.anatomy.boxes import critical_regions
 from cxr.anatomy.lungs import LungSegmenter, NoLungs
 from cxr.anatomy.zones import ZoneMap, shares, zones_of
-from cxr.arrays import Map
 from cxr.labels import DISPLAY_NAMES, LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Bundle
-from cxr.model.frames import FULL
 from cxr.pipeline import Finding, Prepared, Stopwatch
 from cxr.report.explanation import METHOD_NAMES, METHODS, SIGNED, Explanation, Method, Panel
-from cxr.report.heatmap import heatmap_png
+from cxr.report.heatmap import PlacedMap, heatmap_png
 from cxr.report.render import Caption, Layer, overlay_png, panel_png
 from cxr.report.wording import (
     Account,
@@ -48,21 +46,22 @@ class Illustrator:
     def __init__(self, bundle: Bundle) -> None:
         """Raises BundleError unless the lung segmenter, where the bundle has one, is the one described."""
         manifest = bundle.manifest
-        # Where the frame is cut from the lungs they have been found already.
-        self._lungs = LungSegmenter(bundle, manifest.lungs) if manifest.lungs and manifest.frame == FULL else None
+        # Where a frame is cut from the lungs they have been found already.
+        self._lungs = LungSegmenter(bundle, manifest.lungs) if manifest.lungs and not manifest.sees_lungs else None
         self._coverage = bundle.manifest.conformal.coverage
 
     def explanation(
-        self, question: Question, method: Method, heatmap: Map, conservation_error: float | None, watch: Stopwatch
+        self, question: Question, method: Method, placed: PlacedMap, conservation_error: float | None, watch: Stopwatch
     ) -> Explanation:
-        """An explanation of one map [h, w] over the bundle's frame; `watch` is given the stages lungs and render.
+        """An explanation of one map over a frame; `watch` is given the stages lungs and render.
 
         All that comes of it is over the whole radiograph.
         """
-        radiograph, place, signed = question.prepared.radiograph, question.prepared.placement, method in SIGNED
+        radiograph, signed = question.prepared.radiograph, method in SIGNED
+        heatmap, place = placed.heatmap, placed.place
         with watch.stage("lungs"):
             where = self._zones(question.prepared)
-        account = self._account(question, method, heatmap, where)
+        account = self._account(question, method, placed, where)
         with watch.stage("render"):
             title = f"{METHOD_NAMES[method]}: evidence for {DISPLAY_NAMES[question.target]}"
             layer = Layer(heatmap, title, "", signed, place)
@@ -83,25 +82,26 @@ class Illustrator:
             timings_ms=watch.timings_ms,
         )
 
-    def panel(self, question: Question, maps: Mapping[Method, Map]) -> Panel:
+    def panel(self, question: Question, maps: Mapping[Method, PlacedMap]) -> Panel:
         """The radiograph beside its maps by every method, in the order of the paper's figures."""
         prepared = question.prepared
         where = self._zones(prepared)
         accounts = {method: self._account(question, method, maps[method], where) for method in METHOD_NAMES}
         layers = tuple(
-            Layer(maps[method], METHOD_NAMES[method], places_of_most(account), method in SIGNED, prepared.placement)
+            Layer(placed.heatmap, METHOD_NAMES[method], places_of_most(account), method in SIGNED, placed.place)
             for method, account in accounts.items()
+            for placed in [maps[method]]
         )
         picture = panel_png(prepared.radiograph.pixels, layers, where, _panel_caption(accounts[METHODS[0]]))
         return Panel(picture, statement(*accounts.values()))
 
     def _zones(self, prepared: Prepared) -> ZoneMap:
-        """Of the lungs that the frame was cut from, or of lungs looked for now."""
+        """Of the lungs that a frame was cut from, or of lungs looked for now."""
         found = prepared.lungs or (self._lungs.find(prepared.radiograph.pixels) if self._lungs else NO_SEGMENTER)
         return zones_of(found)
 
-    def _account(self, question: Question, method: Method, heatmap: Map, where: ZoneMap) -> Account:
-        zones = shares(heatmap, where, question.prepared.placement)
+    def _account(self, question: Question, method: Method, placed: PlacedMap, where: ZoneMap) -> Account:
+        zones = shares(placed.heatmap, where, placed.place)
         return Account(
             question.finding, question.target, method, question.member, self._coverage, zones, where.no_lungs
         )

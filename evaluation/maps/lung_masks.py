@@ -24,11 +24,13 @@ if TYPE_CHECKING:  # needs pydantic, which a training machine may lack
 SIDE: Final = 128  # of the masks of the tables
 
 
-def segmented(bundle: "Bundle", folder: Path, rows: tuple[Row, ...]) -> Mask:
-    """By the lung segmenter of an exported bundle, over its frame; all false where it has none."""
+def segmented(bundle: "Bundle", folder: Path, rows: tuple[Row, ...]) -> dict[str, Mask]:
+    """By the lung segmenter of an exported bundle, over each of its frames; all false where it has none."""
+    frames = bundle.manifest.frames
     if bundle.manifest.lungs is None:
-        return np.zeros((len(rows), 1, 1), bool)
-    return framed(find_masks(bundle, folder, [row.file for row in rows]), rows, bundle.manifest.frame)
+        return {frame: np.zeros((len(rows), 1, 1), bool) for frame in frames}
+    found = find_masks(bundle, folder, [row.file for row in rows])
+    return {frame: framed(found, rows, frame) for frame in frames}
 
 
 def of_the_table(folder: Path, rows: tuple[Row, ...]) -> Mask:

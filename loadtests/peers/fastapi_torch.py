@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import torch
 import uvicorn
-from numpy.typing import NDArray
 
+from cxr.arrays import Logits, Views
 from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier
 from loadtests.peers.fastapi_onnx import app
@@ -18,13 +18,13 @@ class Eager:
     """In the place of the ONNX ensemble."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._networks = [load_member(bundle, member) for member in bundle.manifest.members]
+        self._networks = [(member.frame, load_member(bundle, member)) for member in bundle.manifest.members]
 
-    def logits(self, images: NDArray[np.uint8], alone: bool = True) -> NDArray[np.float32]:  # noqa: ARG002
-        """Prepared images [N, S, S] uint8 → logits [M, N, 3]; PyTorch's threads are set once for all."""
-        batch = torch.from_numpy(images)[:, None]
+    def logits(self, views: Views, alone: bool = True) -> Logits:  # noqa: ARG002
+        """Prepared images [N, S, S] uint8 in each frame → logits [M, N, 3]; PyTorch's threads are set once for all."""
+        batches = {frame: torch.from_numpy(images)[:, None] for frame, images in views.items()}
         with torch.inference_mode():
-            return np.stack([network(batch).numpy() for network in self._networks])
+            return np.stack([network(batches[frame]).numpy() for frame, network in self._networks])
 
 
 if __name__ == "__main__":

@@ -20,13 +20,13 @@ from cxr.anatomy.zones import LUNG_ZONES, ZONES
 from cxr.errors import NotDecodable, Refusal, UnknownMember
 from cxr.labels import LABELS
 from cxr.model.bundle import ENSEMBLE, Bundle, Member
-from cxr.model.frames import LUNGS, window
+from cxr.model.frames import FULL, LUNGS, WHOLE, Placement, window
 from cxr.pipeline import Classifier, Finding, Preprocessor
 from cxr.report.explanation import METHODS, SIGNED, Explanation, Method
-from cxr.report.heatmap import heatmap_png, resample
+from cxr.report.heatmap import PIXEL_WISE, PlacedMap, heatmap_png, resample
 from networks.architectures import Network, load_member
 from tests import files
-from tests.bundles import first_member_only, variant
+from tests.bundles import first_member_only, framed
 
 SHAPE = (120, 200)
 
@@ -67,7 +67,7 @@ def assert_same(png: bytes, heatmap: NDArray[np.float32], method: Method) -> Non
 
 def expected_map(bundle: Bundle, member: Member, method: Method, label: int) -> NDArray[np.float32]:
     """The map as the bare functions make it."""
-    image = Preprocessor(bundle).prepare(radiograph()).image
+    image = Preprocessor(bundle).prepare(radiograph()).views[member.frame]
     batch, target = torch.from_numpy(image)[None, None], torch.tensor([label])
     network = load_member(bundle, member)
     maps = lrp(canonize(network), batch, target) if method == "lrp" else MAPS[method](network, batch, target)
@@ -97,28 +97,45 @@ def test_the_ensembles_map_is_the_mean_weighted_by_the_members_posteriors(
     bundle: Bundle, explainer: Explainer, finding: Finding, method: Method
 ) -> None:
     made = explainer.explain(radiograph(), finding, "covid19", method, ENSEMBLE)
-    maps = tuple(expected_map(bundle, member, method, 2) for member in bundle.manifest.members)
+    maps = tuple(PlacedMap(expected_map(bundle, member, method, 2)) for member in bundle.manifest.members)
     mean = mean_map(maps, [member.probabilities["covid19"] for member in finding.members])
     assert made.member == ENSEMBLE
-    assert_same(made.heatmap_png, mean, method)
+    assert mean.place == WHOLE
+    assert_same(made.heatmap_png, mean.heatmap, method)
     assert "mean of the members' maps" in made.statement
 
 
 def test_a_mean_has_the_largest_size_and_counts_evidence_not_units() -> None:
     fine, coarse = np.zeros((14, 14), np.float32), np.zeros((7, 7), np.float32)
     fine[:, 0], coarse[:, 6] = 1000, 0.001
-    mean = mean_map((fine, coarse), [0.75, 0.25])
+    mean = mean_map((PlacedMap(fine), PlacedMap(coarse)), [0.75, 0.25]).heatmap
     assert mean.shape == (14, 14)
     assert mean.sum() == pytest.approx(1, abs=1e-5)
     assert mean[:, :7].sum() == pytest.approx(0.75, abs=1e-5)
-    np.testing.assert_allclose(mean_map((coarse,), [0.2]), resample(coarse, (7, 7)) / coarse.sum(), rtol=1e-5)
+    np.testing.assert_allclose(
+        mean_map((PlacedMap(coarse),), [0.2]).heatmap, resample(coarse, (7, 7)) / coarse.sum(), rtol=1e-5
+    )
 
 
 def test_a_member_without_evidence_adds_nothing_to_the_mean() -> None:
-    some, none, against = (np.full((7, 7), value, np.float32) for value in (1, 0, -1))
+    some, none, against = (PlacedMap(np.full((7, 7), value, np.float32)) for value in (1, 0, -1))
     mean = mean_map((some, none, against), [0.5, 0.3, 0.2])
-    np.testing.assert_allclose(mean, np.full((7, 7), 0.5 / 49), rtol=1e-5)
-    assert not mean_map((none, against), [0.0, 0.0]).any()
+    np.testing.assert_allclose(mean.heatmap, np.full((7, 7), 0.5 / 49), rtol=1e-5)
+    assert not mean_map((none, against), [0.0, 0.0]).heatmap.any()
+
+
+def test_a_mean_over_different_frames_is_over_the_whole_radiograph() -> None:
+    left, right = Placement(0.0, 0.0, 0.5, 1.0), Placement(0.5, 0.25, 1.0, 0.75)
+    maps = [PlacedMap(np.ones((7, 7), np.float32), place) for place in (left, right)]
+    mean = mean_map(maps, [0.75, 0.25])
+    assert mean.place == WHOLE
+    assert mean.heatmap.shape == (PIXEL_WISE, PIXEL_WISE)  # finer than either, and still no pixel-wise map
+    half, quarter = PIXEL_WISE // 2, PIXEL_WISE // 4
+    assert mean.heatmap[:, :half].sum() == pytest.approx(0.75, abs=1e-5)
+    assert mean.heatmap[quarter:-quarter, half:].sum() == pytest.approx(0.25, abs=1e-5)
+    assert not mean.heatmap[:quarter, half:].any()
+    both = mean_map([PlacedMap(one.heatmap, right) for one in maps], [0.75, 0.25])
+    assert (both.place, both.heatmap.shape) == (right, (7, 7))
 
 
 def test_relevance_is_conserved_and_only_lrp_says_so(explainer: Explainer, finding: Finding) -> None:
@@ -180,27 +197,73 @@ def test_a_film_on_its_side_falls_back_to_thirds_and_says_so(explainer: Explaine
     assert made.no_lungs in made.statement
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_map_over_the_lungs_alone_comes_back_on_the_whole_radiograph(
-    bundle: Bundle, tmp_path: Path, method: Method
-) -> None:
-    other = variant(bundle, tmp_path / "bundle", frame=LUNGS)
-    data, explainer = files.radiograph_png(), Explainer(other)
-    prepared = Preprocessor(other).prepare(data)
-    made = explainer.explain(data, Classifier(other).classify(data), "predicted", method)
-    shown = picture(made.heatmap_png)
+@pytest.fixture(scope="module")
+def of_two_frames(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The first member sees the lungs, the second one the whole radiograph."""
+    return framed(bundle, tmp_path_factory.mktemp("frames") / "bundle", LUNGS, FULL)
+
+
+@pytest.fixture(scope="module")
+def found_in_two_frames(of_two_frames: Bundle) -> Finding:
+    return Classifier(of_two_frames).classify(files.radiograph_png())
+
+
+def outside_the_lungs(bundle: Bundle, explanation: Explanation) -> NDArray[np.uint8]:
+    """The grey levels of a heatmap outside of the frame of the lungs."""
+    shown, prepared = picture(explanation.heatmap_png), Preprocessor(bundle).prepare(files.radiograph_png())
     assert shown.shape == prepared.radiograph.pixels.shape
-    rows, columns = window(prepared.placement, shown.shape)
+    rows, columns = window(prepared.placements[LUNGS], shown.shape)
     assert np.ptp(shown[rows, columns]) > 100
     outside = np.ones(shown.shape, bool)
     outside[rows.start - 4 : rows.stop + 4, columns.start - 4 : columns.stop + 4] = False  # enlarged from 1024 pixels
     assert outside.any()
-    assert set(np.unique(shown[outside])) == {128 if method in SIGNED else 0}
+    return np.unique(shown[outside])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_map_over_the_lungs_alone_comes_back_on_the_whole_radiograph(
+    of_two_frames: Bundle, found_in_two_frames: Finding, method: Method
+) -> None:
+    data, explainer = files.radiograph_png(), Explainer(of_two_frames)
+    made = explainer.explain(data, found_in_two_frames, "predicted", method)
+    assert set(outside_the_lungs(of_two_frames, made)) == {128 if method in SIGNED else 0}
+    prepared = Preprocessor(of_two_frames).prepare(data)
+    _, columns = window(prepared.placements[LUNGS], prepared.radiograph.pixels.shape)
     assert made.no_lungs == ""
     assert [zone.zone for zone in made.zones] == list(ZONES)
     for box in made.boxes:
         assert columns.start - 20 <= box.x
         assert box.x + box.width <= columns.stop + 20
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_frame_of_the_member_that_is_asked_for_decides_where_a_map_lies(
+    of_two_frames: Bundle, found_in_two_frames: Finding, method: Method
+) -> None:
+    data, explainer = files.radiograph_png(), Explainer(of_two_frames)
+    whole = of_two_frames.manifest.members[1]
+    for member in (whole.name, ENSEMBLE):
+        made = explainer.explain(data, found_in_two_frames, "predicted", method, member)
+        assert made.member == member
+        assert [zone.zone for zone in made.zones] == list(ZONES)
+        assert len(outside_the_lungs(of_two_frames, made)) > 1
+    seen = Preprocessor(of_two_frames).prepare(data).views
+    heatmap, _ = explainer._bare_map(
+        whole, torch.from_numpy(seen[FULL])[None, None], torch.tensor([LABELS.index(made.target)]), method
+    )
+    alone = explainer.explain(data, found_in_two_frames, "predicted", method, whole.name)
+    shape = picture(alone.heatmap_png).shape
+    expected = picture(heatmap_png(heatmap, (shape[0], shape[1]), method in SIGNED)).astype(int)
+    np.testing.assert_allclose(picture(alone.heatmap_png).astype(int), expected, atol=1)
+
+
+def test_a_panel_shows_the_frame_of_the_member(of_two_frames: Bundle, found_in_two_frames: Finding) -> None:
+    explainer = Explainer(of_two_frames)
+    panels = {
+        explainer.panel(files.radiograph_png(), found_in_two_frames, "predicted", member).overlay_png
+        for member in of_two_frames.manifest.choices
+    }
+    assert len(panels) == 3
 
 
 def test_a_bundle_without_a_segmenter_falls_back_too(bundle: Bundle, finding: Finding, tmp_path: Path) -> None:

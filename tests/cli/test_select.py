@@ -1,14 +1,16 @@
 """`cxr select` and `cxr confirm`: from runs to a committed candidate and its test figures."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from cli import app
+from study.candidate import Candidate
 from study.study import Study
-from study.tables import StudyResult
+from study.tables import Snapshot, StudyResult
 from tests.study.studies import CONFIG, RUNS, make_study
 
 FEW = {name: RUNS[name] for name in ("resnet18", "vgg19", "densenet161")}
@@ -49,6 +51,22 @@ def test_a_candidate_is_chosen_committed_and_confirmed(tmp_path: Path) -> None:
     with (output / "candidate.json").open("a") as candidate:
         candidate.write("\n")
     assert "is not committed" in run("confirm", *of_this_study, status=2)
+
+
+def test_members_that_something_else_has_chosen_are_named(tmp_path: Path) -> None:
+    make_study(tmp_path, {"lungs": replace(CONFIG, frame="lungs-1"), "full": CONFIG, "other": RUNS["vgg19"]})
+    command = ("select", tmp_path / "runs", "-o", tmp_path / "study", "--data", tmp_path / "data")
+    shown = run(*command, "--member", "lungs@6", "--member", "full@5", "--explainer", "lungs@6")
+    assert "lungs-c06 + full-c05, scpa" in shown
+    candidate = Candidate.read(tmp_path / "study" / "candidate.json")
+    assert candidate.chosen.members == (Snapshot("lungs", 6), Snapshot("full", 5))
+    assert candidate.frames == {"lungs-c06": "lungs-1", "full-c05": "full-1"}
+    assert candidate.explainer.snapshot == Snapshot("lungs", 6)
+    best = StudyResult.read(tmp_path / "study" / "study.json").select.best
+    assert (best.kind, best.members) == ("named", candidate.chosen.members)
+    assert "no snapshot lungs-c07" in run(*command, "--member", "lungs@7", status=2)
+    assert "cannot explain" in run(*command, "--member", "lungs@6", "--explainer", "full@5", status=2)
+    assert "RUN@CYCLE" in run(*command, "--member", "lungs", status=2)
 
 
 def test_an_ignored_candidate_is_not_a_committed_one(tmp_path: Path) -> None:

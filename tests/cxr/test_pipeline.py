@@ -3,20 +3,22 @@
 import dataclasses
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from cxr.anatomy.lungs import Lungs, NoLungs, union
+from cxr.anatomy.lungs import Lungs, LungSegmenter, NoLungs, union
 from cxr.decode import decode as files_decoded
 from cxr.errors import EmptyInput, LateralView, NotDecodable, Refusal, TooSmall
 from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
-from cxr.model.frames import LUNGS, WHOLE, placement
+from cxr.model.frames import FRAMES, FULL, HULL, LUNGS, WHOLE, placement
+from cxr.model.preprocess import shrink
 from cxr.pipeline import NO_LUNGS, Classifier, Finding, Preprocessor, Stopwatch
 from tests import files
-from tests.bundles import variant
+from tests.bundles import framed
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +105,8 @@ def test_who_runs_beside_others_says_so(bundle: Bundle, monkeypatch: pytest.Monk
 def test_prepare_returns_the_full_resolution_for_display_and_a_frame_for_the_networks(bundle: Bundle) -> None:
     prepared = Preprocessor(bundle).prepare(files.radiograph_png())
     assert prepared.radiograph.pixels.shape == (1955, 1841)
-    assert prepared.image.shape == (64, 64)
-    assert prepared.placement == WHOLE
+    assert {frame: image.shape for frame, image in prepared.views.items()} == {FULL: (64, 64)}
+    assert prepared.placements == {FULL: WHOLE}
     assert prepared.lungs is None
     assert set(prepared.watch.timings_ms) == {"decode", "preprocess"}
 
@@ -112,15 +114,15 @@ def test_prepare_returns_the_full_resolution_for_display_and_a_frame_for_the_net
 @pytest.fixture(scope="module")
 def of_lungs(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Classifier:
     """The same networks on the lungs alone."""
-    return Classifier(variant(bundle, tmp_path_factory.mktemp("lungs") / "bundle", frame=LUNGS))
+    return Classifier(framed(bundle, tmp_path_factory.mktemp("lungs") / "bundle", LUNGS, LUNGS))
 
 
 def test_a_bundle_of_lungs_sees_the_lungs_and_nothing_else(of_lungs: Classifier, classifier: Classifier) -> None:
     prepared = of_lungs.prepare(files.radiograph_png())
     assert isinstance(prepared.lungs, Lungs)
-    assert prepared.placement == placement(LUNGS, union(prepared.lungs)) != WHOLE
+    assert prepared.placements == {LUNGS: placement(LUNGS, union(prepared.lungs))} != {LUNGS: WHOLE}
     assert prepared.warnings == ()
-    assert not np.array_equal(prepared.image, classifier.prepare(files.radiograph_png()).image)
+    assert not np.array_equal(prepared.views[LUNGS], classifier.prepare(files.radiograph_png()).views[FULL])
     finding = of_lungs.classify(files.radiograph_png())
     assert finding.warnings == ()
     assert set(finding.timings_ms) == {"decode", "preprocess", "inference"}
@@ -132,10 +134,52 @@ def test_where_no_lungs_are_found_the_whole_image_is_judged_and_the_answer_says_
     on_its_side = files.png(np.ascontiguousarray(np.rot90(files_decoded(files.radiograph_png()).pixels)))
     prepared, whole = of_lungs.prepare(on_its_side), classifier.prepare(on_its_side)
     assert isinstance(prepared.lungs, NoLungs)
-    assert prepared.placement == WHOLE
-    assert np.array_equal(prepared.image, whole.image)
+    assert prepared.placements == {LUNGS: WHOLE}
+    assert np.array_equal(prepared.views[LUNGS], whole.views[FULL])
     assert of_lungs.classify(on_its_side).warnings == (NO_LUNGS,)
     assert classifier.classify(on_its_side).warnings == ()
+
+
+@pytest.mark.parametrize("frames", [(LUNGS, FULL), (FULL, LUNGS), (HULL, LUNGS), (FULL, FULL)])
+def test_each_member_sees_its_own_frame(bundle: Bundle, tmp_path: Path, frames: tuple[str, str]) -> None:
+    mixed = Classifier(framed(bundle, tmp_path / "mixed", *frames))
+    alone = [Classifier(framed(bundle, tmp_path / frame, frame, frame)) for frame in dict.fromkeys(frames)]
+    by_frame = dict(zip(dict.fromkeys(frames), alone, strict=True))
+    finding = mixed.classify(files.radiograph_png())
+    for number, frame in enumerate(frames):
+        expected = by_frame[frame].classify(files.radiograph_png()).members[number]
+        assert finding.members[number].frame == frame
+        assert finding.members[number].probabilities == pytest.approx(expected.probabilities, abs=1e-6)
+
+
+def test_radiograph_and_lungs_are_made_once_and_each_frame_once(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def counted(name: str, function: Any) -> Any:
+        return lambda *given: made.append(name) or function(*given)  # type: ignore[func-returns-value]
+
+    preprocessor = Preprocessor(framed(bundle, tmp_path / "bundle", LUNGS, FULL))
+    monkeypatch.setattr("cxr.pipeline.shrink", counted("shrink", shrink))
+    monkeypatch.setattr(LungSegmenter, "find", counted("find", LungSegmenter.find))
+    for frame, cut in FRAMES.items():
+        monkeypatch.setitem(FRAMES, frame, counted(frame, cut))
+    preprocessor.prepare(files.radiograph_png())
+    of_the_segmenter = FULL  # it sees the whole image, in a recipe and size of its own
+    assert made == ["shrink", "find", of_the_segmenter, LUNGS, FULL]
+
+
+def test_members_of_one_frame_share_its_array(of_lungs: Classifier) -> None:
+    assert list(of_lungs.prepare(files.radiograph_png()).views) == [LUNGS]
+
+
+def test_the_warning_comes_where_one_member_alone_sees_the_lungs(bundle: Bundle, tmp_path: Path) -> None:
+    on_its_side = files.png(np.ascontiguousarray(np.rot90(files_decoded(files.radiograph_png()).pixels)))
+    for frames in ((FULL, LUNGS), (HULL, FULL)):
+        mixed = Classifier(framed(bundle, tmp_path / frames[0], *frames))
+        assert mixed.classify(on_its_side).warnings == (NO_LUNGS,)
+        assert mixed.classify(files.radiograph_png()).warnings == ()
 
 
 def test_a_thumbnail_has_no_lungs_to_look_for(of_lungs: Classifier) -> None:

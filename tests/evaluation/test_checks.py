@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
+from cxr.model.frames import FULL, LUNGS
 from evaluation import checks as module
+from evaluation.bundle_images import BundleImages
 from evaluation.checks import BORDER, Check, border_only, checks, without, without_border
-from training.data import Dataset, Row
+from training.data import Row
 
 
 @pytest.fixture(scope="module")
-def data() -> Dataset:
+def data() -> BundleImages:
     """60 images of two sources; one source is bright, and holds no pneumonia."""
     rng = np.random.default_rng(0)
     rows, images = [], []
@@ -24,13 +26,13 @@ def data() -> Dataset:
         label = LABELS[0 if bright and i % 3 == 1 else i % 3]
         rows.append(Row(f"{i}.png", label, "bright" if bright else "dark", f"p{i}", "val"))
         images.append(rng.normal(190 if bright else 60, 20, (64, 64)).clip(0, 255))
-    return Dataset(tuple(rows), np.array(images, dtype=np.uint8))
+    return BundleImages(tuple(rows), {FULL: np.array(images, dtype=np.uint8)})
 
 
 @pytest.fixture(scope="module")
-def found(bundle: Bundle, data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Check, ...]:
+def found(bundle: Bundle, data: BundleImages, tmp_path_factory: pytest.TempPathFactory) -> tuple[Check, ...]:
     folder = tmp_path_factory.mktemp("images")
-    for row, image in zip(data.rows, data.images, strict=True):
+    for row, image in zip(data.rows, data.views[FULL], strict=True):
         cv2.imwrite(str(folder / row.file), image)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "RESAMPLES", 20)
@@ -46,9 +48,9 @@ def test_parts_are_taken_away_from_all_images(found: tuple[Check, ...]) -> None:
 
 
 def test_where_no_lungs_are_found_none_are_taken_away(
-    bundle: Bundle, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: Bundle, data: BundleImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "segmented", lambda *_: np.zeros((60, 8, 8), bool))
+    monkeypatch.setattr(module, "segmented", lambda *_: {FULL: np.zeros((60, 8, 8), bool)})
     assert list(module._lungs(bundle, tmp_path, data, np.eye(3)[data.labels])) == []
 
 
@@ -62,26 +64,31 @@ def test_the_probe_finds_the_brightness_within_a_label(found: tuple[Check, ...])
 
 
 def test_found_lungs_are_taken_away_from_their_images(
-    bundle: Bundle, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: Bundle, data: BundleImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     masks = np.zeros((60, 8, 8), dtype=bool)
     masks[:20, 2:6, 2:6] = True
+    wider = np.zeros((60, 8, 8), dtype=bool)
+    wider[:20, 1:7, 1:7] = True
+    upside_down = BundleImages(data.rows, {FULL: data.views[FULL], LUNGS: data.views[FULL][:, ::-1]})
     monkeypatch.setattr(module, "RESAMPLES", 5)
-    monkeypatch.setattr(module, "segmented", lambda *_: masks)
-    seen: list[Dataset] = []
+    monkeypatch.setattr(module, "segmented", lambda *_: {FULL: masks, LUNGS: wider})
+    seen: list[BundleImages] = []
 
-    def said(_: object, part: Dataset) -> NDArray[np.float64]:
+    def said(_: object, part: BundleImages) -> NDArray[np.float64]:
         seen.append(part)
         return np.zeros((1, len(part.rows), 3))
 
     monkeypatch.setattr(module, "logits_of", said)
-    kept, black = module._lungs(bundle, tmp_path, data, np.eye(3)[data.labels])
+    kept, black = module._lungs(bundle, tmp_path, upside_down, np.eye(3)[data.labels])
     assert (kept.name, kept.images, black.name, black.images) == ("with_lungs", 20, "without_lungs", 20)
     assert kept.figures["accuracy"].value == 1
     assert kept.figures["accuracy"] != black.figures["accuracy"]
-    (without,) = (part.images for part in seen)
+    ((without, in_lungs),) = ((part.views[FULL], part.views[LUNGS]) for part in seen)
     assert (without[:, 16:48, 16:48] == 0).all()
-    assert np.array_equal(without[:, :16], data.images[:20, :16])
+    assert np.array_equal(without[:, :16], data.views[FULL][:20, :16])
+    assert (in_lungs[:, 8:56, 8:56] == 0).all()
+    assert np.array_equal(in_lungs[:, :8], upside_down.views[LUNGS][:20, :8])
 
 
 # --- What is taken away is black, and nothing else changes

@@ -5,14 +5,16 @@ import pytest
 
 from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
+from cxr.model.frames import FULL
 from cxr.model.inference import Ensemble
 from cxr.model.posterior import combine, prediction_set
 from evaluation import evaluate as module
+from evaluation.bundle_images import BundleImages
 from evaluation.evaluate import evaluate
 from evaluation.metrics import figures
 from evaluation.predictions import logits_of, predictions
 from evaluation.split_evaluation import SplitEvaluation
-from training.data import Dataset, Row
+from training.data import Row
 
 SOURCES = ("cohen", "rsna")
 CALIBRATED = 10  # of the 40 images fitted temperature and thresholds
@@ -21,10 +23,10 @@ CALIBRATION = ("ece", "brier", "log_loss")
 
 
 @pytest.fixture(scope="module")
-def data() -> Dataset:
+def data() -> BundleImages:
     rng = np.random.default_rng(0)
     rows = [Row(f"{i}.png", LABELS[i % 3], SOURCES[i % 2], f"p{i // 2}", "val") for i in range(40)]
-    return Dataset(tuple(rows), rng.integers(0, 256, (40, 64, 64), dtype=np.uint8))
+    return BundleImages(tuple(rows), {FULL: rng.integers(0, 256, (40, 64, 64), dtype=np.uint8)})
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +37,14 @@ def train_rows() -> tuple[Row, ...]:
 
 
 @pytest.fixture(scope="module")
-def found(bundle: Bundle, data: Dataset, train_rows: tuple[Row, ...]) -> SplitEvaluation:
+def found(bundle: Bundle, data: BundleImages, train_rows: tuple[Row, ...]) -> SplitEvaluation:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "RESAMPLES", 50)
         calibrated = data.rows[:CALIBRATED]
         return evaluate(bundle, predictions(bundle, data, calibrated), "val", train_rows, calibrated, NEAR_DUPLICATES)
 
 
-def test_it_measures_what_the_service_would_answer(found: SplitEvaluation, bundle: Bundle, data: Dataset) -> None:
+def test_it_measures_what_the_service_would_answer(found: SplitEvaluation, bundle: Bundle, data: BundleImages) -> None:
     logits = logits_of(Ensemble(bundle), data)
     posterior = combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble)
     held_out = np.arange(len(data.rows)) >= CALIBRATED
@@ -60,7 +62,7 @@ def test_it_measures_what_the_service_would_answer(found: SplitEvaluation, bundl
     assert (found.held_out, found.patients, found.resamples) == (30, 20, 50)
 
 
-def test_sources_are_counted_apart(found: SplitEvaluation, bundle: Bundle, data: Dataset) -> None:
+def test_sources_are_counted_apart(found: SplitEvaluation, bundle: Bundle, data: BundleImages) -> None:
     assert found.counts["cohen/normal"] + found.counts["rsna/normal"] == found.counts["normal"]
     logits = logits_of(Ensemble(bundle), data)
     predicted = combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble).argmax(axis=1)
@@ -71,7 +73,7 @@ def test_sources_are_counted_apart(found: SplitEvaluation, bundle: Bundle, data:
 
 
 def test_the_classifier_that_knows_only_the_source_takes_its_commonest_label(
-    found: SplitEvaluation, data: Dataset
+    found: SplitEvaluation, data: BundleImages
 ) -> None:
     guessed = np.array([LABELS.index("covid19" if row.source == "cohen" else "normal") for row in data.rows])
     f1 = [
@@ -90,7 +92,7 @@ def test_every_figure_lies_in_its_interval(found: SplitEvaluation) -> None:
 
 
 def test_images_that_may_be_remembered_are_left_out_of_some_figures(
-    found: SplitEvaluation, bundle: Bundle, data: Dataset
+    found: SplitEvaluation, bundle: Bundle, data: BundleImages
 ) -> None:
     posterior = combine(logits_of(Ensemble(bundle), data), bundle.manifest.temperature, bundle.manifest.ensemble)
     is_new = np.array([row.file not in NEAR_DUPLICATES for row in data.rows])
@@ -124,7 +126,7 @@ def test_curves_end_where_they_must_and_keep_their_intervals(found: SplitEvaluat
 
 
 def test_a_label_that_was_calibrated_has_a_coverage_to_expect(
-    found: SplitEvaluation, bundle: Bundle, data: Dataset, train_rows: tuple[Row, ...]
+    found: SplitEvaluation, bundle: Bundle, data: BundleImages, train_rows: tuple[Row, ...]
 ) -> None:
     expected = found.figures["conformal/normal/expected"]
     assert expected.value == 1  # four images are too few for a guarantee: the label is never ruled out

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cxr.arrays import Views
 from cxr.errors import BundleError
 from cxr.model.bundle import Bundle, onnx_name
+from cxr.model.frames import FULL
 from cxr.model.inference import Ensemble
 from export.int8 import Loss, discard, quantise_bundle
 from export.to_onnx import export_bundle
@@ -15,20 +17,20 @@ from tests.bundles import first_member_only
 
 
 @pytest.fixture(scope="module")
-def images() -> np.typing.NDArray[np.uint8]:
+def images() -> Views:
     ramps = np.random.default_rng(0).integers(0, 200, (16, 1, 64)) + np.arange(64)[:, None] // 2
-    return ramps.astype(np.uint8)
+    return {FULL: ramps.astype(np.uint8)}
 
 
 @pytest.fixture(scope="module")
-def quantised(bundle: Bundle, images: np.typing.NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quantised(bundle: Bundle, images: Views, tmp_path_factory: pytest.TempPathFactory) -> Path:
     one = first_member_only(bundle, tmp_path_factory.mktemp("int8") / "bundle")
     export_bundle(one)
     quantise_bundle(Bundle(one.root), images)
     return one.root
 
 
-def test_eight_bits_say_nearly_what_float32_says(quantised: Path, images: np.typing.NDArray[np.uint8]) -> None:
+def test_eight_bits_say_nearly_what_float32_says(quantised: Path, images: Views) -> None:
     bundle = Bundle(quantised)
     exact = Ensemble(bundle, precision="float32").logits(images)
     rounded = Ensemble(bundle, precision="int8").logits(images)

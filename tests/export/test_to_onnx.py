@@ -13,11 +13,12 @@ from torchvision.models.densenet import _DenseBlock
 
 from cxr.errors import BundleError
 from cxr.model.bundle import Bundle, Precision
-from cxr.model.sessions import INPUT, OUTPUT, session_options
+from cxr.model.sessions import INPUT, OPACITY, OUTPUT, session_options
 from export import to_onnx
 from export.to_onnx import Deployed, export_bundle
 from networks.architectures import load_member
-from tests.bundles import first_member_only
+from networks.opacity_head import BothHeads
+from tests.bundles import first_member_only, variant
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "float16")
 
@@ -49,6 +50,38 @@ def test_uint8_in_float32_logits_out_for_any_batch(bundle: Bundle, precision: Pr
     (logits,) = session.run([OUTPUT], {INPUT: np.zeros((batch, 1, 64, 64), np.uint8)})
     assert logits.shape == (batch, 3)
     assert logits.dtype == np.float32
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_network_with_the_opacity_head_has_a_map_as_second_output(
+    bundle: Bundle, precision: Precision, batch: int
+) -> None:
+    first, second = bundle.manifest.members
+    assert (first.opacity_head, second.opacity_head) == (True, False)
+    graphs = {member.name: onnx.load_from_string(bundle.read_onnx(member, precision)) for member in (first, second)}
+    outputs = [[output.name for output in graph.graph.output] for graph in graphs.values()]
+    assert outputs == [[OUTPUT, OPACITY], [OUTPUT]]
+    data = bundle.read_onnx(first, precision)
+    session = onnxruntime.InferenceSession(data, session_options(1), providers=["CPUExecutionProvider"])
+    images = np.random.default_rng(0).integers(0, 256, (batch, 1, 64, 64), dtype=np.uint8)
+    logits, opacity = session.run([OUTPUT, OPACITY], {INPUT: images})
+    assert (opacity.shape, opacity.dtype) == ((batch, 1, 2, 2), np.float32)
+    (alone,) = session.run([OUTPUT], {INPUT: images})
+    assert np.array_equal(alone, logits)
+    with torch.no_grad():
+        expected = BothHeads(load_member(bundle, first))(torch.from_numpy(images))
+    for said, wanted in zip((logits, opacity), expected, strict=True):
+        np.testing.assert_allclose(said, wanted, rtol=0, atol=1e-5 if precision == "float32" else 1e-2)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_weights_with_other_heads_than_the_bundle_says_are_refused(bundle: Bundle, tmp_path: Path, number: int) -> None:
+    members = [member.model_dump(mode="json") for member in bundle.manifest.members]
+    members[number]["opacity_head"] = not members[number]["opacity_head"]
+    other = variant(bundle, tmp_path / "bundle", members=members)
+    with pytest.raises(BundleError, match="opacity head, unlike its bundle"):
+        load_member(other, other.manifest.members[number])
 
 
 def test_float16_graph_holds_no_float32_weights(bundle: Bundle) -> None:
@@ -110,14 +143,15 @@ def test_batchnorm_becomes_a_scale_and_a_shift_without_changing_the_logits(bundl
         nn.init.uniform_(norm.running_var, 1e-7, 2.0)  # the smallest is no float16 number
     image = torch.randint(0, 256, (2, 1, 64, 64), dtype=torch.uint8)
     with torch.no_grad():
-        expected = network(image)
-        torch.testing.assert_close(Deployed(network)(image), expected.float(), rtol=1e-6, atol=0)
+        expected = BothHeads(network)(image)
+        for said, wanted in zip(Deployed(network)(image), expected, strict=True):
+            torch.testing.assert_close(said, wanted.float(), rtol=1e-6, atol=1e-6)
 
 
 def test_a_dense_block_concatenates_two_tensors_at_a_time() -> None:
     """More than 32 cannot be captured as a CUDA graph."""
     block = _DenseBlock(40, num_input_features=2, bn_size=1, growth_rate=2, drop_rate=0.0)
-    model = to_onnx._trace(Grey(block).eval(), 8, OUTPUT)
+    model = to_onnx._trace(Grey(block).eval(), 8, [OUTPUT])
     concatenations = [node for node in model.graph.node if node.op_type == "Concat"]
     assert len(concatenations) >= 40
     assert {len(node.input) for node in concatenations} == {2}

@@ -4,25 +4,32 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
+from onnx import numpy_helper
 
+from cxr.arrays import Views
 from cxr.errors import ParityError
-from cxr.model.bundle import Bundle, OnnxFile, OnnxManifest
+from cxr.model.bundle import Bundle, OnnxFile, OnnxManifest, onnx_name
 from cxr.model.bundle_files import sha256
+from cxr.model.frames import FULL, LUNGS
+from export import verify as module
 from export.verify import Parity, compare, verify
-from tests.bundles import make_bundle
+from networks.architectures import Network
+from tests.bundles import framed, make_bundle, variant
 
 NAMES = [f"image-{i}" for i in range(10)]
 
 
 @pytest.fixture(scope="module")
-def images() -> NDArray[np.uint8]:
-    return np.random.default_rng(0).integers(0, 256, (10, 64, 64), dtype=np.uint8)
+def images() -> Views:
+    upright = np.random.default_rng(0).integers(0, 256, (10, 64, 64), dtype=np.uint8)
+    return {FULL: upright, LUNGS: 255 - upright}
 
 
 def test_a_fresh_export_holds_for_each_member_and_precision(
-    bundle: Bundle, images: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+    bundle: Bundle, images: Views, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("export.verify.BATCH", 4)  # the last batch is then a part
     found = verify(bundle, images, NAMES)
@@ -35,9 +42,44 @@ def test_a_fresh_export_holds_for_each_member_and_precision(
     for single, half in (found[:2], found[2:]):
         assert single.max_logit < 1e-5
         assert single.max_logit < half.max_logit < 1e-2
+    with_head, without = found[:2], found[2:]
+    assert all(parity.max_opacity is None for parity in without)
+    assert 0 < (with_head[0].max_opacity or 0) < 1e-5
+    assert 1e-5 < (with_head[1].max_opacity or 0) < 1e-2
 
 
-def test_the_graph_of_other_weights_is_refused(bundle: Bundle, images: NDArray[np.uint8], tmp_path: Path) -> None:
+def test_each_graph_is_compared_on_its_own_frame(
+    bundle: Bundle, images: Views, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[NDArray[np.uint8]] = []
+    real = module._of_torch
+
+    def watched(network: Network, of_frame: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        seen.append(of_frame)
+        return real(network, of_frame)
+
+    monkeypatch.setattr(module, "_of_torch", watched)
+    verify(framed(bundle, tmp_path / "bundle", LUNGS, FULL), images, NAMES)
+    assert [of_frame is images[frame] for of_frame, frame in zip(seen, (LUNGS, FULL), strict=True)] == [True, True]
+
+
+def test_a_second_head_that_says_something_else_is_refused(bundle: Bundle, images: Views, tmp_path: Path) -> None:
+    """The graph's logits are right, and the opacity head's bias is not."""
+    member = bundle.manifest.members[0]
+    model = onnx.load_from_string(bundle.read_onnx(member, "float32"))
+    bias = next(tensor for tensor in model.graph.initializer if tensor.name.endswith("opacities.bias"))
+    bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + np.float32(0.1), bias.name))
+    other = variant(bundle, tmp_path / "bundle")
+    name, data = onnx_name(member, "float32"), model.SerializeToString()
+    files = other.onnx.files | {name: OnnxFile(sha256=sha256(data), weights_sha256=member.sha256)}
+    for file, content in ((name, data), ("manifest.json", OnnxManifest(files=files).model_dump_json().encode())):
+        (other.root / "onnx" / file).unlink()
+        (other.root / "onnx" / file).write_bytes(content)
+    with pytest.raises(ParityError, match=r"by 0\.1 on those of the opacity head"):
+        verify(Bundle(other.root), images, NAMES)
+
+
+def test_the_graph_of_other_weights_is_refused(bundle: Bundle, images: Views, tmp_path: Path) -> None:
     other = make_bundle(tmp_path, seed=7)
     graph = bundle.read_onnx(bundle.manifest.members[0], "float32")
     name, member = "resnet18-7.float32.onnx", other.manifest.members[0]
@@ -79,6 +121,9 @@ def test_every_flip_of_finite_logits_is_explained_by_the_largest_difference() ->
         ({"max_logit": float("nan")}, False),
         ({"max_probability": 0.01}, False),
         ({"max_probability": float("nan")}, False),
+        ({"max_opacity": 1e-4}, True),
+        ({"max_opacity": 1.1e-3}, False),
+        ({"max_opacity": float("nan")}, False),
     ],
 )
 def test_what_holds(change: dict[str, float], holds: bool) -> None:

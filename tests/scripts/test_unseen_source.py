@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from cxr.model.frames import FULL
+from evaluation.bundle_images import BundleImages
 from scripts.unseen_source import between, of_labels
-from training.data import Dataset, Row
+from training.data import Row
 
 
 def test_only_the_two_labels_of_the_source_are_judged() -> None:
@@ -14,7 +16,7 @@ def test_only_the_two_labels_of_the_source_are_judged() -> None:
         Row("covid.png", "covid19", "siim", "p3", "val"),
         Row("other.png", "covid19", "cohen", "p4", "val"),
     )
-    kept = of_labels(Dataset(rows, np.zeros((4, 2, 2), np.uint8)), "siim", ("normal", "covid19"))
+    kept = of_labels(BundleImages(rows, {FULL: np.zeros((4, 2, 2), np.uint8)}), "siim", ("normal", "covid19"))
     assert [row.file for row in kept.rows] == ["normal.png", "covid.png"]
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cxr.arrays import Views
 from cxr.model.cuda import LANES
+from cxr.model.frames import FULL
 from service import batching
 from service.batching import Batcher
 
@@ -24,7 +26,8 @@ class Device:
         self.may_go = Event()
         self.may_go.set()
 
-    def __call__(self, images: Any) -> Any:
+    def __call__(self, views: Views) -> Any:
+        images = views[FULL]
         self.batches.append([int(image[0, 0]) for image in images])
         self.begun.release()
         assert self.may_go.wait(LONG)
@@ -37,8 +40,8 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "WINDOW_S", 1000.0)
 
 
-def image(number: int) -> Any:
-    return np.full((4, 4), number, np.uint8)
+def image(number: int) -> Views:
+    return {FULL: np.full((4, 4), number, np.uint8)}
 
 
 def value(logits: Any) -> int:
@@ -96,10 +99,10 @@ def test_batches_grow_while_the_device_is_busy() -> None:
 
 
 def test_a_failing_device_fails_its_batch_and_not_the_next() -> None:
-    def run(images: Any) -> Any:
-        if images[0, 0, 0] == 0:
+    def run(views: Views) -> Any:
+        if views[FULL][0, 0, 0] == 0:
             raise RuntimeError("out of memory")
-        return Device()(images)
+        return Device()(views)
 
     batcher = Batcher(run, 2, lambda: 1)
     for _ in range(2 * LANES):

@@ -14,6 +14,7 @@ from cxr.decode.sandbox.pool import decoders
 from cxr.errors import DecodingTooSlow, NotDecodable
 from cxr.model.bundle import Bundle
 from cxr.model.inference import Processor
+from cxr.model.views import count_of
 from cxr.pipeline import Finding, Prepared
 from service.bento.explainer import Outcome
 from service.metrics import Metrics
@@ -93,7 +94,7 @@ def test_a_device_that_likes_batches_gets_what_comes_together(bundle: Bundle, mo
     logits, sizes = Processor.logits, list[int]()
 
     def watched(self: Processor, images: Any) -> Any:
-        sizes.append(len(images))
+        sizes.append(count_of(images))
         return logits(self, images)
 
     monkeypatch.setattr(Processor, "logits", watched)

@@ -1,8 +1,10 @@
 """Bundles of several snapshots, and which of them explains."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,55 +13,71 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from cli import app
-from cxr.errors import DataError
+from cxr.errors import BundleError, DataError
 from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
+from cxr.model.frames import FULL, LUNGS
 from cxr.model.inference import Ensemble
 from cxr.model.posterior import combine
+from evaluation.bundle_images import BundleImages
 from evaluation.calibration import calibrated_log_loss, fit_temperature, fit_thresholds
 from evaluation.predictions import logits_of
-from networks.architectures import build
-from study.candidate import Candidate, archive_hashes
+from networks.architectures import build, storable
+from networks.unet import UNet
+from study.candidate import Calibration, Candidate, archive_hashes
 from study.ensemble import Plan
-from study.release import Source, release
+from study.release import Contents, Source, release
 from study.study import load_study
 from study.tables import ExplainingMember, Snapshot
 from training.config import TrainConfig
-from training.data import Dataset, Row, half_of_validation, table_sha256
+from training.data import Row, half_of_validation, table_sha256
 from training.rundir import RunDir
 
 CONFIG = TrainConfig(size=32, epochs=2, cycles=2, batch_size=4)
+DATA = Path("images come from memory")
 
 
-def write_run(path: Path, config: TrainConfig, table: str, validation: Dataset) -> RunDir:
+def write_run(path: Path, config: TrainConfig, table: str, validation: BundleImages) -> RunDir:
     """A run that learnt nothing: its weights are random."""
     run = RunDir(path)
     run.begin(config, table)
     for cycle in (1, 2):
         torch.manual_seed(10 * config.seed + cycle)
         np.savez(run.archive(cycle), val=np.full((len(validation.rows), 3), cycle, dtype=np.float32))
-        save_file(build(config.architecture).state_dict(), run.snapshot(cycle))
+        save_file(build(config.architecture, config.opacity_weight > 0).state_dict(), run.snapshot(cycle))
     return run
 
 
 @pytest.fixture(scope="module")
-def validation() -> Dataset:
+def validation() -> BundleImages:
+    """The lungs' frame is the other upside down."""
     rng = np.random.default_rng(0)
     rows = tuple(Row(f"{i}.png", LABELS[i % 3], "", f"p{i}", "val") for i in range(60))
-    return Dataset(rows, rng.integers(0, 256, (60, 32, 32), dtype=np.uint8))
+    upright = rng.integers(0, 256, (60, 32, 32), dtype=np.uint8)
+    return BundleImages(rows, {FULL: upright, LUNGS: upright[:, ::-1]})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def images_from_memory(validation: BundleImages) -> Iterator[None]:
+    def of_bundle(bundle: Bundle, *_: object) -> BundleImages:
+        return BundleImages(validation.rows, {frame: validation.views[frame] for frame in bundle.manifest.frames})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("study.release.bundle_images", of_bundle)
+        yield
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory, validation: Dataset) -> list[RunDir]:
+def runs(tmp_path_factory: pytest.TempPathFactory, validation: BundleImages) -> list[RunDir]:
     """Two runs. Do not write into them."""
     folder = tmp_path_factory.mktemp("runs")
     return [write_run(folder / f"s{seed}", replace(CONFIG, seed=seed), "0" * 64, validation) for seed in (0, 1)]
 
 
 @pytest.fixture(scope="module")
-def pair(runs: list[RunDir], validation: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    sources = [Source(runs[0], 1), Source(runs[1], 2)]
-    return release(sources, validation, "pair", "1", tmp_path_factory.mktemp("bundles") / "pair")
+def pair(runs: list[RunDir], tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    contents = Contents([Source(runs[0], 1), Source(runs[1], 2)])
+    return release(contents, DATA, "pair", "1", tmp_path_factory.mktemp("bundles") / "pair")
 
 
 def test_members_are_named_by_architecture_and_cycle(pair: Bundle) -> None:
@@ -70,7 +88,7 @@ def test_members_are_named_by_architecture_and_cycle(pair: Bundle) -> None:
     assert pair.manifest.ensemble == "scpa"
 
 
-def test_calibration_is_of_the_ensemble_on_the_half_that_chose_nothing(pair: Bundle, validation: Dataset) -> None:
+def test_calibration_is_of_the_ensemble_on_the_half_that_chose_nothing(pair: Bundle, validation: BundleImages) -> None:
     unseen = validation.where(half_of_validation(row) == "calibrate" for row in validation.rows)
     logits, manifest = logits_of(Ensemble(pair), unseen), pair.manifest
     assert logits.shape[0] == 2
@@ -80,7 +98,7 @@ def test_calibration_is_of_the_ensemble_on_the_half_that_chose_nothing(pair: Bun
 
 
 def test_the_member_that_validation_speaks_for_explains_and_the_manifest_says_why(
-    pair: Bundle, validation: Dataset
+    pair: Bundle, validation: BundleImages
 ) -> None:
     chosen_on = validation.where(half_of_validation(row) == "select" for row in validation.rows)
     logits = logits_of(Ensemble(pair), chosen_on)
@@ -91,26 +109,100 @@ def test_the_member_that_validation_speaks_for_explains_and_the_manifest_says_wh
     assert all("log_loss" in member.validation for member in pair.manifest.members)
 
 
-def test_members_that_do_not_fit_together_are_refused(runs: list[RunDir], validation: Dataset, tmp_path: Path) -> None:
+def test_members_that_do_not_fit_together_are_refused(
+    runs: list[RunDir], validation: BundleImages, tmp_path: Path
+) -> None:
     larger = write_run(tmp_path / "larger", replace(CONFIG, size=64), "0" * 64, validation)
     stranger = write_run(tmp_path / "stranger", CONFIG, "1" * 64, validation)
     for other in (larger, stranger):
         with pytest.raises(DataError, match="share one recipe"):
-            release([Source(runs[0], 1), Source(other, 1)], validation, "pair", "1", tmp_path / "bundle")
+            release(Contents([Source(runs[0], 1), Source(other, 1)]), DATA, "pair", "1", tmp_path / "bundle")
     with pytest.raises(DataError, match=r"cycle-03.safetensors does not exist"):
-        release([Source(runs[0], 3)], validation, "pair", "1", tmp_path / "bundle")
+        release(Contents([Source(runs[0], 3)]), DATA, "pair", "1", tmp_path / "bundle")
+
+
+@pytest.fixture(scope="module")
+def travelling(tmp_path_factory: pytest.TempPathFactory, validation: BundleImages) -> list[RunDir]:
+    """A run on the lungs with the opacity head, and one on the full frame without. Do not write into them."""
+    folder = tmp_path_factory.mktemp("travelling")
+    configs = {"lungs": replace(CONFIG, frame=LUNGS, opacity_weight=1.0), "full": replace(CONFIG, seed=1)}
+    return [write_run(folder / name, config, "0" * 64, validation) for name, config in configs.items()]
+
+
+@pytest.fixture(scope="module")
+def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random one, smaller than the shipped one."""
+    file = tmp_path_factory.mktemp("segmenter") / "other.safetensors"
+    torch.manual_seed(0)
+    save_file(storable(UNet((4, 8), outputs=2)), file)
+    return file
+
+
+CALIBRATION = Calibration(1.5, 0.8, {"normal": 0.5, "pneumonia": 0.6, "covid19": 0.7}, "the other hospitals")
+
+
+def test_each_member_keeps_the_frame_and_the_heads_that_it_was_trained_with(
+    travelling: list[RunDir], segmenter: Path, validation: BundleImages, tmp_path: Path
+) -> None:
+    root = tmp_path / "bundle"
+    (root / "weights").mkdir(parents=True)
+    (root / "weights" / "former.safetensors").write_bytes(b"of a former version")
+    contents = Contents([Source(run, 2) for run in travelling], segmenter=segmenter, calibration=CALIBRATION)
+    made = release(contents, DATA, "pair", "3", root)
+    members = made.manifest.members
+    assert [(m.name, m.frame, m.opacity_head) for m in members] == [
+        ("resnet18-lungs-c02", LUNGS, True),
+        ("resnet18-full-c02", FULL, False),
+    ]
+    assert made.manifest.lungs is not None
+    assert made.read_weights(made.manifest.lungs) == segmenter.read_bytes()
+    assert {file.name for file in (root / "weights").iterdir()} == {
+        "lungs.safetensors",
+        *(member.weights for member in members),
+    }
+    logits = logits_of(Ensemble(made), validation)
+    for run, member, said in zip(travelling, members, logits, strict=True):
+        network = build("resnet18", opacity_head=member.opacity_head)
+        run.restore(2, network)
+        with torch.inference_mode():
+            expected = network.eval()(torch.from_numpy(validation.views[member.frame].copy())[:, None]).numpy()
+        np.testing.assert_allclose(said, expected, rtol=0, atol=2e-2)  # weights are shipped in float16
+    assert (made.manifest.temperature, made.manifest.conformal.thresholds) == (1.5, CALIBRATION.thresholds)
+    assert (made.manifest.conformal.coverage, made.manifest.calibrated_on) == (0.8, "the other hospitals")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": 0.0},
+        {"coverage": 1.0},
+        {"thresholds": {"normal": 0.5}},
+        {"thresholds": dict.fromkeys(LABELS, 1.5)},
+    ],
+    ids=str,
+)
+def test_a_calibration_out_of_range_is_refused(runs: list[RunDir], tmp_path: Path, wrong: dict[str, Any]) -> None:
+    contents = Contents([Source(runs[0], 1)], calibration=replace(CALIBRATION, **wrong))
+    with pytest.raises(DataError, match="a calibration has a temperature"):
+        release(contents, DATA, "one", "1", tmp_path / "bundle")
+
+
+def test_a_segmenter_that_is_none_is_refused(runs: list[RunDir], tmp_path: Path) -> None:
+    contents = Contents([Source(runs[0], 1)], segmenter=runs[0].snapshot(1))
+    with pytest.raises(BundleError, match="is not a U-Net's"):
+        release(contents, DATA, "one", "1", tmp_path / "bundle")
 
 
 @pytest.fixture
-def on_disk(validation: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """runs/ and data/ as the command finds them; images come from memory."""
+def on_disk(validation: BundleImages, tmp_path: Path) -> Path:
+    """runs/ and data/ as the command finds them."""
     data = tmp_path / "data"
     data.mkdir()
     lines = [f"{row.file},{row.label},{row.patient},{row.split}" for row in validation.rows]
     (data / "metadata.csv").write_text("\n".join(["file,label,patient,split", *lines]) + "\n")
-    for seed in (0, 1):
-        write_run(tmp_path / "runs" / f"s{seed}", replace(CONFIG, seed=seed), table_sha256(data), validation)
-    monkeypatch.setattr("training.data.load", lambda *_: validation)
+    for seed, frame in enumerate((FULL, LUNGS)):
+        config = replace(CONFIG, seed=seed, frame=frame)
+        write_run(tmp_path / "runs" / f"s{seed}", config, table_sha256(data), validation)
     return tmp_path
 
 
@@ -123,15 +215,15 @@ def run(*arguments: object, status: int = 0) -> str:
 def test_the_command_takes_runs_with_cycles(on_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[tuple[str, int]]] = []
 
-    def record(sources: list[Source], *_: object) -> None:
-        asked.append([(source.run.path.name, source.cycle) for source in sources])
+    def record(contents: Contents, *_: object) -> None:
+        asked.append([(source.run.path.name, source.cycle) for source in contents.sources])
 
-    monkeypatch.setattr("study.release.release", record)
     runs, rest = on_disk / "runs", ("-o", on_disk / "bundle", "--data", on_disk / "data")
+    assert "config.json" in run("release", runs / "s9@1", *rest, status=2)
+    monkeypatch.setattr("study.release.release", record)
     run("release", runs / "s1", *rest)
     run("release", f"{runs}/s0@1", runs / "s1", *rest)
     assert asked == [[("s1", 2)], [("s0", 1), ("s1", 2)]]
-    assert "config.json" in run("release", runs / "s9@1", *rest, status=2)
 
 
 def test_a_candidate_becomes_the_bundle_it_describes(on_disk: Path) -> None:
@@ -139,12 +231,17 @@ def test_a_candidate_becomes_the_bundle_it_describes(on_disk: Path) -> None:
     plan = Plan("pair", "pair", (Snapshot("s0", 2), Snapshot("s1", 2)), "pm")
     explainer = ExplainingMember(Snapshot("s1", 2), "validation says so", {})
     hashes = archive_hashes(study, plan.members)
-    Candidate(1, study.table_sha256, plan, explainer, (plan,), hashes).write(on_disk / "candidate.json")
+    candidate = Candidate(1, study.table_sha256, plan, explainer, (plan,), hashes, {"s1-c02": LUNGS}, CALIBRATION)
+    candidate.write(on_disk / "candidate.json")
     command = ("release", on_disk / "runs", "-o", on_disk / "chosen", "--data", on_disk / "data")
     run(*command, "--candidate", on_disk / "candidate.json")
     manifest = Bundle(on_disk / "chosen").manifest
-    assert [member.name for member in manifest.members] == ["resnet18-c02-1", "resnet18-c02-2"]
-    assert (manifest.ensemble, manifest.explainer) == ("pm", "resnet18-c02-2")
+    assert [member.name for member in manifest.members] == ["resnet18-full-c02", "resnet18-lungs-c02"]
+    assert (manifest.ensemble, manifest.explainer) == ("pm", "resnet18-lungs-c02")
     assert manifest.explainer_reason == "validation says so"
+    assert (manifest.temperature, manifest.calibrated_on) == (1.5, "the other hospitals")
+    replace(candidate, frames={"s1-c02": FULL}).write(on_disk / "other.json")
+    refused = run(*command, "--candidate", on_disk / "other.json", status=2)
+    assert "s1-c02 was trained on the frame lungs-1" in refused
     shutil.copy(on_disk / "runs" / "s0" / "cycle-01.npz", on_disk / "runs" / "s0" / "cycle-02.npz")
     assert "s0-c02 is not the snapshot" in run(*command, "--candidate", on_disk / "candidate.json", status=2)

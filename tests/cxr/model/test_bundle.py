@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from cxr.errors import BundleError
 from cxr.labels import LABELS
-from cxr.model.bundle import Bundle, Recipe, onnx_name
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle, Recipe, onnx_name
 from cxr.model.bundle_files import sha256
-from cxr.model.frames import FRAMES, FULL
-from tests.bundles import variant
+from cxr.model.frames import FRAMES, FULL, LUNGS
+from tests.bundles import framed, variant
 
 Json = dict[str, Any]
 
@@ -89,10 +89,21 @@ def twins(manifest: Json) -> None:
     manifest["members"][1]["name"] = manifest["members"][0]["name"]
 
 
+def lungs_without_a_segmenter(manifest: Json) -> None:
+    manifest["members"][1]["frame"] = "lungs-1"
+    manifest["lungs"] = None
+
+
 INVALID: dict[str, Callable[[Json], None]] = {
     "schema 0": with_(schema_version=0),
-    "schema 2": with_(schema_version=2),
-    "schema as text": with_(schema_version="1"),
+    "schema 3": with_(schema_version=3),
+    "schema as text": with_(schema_version="2"),
+    "schema 1 as text": with_(schema_version="1"),
+    "schema true": with_(schema_version=True),
+    "schema 1.0": with_(schema_version=1.0),
+    "schema 1 with a frame of a member": with_(schema_version=1),
+    "schema 1 with members that are none": with_(schema_version=1, members=3),
+    "schema 1 with a member that is none": with_(schema_version=1, members=["resnet18"]),
     "no schema": without("schema_version"),
     "labels reordered": with_(labels=["normal", "covid19", "pneumonia"]),
     "a label missing": with_(labels=["normal", "pneumonia"]),
@@ -103,9 +114,12 @@ INVALID: dict[str, Callable[[Json], None]] = {
     "no size": recipe(size=0),
     "huge size": recipe(size=4096),
     "fractional size": recipe(size=224.5),
-    "another frame": with_(frame="lungs-2"),
-    "a frame without version": with_(frame="lungs"),
-    "a frame of lungs without a segmenter": with_(frame="lungs-1", lungs=None),
+    "another frame": member(frame="lungs-2"),
+    "a frame without version": member(frame="lungs"),
+    "a member without a frame": lambda manifest: manifest["members"][0].pop("frame"),
+    "a frame for all in schema 2": with_(frame=FULL),
+    "a frame of lungs without a segmenter": lungs_without_a_segmenter,
+    "a head that is neither here nor not": member(opacity_head="yes"),
     "no members": with_(members=[]),
     "twins": twins,
     "unknown explainer": with_(explainer="resnet18-7"),
@@ -163,15 +177,45 @@ def test_weights_cannot_lie_outside_their_folder(bundle: Bundle, tmp_path: Path,
         variant(bundle, tmp_path / "bundle", members=members)
 
 
-def test_a_bundle_that_names_no_frame_sees_the_whole_image(copy: Path) -> None:
-    """As all did before there were frames."""
-    assert "frame" not in json.loads((copy / "bundle.json").read_text())
-    assert Bundle(copy).manifest.frame == FULL
+def of_schema_1(bundle: Bundle, **changes: object) -> Json:
+    """A manifest as versions 1 and 2 wrote it: what its members see stands in it, or nowhere."""
+    manifest = json.loads(bundle.manifest.model_dump_json(exclude={"calibrated_on"}))
+    for one in manifest["members"]:
+        del one["frame"], one["opacity_head"]
+    return dict(manifest | {"schema_version": 1} | changes)
+
+
+@pytest.mark.parametrize(("stated", "frame"), [({}, FULL), ({"frame": FULL}, FULL), ({"frame": LUNGS}, LUNGS)])
+def test_a_bundle_of_schema_1_shows_all_members_one_frame(copy: Path, stated: Json, frame: str) -> None:
+    before = Bundle(copy)
+    (copy / "bundle.json").write_text(json.dumps(of_schema_1(before, **stated)))
+    manifest = Bundle(copy).manifest
+    assert manifest.frames == (frame,)
+    assert manifest.schema_version == 2
+    members = [one.model_copy(update={"frame": frame, "opacity_head": False}) for one in before.manifest.members]
+    assert manifest == before.manifest.model_copy(update={"members": tuple(members)})
+
+
+def test_the_shipped_bundle_is_read_whatever_its_schema() -> None:
+    assert Bundle(DEFAULT_BUNDLE).manifest.schema_version == 2
+
+
+@pytest.mark.parametrize("stated", [{"frame": "lungs"}, {"frame": LUNGS, "lungs": None}, {"frame": 3}])
+def test_an_impossible_frame_is_refused_in_schema_1_too(copy: Path, stated: Json) -> None:
+    (copy / "bundle.json").write_text(json.dumps(of_schema_1(Bundle(copy), **stated)))
+    with pytest.raises(BundleError, match="frame"):
+        Bundle(copy)
 
 
 @pytest.mark.parametrize("frame", FRAMES)
 def test_every_registered_frame_is_accepted(bundle: Bundle, tmp_path: Path, frame: str) -> None:
-    assert variant(bundle, tmp_path / "bundle", frame=frame).manifest.frame == frame
+    assert framed(bundle, tmp_path / "bundle", frame, frame).manifest.frames == (frame,)
+
+
+def test_frames_are_named_once_in_the_members_order(bundle: Bundle, tmp_path: Path) -> None:
+    mixed = framed(bundle, tmp_path / "bundle", LUNGS, FULL).manifest
+    assert (mixed.frames, mixed.sees_lungs) == ((LUNGS, FULL), True)
+    assert (bundle.manifest.frames, bundle.manifest.sees_lungs) == ((FULL,), False)
 
 
 def test_every_registered_recipe_is_accepted() -> None:

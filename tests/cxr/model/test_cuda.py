@@ -3,6 +3,7 @@
 import ctypes
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +12,14 @@ import onnxruntime
 import pytest
 import torch
 
+from cxr.arrays import Views
 from cxr.model import cuda
 from cxr.model.bundle import Bundle, Precision
 from cxr.model.cuda import CUDA, Captured, Cuda, Lane, batch_sizes
+from cxr.model.frames import FULL, LUNGS
 from cxr.model.inference import Ensemble
+from cxr.model.sessions import OPACITY, OUTPUT, Graph
+from tests.bundles import framed
 
 SIDE = 4
 
@@ -44,7 +49,7 @@ class Session:
         return [self.provider, "CPUExecutionProvider"]
 
     def get_outputs(self) -> list[Any]:
-        return [SimpleNamespace(shape=["N", 3])]
+        return [SimpleNamespace(name=OPACITY, shape=["N", 1, 7, 7]), SimpleNamespace(name=OUTPUT, shape=["N", 3])]
 
     def io_binding(self) -> Any:
         bound: dict[str, Value] = {}
@@ -73,12 +78,17 @@ def values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cxr.model.cuda.onnxruntime.OrtValue", fake)
 
 
-def noise(count: int) -> Any:
-    return np.random.default_rng(count).integers(0, 256, (count, SIDE, SIDE), dtype=np.uint8)
+def noise(count: int) -> Views:
+    return {FULL: np.random.default_rng(count).integers(0, 256, (count, SIDE, SIDE), dtype=np.uint8)}
 
 
-def expected(images: Any, *scales: float) -> Any:
-    means = images.mean(axis=(1, 2), dtype=np.float32)
+def full(*scales: float) -> list[Any]:
+    """Sessions of networks that see the full frame."""
+    return [(FULL, Session(scale)) for scale in scales]
+
+
+def expected(views: Views, *scales: float) -> Any:
+    means = views[FULL].mean(axis=(1, 2), dtype=np.float32)
     return np.stack([np.repeat(scale * means[:, None], 3, axis=1) for scale in scales])
 
 
@@ -91,16 +101,24 @@ def test_batch_sizes_double_up_to_the_largest(largest: int, sizes: list[int]) ->
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 9, 21])
 def test_each_image_gets_its_own_logits_whatever_the_padding(count: int) -> None:
-    device = Cuda([Lane({size: [Session(1), Session(10)] for size in [1, 2, 8]}, SIDE) for _ in range(2)])
+    device = Cuda([Lane({size: full(1, 10) for size in [1, 2, 8]}, SIDE) for _ in range(2)])
     for _ in range(2):  # the second time over what the first has left in the padding
         images = noise(count)
         np.testing.assert_allclose(device.logits(images), expected(images, 1, 10))
     assert (device.provider, device.max_batch) == (CUDA, 8)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 11])
+def test_each_member_is_given_its_frame(count: int) -> None:
+    device = Cuda([Lane({size: [(LUNGS, Session(1)), *full(10)] for size in [2, 8]}, SIDE)])
+    bright = {FULL: noise(count)[FULL] // 2 + 128}
+    logits = device.logits({**noise(count), LUNGS: bright[FULL]})
+    np.testing.assert_allclose(logits, np.concatenate([expected(bright, 1), expected(noise(count), 10)]))
+
+
 def test_every_size_is_captured_before_the_first_request_in_the_thread_that_replays_it() -> None:
     session = Session(1)
-    lane = Lane({size: [session] for size in [1, 4]}, SIDE)
+    lane = Lane({size: [(FULL, session)] for size in [1, 4]}, SIDE)
     assert [run[:2] for run in session.runs] == [(1, "1")] * 3 + [(4, "4")] * 3
     session.runs.clear()
     lane.logits(noise(3))
@@ -113,17 +131,17 @@ def test_every_size_is_captured_before_the_first_request_in_the_thread_that_repl
 
 def test_a_batch_uses_the_smallest_size_that_holds_it() -> None:
     session = Session(1)
-    device = Cuda([Lane({size: [session] for size in [1, 2, 8]}, SIDE)])
+    device = Cuda([Lane({size: [(FULL, session)] for size in [1, 2, 8]}, SIDE)])
     session.runs.clear()
     device.logits(noise(8 + 2))
     assert [size for size, *_ in session.runs] == [8, 2]
 
 
 def test_what_is_returned_is_not_overwritten_by_the_next_batch() -> None:
-    captured = Captured([Session(1)], SIDE, 2)
+    captured = Captured(full(1), SIDE, 2)
     images = noise(2)
     first = captured.logits(images)
-    captured.logits(images + 1)
+    captured.logits({FULL: images[FULL] + 1})
     np.testing.assert_allclose(first, expected(images, 1))
 
 
@@ -144,7 +162,7 @@ def load(
 
     monkeypatch.setattr("cxr.model.cuda.onnxruntime.preload_dlls", lambda: None)
     monkeypatch.setattr("cxr.model.cuda.onnxruntime.InferenceSession", session)
-    return cuda.load([b""], SIDE, sizes, "float16"), sessions
+    return cuda.load([Graph(FULL, b"")], SIDE, sizes, "float16"), sessions
 
 
 def test_the_largest_batch_alone_has_every_algorithm_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,9 +180,13 @@ def test_sessions_that_fell_back_to_the_processor_are_no_device(monkeypatch: pyt
 
 
 @pytest.mark.gpu
-def test_a_real_device_says_what_the_processor_says(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_real_device_says_what_the_processor_says(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.undo()
-    images = np.random.default_rng(0).integers(0, 256, (11, 64, 64), dtype=np.uint8)
+    bundle = framed(bundle, tmp_path / "bundle", LUNGS, FULL)
+    upright = np.random.default_rng(0).integers(0, 256, (11, 64, 64), dtype=np.uint8)
+    images = {FULL: upright, LUNGS: 255 - upright}
     on_gpu = Ensemble(bundle, precision="float32", max_batch=8)
     assert on_gpu.provider == CUDA
     monkeypatch.setattr(cuda, "devices", lambda: 0)

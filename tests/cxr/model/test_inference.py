@@ -1,18 +1,22 @@
 """onnxruntime behind `Ensemble`: the members' logits, on the device that is there."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from cxr.arrays import Images
+from cxr.arrays import Views
 from cxr.model import cuda
 from cxr.model.bundle import Bundle
+from cxr.model.frames import FULL, LUNGS
 from cxr.model.inference import Ensemble
-from cxr.model.sessions import session_options
+from cxr.model.sessions import OUTPUT, Graph, session_options
+from cxr.model.views import parts_of
 from networks.architectures import load_member
+from tests.bundles import framed
 
 
 @pytest.fixture(scope="module")
@@ -21,37 +25,45 @@ def ensemble(bundle: Bundle) -> Ensemble:
 
 
 @pytest.fixture(scope="module")
-def images() -> Images:
-    return np.random.default_rng(0).integers(0, 256, (5, 64, 64), dtype=np.uint8)
+def images() -> Views:
+    return {FULL: np.random.default_rng(0).integers(0, 256, (5, 64, 64), dtype=np.uint8)}
 
 
-def test_logits_are_the_members_in_the_manifests_order(bundle: Bundle, ensemble: Ensemble, images: Images) -> None:
+def test_logits_are_the_members_in_the_manifests_order(bundle: Bundle, ensemble: Ensemble, images: Views) -> None:
     logits = ensemble.logits(images)
     assert logits.shape == (2, 5, 3)
     assert logits.dtype == np.float32
     tolerance = 1e-4 if ensemble.precision == "float32" else 5e-2
     for member, said in zip(bundle.manifest.members, logits, strict=True):
         with torch.no_grad():
-            expected = load_member(bundle, member)(torch.from_numpy(images)[:, None]).numpy()
+            expected = load_member(bundle, member)(torch.from_numpy(images[FULL])[:, None]).numpy()
         np.testing.assert_allclose(said, expected, rtol=0, atol=tolerance)
 
 
-def test_an_image_in_a_batch_gets_what_it_gets_alone(ensemble: Ensemble, images: Images) -> None:
+def test_each_member_is_given_its_frame(bundle: Bundle, images: Views, tmp_path: Path) -> None:
+    mixed = Ensemble(framed(bundle, tmp_path / "bundle", LUNGS, FULL))
+    views = {FULL: images[FULL], LUNGS: np.ascontiguousarray(images[FULL][:, ::-1])}
+    upside_down, upright = (Ensemble(bundle).logits({FULL: views[frame]}) for frame in (LUNGS, FULL))
+    np.testing.assert_allclose(mixed.logits(views), np.stack([upside_down[0], upright[1]]), rtol=0, atol=1e-5)
+
+
+def test_an_image_in_a_batch_gets_what_it_gets_alone(ensemble: Ensemble, images: Views) -> None:
     together = ensemble.logits(images)
-    alone = np.concatenate([ensemble.logits(image[np.newaxis]) for image in images], axis=1)
+    alone = np.concatenate([ensemble.logits(image) for image in parts_of(images, 1)], axis=1)
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-4 if ensemble.precision == "float32" else 5e-2)
 
 
-def test_several_threads_get_what_one_gets(ensemble: Ensemble, images: Images) -> None:
-    alone = [ensemble.logits(image[np.newaxis]) for image in images]
+def test_several_threads_get_what_one_gets(ensemble: Ensemble, images: Views) -> None:
+    single = list(parts_of(images, 1))
+    alone = [ensemble.logits(image) for image in single]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda i: ensemble.logits(images[i % 5][np.newaxis]), range(40)))
+        together = list(pool.map(lambda i: ensemble.logits(single[i % 5]), range(40)))
     for index, logits in enumerate(together):
         np.testing.assert_allclose(logits, alone[index % 5], rtol=0, atol=1e-5)
 
 
 def test_a_lone_inference_gets_all_threads_and_each_of_several_gets_one(
-    bundle: Bundle, images: Images, monkeypatch: pytest.MonkeyPatch
+    bundle: Bundle, images: Views, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used: list[int] = []
 
@@ -60,7 +72,8 @@ def test_a_lone_inference_gets_all_threads_and_each_of_several_gets_one(
             assert providers == ["CPUExecutionProvider"]
             self.threads = options.intra_op_num_threads
 
-        def run(self, _outputs: object, feeds: Any) -> list[Any]:
+        def run(self, outputs: list[str], feeds: Any) -> list[Any]:
+            assert outputs == [OUTPUT]  # nobody asks for the second head
             used.append(self.threads)
             return [np.zeros((len(feeds["image"]), 3), np.float32)]
 
@@ -98,7 +111,7 @@ def test_float16_on_a_gpu(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(cuda, "load", load)
     ensemble = Ensemble(bundle, max_batch=8)
     assert (ensemble.provider, ensemble.precision, ensemble.max_batch) == ("CUDAExecutionProvider", "float16", 8)
-    graphs = [bundle.read_onnx(member, "float16") for member in bundle.manifest.members]
+    graphs = [Graph(member.frame, bundle.read_onnx(member, "float16")) for member in bundle.manifest.members]
     assert loaded == [(graphs, bundle.manifest.recipe.size, [1, 2, 4, 8], "float16")]
 
 
