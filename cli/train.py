@@ -12,7 +12,8 @@ from cli.prepare import data_of
 def train(
     run: Annotated[Path, typer.Argument(help="Folder of the run; an interrupted run in it goes on.")],
     preset: Annotated[
-        Literal["default", "paper", "plain", "quick"], typer.Option(help="Named set of hyperparameters.")
+        Literal["default", "paper", "plain", "quick", "travel", "travel-full"],
+        typer.Option(help="Named set of hyperparameters; travel and travel-full are two members of one ensemble."),
     ] = "default",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Change a hyperparameter: mixup=0.2, augmentation.flip=0.")

@@ -10,7 +10,7 @@ from typing import Final
 
 from cxr.model.architecture import Architecture
 from training.augmentation.augment import STRONG
-from training.config import TrainConfig, default, paper
+from training.config import TrainConfig, default, paper, travel, travel_full
 from training.sampling import Sampling
 
 TRAINED: Final = 8372  # images of the training split
@@ -80,15 +80,14 @@ def _paper() -> Iterator[Planned]:
 
 
 BASELINE: Final = replace(default(), epochs=100)
-LUNGS: Final = replace(BASELINE, frame="lungs-1", sampling="pairs", opacity_weight=3.0)
-CONVOLUTION: Final = replace(LUNGS, augmentation=replace(STRONG, random_convolution=0.3))
-STYLES: Final = replace(STRONG, resolution=0.5, jpeg=0.25, noise_family=0.25, random_convolution=0.15)
-MODERATE: Final = replace(LUNGS, augmentation=STYLES)
-FULL: Final = replace(MODERATE, frame="full-1")
+CONVOLUTION: Final = travel()
+LUNGS: Final = replace(CONVOLUTION, augmentation=STRONG)
+FULL: Final = travel_full()
+MODERATE: Final = replace(FULL, frame=LUNGS.frame)
 MIXED: Final = replace(
     LUNGS, augmentation=replace(STRONG, resolution=0.5, jpeg=0.25, random_convolution=0.3, amplitude_mix=0.3)
 )
-MIXED_FULL: Final = replace(MIXED, frame="full-1")
+MIXED_FULL: Final = replace(MIXED, frame=FULL.frame)
 
 
 def _row(name: str, recipe: TrainConfig) -> Iterator[Planned]:

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from typing import Any, Final
 
 from cxr.model.architecture import ARCHITECTURES, Architecture
-from cxr.model.frames import FRAMES, FULL
+from cxr.model.frames import FRAMES, FULL, LUNGS
 from cxr.model.preprocess import RECIPES
 from training.augmentation.augment import GENTLE, STRONG, Augmentation
 from training.sampling import SAMPLINGS, Sampling
@@ -119,6 +119,27 @@ def default() -> TrainConfig:
     return TrainConfig(epochs=300, cycles=2, mixup=0.4, weight_decay=1e-3, clip_norm=1.0, augmentation=STRONG)
 
 
+def travel() -> TrainConfig:
+    """The first member of an ensemble that is to travel to other hospitals (docs/travel.md): it sees the lungs alone.
+
+    Within-source pairs, the opacity head, and random convolutions, so that the texture of a source is worth little.
+    """
+    return replace(
+        default(),
+        epochs=100,
+        frame=LUNGS,
+        sampling="pairs",
+        opacity_weight=3.0,
+        augmentation=replace(STRONG, random_convolution=0.3),
+    )
+
+
+def travel_full() -> TrainConfig:
+    """Its second member: the whole radiograph, with moderate variations of resolution, JPEG, noise and texture."""
+    styles = replace(STRONG, resolution=0.5, jpeg=0.25, noise_family=0.25, random_convolution=0.15)
+    return replace(travel(), frame=FULL, augmentation=styles)
+
+
 def quick() -> TrainConfig:
     """A smaller image and few epochs: minutes on a CPU, to see the path work."""
     return TrainConfig(size=112, epochs=4, cycles=2, batch_size=64, clip_norm=1.0)
@@ -157,4 +178,11 @@ def _parsed(text: str, current: str | float) -> str | float:
     return float(value) if isinstance(current, float) else value
 
 
-PRESETS: Final = {"default": default, "paper": paper, "plain": plain, "quick": quick}
+PRESETS: Final = {
+    "default": default,
+    "paper": paper,
+    "plain": plain,
+    "quick": quick,
+    "travel": travel,
+    "travel-full": travel_full,
+}
