@@ -2,9 +2,11 @@
 
 python -m scripts.travel_table pack RUNS docs/travel/runs       of the runs of scripts.gpu_plan that are in RUNS
 python -m scripts.travel_table page docs/travel/runs -o docs/travel.md
+python -m scripts.travel_table calibrate docs/travel/runs CANDIDATE      what a new hospital needs, into candidate.json
 """
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,8 @@ import typer
 from reporting.markdown import write_markdown
 from scripts.gpu_plan import plan
 from scripts.travel_page import travel_page
+from study.candidate import Calibration, Candidate
+from study.new_hospital import COVERAGE, fit, unseen
 from study.travel_archive import pack as pack_runs
 from study.travel_archive import recipe_of, unpack
 from study.travel_report import measure
@@ -38,6 +42,17 @@ def page(folder: Path, output: Annotated[Path, typer.Option("-o", "--output")], 
         readings = {record["file"]: record.get("finding") or "" for record in csv.DictReader(handle)}
     report = measure(read_table(data), unpack(folder, table_sha256(data)), readings)
     write_markdown(travel_page(report), output)
+
+
+@app.command()
+def calibrate(folder: Path, candidate: Path, data: Path = DEFAULT_DATA) -> None:
+    """Fit temperature and thresholds on all sources that were left out, and write them into a candidate."""
+    sources = unseen(read_table(data), unpack(folder, table_sha256(data)))
+    fitted = fit(sources.values())
+    words = f"{', '.join(sources)}: training and validation images, each source by networks trained without it"
+    calibration = Calibration(fitted.temperature, COVERAGE, fitted.thresholds, words)
+    replace(Candidate.read(candidate), calibration=calibration).write(candidate)
+    typer.echo(f"{candidate}: temperature {fitted.temperature:.3f}, fitted on {words}")
 
 
 if __name__ == "__main__":
