@@ -105,7 +105,7 @@ def unpack(folder: Path, table_sha256: str) -> list[Archive]:
         return list(_archives(folder, index["runs"]))
     except (OSError, ValueError, KeyError, TypeError):
         raise DataError(
-            f"{folder} holds no packed runs: make them with `python -m scripts.travel_table pack`"
+            f"{folder} holds no packed runs: make them with `python -m scripts.travel.table pack`"
         ) from None
 
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# On a GPU machine without a package registry: install what was carried there for scripts/gpu_serving.py, piece by piece.
+# On a GPU machine without a package registry: install what was carried there for scripts/gpu/serving.py, piece by piece.
 #
-#   bash scripts/gpu_setup.sh CARRIED            # once for each call that carried something; CARRIED holds
+#   bash scripts/gpu/setup.sh CARRIED            # once for each call that carried something; CARRIED holds
 #       wheels/*.whl                             # what the service needs and the machine lacks
 #       ort.part-00 …                            # onnxruntime-gpu, packed with tar and xz, in pieces
 #       ort.sha256                               # of the whole: it is unpacked when all pieces have come
-#   PYTHONPATH=/tmp/site python3 -m scripts.gpu_serving …
+#   PYTHONPATH=/tmp/site python3 -m scripts.gpu.serving …
 set -euo pipefail
 carried=$1 site=${2:-/tmp/site} pieces=/tmp/ort
 mkdir -p "$site" "$pieces"

@@ -9,8 +9,8 @@ from cxr.labels import DISCLAIMER, DISPLAY_NAMES, LABELS
 from evaluation.figure import Figure
 from reporting.document import Block, Document, Items, Picture, Section, Table, Text
 from reporting.style import ACCENT, INK, SECOND, SOFT, panels, svg
-from scripts.travel_new_hospital import new_hospital
-from scripts.travel_words import (
+from scripts.travel.new_hospital import new_hospital
+from scripts.travel.words import (
     AGAINST,
     ANSWERS,
     ASKED,

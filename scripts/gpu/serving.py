@@ -1,10 +1,10 @@
 """The service's speed on a GPU, in one command with a budget of seconds; the results as JSON.
 
-    python3 -m scripts.gpu_serving prepare /tmp/bundles                       # random weights, exported; needs torch
-    python3 -m scripts.gpu_serving pipeline /tmp/bundles --output $OUT/pipeline.json
-    python3 -m scripts.gpu_serving http /tmp/bundles/resnet18 --dicom FILE --output $OUT/http.json
+    python3 -m scripts.gpu.serving prepare /tmp/bundles                       # random weights, exported; needs torch
+    python3 -m scripts.gpu.serving pipeline /tmp/bundles --output $OUT/pipeline.json
+    python3 -m scripts.gpu.serving http /tmp/bundles/resnet18 --dicom FILE --output $OUT/http.json
 
-Without a GPU all of it runs on the processor, slowly, but for the ceilings. `scripts/gpu_setup.sh` installs what the
+Without a GPU all of it runs on the processor, slowly, but for the ceilings. `scripts/gpu/setup.sh` installs what the
 GPU machine lacks.
 """
 
@@ -25,8 +25,9 @@ from cxr.decode import decode
 from cxr.model.bundle import Bundle
 from cxr.model.views import batched
 from cxr.pipeline import Preprocessor
-from scripts import gpu_http, gpu_pipeline
-from scripts.gpu_pipeline import Result, failing_alone
+from scripts.gpu import http as over_http
+from scripts.gpu import pipeline as whole_path
+from scripts.gpu.pipeline import Result, failing_alone
 
 ARCHITECTURES: Final = ("resnet18", "vgg19_bn", "densenet161")
 BATCHES: Final = [1, 32, 128]
@@ -70,9 +71,9 @@ def pipeline(
             _write(output, result)
             continue
         begun = time.monotonic()
-        part = result[path.name] = gpu_pipeline.measure(Bundle(path), batches or BATCHES, seconds)
+        part = result[path.name] = whole_path.measure(Bundle(path), batches or BATCHES, seconds)
         with failing_alone(part, "flips"):
-            part["flips"] = gpu_pipeline.flips(Bundle(path), _to_label(Bundle(path), data))
+            part["flips"] = whole_path.flips(Bundle(path), _to_label(Bundle(path), data))
         part["took_s"] = round(time.monotonic() - begun, 1)
         _write(output, result)
 
@@ -100,14 +101,14 @@ def http(
         if time.monotonic() < end:
             part: Result = {"servers": number}
             with failing_alone(part, "failed"):
-                part |= gpu_http.measure(bundle, stored, number, clients, connections, seconds, **settings)
+                part |= over_http.measure(bundle, stored, number, clients, connections, seconds, **settings)
             result["jpeg"].append(part)
             _write(output, result)
     if dicom is not None and time.monotonic() < end:
         best = max(result["jpeg"], key=lambda part: part.get("images_per_second", 0))["servers"]
         with failing_alone(result, "dicom"):
             native = [dicom.read_bytes()] * 4
-            result["dicom"] = gpu_http.measure(bundle, native, best, clients, 1, seconds, **settings)
+            result["dicom"] = over_http.measure(bundle, native, best, clients, 1, seconds, **settings)
         _write(output, result)
 
 

@@ -24,7 +24,7 @@ RECIPES: Final[Mapping[str, str]] = {
     "shuffled": "control: as lungs, labels shuffled within their source, no second head",
     "shuffled-full": "control: as full, labels shuffled within their source, no second head",
 }
-"""What a recipe of `scripts.gpu_plan` is."""
+"""What a recipe of `scripts.gpu.plan` is."""
 
 AGAINST: Final[Mapping[str, str]] = {
     "siim": "AUC, COVID-19 against normal",
@@ -57,7 +57,7 @@ CANDIDATE: Final = (
 
 PROTOCOL: Final = (
     "**Runs**: ResNet-18, 224 pixels, from scratch, 100 epochs in two cycles, each row one recipe of "
-    "`scripts.gpu_plan`, trained anew for every source that is left out. A patient with any image of that source "
+    "`scripts.gpu.plan`, trained anew for every source that is left out. A patient with any image of that source "
     "is left out too.",
     "**Posterior**: the mean over a run's two snapshots, without a temperature. Its ECE (15 bins) is therefore "
     "that of an uncalibrated network.",
@@ -96,12 +96,12 @@ LIMITS: Final = (
 )
 
 COMMANDS: Final = (
-    "Trained on one machine with four H200s: `scripts.gpu_study`, the runs of `scripts.gpu_plan`, lung masks of "
+    "Trained on one machine with four H200s: `scripts.gpu.study`, the runs of `scripts.gpu.plan`, lung masks of "
     "the 64-pixel segmenter (docs/decisions.md, Frames).",
-    "Packed once, from the folder of runs: `python -m scripts.travel_table pack RUNS docs/travel/runs`. Logits in "
+    "Packed once, from the folder of runs: `python -m scripts.travel.table pack RUNS docs/travel/runs`. Logits in "
     "float16 of validation and left-out images; no image, no test logits.",
     "This page and its figure, from a clone and `../shared/data`, in twenty seconds of one core: `python -m "
-    "scripts.travel_table page docs/travel/runs -o docs/travel.md`.",
+    "scripts.travel.table page docs/travel/runs -o docs/travel.md`.",
 )
 
 ANSWERS: Final = (

@@ -1,8 +1,8 @@
 """The table of docs/travel.md: packed from runs, and remade from what is packed.
 
-python -m scripts.travel_table pack RUNS docs/travel/runs       of the runs of scripts.gpu_plan that are in RUNS
-python -m scripts.travel_table page docs/travel/runs -o docs/travel.md
-python -m scripts.travel_table calibrate docs/travel/runs CANDIDATE      what a new hospital needs, into candidate.json
+python -m scripts.travel.table pack RUNS docs/travel/runs       of the runs of scripts.gpu.plan that are in RUNS
+python -m scripts.travel.table page docs/travel/runs -o docs/travel.md
+python -m scripts.travel.table calibrate docs/travel/runs CANDIDATE      what a new hospital needs, into candidate.json
 """
 
 import csv
@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from reporting.markdown import write_markdown
-from scripts.gpu_plan import plan
-from scripts.travel_page import travel_page
+from scripts.gpu.plan import plan
+from scripts.travel.page import travel_page
 from study.candidate import Calibration, Candidate
 from study.new_hospital import COVERAGE, fit, unseen
 from study.travel_archive import pack as pack_runs

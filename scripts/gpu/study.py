@@ -1,10 +1,10 @@
 """The study's networks on a lent machine with several GPUs: one queue for all of them, one run a GPU at a time.
 
-    python -m scripts.gpu_study pack .gpu --masks FILE   here: images, tables, masks as files that travel one a call
-    python -m scripts.gpu_study unpack .gpu/part-1.tar
-    python -m scripts.gpu_study start --minutes 21       prepares the arrays, starts the queue and returns at once
-    python -m scripts.gpu_study collect $OUT --wait 300
-    python -m scripts.gpu_study merge FOLDER runs        here: what came back, as folders of runs
+    python -m scripts.gpu.study pack .gpu --masks FILE   here: images, tables, masks as files that travel one a call
+    python -m scripts.gpu.study unpack .gpu/part-1.tar
+    python -m scripts.gpu.study start --minutes 21       prepares the arrays, starts the queue and returns at once
+    python -m scripts.gpu.study collect $OUT --wait 300
+    python -m scripts.gpu.study merge FOLDER runs        here: what came back, as folders of runs
 
 The machine has neither pydantic nor pydicom, holds nothing when it starts and is taken back after half an hour:
 what a call brought home is not sent again by the next one. Processes outlive the call that started them.
@@ -32,7 +32,7 @@ import torch
 from safetensors.torch import save
 
 from networks.architectures import build, storable
-from scripts.gpu_plan import Planned, plan
+from scripts.gpu.plan import Planned, plan
 from training.config import TrainConfig
 from training.data import DEFAULT_DATA, Dataset, Masks, held_out, load, table_sha256
 from training.loop import train
@@ -132,7 +132,7 @@ def _start_lanes(gpus: int) -> None:
             continue
         ended.unlink(missing_ok=True)
         with (LOGS / f"lane-{number}.log").open("a") as log:
-            command = [sys.executable, "-m", "scripts.gpu_study", "lane", str(number), str(number % gpus)]
+            command = [sys.executable, "-m", "scripts.gpu.study", "lane", str(number), str(number % gpus)]
             subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
@@ -140,7 +140,7 @@ def lane(number: int, gpu: int) -> None:
     """One run after the other on a GPU, each in a process of its own, so that none harms the next."""
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": str(gpu), "OMP_NUM_THREADS": "4"}
     environment["TORCHINDUCTOR_COMPILE_THREADS"] = "8"  # by default each process starts as many as there are cores
-    command = [sys.executable, "-m", "scripts.gpu_study", "one", str(gpu)]
+    command = [sys.executable, "-m", "scripts.gpu.study", "one", str(gpu)]
     for _ in plan():  # no more often, should a process die before it has taken a run
         if subprocess.run(command, env=environment).returncode == NOTHING_LEFT:
             break

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from networks.architectures import build
-from scripts import gpu_study
-from scripts.gpu_plan import Planned, plan
+from scripts.gpu import study
+from scripts.gpu.plan import Planned, plan
 from training.config import TrainConfig
 from training.rundir import RunDir
 
@@ -20,13 +20,13 @@ SMALL = TrainConfig(epochs=2, cycles=2, size=32)
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine of its own."""
-    monkeypatch.setattr(gpu_study, "ROOM", tmp_path)
+    monkeypatch.setattr(study, "ROOM", tmp_path)
     for name in ("DATA", "RUNS", "CLAIMS", "LOGS"):
-        monkeypatch.setattr(gpu_study, name, tmp_path / name.lower())
+        monkeypatch.setattr(study, name, tmp_path / name.lower())
         (tmp_path / name.lower()).mkdir()
     monkeypatch.setattr("training.rundir.singular_values", lambda _: {})  # they take seconds
     runs = [Planned("first", SMALL, weights=True), Planned("second", SMALL)]
-    monkeypatch.setattr(gpu_study, "plan", lambda: runs)
+    monkeypatch.setattr(study, "plan", lambda: runs)
     order(tmp_path, 1000)
     (tmp_path / "started").write_text("2")
     return tmp_path
@@ -47,16 +47,16 @@ def test_names_are_unique_and_every_run_says_how_long_it_takes() -> None:
 
 
 def test_data_travels_in_parts(room: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_study, "PART_BYTES", 2500)
+    monkeypatch.setattr(study, "PART_BYTES", 2500)
     source = tmp_path / "source"
     (source / "images").mkdir(parents=True)
     for name in ("metadata.csv", "boxes.csv", "masks.npz", *(f"images/{n}.jpg" for n in range(9))):
         (source / name).write_bytes(name.encode() * 50)
-    gpu_study.pack(tmp_path / "packed", source / "masks.npz", source)
+    study.pack(tmp_path / "packed", source / "masks.npz", source)
     parts = sorted((tmp_path / "packed").iterdir())
     assert len(parts) > 2
     for part in parts:
-        gpu_study.unpack(part)
+        study.unpack(part)
     there = {str(path.relative_to(room / "data")): path for path in (room / "data").rglob("*") if path.is_file()}
     assert len(there) == 12
     assert there["images/3.jpg"].read_bytes() == b"images/3.jpg" * 50
@@ -64,11 +64,11 @@ def test_data_travels_in_parts(room: Path, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_run_is_taken_once_and_only_if_it_ends_in_time(room: Path) -> None:
-    taken = [gpu_study._claimed(order(room, 1000)) for _ in range(3)]
+    taken = [study._claimed(order(room, 1000)) for _ in range(3)]
     assert [run and run.name for run in taken] == ["first", "second", None]
     for claim in (room / "claims").iterdir():
         claim.unlink()
-    assert gpu_study._claimed(order(room, 5)) is None
+    assert study._claimed(order(room, 5)) is None
 
 
 def finish(room: Path, name: str) -> RunDir:
@@ -84,9 +84,9 @@ def finish(room: Path, name: str) -> RunDir:
 def test_results_come_home_once_in_pieces(room: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (room / "claims" / "first").write_text("done")
     run, home = finish(room, "first"), tmp_path / "home"
-    gpu_study.collect(call(tmp_path, 1), 0)
+    study.collect(call(tmp_path, 1), 0)
     assert len(list((tmp_path / "call-1").iterdir())) == 2, "half of 45 MB of weights, in pieces of 16 MB"
-    gpu_study.merge(tmp_path / "call-1", home)
+    study.merge(tmp_path / "call-1", home)
     came = RunDir(home / "first")
     assert came.config == SMALL
     assert np.array_equal(came.logits(1, "val"), run.logits(1, "val"))
@@ -95,9 +95,9 @@ def test_results_come_home_once_in_pieces(room: Path, tmp_path: Path, capsys: py
     run.restore(2, before)
     torch.testing.assert_close(network.state_dict(), before.state_dict(), rtol=1e-3, atol=1e-4)
     finish(room, "second")
-    gpu_study.collect(call(tmp_path, 2), 0)
+    study.collect(call(tmp_path, 2), 0)
     assert sum(path.stat().st_size for path in (tmp_path / "call-2").iterdir()) < 2e6
-    gpu_study.merge(tmp_path / "call-2", home)
+    study.merge(tmp_path / "call-2", home)
     assert RunDir(home / "second").archive(2).exists()
     assert not RunDir(home / "second").snapshot(2).exists()
     assert "first: done" in capsys.readouterr().out
@@ -110,12 +110,12 @@ def call(tmp_path: Path, number: int) -> Path:
 
 
 def test_a_trial_has_a_few_of_the_images_that_have_come(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_study, "TRIAL", 2)
+    monkeypatch.setattr(study, "TRIAL", 2)
     lines = [f"images/{split}-{number}.jpg,{split}" for split in ("train", "val") for number in range(5)]
     (room / "data" / "metadata.csv").write_text("\n".join(["file,split", *lines, ""]))
     (room / "data" / "images").mkdir()
     for name in ("train-1", "train-3", "train-4", "val-0"):
         (room / "data" / "images" / f"{name}.jpg").touch()
-    gpu_study._cut_table()
+    study._cut_table()
     kept = (room / "data" / "metadata.csv").read_text().splitlines()
     assert kept == ["file,split", "images/train-1.jpg,train", "images/train-3.jpg,train", "images/val-0.jpg,val"]
