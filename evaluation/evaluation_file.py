@@ -13,6 +13,7 @@ from cxr.model.bundle import Bundle
 from cxr.model.bundle_files import sha256
 from cxr.model.frames import FULL
 from evaluation.checks import Check
+from evaluation.elsewhere import Elsewhere
 from evaluation.maps.quality import Explanations
 from evaluation.split_evaluation import SplitEvaluation
 from evaluation.table_facts import TableFacts
@@ -29,7 +30,8 @@ class BundleEvaluation:
 
     `splits` holds an evaluation for each split that was run, `parity` ONNX against PyTorch, `checks` what
     `evaluation.checks` found about where the model looks, `familiarity` what gates against unfamiliar images would do,
-    `explanations` how good its maps are, and `data` what the table is.
+    `explanations` how good its maps are, `elsewhere` what it is worth at sources left out of training, and `data` what
+    the table is.
     """
 
     bundle: Bundle
@@ -39,6 +41,7 @@ class BundleEvaluation:
     familiarity: tuple[Familiarity, ...] = ()
     explanations: tuple[Explanations, ...] = ()
     data: TableFacts | None = None
+    elsewhere: tuple[Elsewhere, ...] = ()
 
     @staticmethod
     def read(bundle: Bundle) -> "BundleEvaluation":
@@ -86,12 +89,13 @@ class _Stored(_OfWhat):
     familiarity: tuple[Familiarity, ...] = ()
     explanations: tuple[Explanations, ...] = ()
     parity: tuple[Parity, ...] = ()
+    elsewhere: tuple[Elsewhere, ...] = ()
 
 
 _OF_WHAT: Final = TypeAdapter(_OfWhat)
 _ADAPTER: Final = TypeAdapter(_Stored)
 _EXPLANATIONS: Final = TypeAdapter(Explanations)
-_MEASURED: Final = ("data", "splits", "checks", "familiarity", "explanations", "parity")
+_MEASURED: Final = ("data", "splits", "checks", "familiarity", "explanations", "parity", "elsewhere")
 _SAID: Final = "an evaluation (remove it and run `cxr evaluate`)"
 
 

@@ -7,6 +7,7 @@ from cxr.labels import DISCLAIMER
 from evaluation.evaluation_file import BundleEvaluation
 from evaluation.gallery import Case
 from reporting.document import Document, Items, PatientImage, Section, Text
+from reporting.elsewhere import elsewhere_section
 from reporting.looks import looks_section
 from reporting.maps import maps_section
 from reporting.measured import SPLIT_NAMES
@@ -62,6 +63,8 @@ def _sections(
 ) -> Iterator[Section]:
     manifest = evaluation.bundle.manifest
     splits = [evaluation.splits[split] for split in SPLIT_NAMES if split in evaluation.splits]
+    if evaluation.elsewhere:
+        yield elsewhere_section(evaluation.elsewhere)
     if splits:
         yield summary(splits[0])
     yield networks(manifest)

@@ -3,6 +3,7 @@
 python -m scripts.travel.table pack RUNS docs/travel/runs       of the runs of scripts.gpu.plan that are in RUNS
 python -m scripts.travel.table page docs/travel/runs -o docs/travel.md
 python -m scripts.travel.table calibrate docs/travel/runs CANDIDATE      what a new hospital needs, into candidate.json
+python -m scripts.travel.table elsewhere docs/travel/runs BUNDLE         figures of left-out sources, into its card
 """
 
 import csv
@@ -12,10 +13,14 @@ from typing import Annotated
 
 import typer
 
+from cxr.model.bundle import Bundle
+from evaluation.evaluation_file import BundleEvaluation
+from reporting.card import write_card
 from reporting.markdown import write_markdown
 from scripts.gpu.plan import plan
 from scripts.travel.page import travel_page
 from study.candidate import Calibration, Candidate
+from study.elsewhere import elsewhere as left_out_figures
 from study.new_hospital import COVERAGE, fit, unseen
 from study.travel_archive import pack as pack_runs
 from study.travel_archive import recipe_of, unpack
@@ -53,6 +58,16 @@ def calibrate(folder: Path, candidate: Path, data: Path = DEFAULT_DATA) -> None:
     calibration = Calibration(fitted.temperature, COVERAGE, fitted.thresholds, words)
     replace(Candidate.read(candidate), calibration=calibration).write(candidate)
     typer.echo(f"{candidate}: temperature {fitted.temperature:.3f}, fitted on {words}")
+
+
+@app.command()
+def elsewhere(folder: Path, bundle: Path, data: Path = DEFAULT_DATA) -> None:
+    """Put the figures of left-out sources into a bundle's evaluation.json and model card."""
+    found = left_out_figures(read_table(data), unpack(folder, table_sha256(data)))
+    evaluation = replace(BundleEvaluation.read(Bundle(bundle)), elsewhere=found)
+    evaluation.write()
+    write_card(evaluation)
+    typer.echo(f"{len(found)} sources in {bundle}")
 
 
 if __name__ == "__main__":
