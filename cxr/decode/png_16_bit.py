@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from cxr.decode.dicom.greyscale import Greyscale, Shown, to_grey
+from cxr.decode.dicom.greyscale import Greyscale, Shown, to_grey, to_windowed
 from cxr.decode.dicom.stored_bits import StoredBits
 from cxr.decode.guards import untrusted
+from cxr.decode.preview import Windowed
 
 _ROWS_AT_ONCE: Final = 256  # so that wide sums are never held for a whole image
 
@@ -41,6 +42,11 @@ _PASSES: Final = {
 def windowed(grey: NDArray[np.uint16], shown: Shown | None = None) -> NDArray[np.uint8]:
     """[H, W] of 16 bits → [H, W] of 8: 0.5 % of what is shown becomes black, 0.5 % white. Raises UniformImage."""
     return to_grey(grey, Greyscale(StoredBits(16, 16)), shown).pixels
+
+
+def unwindowed(grey: NDArray[np.uint16]) -> Windowed:
+    """The same image up to its window. Raises UniformImage."""
+    return to_windowed(grey, Greyscale(StoredBits(16, 16)))
 
 
 def is_deep_colour(image: ImageFile) -> bool:

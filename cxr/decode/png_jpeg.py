@@ -14,7 +14,8 @@ from cxr.decode.budget import PIXELS
 from cxr.decode.guards import BoundedReads, check_size, untrusted
 from cxr.decode.histogram import check_varied
 from cxr.decode.orientation import exif_orientation, upright
-from cxr.decode.png_16_bit import deep_colour, is_deep_colour, windowed
+from cxr.decode.png_16_bit import deep_colour, is_deep_colour, unwindowed, windowed
+from cxr.decode.preview import Preview, Windowed, from_grey, preview_of
 from cxr.decode.radiograph import Radiograph
 from cxr.errors import NotDecodable, Truncated
 
@@ -50,13 +51,24 @@ def _load(image: ImageFile) -> Image.Image:
 
 def decode_png(data: bytes) -> Radiograph:
     """Decode a PNG of any colour type and depth; of an animated one, the default image."""
-    return _decode(PngImageFile, data, "image/png")
+    return _radiograph(PngImageFile, data, "image/png")
 
 
 def decode_jpeg(data: bytes) -> Radiograph:
     """Decode a JPEG: grey, YCbCr, RGB or CMYK, baseline or progressive."""
     check_scans(data)
-    return _decode(_Jpeg, data, "image/jpeg")
+    return _radiograph(_Jpeg, data, "image/jpeg")
+
+
+def preview_png(data: bytes) -> Preview:
+    """The same file for a screen. 16 bits of grey stay; those of colour are windowed. Raises TooSmall too."""
+    return preview_of(*_decode(PngImageFile, data, _windowed))
+
+
+def preview_jpeg(data: bytes) -> Preview:
+    """The same file for a screen. Raises TooSmall too."""
+    check_scans(data)
+    return preview_of(*_decode(_Jpeg, data, _windowed))
 
 
 def check_scans(data: bytes) -> None:
@@ -68,13 +80,20 @@ def check_scans(data: bytes) -> None:
         raise NotDecodable
 
 
-def _decode(plugin: type[ImageFile], data: bytes, media_type: str) -> Radiograph:
+def _radiograph(plugin: type[ImageFile], data: bytes, media_type: str) -> Radiograph:
+    pixels, turned = _decode(plugin, data, _grey)
+    return Radiograph(upright(pixels, turned), media_type, instance=None, warnings=(), turned=turned)
+
+
+def _decode(
+    plugin: type[ImageFile], data: bytes, convert: Callable[[ImageFile, Callable[[], ImageFile]], T]
+) -> tuple[T, int]:
+    """What an image not yet loaded is converted to, as stored, and its EXIF orientation."""
     opened = _attempt(lambda: _open(plugin, data), data)
     check_size(*opened.size)
     turned = exif_orientation(opened.info.get("exif", b""))
     with PIXELS.hold(opened.width * opened.height):
-        pixels = _attempt(lambda: _grey(opened, lambda: _open(plugin, data)), data)
-    return Radiograph(upright(pixels, turned), media_type, instance=None, warnings=(), turned=turned)
+        return _attempt(lambda: convert(opened, lambda: _open(plugin, data)), data), turned
 
 
 def _attempt(decode: Callable[[], T], data: bytes) -> T:
@@ -99,6 +118,13 @@ def _grey(image: ImageFile, reopen: Callable[[], ImageFile]) -> NDArray[np.uint8
     pixels = _luminance(loaded)
     check_varied(pixels)
     return pixels
+
+
+def _windowed(image: ImageFile, reopen: Callable[[], ImageFile]) -> Windowed:
+    """The same up to the window, where there are 16 bits of grey."""
+    if is_deep_colour(image) or not (loaded := _load(image)).mode.startswith("I"):
+        return from_grey(_grey(image, reopen))
+    return unwindowed(np.asarray(loaded).astype(np.uint16))
 
 
 @untrusted

@@ -8,10 +8,11 @@ from pydicom.dataset import Dataset
 
 from cxr.decode.dicom.body_part import BodyPart, body_part
 from cxr.decode.dicom.elements import codes, instance_uids, integer, read, text, texts
-from cxr.decode.dicom.pixels import SUPPORTED_SYNTAXES, grey_pixels
+from cxr.decode.dicom.pixels import SUPPORTED_SYNTAXES, grey_pixels, windowed_pixels
 from cxr.decode.dicom.view import is_decubitus, is_frontal
 from cxr.decode.orientation import MIRRORED as MIRROR
 from cxr.decode.orientation import UPRIGHT, upright
+from cxr.decode.preview import Preview, preview_of
 from cxr.decode.radiograph import Radiograph
 from cxr.errors import ForProcessing, LateralView, MultiFrame, NotAChest, NotARadiograph
 
@@ -46,12 +47,9 @@ def decode_dicom(data: bytes | memoryview) -> Radiograph:
 
     The image is as stored, turned only where the file says it is mirrored. Raises subclasses of Refusal.
     """
-    dataset = read(data, SUPPORTED_SYNTAXES)
-    _check_object(dataset)
-    part = body_part(" ".join(texts(dataset, "BodyPartExamined")))
-    _check_view(dataset, part)
+    dataset, part = _accepted(data)
     pixels, warnings = grey_pixels(dataset)
-    turned = MIRROR if _mirrored(dataset) else UPRIGHT
+    turned = _turned(dataset)
     return Radiograph(
         upright(pixels, turned),
         "application/dicom",
@@ -60,6 +58,25 @@ def decode_dicom(data: bytes | memoryview) -> Radiograph:
         turned,
         text(dataset, "ViewPosition"),
     )
+
+
+def preview_dicom(data: bytes | memoryview) -> Preview:
+    """The same file for a screen. Raises what `decode_dicom` does, and TooSmall."""
+    dataset, _ = _accepted(data)
+    return preview_of(windowed_pixels(dataset), _turned(dataset))
+
+
+def _accepted(data: bytes | memoryview) -> tuple[Dataset, BodyPart]:
+    """A file that says of itself nothing else than to be one frontal chest radiograph, and how it says chest."""
+    dataset = read(data, SUPPORTED_SYNTAXES)
+    _check_object(dataset)
+    part = body_part(" ".join(texts(dataset, "BodyPartExamined")))
+    _check_view(dataset, part)
+    return dataset, part
+
+
+def _turned(dataset: Dataset) -> int:
+    return MIRROR if _mirrored(dataset) else UPRIGHT
 
 
 def _check_object(dataset: Dataset) -> None:

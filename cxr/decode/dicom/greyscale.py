@@ -1,4 +1,6 @@
-"""Stored values of up to 16 bits → 8-bit grey, through the DICOM greyscale pipeline (PS3.4 N.2, PS3.3 C.11).
+"""Stored values of up to 16 bits → grey, through the DICOM greyscale pipeline (PS3.4 N.2, PS3.3 C.11).
+
+Either through the window, to the 8 bits that are classified, or up to the window, for a screen that can set it.
 
 Every step maps a stored value to another without looking at its neighbours. So the pipeline runs once, over a
 table of all 2^8 or 2^16 words that a pixel can store, in float64, and the image is looked up in the result:
@@ -6,15 +8,18 @@ exact, and a few hundred times less work than over the pixels of a large radiogr
 """
 
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxr.decode.dicom.stored_bits import StoredBits, padded
-from cxr.decode.dicom.voi import Lut, Values, Window, ramp
+from cxr.decode.dicom.voi import Between, Lut, Values, Window
 from cxr.decode.histogram import Counts, counts, nearly_alike, percentiles, sample_step
+from cxr.decode.preview import WHITE, Windowed
 from cxr.errors import UniformImage
+
+T = TypeVar("T", np.uint8, np.uint16)
 
 _PERCENTS: Final = (0.5, 99.5)
 # A window is believed if the image, without its darkest and its brightest 2 %, spans a tenth of black to white.
@@ -56,17 +61,11 @@ def to_grey(stored: NDArray[Any], meaning: Greyscale, shown: Shown | None = None
 
     shown: [H, W], where the image is; elsewhere it is 0. Raises UniformImage.
     """
-    words: NDArray[Any] = np.ascontiguousarray(stored).view(f"u{stored.dtype.itemsize}")
-    numbers, padding = meaning.bits.values(), _padding(words, shown, meaning)
-    counted = _varied_counts(words, shown, numbers, padding)
+    words = _words(stored)
     # Hostile slopes and centres overflow to infinity, which the clip brings back.
     with np.errstate(all="ignore"):
-        values = _modality(numbers.astype(np.float64), meaning.modality)
-        believed, table = _believed(values, meaning.voi, counted)
-        if table is None:
-            everywhere = counted if sample_step(words.shape) == 1 else _counts(words, shown, padding, 1)
-            low, high = percentiles(values, everywhere, _PERCENTS)
-            table = _eight_bit(ramp(values, low, high))
+        values, padding, voi, believed = _judged(words, meaning, shown)
+        table = _eight_bit(voi.grey(values))
     if meaning.inverse:
         table = 255 - table
     table[padding] = 0
@@ -76,9 +75,72 @@ def to_grey(stored: NDArray[Any], meaning: Greyscale, shown: Shown | None = None
     return Rendered(pixels, believed)
 
 
-def _look_up(table: NDArray[np.uint8], words: NDArray[Any]) -> NDArray[np.uint8]:
+def to_windowed(stored: NDArray[Any], meaning: Greyscale, shown: Shown | None = None) -> Windowed:
+    """The same up to the window, which is left to whoever looks: [H, W] uint16.
+
+    Values are those after the modality's table or rescaling, stretched to 16 bits where they do not fit. Where the
+    grey is not a straight line of them (a VOI table, a sigmoid), they are that grey. Padding, and what is not shown,
+    is as black as can be. Raises UniformImage.
+    """
+    words = _words(stored)
+    with np.errstate(all="ignore"):
+        values, padding, voi, _ = _judged(words, meaning, shown)
+        present = _counts(words, shown, padding, 1) > 0
+        values, low, high = _fitted(*_straight(values, voi), present)
+        table = np.rint(np.clip(values, 0, WHITE)).astype(np.uint16)
+    black = WHITE if meaning.inverse else 0
+    table[padding] = black
+    pixels = _look_up(table, words)
+    if shown is not None:
+        pixels[~shown] = black
+    return Windowed(pixels, low, high, meaning.inverse)
+
+
+def _words(stored: NDArray[Any]) -> NDArray[Any]:
+    return np.ascontiguousarray(stored).view(f"u{stored.dtype.itemsize}")
+
+
+class _Judged(NamedTuple):
+    """Of every word: its value, and whether it is padding; and what is to show the values."""
+
+    values: Values
+    padding: Shown
+    voi: Lut | Window | Between
+    believed: bool
+
+
+def _judged(words: NDArray[Any], meaning: Greyscale, shown: Shown | None) -> _Judged:
+    """What an image's words mean. Raises UniformImage."""
+    numbers, padding = meaning.bits.values(), _padding(words, shown, meaning)
+    counted = _varied_counts(words, shown, numbers, padding)
+    values = _modality(numbers.astype(np.float64), meaning.modality)
+    believed, voi = _believed(values, meaning.voi, counted)
+    if voi is not None:
+        return _Judged(values, padding, voi, believed)
+    everywhere = counted if sample_step(words.shape) == 1 else _counts(words, shown, padding, 1)
+    return _Judged(values, padding, Between(*percentiles(values, everywhere, _PERCENTS)), believed)
+
+
+def _straight(values: Values, voi: Lut | Window | Between) -> tuple[Values, float, float]:
+    """Values of which the grey is a straight line, and the two that are black and white."""
+    if voi.ends is None:
+        return np.nan_to_num(voi.grey(values)) * (WHITE / 255), 0.0, float(WHITE)
+    return values, *voi.ends
+
+
+def _fitted(values: Values, low: float, high: float, present: Shown) -> tuple[Values, float, float]:
+    """The same, stretched to 16 bits where those that are present are no such integers."""
+    there = values[present]
+    least, most = float(there.min()), float(there.max())
+    if least >= 0 and most <= WHITE and np.array_equal(there, np.rint(there)):
+        return values, low, high
+    slope = WHITE / max(most - least, np.finfo(np.float64).tiny)
+    return (values - least) * slope, (low - least) * slope, (high - least) * slope
+
+
+def _look_up(table: NDArray[T], words: NDArray[Any]) -> NDArray[T]:
     """table[words] for a table of every word, by strips: NumPy would copy a whole image's words to 64 bits first."""
-    pixels = np.empty(words.shape, np.uint8)
+    pixels = np.empty(words.shape, table.dtype)
     source, target = words.reshape(-1), pixels.reshape(-1)
     for start in range(0, source.size, _STRIP):
         strip = slice(start, start + _STRIP)
@@ -122,11 +184,11 @@ def _modality(values: Values, modality: Lut | tuple[float, float]) -> Values:
 
 def _believed(
     values: Values, voi: tuple[Lut | Window | None, ...], counted: Counts
-) -> tuple[bool, NDArray[np.uint8] | None]:
-    """The grey by the first window or table that shows the image, None where none does; and whether it is the first."""
+) -> tuple[bool, Lut | Window | None]:
+    """The first window or table that shows the image, None where none does; and whether it is the file's first."""
     for rank, one in enumerate(voi):
-        if one is not None and _spans((grey := _eight_bit(one.grey(values))), counted):
-            return rank == 0, grey
+        if one is not None and _spans(_eight_bit(one.grey(values)), counted):
+            return rank == 0, one
     return not voi, None
 
 

@@ -13,13 +13,14 @@ from pydicom.pixels.processing import apply_color_lut
 
 from cxr.decode.codestream import Frame, j2k_frame, jpeg_frame
 from cxr.decode.dicom.elements import has_value, integer, text
-from cxr.decode.dicom.greyscale import to_grey
+from cxr.decode.dicom.greyscale import to_grey, to_windowed
 from cxr.decode.dicom.meaning import WINDOW, meaning, stored_bits
 from cxr.decode.dicom.shutter import Shown, outside, shown
 from cxr.decode.dicom.stored_bits import StoredBits
 from cxr.decode.guards import check_size, untrusted
 from cxr.decode.histogram import check_varied
 from cxr.decode.png_jpeg import check_scans
+from cxr.decode.preview import Windowed, from_grey
 from cxr.errors import NoPixels, NotDecodable, TransferSyntaxUnsupported
 
 # Which of pydicom's plugins decodes what; "" is pydicom itself. One each: left alone, pydicom tries one after
@@ -69,30 +70,54 @@ def grey_pixels(dataset: Dataset) -> GreyPixels:
 
     Raises TooManyPixels, NoPixels, TransferSyntaxUnsupported (JPEG of 12 bits), UniformImage, NotDecodable.
     """
+    frame = _frame(dataset)
+    pixels, warnings = _colour(dataset, frame) if frame.is_colour else _monochrome(dataset, frame)
+    if frame.uncovered is not None:
+        pixels[~frame.uncovered] = outside(dataset)
+    return GreyPixels(pixels, warnings)
+
+
+def windowed_pixels(dataset: Dataset) -> Windowed:
+    """The same up to the window; what a shutter covers is black. Raises as `grey_pixels`."""
+    frame = _frame(dataset)
+    if frame.is_colour:
+        pixels, _ = _colour(dataset, frame)
+        if frame.uncovered is not None:
+            pixels[~frame.uncovered] = 0
+        return from_grey(pixels)
+    return to_windowed(frame.stored, meaning(dataset, frame.bits)[0], frame.uncovered)
+
+
+class _Frame(NamedTuple):
+    """The one frame as stored, where the value lies in its words, and where no shutter covers it."""
+
+    stored: NDArray[Any]
+    bits: StoredBits
+    uncovered: Shown | None
+    is_colour: bool
+
+
+def _frame(dataset: Dataset) -> _Frame:
     photometric = text(dataset, "PhotometricInterpretation")
     _check_layout(dataset, photometric)
     precision = _check_codestream(dataset) if dataset.file_meta.TransferSyntaxUID.is_encapsulated else None
     is_colour = photometric not in ("MONOCHROME1", "MONOCHROME2")
     bits = stored_bits(dataset, integer(dataset, "BitsAllocated", 0), precision)
     stored = _decode(dataset, is_colour, precision)
-    uncovered = shown(dataset, *stored.shape[:2])
-    pixels, warnings = _colour(dataset, stored) if is_colour else _monochrome(dataset, stored, bits, uncovered)
-    if uncovered is not None:
-        pixels[~uncovered] = outside(dataset)
-    return GreyPixels(pixels, warnings)
+    return _Frame(stored, bits, shown(dataset, *stored.shape[:2]), is_colour)
 
 
-def _monochrome(dataset: Dataset, stored: NDArray[Any], bits: StoredBits, uncovered: Shown | None) -> GreyPixels:
-    greyscale, warnings = meaning(dataset, bits)
-    pixels, believed = to_grey(stored, greyscale, uncovered)
+def _monochrome(dataset: Dataset, frame: _Frame) -> GreyPixels:
+    greyscale, warnings = meaning(dataset, frame.bits)
+    pixels, believed = to_grey(frame.stored, greyscale, frame.uncovered)
     return GreyPixels(pixels, warnings if believed else (*warnings, WINDOW))
 
 
-def _colour(dataset: Dataset, stored: NDArray[Any]) -> GreyPixels:
-    if stored.ndim == 2:
-        pixels = _luminance(_look_up_palette(stored, dataset))
+def _colour(dataset: Dataset, frame: _Frame) -> GreyPixels:
+    if frame.stored.ndim == 2:
+        pixels = _luminance(_look_up_palette(frame.stored, dataset))
     else:
-        pixels = _luminance(stored, integer(dataset, "BitsStored", 8))
+        pixels = _luminance(frame.stored, integer(dataset, "BitsStored", 8))
     check_varied(pixels)
     return GreyPixels(pixels, ())
 

@@ -24,6 +24,11 @@ class Lut:
         index: Values = np.clip(np.rint(values) - self.first, 0, len(self.entries) - 1)
         return self.entries[index.astype(np.intp)]
 
+    @property
+    def ends(self) -> None:
+        """None: the values between black and white lie on no straight line."""
+        return
+
     def grey(self, values: Values) -> Values:
         """Values → 0 to 255.
 
@@ -48,15 +53,39 @@ class Window:
         least = _LEAST_WIDTH.get(self.function)
         return self.width >= 1 if least is None else self.width > least
 
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The values that become 0 and 255, straight between; None for a sigmoid, which reaches neither."""
+        if self.function == "SIGMOID":
+            return None
+        if self.function == "LINEAR_EXACT":
+            return self.center - self.width / 2, self.center + self.width / 2
+        low = self.center - 0.5 - (self.width - 1) / 2
+        return low, low + self.width - 1
+
     def grey(self, values: Values) -> Values:
         """Values → 0 to 255."""
-        if self.function == "SIGMOID":
+        if self.ends is None:
             steepness = np.clip(-4 * (values - self.center) / self.width, -60, 60)  # exp stays finite
             return 255 / (1 + np.exp(steepness))
-        if self.function == "LINEAR_EXACT":
-            return ramp(values, self.center - self.width / 2, self.center + self.width / 2)
-        low = self.center - 0.5 - (self.width - 1) / 2
-        return ramp(values, low, low + self.width - 1)
+        return ramp(values, *self.ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """What shows an image whose file names no window: the two values that become 0 and 255."""
+
+    low: float
+    high: float
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The two."""
+        return self.low, self.high
+
+    def grey(self, values: Values) -> Values:
+        """Values → 0 to 255."""
+        return ramp(values, self.low, self.high)
 
 
 def ramp(values: Values, low: float, high: float) -> Values:

@@ -8,10 +8,12 @@ import re
 import select
 import signal
 import socket
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
-import numpy as np
+from numpy.typing import NDArray
 
+from cxr.decode.preview import Preview
 from cxr.decode.radiograph import Radiograph
 from cxr.decode.sandbox import wire
 from cxr.decode.sandbox.forks import START_S, ForkServer
@@ -24,6 +26,11 @@ KEPT: Final = 48 << 20
 pages would cost more than the copy into them. After a larger file they are given back."""
 
 _WHERE: Final = re.compile(r"\w{1,40} at [\w/]{1,100}\.py:\d{1,5}")
+
+
+T = TypeVar("T")
+Read = Callable[[dict[str, Any], NDArray[Any]], T]
+"""From an answer and its pixels to what they are. Raises ValueError, TypeError, KeyError, OverflowError on nonsense."""
 
 
 class Gone(Exception):
@@ -77,22 +84,29 @@ class Decoder:
             DecoderUnavailable: it did not get ready.
             Gone: it had ended before. Another one may take the file.
         """
+        return self._ask(data, wire.Wanted.GREY, wire.radiograph)
+
+    def preview(self, data: bytes) -> Preview:
+        """The same file for a screen. Raises the same, and TooSmall."""
+        return self._ask(data, wire.Wanted.PREVIEW, wire.preview)
+
+    def _ask(self, data: bytes, wanted: wire.Wanted, read: Read[T]) -> T:
         self.wait_until_ready()
         try:
             _write(self._memory, data)
-            self._socket.send(wire.SIZE.pack(len(data)))
+            self._socket.send(wire.REQUEST.pack(len(data), wanted))
         except OSError:
             self.kill()
             raise Gone from None
         try:
-            radiograph = self._result()
+            result, size = self._result(wanted, read)
         except _LAST_FILE:
             self.kill()
             raise
-        if len(data) + radiograph.pixels.size > KEPT:
+        if len(data) + size > KEPT:
             os.ftruncate(self._memory, 0)
             os.ftruncate(self._memory, wire.SHARED)
-        return radiograph
+        return result
 
     def kill(self) -> None:
         """End it now, whatever it does. Not to be called once somebody has waited for its end: its id is free then."""
@@ -105,15 +119,16 @@ class Decoder:
         self._socket.close()
         os.close(self._memory)
 
-    def _result(self) -> Radiograph:
+    def _result(self, wanted: wire.Wanted, read: Read[T]) -> tuple[T, int]:
+        """What it makes of the file, and how many bytes the pixels are."""
         said = self._receive(wire.DEADLINE_S)
         if _WHERE.fullmatch(where := str(said.get("failed", ""))):
             logger.error("decoding failed: %s", where)
         try:
-            pixels = np.empty(wire.shape(said), np.uint8)
+            pixels = wire.room(said, wanted)
             # Copied by the kernel, and never mapped here: who shrinks a mapped file kills whoever reads it.
-            if os.preadv(self._memory, [pixels.data], wire.PIXELS_AT) == pixels.size:
-                return wire.radiograph(said, pixels)
+            if os.preadv(self._memory, [pixels.data], wire.PIXELS_AT) == pixels.nbytes:
+                return read(said, pixels), pixels.nbytes
         except (ValueError, TypeError, KeyError, OverflowError):
             pass
         raise DecoderCrashed

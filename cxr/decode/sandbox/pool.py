@@ -7,16 +7,20 @@ import os
 import signal
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, TypeVar
 
 from cxr.cpu_count import usable_cores
+from cxr.decode.preview import Preview
 from cxr.decode.radiograph import Radiograph
 from cxr.decode.sandbox.decoder import Decoder, Ended, Gone
 from cxr.decode.sandbox.forks import ForkServer
 from cxr.errors import DecoderCrashed, DecoderUnavailable, DecodingTooSlow
 
 logger = logging.getLogger("cxr.decode")
+
+T = TypeVar("T")
 
 MOST: Final = 4
 """Decoders, at most: each may take half a gigabyte, and decodes dozens of radiographs a second."""
@@ -43,10 +47,17 @@ class Pool:
             Refusal: what decode_dicom raises; DecoderCrashed, DecodingTooSlow, DecodingTooLarge.
             DecoderUnavailable: none can be had.
         """
+        return self._ask(lambda decoder: decoder.decode(data))
+
+    def preview(self, data: bytes) -> Preview:
+        """The same file for a screen. Raises the same, and TooSmall."""
+        return self._ask(lambda decoder: decoder.preview(data))
+
+    def _ask(self, question: Callable[[Decoder], T]) -> T:
         for _ in range(self.size + 1):  # the free ones may have ended, all of them; the next one is new
             decoder = self._take()
             try:
-                return decoder.decode(data)
+                return question(decoder)
             except Gone:
                 continue
             except Ended:
@@ -165,6 +176,11 @@ def decoders() -> Pool:
 def decode_in_child(data: bytes) -> Radiograph:
     """Decode a DICOM file of at most 64 MiB in a child process. Raises what `Decoder.decode` does."""
     return decoders().decode(data)
+
+
+def preview_in_child(data: bytes) -> Preview:
+    """The same file for a screen, by the same decoders."""
+    return decoders().preview(data)
 
 
 def _after_fork() -> None:

@@ -7,13 +7,16 @@ the answer says is checked as a file's own words would be.
 """
 
 import json
+import math
 import re
 import struct
+from enum import IntEnum
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cxr.decode.preview import LONGEST, Preview
 from cxr.decode.radiograph import InstanceUIDs, Radiograph
 from cxr.errors import DecoderCrashed, Refusal, error_named
 from cxr.limits import MAX_BYTES, MAX_PIXELS
@@ -28,11 +31,20 @@ MEMORY: Final = 384 << 20
 encoding that takes most. With the file and the grey pixels it stays under half a gigabyte."""
 
 PIXELS_AT: Final = MAX_BYTES
-SHARED: Final = MAX_BYTES + MAX_PIXELS
+SHARED: Final = MAX_BYTES + MAX_PIXELS  # a preview is smaller: two bytes for each of LONGEST x LONGEST pixels
 """Bytes of the shared memory file: the input, then the grey pixels from PIXELS_AT on. Pages exist once written."""
 
+
+class Wanted(IntEnum):
+    """What is to be made of a file."""
+
+    GREY = 0
+    PREVIEW = 1
+
+
 MESSAGE: Final = 1 << 16
-SIZE: Final = struct.Struct("<Q")
+REQUEST: Final = struct.Struct("<QB")
+"""Bytes of the file, and what is wanted."""
 NUMBER: Final = struct.Struct("<q")
 
 _MEDIA_TYPE: Final = "application/dicom"
@@ -56,6 +68,19 @@ def answer(radiograph: Radiograph) -> bytes:
     ).encode()
 
 
+def previewed(preview: Preview) -> bytes:
+    """What is to be said of a file that is to be seen; its values lie in the shared memory."""
+    return json.dumps(
+        {
+            "shape": preview.values.shape,
+            "window": [preview.low, preview.high],
+            "inverted": preview.inverted,
+            "scale": preview.scale,
+            "turned": preview.turned,
+        }
+    ).encode()
+
+
 def refused(refusal: Refusal) -> bytes:
     """What is to be said of a file that is refused."""
     return json.dumps({"refusal": type(refusal).__name__}).encode()
@@ -66,8 +91,11 @@ def failed(where: str) -> bytes:
     return json.dumps({"failed": where}).encode()
 
 
-def shape(said: dict[str, Any]) -> tuple[int, int]:
-    """[H, W] of the pixels that an answer announces. Raises Refusal where it announces none, ValueError on nonsense."""
+def room(said: dict[str, Any], wanted: Wanted) -> NDArray[Any]:
+    """An array for the pixels that an answer announces, not filled.
+
+    Raises Refusal where it announces none, ValueError on nonsense.
+    """
     if "refusal" in said:
         raise error_named(str(said["refusal"]))
     if "failed" in said:
@@ -75,17 +103,36 @@ def shape(said: dict[str, Any]) -> tuple[int, int]:
     height, width = (int(side) for side in said["shape"])
     if height < 1 or width < 1 or height * width > MAX_PIXELS:
         raise ValueError
-    return height, width
+    if wanted is Wanted.GREY:
+        return np.empty((height, width), np.uint8)
+    if max(height, width) > LONGEST:
+        raise ValueError
+    return np.empty((height, width), np.uint16)
+
+
+def preview(said: dict[str, Any], values: NDArray[np.uint16]) -> Preview:
+    """The preview of an answer and its values [h, w]. Raises ValueError, TypeError or KeyError on nonsense."""
+    low, high = map(float, said["window"])
+    scale = int(said["scale"])
+    if not (math.isfinite(low) and math.isfinite(high)) or scale < 1:
+        raise ValueError
+    return Preview(values, low, high, bool(said["inverted"]), scale, _orientation(said))
 
 
 def radiograph(said: dict[str, Any], pixels: NDArray[np.uint8]) -> Radiograph:
     """The radiograph of an answer and its pixels [H, W]. Raises ValueError, TypeError or KeyError on nonsense."""
     instance = InstanceUIDs(*map(_uid, said["instance"])) if said["instance"] is not None else None
     warnings = tuple(map(_text, said["warnings"]))
-    turned = int(said["turned"])
-    if len(warnings) > _MAX_WARNINGS or turned not in _ORIENTATIONS:
+    if len(warnings) > _MAX_WARNINGS:
         raise ValueError
-    return Radiograph(pixels, _MEDIA_TYPE, instance, warnings, turned, _text(said["view"]))
+    return Radiograph(pixels, _MEDIA_TYPE, instance, warnings, _orientation(said), _text(said["view"]))
+
+
+def _orientation(said: dict[str, Any]) -> int:
+    turned = int(said["turned"])
+    if turned not in _ORIENTATIONS:
+        raise ValueError
+    return turned
 
 
 def _uid(value: object) -> str:

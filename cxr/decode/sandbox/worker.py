@@ -5,11 +5,12 @@ import mmap
 import os
 import traceback
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cxr.decode.dicom.acceptance import decode_dicom
+from cxr.decode.dicom.acceptance import decode_dicom, preview_dicom
 from cxr.decode.sandbox import confinement, wire
 from cxr.errors import DecodingTooLarge, Refusal
 
@@ -24,16 +25,20 @@ def serve(server: int, channel: int, memory: int) -> None:
     os.close(memory)
     os.write(channel, json.dumps({"missing": confinement.confine()}).encode())
     while request := os.read(channel, wire.MESSAGE):
-        (size,) = wire.SIZE.unpack(request)
+        size, wanted = wire.REQUEST.unpack(request)
         confinement.allow_another_decode()
-        os.write(channel, _answer(shared, size))
+        os.write(channel, _answer(shared, size, wire.Wanted(wanted)))
 
 
-def _answer(shared: memoryview, size: int) -> bytes:
+def _answer(shared: memoryview, size: int, wanted: wire.Wanted) -> bytes:
+    data = shared[:size].toreadonly()
     try:
-        radiograph = decode_dicom(shared[:size].toreadonly())
-        pixels = radiograph.pixels
-        np.frombuffer(shared, np.uint8, pixels.size, wire.PIXELS_AT)[:] = pixels.reshape(-1)
+        if wanted is wire.Wanted.PREVIEW:
+            preview = preview_dicom(data)
+            _put(shared, preview.values)
+            return wire.previewed(preview)
+        radiograph = decode_dicom(data)
+        _put(shared, radiograph.pixels)
         return wire.answer(radiograph)
     except Refusal as refusal:
         return wire.refused(refusal)
@@ -41,6 +46,10 @@ def _answer(shared: memoryview, size: int) -> bytes:
         return wire.refused(DecodingTooLarge())
     except Exception as error:
         return wire.failed(_where(error))
+
+
+def _put(shared: memoryview, pixels: NDArray[Any]) -> None:
+    np.frombuffer(shared, pixels.dtype, pixels.size, wire.PIXELS_AT)[:] = pixels.reshape(-1)
 
 
 def _where(error: Exception) -> str:

@@ -3,15 +3,19 @@
 import json
 import os
 import socket
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 
+from cxr.decode.preview import LONGEST
 from cxr.decode.radiograph import InstanceUIDs, Radiograph
 from cxr.decode.sandbox import wire
 from cxr.decode.sandbox.decoder import Decoder, Ended
 from cxr.errors import DecoderCrashed, DecodingTooLarge, LateralView, Refusal, Truncated
+
+T = TypeVar("T")
 
 TRUE = {"shape": [2, 3], "instance": None, "warnings": [], "turned": 1, "view": ""}
 
@@ -27,13 +31,17 @@ class Liar:
 
 
 def answered(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> Radiograph:
+    return asked(monkeypatch, answer, lambda decoder: decoder.decode(b"a file"))
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, answer: bytes, question: Callable[[Decoder], T]) -> T:
     liar = Liar()
     decoder = Decoder(liar)  # type: ignore[arg-type]
     monkeypatch.setattr(decoder, "kill", lambda: None)
     liar.channel.send(b"{}")
     liar.channel.send(answer)
     try:
-        return decoder.decode(b"a file")
+        return question(decoder)
     finally:
         decoder.forget()
         liar.channel.close()
@@ -85,6 +93,29 @@ def test_lies_are_a_crash(
     with pytest.raises(DecoderCrashed):
         answered(monkeypatch, json.dumps(TRUE | lie).encode())
     assert not caplog.records
+
+
+SEEN: dict[str, Any] = {"shape": [2, 3], "window": [0, 9], "inverted": True, "scale": 1, "turned": 1}
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"shape": [1, LONGEST + 1]},
+        {"shape": [0, 3]},
+        {"window": [0, float("nan")]},
+        {"window": [0]},
+        {"window": ["low", "high"]},
+        {"scale": 0},
+        {"turned": 9},
+    ],
+    ids=str,
+)
+def test_so_they_are_about_a_preview(monkeypatch: pytest.MonkeyPatch, lie: dict[str, Any]) -> None:
+    seen = asked(monkeypatch, json.dumps(SEEN).encode(), lambda decoder: decoder.preview(b"a file"))
+    assert (seen.values.shape, seen.high, seen.inverted) == ((2, 3), 9, True)
+    with pytest.raises(DecoderCrashed):
+        asked(monkeypatch, json.dumps(SEEN | lie).encode(), lambda decoder: decoder.preview(b"a file"))
 
 
 @pytest.mark.parametrize("nonsense", [b"\xff\xfe", b"[]", b"3", b"[" * 50_000], ids=len)
