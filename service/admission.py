@@ -20,7 +20,7 @@ Start = Callable[[], Future[T]]
 """Begins a work without waiting for it, in any thread; its future is done when the work has ended, and not before."""
 
 
-class Admission(Generic[T]):
+class Admission:
     """Admits works in the order of their arrival, so many at once, with a bounded queue before them.
 
     A place is free again when its work has ended, whether or not somebody still waits for the result: a thread cannot
@@ -45,7 +45,7 @@ class Admission(Generic[T]):
         self._wait_s = wait_s
         self._clock = clock
         self._lock = Lock()
-        self._waiting: deque[_Work[T]] = deque()
+        self._waiting: deque[_Work[Any]] = deque()
         self._running = 0
         self._work_s = 0.0  # moving average of the seconds of a work
 
@@ -132,7 +132,7 @@ class Admission(Generic[T]):
         self._go_on()
         work.answer(future)
 
-    def _withdraw(self, work: "_Work[T]") -> None:
+    def _withdraw(self, work: "_Work[Any]") -> None:
         """Forget a work, unless it has begun."""
         with self._lock, suppress(ValueError):
             self._waiting.remove(work)

@@ -15,7 +15,7 @@ from service import errors
 from service.bento import schema
 from service.metrics import Metrics
 from service.middleware import Boundary
-from service.routes import batch
+from service.routes import batch, page
 from service.routes.classify import router
 from service.uploads import BATCH, FILE
 
@@ -35,17 +35,19 @@ app = FastAPI(
     redirect_slashes=False,  # a redirect quotes the URL
 )
 app.include_router(router)
+app.include_router(page.router)
 app.add_api_route(schema.PATH, schema.schema, include_in_schema=False)
 errors.install(app)
 
-# Every path with a route, and how long its bodies may be; all other paths are one in log and metrics.
+# Every path with a route but the page's, and how long its bodies may be; all other paths are one in log and metrics.
 LIMITS: Final = {
     "/classify": FILE,
     "/explain": FILE,
+    "/preview": FILE,
     batch.PATH: BATCH,
     "/metrics": FILE,
     DOCS: FILE,
     schema.PATH: FILE,
 }
 
-boundary = Boundary(app, LIMITS, metrics.requested)
+boundary = Boundary(app, LIMITS, metrics.requested, page.PATHS)

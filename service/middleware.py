@@ -23,6 +23,8 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 
+_NONE: Final[Mapping[str, str]] = {}
+
 Observe = Callable[[str, int, float, str | None], None]
 
 
@@ -33,17 +35,21 @@ class Boundary:
     Paths without a route are all called "other", in the log as in the metrics.
     """
 
-    def __init__(self, app: ASGIApp, limits: Mapping[str, Limit], observe: Observe) -> None:
+    def __init__(
+        self, app: ASGIApp, limits: Mapping[str, Limit], observe: Observe, public: Mapping[str, str] = _NONE
+    ) -> None:
         """Nothing passes before `open` is called.
 
         Args:
             app: what is inside.
             limits: every path that has a route, and how long its bodies may be.
             observe: is told each request's path, if it is one of these, status, seconds and error code.
+            public: further paths, which need no key, and what each is called there.
         """
         self.app = app
         self._limits = limits
         self._observe = observe
+        self._public = public
 
     def open(self, keys: Keys, uploads: Uploads) -> None:
         """Let requests pass that have a key, and their bodies as far as there is room."""
@@ -80,14 +86,14 @@ class Boundary:
 
     def _inside(self, request: Request) -> ASGIApp:
         """The app, or the answer that keeps a request out of it."""
-        status = self._keys.refusal(request.headers)
+        status = None if request.scope["path"] in self._public else self._keys.refusal(request.headers)
         if status is None:
             return self.app
         return answer_http_error(request, status, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
 
     def _record(self, request: Request, status: int) -> None:
         path = request.scope["path"]
-        route = path if path in self._limits else OTHER
+        route = path if path in self._limits else self._public.get(path, OTHER)
         seconds = time.perf_counter() - request.state.started
         self._observe(route, status, seconds, request.state.error_code)
         method = request.method if request.method in METHODS else OTHER
@@ -133,5 +139,7 @@ class _Sender:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message).update(_common_headers(self._request_id))
+            headers = MutableHeaders(scope=message)
+            for name, value in _common_headers(self._request_id).items():
+                headers.setdefault(name, value)
         await self._send(message)

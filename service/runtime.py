@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from cxr.arrays import Logits, Views
-from cxr.decode import is_dicom
+from cxr.decode import Preview, is_dicom, preview
 from cxr.decode.sandbox.pool import decoders
 from cxr.model.bundle import Bundle
 from cxr.model.cuda import LANES
@@ -57,10 +57,10 @@ class Runtime:
         ensemble, batch = self.classifier.ensemble, self.classifier.ensemble.max_batch
         # An image that waits for its batch needs no core: those come on top.
         at_once = settings.classifications + (LANES * batch if batch > 1 else 0)
-        self.classifications: Admission[Inferred] = Admission(at_once, settings.queue, settings.queue_seconds)
+        self.classifications = Admission(at_once, settings.queue, settings.queue_seconds)
         self._threads = ThreadPoolExecutor(settings.classifications, "classify")
         # A DICOM file waits for a decoder here and holds no other place: where decoders hang, nobody else waits.
-        self.decodings: Admission[Prepared] = Admission(decoders().size, settings.queue, settings.queue_seconds)
+        self.decodings = Admission(decoders().size, settings.queue, settings.queue_seconds)
         self._decoding_threads = ThreadPoolExecutor(decoders().size, "decode")
         if missing := decoders().warm():
             logger.warning("this kernel does not shut decoders in: %s", ", ".join(missing))
@@ -68,9 +68,7 @@ class Runtime:
         if batch > 1:
             self._infer = Batcher(ensemble.logits, batch, lambda: self.classifications.running).submit
         # One that would wait past its deadline is better told now.
-        self.explanations: Admission[Outcome] = Admission(
-            settings.explanations, settings.queue, settings.explain_seconds
-        )
+        self.explanations = Admission(settings.explanations, settings.queue, settings.explain_seconds)
         self._explainer = ExplainerClient(explainer)
         self.classifier.classify(synthetic_png())
         metrics.served(self.manifest)
@@ -95,6 +93,19 @@ class Runtime:
         """
         self._check(files)
         return await asyncio.gather(*map(self._classified, files), return_exceptions=True)
+
+    async def preview(self, data: bytes) -> Preview:
+        """The radiograph for a screen, decoded where and when it would be for a classification.
+
+        Raises:
+            Refusal, DecoderUnavailable: see `cxr.decode.preview`.
+            Busy, DeadlineExceeded: see `Admission.run`.
+        """
+        self._check([data])
+        dicom = is_dicom(data)
+        admission = self.decodings if dicom else self.classifications
+        threads = self._decoding_threads if dicom else self._threads
+        return await admission.run_admitted(partial(threads.submit, preview, data), self.settings.classify_seconds)
 
     async def explain(self, method: Method, **question: Any) -> Outcome:
         """An explanation of a finding; what else to ask is what `ExplainerService.explain` takes.

@@ -27,14 +27,29 @@ def blend(pixels: Grey, strength: Map, signed: bool = False) -> Colour:
     """
     alpha = (OPACITY * smoothstep(np.abs(strength)))[..., np.newaxis]
     grey = pixels[..., np.newaxis].astype(np.float32)
-    colours = _DIVERGING[np.rint((strength + 1) * 255).astype(np.intp)] if signed else _INFERNO[_byte(strength)]
-    return np.rint(grey + alpha * (colours - grey)).astype(np.uint8)
+    return np.rint(grey + alpha * (_colours(strength, signed) - grey)).astype(np.uint8)
 
 
 def colour_bar(height: int, width: int, signed: bool = False) -> Colour:
     """The colours of `blend` from 1 at the top to 0, or -1, at the bottom: RGB [height, width, 3]."""
     ramp = np.linspace(1, -1 if signed else 0, height, dtype=np.float32)[:, np.newaxis].repeat(width, axis=1)
     return blend(np.full((height, width), BAR_GREY, np.uint8), ramp, signed)
+
+
+def legend(signed: bool = False) -> NDArray[np.uint8]:
+    """What `blend` makes of each grey level of a heatmap (`cxr.report.heatmap.heatmap_png`), for who draws elsewhere.
+
+    Returns:
+        [256, 4]: red, green, blue, and opacity, of which 255 is `OPACITY`.
+    """
+    levels = np.arange(256, dtype=np.float32)
+    strength: Map = np.clip((levels - 128) / 127, -1, 1, dtype=np.float32) if signed else levels / np.float32(255)
+    opacity = smoothstep(np.abs(strength)) * 255
+    return np.rint(np.column_stack([_colours(strength, signed), opacity])).astype(np.uint8)
+
+
+def _colours(strength: Map, signed: bool) -> NDArray[np.float32]:
+    return _DIVERGING[np.rint((strength + 1) * 255).astype(np.intp)] if signed else _INFERNO[_byte(strength)]
 
 
 def smoothstep(strength: Map) -> Map:

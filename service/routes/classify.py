@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from service.routes import batch
 from service.routes import explain as explain_route
+from service.routes import preview as preview_route
 from service.routes.openapi import BODY, ERRORS
 from service.routes.request import as_json, check, check_media_type, classified, runtime_of
 from service.schemas import Classification
@@ -29,3 +30,4 @@ async def metrics(request: Request) -> Response:
 
 router.include_router(explain_route.router)
 router.include_router(batch.router)
+router.include_router(preview_route.router)

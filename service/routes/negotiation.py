@@ -8,6 +8,7 @@ from service.refusals import NotAcceptable
 
 JSON: Final = "application/json"
 PNG: Final = "image/png"
+BYTES: Final = "application/octet-stream"
 
 _WEIGHT: Final = re.compile(r"[01]|[01]?\.[0-9]{0,9}")  # more than the RFC allows: Java writes .2
 

@@ -52,10 +52,22 @@ async def classified(request: Request) -> tuple[Finding, Classification, bytes]:
     """Read and classify the body: the finding, its answer, and the bytes."""
     runtime = runtime_of(request)
     runtime.classifications.check()
-    data = await _body(request)
+    data = await body(request)
     finding, timings_ms = await runtime.classify(data)
     answer = classification(finding, runtime.manifest, timings_ms, request.state.request_id)
     return finding, answer, data
+
+
+async def body(request: Request) -> bytes:
+    """The one file, joined once; `service.middleware` bounds it. Raises EmptyInput, and what `read_files` does."""
+    if _media_type(request) == MULTIPART:
+        content_type = request.headers["content-type"]
+        (data,) = await read_files(content_type, request.stream(), most=1, too_many=SeveralFiles)
+    else:
+        data = b"".join([chunk async for chunk in request.stream()])
+    if not data:
+        raise EmptyInput
+    return data
 
 
 def as_json(answer: BaseModel) -> Response:
@@ -68,18 +80,6 @@ def runtime_of(request: Request) -> Runtime:
     runtime = request.app.state.runtime
     assert isinstance(runtime, Runtime)
     return runtime
-
-
-async def _body(request: Request) -> bytes:
-    """The one file, joined once; `service.middleware` bounds it."""
-    if _media_type(request) == MULTIPART:
-        content_type = request.headers["content-type"]
-        (data,) = await read_files(content_type, request.stream(), most=1, too_many=SeveralFiles)
-    else:
-        data = b"".join([chunk async for chunk in request.stream()])
-    if not data:
-        raise EmptyInput
-    return data
 
 
 def _media_type(request: Request) -> str:

@@ -43,7 +43,7 @@ def fails() -> Future[str]:
     return failed
 
 
-async def run_all(admission: Admission[str], starts: Sequence[Start[str]], seconds: float) -> list[str | BaseException]:
+async def run_all(admission: Admission, starts: Sequence[Start[str]], seconds: float) -> list[str | BaseException]:
     """Works that come together, as the runtime has them: asked for once, then admitted whatever their number."""
     admission.check()
     works = (admission.run_admitted(start, seconds) for start in starts)
@@ -65,7 +65,7 @@ def times_out() -> Future[str]:
 )
 def test_passes_on_what_the_work_raises_and_frees_its_place(start: Start[str], error: type[Exception]) -> None:
     async def scenario() -> None:
-        admission = Admission[str](1, 0, LONG)
+        admission = Admission(1, 0, LONG)
         for _ in range(3):
             with pytest.raises(error):
                 await admission.run(start, LONG)
@@ -76,7 +76,7 @@ def test_passes_on_what_the_work_raises_and_frees_its_place(start: Start[str], e
 
 def test_refuses_when_the_queue_is_full_and_admits_again_afterwards() -> None:
     async def scenario() -> None:
-        admission, work = Admission[str](1, 1, LONG), Work()
+        admission, work = Admission(1, 1, LONG), Work()
         running = asyncio.create_task(admission.run(work, LONG))
         waiting = asyncio.create_task(admission.run(instantly, LONG))
         await asyncio.sleep(0)
@@ -106,7 +106,7 @@ def test_no_more_works_at_once_than_places() -> None:
         return "done"
 
     async def scenario() -> None:
-        admission = Admission[str](3, 100, LONG)
+        admission = Admission(3, 100, LONG)
         with ThreadPoolExecutor(50) as threads:
             await asyncio.gather(*(admission.run(partial(threads.submit, work), LONG) for _ in range(50)))
         assert (admission.in_flight, admission.running) == (0, 0)
@@ -126,7 +126,7 @@ def test_first_come_first_served() -> None:
         return start
 
     async def scenario() -> None:
-        admission, first = Admission[str](1, 100, LONG), Work()
+        admission, first = Admission(1, 100, LONG), Work()
         starts: list[Start[str]] = [first, *map(numbered, range(20))]
         works = [asyncio.create_task(admission.run(start, LONG)) for start in starts]
         await asyncio.sleep(0)
@@ -142,7 +142,7 @@ def test_the_next_work_begins_without_the_event_loop() -> None:
     ended = [Event() for _ in range(3)]
 
     async def scenario() -> None:
-        admission = Admission[None](1, 5, LONG)
+        admission = Admission(1, 5, LONG)
         with ThreadPoolExecutor(1) as threads:
             works = [asyncio.create_task(admission.run(partial(threads.submit, one.set), LONG)) for one in ended]
             await asyncio.sleep(0)
@@ -154,7 +154,7 @@ def test_the_next_work_begins_without_the_event_loop() -> None:
 
 def test_one_that_waits_past_its_deadline_never_begins() -> None:
     async def scenario() -> None:
-        admission, work, late = Admission[str](1, 5, LONG), Work(), Work()
+        admission, work, late = Admission(1, 5, LONG), Work(), Work()
         running = asyncio.create_task(admission.run(work, LONG))
         await asyncio.sleep(0)
         with pytest.raises(DeadlineExceeded):
@@ -170,7 +170,7 @@ def test_one_that_waits_past_its_deadline_never_begins() -> None:
 
 def test_one_whose_caller_goes_away_while_it_waits_never_begins() -> None:
     async def scenario() -> None:
-        admission, work, left = Admission[str](1, 5, LONG), Work(), Work()
+        admission, work, left = Admission(1, 5, LONG), Work(), Work()
         running, gone = (asyncio.create_task(admission.run(start, LONG)) for start in (work, left))
         await asyncio.sleep(0)
         gone.cancel()
@@ -186,7 +186,7 @@ def test_one_whose_caller_goes_away_while_it_waits_never_begins() -> None:
 @pytest.mark.parametrize("seconds", [0.01, LONG])
 def test_one_that_has_begun_keeps_its_place_to_its_end_whatever_becomes_of_its_caller(seconds: float) -> None:
     async def scenario() -> None:
-        admission, work = Admission[str](1, 0, LONG), Work()
+        admission, work = Admission(1, 0, LONG), Work()
         caller = asyncio.create_task(admission.run(work, seconds))
         await asyncio.sleep(0)
         if seconds == LONG:
@@ -203,7 +203,7 @@ def test_one_that_has_begun_keeps_its_place_to_its_end_whatever_becomes_of_its_c
 
 def test_works_that_came_together_are_admitted_together() -> None:
     async def scenario() -> None:
-        admission = Admission[str](1, 0, LONG)
+        admission = Admission(1, 0, LONG)
         results = await run_all(admission, [instantly, fails, instantly], LONG)
         assert [result if isinstance(result, str) else type(result) for result in results] == [
             "done",
@@ -217,7 +217,7 @@ def test_works_that_came_together_are_admitted_together() -> None:
 
 def test_works_that_came_together_take_a_place_each() -> None:
     async def scenario() -> None:
-        admission, works = Admission[str](1, 3, LONG), [Work() for _ in range(4)]
+        admission, works = Admission(1, 3, LONG), [Work() for _ in range(4)]
         together = asyncio.create_task(run_all(admission, works, LONG))
         await asyncio.sleep(0.01)
         with pytest.raises(Busy):
@@ -232,7 +232,7 @@ def test_works_that_came_together_take_a_place_each() -> None:
 
 def test_of_works_that_came_together_the_late_ones_alone_are_late() -> None:
     async def scenario() -> None:
-        admission, late = Admission[str](1, 3, LONG), Work()
+        admission, late = Admission(1, 3, LONG), Work()
         first, second, third = await run_all(admission, [instantly, late, instantly], 0.02)
         assert first == "done"
         assert isinstance(second, DeadlineExceeded)
@@ -256,7 +256,7 @@ def lasting(seconds: float, now: list[float]) -> Callable[[], Future[str]]:
 def test_a_queue_is_as_long_as_its_wait_may_be() -> None:
     async def scenario() -> None:
         now = [0.0]
-        admission = Admission[str](2, 100, 0.2, clock=lambda: now[0])
+        admission = Admission(2, 100, 0.2, clock=lambda: now[0])
         works = [Work() for _ in range(2 + 8)]  # two run; those who wait are served two in 0.05 s
         await admission.run(lasting(0.05, now), LONG)
         admitted = []
@@ -277,7 +277,7 @@ def test_a_queue_is_as_long_as_its_wait_may_be() -> None:
 def test_who_finds_a_free_place_is_let_in_however_slow_the_works_were() -> None:
     async def scenario() -> None:
         now = [0.0]
-        admission = Admission[str](1, 5, 0.001, clock=lambda: now[0])
+        admission = Admission(1, 5, 0.001, clock=lambda: now[0])
         for _ in range(3):
             assert await admission.run(lasting(60, now), LONG) == "done"
 

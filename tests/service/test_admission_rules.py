@@ -35,7 +35,7 @@ class Rules(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.now = 0.0
         self.at_once, self.queue, self.wait_s = at_once, queue, wait_s
-        self.admission: Admission[str] = Admission(at_once, queue, wait_s, clock=lambda: self.now)
+        self.admission = Admission(at_once, queue, wait_s, clock=lambda: self.now)
         self.waiting: list[Work] = []
         self.running: list[Work] = []
         self.begun: list[Work] = []

@@ -1,0 +1,27 @@
+// What is asked about the radiograph: by which method, for which class, of which network. No new upload is needed.
+
+import { html } from "../vendor/htm-preact.js";
+import { Choices } from "./choices.js";
+import words from "../words.js";
+
+const METHODS = Object.entries(words.methods);
+const TARGETS = [["predicted", "Predicted"], ...Object.entries(words.labels)];
+
+export function Question({ members, question, ask }) {
+  const choose = (name) => (value) => ask({ ...question, [name]: value });
+  const whose = [["", "Explaining network"], ...members.map(({ name }) => [name, name]), [words.ensemble, "Mean of all"]];
+  const { method, target, member } = question;
+  return html`
+    <div class="question">
+      <${Choices} legend="Method" name="method" options=${METHODS} value=${method} choose=${choose("method")} />
+      <${Choices} legend="Evidence for" name="target" options=${TARGETS} value=${target} choose=${choose("target")} />
+      ${members.length > 1 &&
+      html`<label class="field">
+        <span>Map of</span>
+        <select value=${member} onChange=${(event) => choose("member")(event.target.value)}>
+          ${whose.map(([value, name]) => html`<option value=${value}>${name}</option>`)}
+        </select>
+      </label>`}
+    </div>
+  `;
+}
