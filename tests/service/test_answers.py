@@ -192,7 +192,7 @@ def test_operators_paths(server: Server, path: str) -> None:
 def test_the_description_of_the_api(server: Server) -> None:
     document = json.loads(server.client.get("/docs.json").text)
     assert DISCLAIMER in document["info"]["description"]
-    for path in ("/classify", "/explain"):
+    for path in ("/classify", "/explain", "/preview"):
         operation = document["paths"][path]["post"]
         assert set(operation["requestBody"]["content"]) == {PNG, JPEG, DICOM, BYTES, "multipart/form-data"}
         assert set(operation["responses"]) == {"200", "422", *STATUSES}

@@ -70,7 +70,7 @@ def no_traceback(server: Server) -> Iterator[None]:
     assert "ERROR" not in log
 
 
-@pytest.mark.parametrize("route", ["/classify", "/explain"])
+@pytest.mark.parametrize("route", ["/classify", "/explain", "/preview"])
 @pytest.mark.parametrize("case", CASES)
 def test_refused(server: Server, route: str, case: str) -> None:
     build, media_type, status, refusal = CASES[case]
@@ -79,7 +79,7 @@ def test_refused(server: Server, route: str, case: str) -> None:
     check(server, response, status, refusal.code, refusal.message)
 
 
-@pytest.mark.parametrize("route", ["/classify", "/explain"])
+@pytest.mark.parametrize("route", ["/classify", "/explain", "/preview"])
 def test_too_much_in_chunks(server: Server, route: str) -> None:
     chunks = (TOO_MUCH[start : start + 2**20] for start in range(0, len(TOO_MUCH), 2**20))
     response = server.client.post(route, content=chunks, headers={"Content-Type": DICOM})
@@ -116,6 +116,7 @@ def test_unknown_parameters_are_not_echoed(server: Server, query: str, refusal: 
         "/explain?method=gradcam&CANARY",
         "/classify?method=lrp",
         "/classify?CANARY=",
+        "/preview?method=lrp",
         "/v1/classify?target=covid19",
     ],
 )
@@ -124,7 +125,7 @@ def test_parameters_unknown_or_doubled(server: Server, url: str) -> None:
     check(server, response, 400, UnknownParameter.code, UnknownParameter.message)
 
 
-@pytest.mark.parametrize("route", ["/classify", "/explain", "/v1/classify"])
+@pytest.mark.parametrize("route", ["/classify", "/explain", "/preview", "/v1/classify"])
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "CANARY", "identity, br"])
 def test_encoded_bodies(server: Server, route: str, coding: str) -> None:
     headers = {"Content-Type": PNG, "Content-Encoding": coding}
@@ -140,6 +141,7 @@ def test_encoded_bodies(server: Server, route: str, coding: str) -> None:
         ("/classify", "text/html"),
         ("/classify", "*/*;q=0"),
         ("/v1/classify", "application/json;q=0, */*"),
+        ("/preview", "image/png"),
         ("/explain", "image/jpeg, CANARY/CANARY"),
     ],
 )
@@ -153,10 +155,11 @@ def test_answers_that_nobody_accepts(server: Server, route: str, accept: str) ->
     ("method", "path", "status"),
     [
         ("GET", "/nothing", 404),
-        ("GET", "/", 404),
+        ("POST", "/", 405),
         ("GET", "/static_content/index.html", 404),
         ("POST", "/explain/", 404),
         ("GET", "/classify", 405),
+        ("GET", "/preview", 405),
         ("DELETE", "/explain", 405),
         ("POST", "/metrics", 405),
     ],

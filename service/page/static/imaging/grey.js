@@ -8,7 +8,7 @@ export function drawGrey(canvas, preview, { low, high, inverted }) {
     canvas.width = preview.width;
     canvas.height = preview.height;
   }
-  const context = canvas.getContext("2d", { alpha: false });
+  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true }); // drawn by the processor
   const picture = context.createImageData(preview.width, preview.height);
   const pixels = new Uint32Array(picture.data.buffer);
   const table = greyTable(low, high, inverted);

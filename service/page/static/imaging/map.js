@@ -32,7 +32,7 @@ export async function levelsOf(explanation) {
 export function drawMap(canvas, { levels, width, height, signed }, threshold) {
   canvas.width = width;
   canvas.height = height;
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   const picture = context.createImageData(width, height);
   const pixels = new Uint32Array(picture.data.buffer);
   const shown = shownTable(signed, threshold);

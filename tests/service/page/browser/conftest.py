@@ -1,0 +1,86 @@
+"""Debian's Chromium, headless, with the live server. Playwright downloads no browser of its own here."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect, sync_playwright
+
+from scripts.server import Server
+from tests import files
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 20_000
+STATUS = "Failed to load resource: the server responded with a status of"
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Not for the whole session: while Playwright runs, no other test can run an event loop in this thread."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        missing = "no Chromium: `make browser` installs Debian's"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.getuid() == 0 else []
+        launched = playwright.chromium.launch(executable_path=path, args=arguments)
+        expect.set_options(timeout=PATIENCE_MS)
+        yield launched
+        launched.close()
+
+
+@dataclass
+class Opened:
+    """A page, and what its browser had to say about it."""
+
+    page: Page
+    base: str
+    asked: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    def pick(self, *chosen: tuple[str, bytes]) -> None:
+        """Choose files by name and content."""
+        payloads: list[FilePayload] = [{"name": name, "mimeType": "", "buffer": data} for name, data in chosen]
+        self.page.locator("input[type=file]").set_input_files(payloads)
+
+    def assert_clean(self) -> None:
+        """Nothing of another origin was asked for, nothing went wrong but what the service refused."""
+        assert {url for url in self.asked if not url.startswith((self.base, f"blob:{self.base}"))} == set()
+        assert [text for text in self.said if not text.startswith(STATUS)] == []
+
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture
+def open_page(browser: Browser, server: Server) -> Iterator[Open]:
+    """Opens pages; afterwards each must have been clean."""
+    opened: list[Opened] = []
+    contexts: list[BrowserContext] = []
+
+    def open_(base: str = str(server.client.base_url), **options: Any) -> Opened:
+        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}} | options)
+        context.set_default_timeout(PATIENCE_MS)
+        contexts.append(context)
+        one = Opened(context.new_page(), base)
+        one.page.on("request", lambda request: one.asked.append(request.url))
+        one.page.on("console", lambda message: one.said.append(message.text))
+        one.page.on("pageerror", lambda error: one.said.append(str(error)))
+        one.page.goto(base)
+        opened.append(one)
+        return one
+
+    yield open_
+    for one in opened:
+        one.assert_clean()
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="package")
+def dicom() -> bytes:
+    """Small, for tests that need not see a whole radiograph."""
+    return files.small_radiograph_dicom()
