@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from cxr.decode.preview import Preview
@@ -29,8 +30,6 @@ _WHERE: Final = re.compile(r"\w{1,40} at [\w/]{1,100}\.py:\d{1,5}")
 
 
 T = TypeVar("T")
-Read = Callable[[dict[str, Any], NDArray[Any]], T]
-"""From an answer and its pixels to what they are. Raises ValueError, TypeError, KeyError, OverflowError on nonsense."""
 
 
 class Gone(Exception):
@@ -84,29 +83,15 @@ class Decoder:
             DecoderUnavailable: it did not get ready.
             Gone: it had ended before. Another one may take the file.
         """
-        return self._ask(data, wire.Wanted.GREY, wire.radiograph)
+        radiograph = self._asked(data, wire.Wanted.GREY, self._radiograph)
+        self._shrink(len(data) + radiograph.pixels.size)
+        return radiograph
 
     def preview(self, data: bytes) -> Preview:
         """The same file for a screen. Raises the same, and TooSmall."""
-        return self._ask(data, wire.Wanted.PREVIEW, wire.preview)
-
-    def _ask(self, data: bytes, wanted: wire.Wanted, read: Read[T]) -> T:
-        self.wait_until_ready()
-        try:
-            _write(self._memory, data)
-            self._socket.send(wire.REQUEST.pack(len(data), wanted))
-        except OSError:
-            self.kill()
-            raise Gone from None
-        try:
-            result, size = self._result(wanted, read)
-        except _LAST_FILE:
-            self.kill()
-            raise
-        if len(data) + size > KEPT:
-            os.ftruncate(self._memory, 0)
-            os.ftruncate(self._memory, wire.SHARED)
-        return result
+        preview = self._asked(data, wire.Wanted.PREVIEW, self._preview)
+        self._shrink(len(data) + preview.values.nbytes)
+        return preview
 
     def kill(self) -> None:
         """End it now, whatever it does. Not to be called once somebody has waited for its end: its id is free then."""
@@ -119,19 +104,51 @@ class Decoder:
         self._socket.close()
         os.close(self._memory)
 
-    def _result(self, wanted: wire.Wanted, read: Read[T]) -> tuple[T, int]:
-        """What it makes of the file, and how many bytes the pixels are."""
+    def _asked(self, data: bytes, wanted: wire.Wanted, read: Callable[[dict[str, Any]], T]) -> T:
+        """Give it a file, and read what it says with `read`."""
+        self.wait_until_ready()
+        try:
+            _write(self._memory, data)
+            self._socket.send(wire.REQUEST.pack(len(data), wanted))
+        except OSError:
+            self.kill()
+            raise Gone from None
+        try:
+            return self._result(read)
+        except _LAST_FILE:
+            self.kill()
+            raise
+
+    def _result(self, read: Callable[[dict[str, Any]], T]) -> T:
         said = self._receive(wire.DEADLINE_S)
         if _WHERE.fullmatch(where := str(said.get("failed", ""))):
             logger.error("decoding failed: %s", where)
         try:
-            pixels = wire.room(said, wanted)
-            # Copied by the kernel, and never mapped here: who shrinks a mapped file kills whoever reads it.
-            if os.preadv(self._memory, [pixels.data], wire.PIXELS_AT) == pixels.nbytes:
-                return read(said, pixels), pixels.nbytes
+            return read(said)
         except (ValueError, TypeError, KeyError, OverflowError):
-            pass
-        raise DecoderCrashed
+            raise DecoderCrashed from None
+
+    def _radiograph(self, said: dict[str, Any]) -> Radiograph:
+        pixels = np.empty(wire.shape(said), np.uint8)
+        self._read(pixels)
+        return wire.radiograph(said, pixels)
+
+    def _preview(self, said: dict[str, Any]) -> Preview:
+        values = np.empty(wire.preview_shape(said), np.uint16)
+        self._read(values)
+        return wire.preview(said, values)
+
+    def _read(self, pixels: NDArray[Any]) -> None:
+        """Fill an array with what it has written. Raises DecoderCrashed where that is less."""
+        # Copied by the kernel, and never mapped here: who shrinks a mapped file kills whoever reads it.
+        if os.preadv(self._memory, [pixels.data], wire.PIXELS_AT) != pixels.nbytes:
+            raise DecoderCrashed
+
+    def _shrink(self, used: int) -> None:
+        """Give the shared memory's pages back where a large file has taken many."""
+        if used > KEPT:
+            os.ftruncate(self._memory, 0)
+            os.ftruncate(self._memory, wire.SHARED)
 
     def _receive(self, seconds: float) -> dict[str, Any]:
         """Its next message. The interpreter is free meanwhile. Raises DecodingTooSlow, Ended."""

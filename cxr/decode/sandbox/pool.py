@@ -47,17 +47,17 @@ class Pool:
             Refusal: what decode_dicom raises; DecoderCrashed, DecodingTooSlow, DecodingTooLarge.
             DecoderUnavailable: none can be had.
         """
-        return self._ask(lambda decoder: decoder.decode(data))
+        return self._with_one(lambda decoder: decoder.decode(data))
 
     def preview(self, data: bytes) -> Preview:
         """The same file for a screen. Raises the same, and TooSmall."""
-        return self._ask(lambda decoder: decoder.preview(data))
+        return self._with_one(lambda decoder: decoder.preview(data))
 
-    def _ask(self, question: Callable[[Decoder], T]) -> T:
+    def _with_one(self, ask: Callable[[Decoder], T]) -> T:
         for _ in range(self.size + 1):  # the free ones may have ended, all of them; the next one is new
             decoder = self._take()
             try:
-                return question(decoder)
+                return ask(decoder)
             except Gone:
                 continue
             except Ended:

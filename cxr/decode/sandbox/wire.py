@@ -91,11 +91,8 @@ def failed(where: str) -> bytes:
     return json.dumps({"failed": where}).encode()
 
 
-def room(said: dict[str, Any], wanted: Wanted) -> NDArray[Any]:
-    """An array for the pixels that an answer announces, not filled.
-
-    Raises Refusal where it announces none, ValueError on nonsense.
-    """
+def shape(said: dict[str, Any]) -> tuple[int, int]:
+    """[H, W] of the pixels that an answer announces. Raises Refusal where it announces none, ValueError on nonsense."""
     if "refusal" in said:
         raise error_named(str(said["refusal"]))
     if "failed" in said:
@@ -103,11 +100,15 @@ def room(said: dict[str, Any], wanted: Wanted) -> NDArray[Any]:
     height, width = (int(side) for side in said["shape"])
     if height < 1 or width < 1 or height * width > MAX_PIXELS:
         raise ValueError
-    if wanted is Wanted.GREY:
-        return np.empty((height, width), np.uint8)
+    return height, width
+
+
+def preview_shape(said: dict[str, Any]) -> tuple[int, int]:
+    """The same of a preview."""
+    height, width = shape(said)
     if max(height, width) > LONGEST:
         raise ValueError
-    return np.empty((height, width), np.uint16)
+    return height, width
 
 
 def preview(said: dict[str, Any], values: NDArray[np.uint16]) -> Preview:

@@ -1,0 +1,102 @@
+"""`python -m scripts.page_screenshots`: the page with the default model and RG1 of pydicom-data, into docs/page/.
+
+It needs Chromium (`make browser`). Pictures have 256 colours, so that each stays small.
+"""
+
+import io
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
+
+from scripts.demo import radiograph
+from scripts.server import REPOSITORY, serve
+
+OUT: Final = REPOSITORY / "docs" / "page"
+LARGEST: Final = 300_000  # bytes of a picture
+COLOURS: Final = 256
+PATIENCE_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A picture: its name, the window's size, what is done before, and whether the whole page is taken."""
+
+    name: str
+    size: tuple[int, int]
+    scheme: str
+    method: str = "Grad-CAM++"
+    compare: bool = False
+    whole: bool = False
+
+
+SHOTS: Final = (
+    Shot("1440-dark", (1440, 900), "dark"),
+    Shot("1440-light", (1440, 900), "light", method="LRP"),
+    Shot("1440-methods", (1440, 900), "dark", compare=True),
+    Shot("1024-light", (1024, 768), "light"),
+    Shot("390-dark", (390, 844), "dark", whole=True),
+)
+
+
+def main() -> int:
+    """0 if every picture was made and is small enough."""
+    OUT.mkdir(exist_ok=True)
+    payloads = _payloads()
+    with serve(OUT.parent.parent / "build" / "screenshots.log", bundle=None) as server, sync_playwright() as playwright:
+        server.wait_for_explainer(payloads[1]["buffer"])
+        path = shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        sizes = {shot.name: _take(browser, str(server.client.base_url), shot, payloads) for shot in SHOTS}
+        browser.close()
+    for name, size in sizes.items():
+        print(f"docs/page/{name}.png {size / 1000:.0f} kB")
+    return int(max(sizes.values()) > LARGEST)
+
+
+def _payloads() -> list[FilePayload]:
+    """The radiograph three ways, and a file that is none."""
+    made = radiograph()
+    names = {"application/dicom": "RG1_UNCR.dcm", "image/png": "RG1 as PNG.png", "image/jpeg": "RG1 as JPEG.jpg"}
+    good = [FilePayload(name=name, mimeType="", buffer=made[kind]) for kind, name in names.items()]
+    return [*good, FilePayload(name="report.txt", mimeType="", buffer=b"This is no radiograph.")]
+
+
+def _take(browser: Browser, base: str, shot: Shot, payloads: list[FilePayload]) -> int:
+    width, height = shot.size
+    options: dict[str, Any] = {"color_scheme": shot.scheme, "reduced_motion": "reduce"}
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(base)
+    page.locator("input[type=file]").set_input_files(payloads[:1] if shot.whole else payloads)
+    page.locator(".stage .map").wait_for()
+    _ask(page, shot)
+    picture = page.screenshot(full_page=shot.whole)
+    context.close()
+    return _store(picture, OUT / f"{shot.name}.png")
+
+
+def _ask(page: Page, shot: Shot) -> None:
+    page.get_by_role("radio", name=shot.method, exact=True).check()
+    expect(page.locator(".statement")).to_contain_text(f"{shot.method} locates", timeout=PATIENCE_MS)
+    if shot.compare:
+        page.get_by_text("Methods side by side").click()
+        expect(page.locator("figcaption p").last).to_contain_text("LRP locates", timeout=PATIENCE_MS)
+        page.locator(".compare").scroll_into_view_if_needed()
+        page.mouse.wheel(0, 2000)
+    page.wait_for_timeout(500)  # for the canvases to be on the screen
+
+
+def _store(picture: bytes, path: Path) -> int:
+    few = Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(path, "PNG", optimize=True)
+    return path.stat().st_size
+
+
+if __name__ == "__main__":
+    sys.exit(main())
