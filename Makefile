@@ -9,7 +9,7 @@ UV := $(or $(shell command -v uv),build/uv/bin/uv)
 export BENTOML_DO_NOT_TRACK := True
 export BENTOML_HOME := $(CURDIR)/.bentoml
 
-.PHONY: setup serve demo test test-all check bench bento bento-api requirements/api.txt
+.PHONY: setup serve demo test test-all check browser screenshots bench bento bento-api requirements/api.txt
 
 setup: $(STAMP)
 
@@ -38,6 +38,14 @@ test: $(STAMP)
 
 test-all: $(STAMP)
 	$(BIN)/python -m pytest -m "not gpu"
+
+# Debian's Chromium, for the tests of the page; as root. Playwright's own download is not used.
+browser:
+	apt-get update
+	apt-get install --yes --no-install-recommends chromium fonts-dejavu-core
+
+screenshots: $(GRAPHS)
+	$(BIN)/python -m scripts.page_screenshots
 
 check: $(STAMP)
 	$(BIN)/ruff check

@@ -1,8 +1,10 @@
-"""Locust's users of the service: closed loops, or Poisson arrivals. Every answer is compared with the golden one.
+"""Locust's users of the service: closed loops, Poisson arrivals, readers at the page. Every answer is compared with the
+golden one.
 
     L="locust -f loadtests/locustfile.py --headless --host http://127.0.0.1:3000 --run-time 10m --html build/l.html"
     $L -u 8 Client
     $L --rate 30 Arrivals
+    $L -u 4 Reader
 
 Requests are named by route and media type, and so are the rows of its reports. The golden answers are computed in
 this process before the first request; `CXR_BUNDLE` names the bundle, as it does for the service.
@@ -18,10 +20,13 @@ import gevent
 from locust import FastHttpUser, constant, events, stats, task
 from locust.env import Environment
 
+from cxr.decode import preview
 from cxr.model.bundle import Bundle
 from loadtests import mix
 from loadtests.golden import GoldenRequest, golden_requests
-from loadtests.samples import radiographs
+from loadtests.samples import Sample, radiographs
+from service.page.files import FILES, INDEX
+from service.routes.page import PATHS, STATIC
 from service.settings import Settings
 
 stats.PERCENTILES_TO_REPORT = [0.5, 0.95, 0.99, 0.999]
@@ -33,6 +38,12 @@ _turn = count()
 def asked() -> list[GoldenRequest]:
     """The mix, with golden answers."""
     return mix.draw(golden_requests(radiographs(32), explain=True, bundle=Bundle(Settings().bundle)))
+
+
+@cache
+def seen() -> list[Sample]:
+    """What readers look at."""
+    return radiographs(4)
 
 
 @events.init_command_line_parser.add_listener
@@ -74,6 +85,31 @@ class Client(_Asking):
 
     @task
     def closed_loop(self) -> None:
+        self.ask()
+
+
+class Reader(_Asking):
+    """Someone at the page, which is loaded first: looks at a radiograph, asks what it shows, and looks at the next."""
+
+    wait_time = constant(1)
+
+    def on_start(self) -> None:
+        for path, name in PATHS.items():
+            with self.client.get(path, name=name, catch_response=True) as response:
+                if response.content != FILES[path.removeprefix(f"{STATIC}/").strip("/") or INDEX].content:
+                    response.failure("wrong file")
+
+    @task
+    def read(self) -> None:
+        sample = seen()[next(_turn) % len(seen())]
+        with self.client.post(
+            "/preview",
+            data=sample.data,  # type: ignore[arg-type]  # bytes are sent as they are
+            name=f"/preview {sample.media_type}",
+            catch_response=True,
+        ) as response:
+            if response.status_code == 200 and response.content != preview(sample.data).values.astype("<u2").tobytes():
+                response.failure("wrong preview")
         self.ask()
 
 
