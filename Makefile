@@ -45,7 +45,7 @@ browser:
 	apt-get install --yes --no-install-recommends chromium fonts-dejavu-core
 
 screenshots: $(GRAPHS)
-	$(BIN)/python -m scripts.page_screenshots
+	$(BIN)/python -m scripts.page.screenshots
 
 check: $(STAMP)
 	$(BIN)/ruff check

@@ -39,7 +39,7 @@ function Row({ worklist, item, selected }) {
   return html`
     <button class="item" aria-current=${current ? "true" : undefined} onClick=${() => worklist.select(item.id)}>
       <span class="file">${item.name}</span>
-      <span class="muted small">${item.kind}, ${size(item.size)}</span>
+      <span class="muted small kind">${item.kind}, ${size(item.size)}</span>
       <${State} item=${item} />
     </button>
   `;

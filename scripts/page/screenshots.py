@@ -1,6 +1,6 @@
-"""`python -m scripts.page_screenshots`: the page with the default model and RG1 of pydicom-data, into docs/page/.
+"""`python -m scripts.page.screenshots`: the page with the default model and RG1 of pydicom-data, into docs/page/.
 
-It needs Chromium (`make browser`). Pictures have 256 colours, so that each stays small.
+It needs Chromium (`make browser`). Pictures have 256 colours or fewer, so that each stays small.
 """
 
 import io
@@ -18,7 +18,7 @@ from scripts.server import REPOSITORY, serve
 
 OUT: Final = REPOSITORY / "docs" / "page"
 LARGEST: Final = 300_000  # bytes of a picture
-COLOURS: Final = 256
+COLOURS: Final = (256, 192, 128)  # the most that leave a picture small enough
 PATIENCE_MS: Final = 60_000
 
 
@@ -93,8 +93,11 @@ def _ask(page: Page, shot: Shot) -> None:
 
 
 def _store(picture: bytes, path: Path) -> int:
-    few = Image.open(io.BytesIO(picture)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    few.save(path, "PNG", optimize=True)
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    for colours in COLOURS:
+        image.quantize(colours, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
+        if path.stat().st_size <= LARGEST:
+            break
     return path.stat().st_size
 
 
