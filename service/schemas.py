@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from cxr.anatomy.boxes import Box
+from cxr.anatomy.outlines import Outline
 from cxr.anatomy.zones import ZoneShare
 from cxr.decode import InstanceUIDs
 from cxr.labels import DISCLAIMER, Label
@@ -71,6 +72,10 @@ class ExplanationAnswer(_Answer):
     ]
     no_lungs: Annotated[
         str, Field(description="Why the zones are thirds of the image's halves; empty where they are of the lungs.")
+    ]
+    outlines: Annotated[
+        list[Outline],
+        Field(description="Lines around the zones but the outside: points as shares of the upright image's sides."),
     ]
     boxes: Annotated[
         list[Box],
@@ -138,6 +143,7 @@ def explanation_answer(explanation: Explanation) -> ExplanationAnswer:
         warnings=list(explanation.warnings),
         zones=list(explanation.zones),
         no_lungs=explanation.no_lungs,
+        outlines=list(explanation.outlines),
         boxes=list(explanation.boxes),
         conservation_error=explanation.conservation_error,
     )

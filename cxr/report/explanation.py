@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from cxr.anatomy.boxes import Box
+from cxr.anatomy.outlines import Outline
 from cxr.anatomy.zones import ZoneShare
 from cxr.labels import Label
 
@@ -45,6 +46,7 @@ class Explanation:
     conservation_error: for LRP the largest |sum of relevance - logit| / max(|logit|, 1) of the members shown, which
                         is a rounding error where all is well
     timings_ms:         milliseconds of attribution, lungs and rendering
+    outlines:           the borders of the zones
     """
 
     method: Method
@@ -59,3 +61,4 @@ class Explanation:
     boxes: tuple[Box, ...]
     conservation_error: float | None
     timings_ms: dict[str, float]
+    outlines: tuple[Outline, ...] = ()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cxr.anatomy.boxes import critical_regions
 from cxr.anatomy.lungs import LungSegmenter, NoLungs
+from cxr.anatomy.outlines import outlines
 from cxr.anatomy.zones import ZoneMap, shares, zones_of
 from cxr.labels import DISPLAY_NAMES, LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Bundle
@@ -67,6 +68,7 @@ class Illustrator:
             layer = Layer(heatmap, title, "", signed, place)
             overlay = overlay_png(radiograph.pixels, layer, where, _caption(account))
             grey = heatmap_png(heatmap, radiograph.pixels.shape, signed, place)
+            borders = outlines(where)
         return Explanation(
             method=method,
             target=question.target,
@@ -80,6 +82,7 @@ class Illustrator:
             boxes=critical_regions(heatmap, radiograph, place),
             conservation_error=conservation_error,
             timings_ms=watch.timings_ms,
+            outlines=borders,
         )
 
     def panel(self, question: Question, maps: Mapping[Method, PlacedMap]) -> Panel:

@@ -11,6 +11,7 @@ import pytest
 
 from cxr.model.bundle import Bundle
 from scripts.server import REPOSITORY, serve
+from service.routes.page import PATHS
 from tests import files
 
 pytestmark = pytest.mark.slow
@@ -63,6 +64,7 @@ def test_a_bento_serves_from_another_folder(checkout: Path, tmp_path: Path) -> N
         png = {"Content-Type": "image/png"}
         answer = server.client.post("/classify", content=files.radiograph_png(), headers=png)
         assert answer.json()["bundle"] == {"name": "random", "version": "0"}
+        assert all(server.client.get(path).status_code == 200 for path in PATHS)
         server.wait_for_explainer(files.radiograph_png())
 
 
@@ -93,6 +95,7 @@ def test_the_api_alone_has_no_torch_and_no_explainer(checkout: Path, tmp_path: P
     with serve(tmp_path / "log", bundle=None, service=(str(bento),), cwd=tmp_path) as server:
         png = {"Content-Type": "image/png"}
         assert server.client.post("/classify", content=files.radiograph_png(), headers=png).status_code == 200
+        assert all(server.client.get(path).status_code == 200 for path in PATHS)
         away = server.client.post("/explain", content=files.radiograph_png(), headers=png)
         assert away.json()["error"]["code"] == "explainer_unavailable"
         assert not [child for child in psutil.Process(server.process.pid).children() if "explainer" in child.cmdline()]

@@ -29,6 +29,7 @@ export function MapControls({ shown, settings, change, setBlink, item }) {
         set=${(threshold) => change({ threshold })} />
       <div class="row">
         <${Check} label="Map" value=${settings.visible} set=${(visible) => change({ visible })} />
+        <${Check} label="Zones" value=${settings.zones} set=${(zones) => change({ zones })} />
         <${Check} label=${`Boxes (${boxes.length})`} value=${settings.boxes} set=${(boxes) => change({ boxes })} />
         <button ...${hold} ...${keys}>Hold to hide the map</button>
         <button disabled=${!explanation} onClick=${save}>Save picture</button>

@@ -10,7 +10,7 @@ import { Question } from "./question.js";
 import { Viewport } from "./viewport.js";
 import words from "../words.js";
 
-const SHOWN = { visible: true, opacity: 0.5, threshold: 0, boxes: false };
+const SHOWN = { visible: true, opacity: 0.5, threshold: 0, zones: false, boxes: false };
 
 export function Reading({ item, shown, question, ask, worklist, keyWanted }) {
   const [settings, setSettings] = useState(SHOWN);
@@ -22,7 +22,8 @@ export function Reading({ item, shown, question, ask, worklist, keyWanted }) {
   const map = useLevels(shown.explanation);
   if (!item) return html`<section class="card reading empty" aria-label="Radiograph"></section>`;
   const change = (changes) => setSettings((last) => ({ ...last, ...changes }));
-  const view = { preview, window, setWindow, map, settings, tool, actions, blink, setBlink };
+  const { boxes = [], outlines = [] } = shown.explanation ?? {};
+  const view = { boxes, outlines, preview, window, setWindow, map, settings, tool, actions, blink, setBlink };
   return html`
     <section class="card reading" aria-labelledby="reading-title">
       <h2 id="reading-title" class="visually-hidden">Radiograph</h2>
@@ -30,7 +31,7 @@ export function Reading({ item, shown, question, ask, worklist, keyWanted }) {
       <div class="bench">
         <div class="screen">
           ${preview
-            ? html`<${Viewport} ...${view} boxes=${shown.explanation?.boxes ?? []} />`
+            ? html`<${Viewport} ...${view} />`
             : html`<div class="viewport waiting"><p role="status">${message || "The radiograph is being fetched."}</p></div>`}
           <p class="veil" role="status">${shown.asking && preview ? "The map is being made." : ""}</p>
         </div>

@@ -19,7 +19,7 @@ const KEYS = {
   ArrowDown: (move) => move.pan(0, -PAN),
 };
 
-export function Viewport({ preview, window, setWindow, map, settings, boxes, tool, actions, blink, setBlink }) {
+export function Viewport({ preview, window, setWindow, map, settings, boxes, outlines, tool, actions, blink, setBlink }) {
   const root = useRef(null);
   const stage = useRef(null);
   const [place, setPlace] = useState(null);
@@ -65,6 +65,7 @@ export function Viewport({ preview, window, setWindow, map, settings, boxes, too
       <div class="stage" ref=${stage} style=${{ width: `${preview.width}px`, height: `${preview.height}px` }}>
         <${Grey} preview=${preview} window=${window} />
         ${map && html`<${MapLayer} map=${map} preview=${preview} settings=${settings} hidden=${blink || !settings.visible} />`}
+        ${map && settings.zones && !blink && html`<${Zones} outlines=${outlines} preview=${preview} natural=${map.natural} />`}
         ${map && settings.boxes && !blink && html`<${Boxes} boxes=${boxes} preview=${preview} natural=${map.natural} />`}
       </div>
     </div>
@@ -97,6 +98,15 @@ function Boxes({ boxes, preview, natural }) {
       const { x, y, width, height } = uprightBox(box, preview, natural);
       return html`<rect x=${x} y=${y} width=${width} height=${height} />`;
     })}
+  </svg>`;
+}
+
+/** The zones' borders, whose points are shares of the whole image's sides. */
+function Zones({ outlines, preview, natural }) {
+  const [width, height] = [natural.width / preview.scale, natural.height / preview.scale];
+  const line = ({ points }) => points.map(([x, y]) => `${(x * width).toFixed(1)},${(y * height).toFixed(1)}`).join(" ");
+  return html`<svg class="zones" viewBox=${`0 0 ${preview.width} ${preview.height}`} aria-hidden="true">
+    ${outlines.map((one) => html`<polygon points=${line(one)} />`)}
   </svg>`;
 }
 

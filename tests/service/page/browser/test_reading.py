@@ -122,7 +122,7 @@ def test_the_window_by_slider_and_by_drag(reading: Page) -> None:
     until_grey(reading, "===", 255 - shown)
 
 
-def test_the_map_blinks_and_has_opacity_threshold_and_boxes(reading: Page) -> None:
+def test_the_map_blinks_and_has_opacity_threshold_zones_and_boxes(reading: Page) -> None:
     layer = reading.locator(MAP)
     reading.get_by_role("application").focus()
     reading.keyboard.down("b")
@@ -134,6 +134,8 @@ def test_the_map_blinks_and_has_opacity_threshold_and_boxes(reading: Page) -> No
     before = clear(reading)
     reading.get_by_label("Threshold").press("End")
     until_clear(reading, ">", before)
+    reading.get_by_label("Zones").check()
+    expect(reading.locator(".zones polygon").first).to_be_attached()
     reading.get_by_label("Boxes").check()
     expect(reading.locator(".boxes rect").first).to_be_attached()
     reading.get_by_role("checkbox", name="Map").uncheck()
