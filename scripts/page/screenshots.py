@@ -30,13 +30,14 @@ class Shot:
     size: tuple[int, int]
     scheme: str
     method: str = "Grad-CAM++"
+    zones: bool = False
     compare: bool = False
     whole: bool = False
 
 
 SHOTS: Final = (
     Shot("1440-dark", (1440, 900), "dark"),
-    Shot("1440-light", (1440, 900), "light", method="LRP"),
+    Shot("1440-light", (1440, 900), "light", method="LRP", zones=True),
     Shot("1440-methods", (1440, 900), "dark", compare=True),
     Shot("1024-light", (1024, 768), "light"),
     Shot("390-dark", (390, 844), "dark", whole=True),
@@ -84,6 +85,8 @@ def _take(browser: Browser, base: str, shot: Shot, payloads: list[FilePayload]) 
 def _ask(page: Page, shot: Shot) -> None:
     page.get_by_role("radio", name=shot.method, exact=True).check()
     expect(page.locator(".statement")).to_contain_text(f"{shot.method} locates", timeout=PATIENCE_MS)
+    if shot.zones:
+        page.get_by_label("Zones").check()
     if shot.compare:
         page.get_by_text("Methods side by side").click()
         expect(page.locator("figcaption p").last).to_contain_text("LRP locates", timeout=PATIENCE_MS)
