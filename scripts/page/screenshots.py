@@ -1,6 +1,6 @@
 """`python -m scripts.page.screenshots`: the page with the default model and RG1 of pydicom-data, into docs/page/.
 
-It needs Chromium (`make browser`). Pictures have 256 colours or fewer, so that each stays small.
+It needs Chromium (`make browser`). Pictures have 256 dithered colours or fewer, so that each stays small.
 """
 
 import io
@@ -18,7 +18,7 @@ from scripts.server import REPOSITORY, serve
 
 OUT: Final = REPOSITORY / "docs" / "page"
 LARGEST: Final = 300_000  # bytes of a picture
-COLOURS: Final = (256, 192, 128)  # the most that leave a picture small enough
+COLOURS: Final = (256, 192, 128, 96, 64)  # the most that leave a picture small enough
 PATIENCE_MS: Final = 60_000
 
 
@@ -98,7 +98,8 @@ def _ask(page: Page, shot: Shot) -> None:
 def _store(picture: bytes, path: Path) -> int:
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     for colours in COLOURS:
-        image.quantize(colours, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
+        palette = image.quantize(colours, Image.Quantize.MAXCOVERAGE)
+        image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(path, "PNG", optimize=True)
         if path.stat().st_size <= LARGEST:
             break
     return path.stat().st_size
