@@ -41,9 +41,9 @@ def asked() -> list[GoldenRequest]:
 
 
 @cache
-def seen() -> list[Sample]:
-    """What readers look at."""
-    return radiographs(4)
+def seen() -> list[tuple[Sample, bytes]]:
+    """What readers look at, and the values that they must get."""
+    return [(sample, preview(sample.data).values.astype("<u2").tobytes()) for sample in radiographs(4)]
 
 
 @events.init_command_line_parser.add_listener
@@ -54,6 +54,7 @@ def _arguments(parser: ArgumentParser) -> None:
 @events.init.add_listener
 def _compute(environment: Environment, **_: Any) -> None:  # noqa: ARG001
     asked()
+    seen()
 
 
 class _Asking(FastHttpUser):
@@ -101,14 +102,14 @@ class Reader(_Asking):
 
     @task
     def read(self) -> None:
-        sample = seen()[next(_turn) % len(seen())]
+        sample, values = seen()[next(_turn) % len(seen())]
         with self.client.post(
             "/preview",
             data=sample.data,  # type: ignore[arg-type]  # bytes are sent as they are
             name=f"/preview {sample.media_type}",
             catch_response=True,
         ) as response:
-            if response.status_code == 200 and response.content != preview(sample.data).values.astype("<u2").tobytes():
+            if response.status_code == 200 and response.content != values:
                 response.failure("wrong preview")
         self.ask()
 
