@@ -11,7 +11,7 @@ from cxr.decode.dicom.acceptance import preview_dicom
 from cxr.decode.preview import LONGEST, Windowed, preview_of
 from cxr.errors import LateralView, NotDecodable, TooSmall, UniformImage
 from tests import files
-from tests.cxr.decode.greyscale_cases import CASES, Case
+from tests.cxr.decode.dicom.greyscale_cases import CASES, Case
 from tests.cxr.decode.scenes import Picture
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cxr.decode import decode
-from tests.cxr.decode.greyscale_cases import CASES, Case
+from tests.cxr.decode.dicom.greyscale_cases import CASES, Case
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
