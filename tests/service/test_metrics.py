@@ -50,10 +50,12 @@ def test_every_stage_is_timed_and_every_answer_counted(server: Server) -> None:
 
 def test_odd_requests_make_no_series(server: Server) -> None:
     server.client.get("/odd")
+    server.client.get("/static/odd")
     server.client.post("/classify?name=odd", content=b"x", headers={"Content-Type": "x/odd"})
     before = set(scrape(server))
     for i in range(10):
         server.client.get(f"/odd/{i}")
+        server.client.get(f"/static/{i}.js")
         server.client.post(f"/classify?name={i}", content=b"x", headers={"Content-Type": f"x/{i}"})
     assert set(scrape(server)) == before
 
@@ -66,7 +68,10 @@ def test_names_and_labels(server: Server) -> None:
         assert values.get("route", "other") in {
             "/classify",
             "/explain",
+            "/preview",
             "/v1/classify",
+            "/",
+            "/static/{name}",
             "/metrics",
             "/docs.json",
             "/schema.json",
