@@ -6,8 +6,8 @@ CxrError
 │   ├── TooLarge                BodyTooLarge, TooManyPixels
 │   └── Unprocessable           NotDecodable (Truncated, PreambleMissing and OtherFormat say why),
 │                               TransferSyntaxUnsupported, DeflatedDicom, NoPixels, MultiFrame, ForProcessing,
-│                               NotARadiograph, LateralView, NotAChest, TooSmall, UniformImage, DecoderCrashed,
-│                               DecodingTooSlow, DecodingTooLarge
+│                               NotARadiograph, LateralView, NotAChest, NoInstance, TooSmall, UniformImage,
+│                               DecoderCrashed, DecodingTooSlow, DecodingTooLarge
 ├── Unavailable                 it cannot be answered now: DecoderUnavailable
 ├── BundleError                 the model's folder is not what its manifest says; the service does not start
 ├── ParityError                 an exported graph does not say what its PyTorch network says
@@ -133,6 +133,11 @@ class LateralView(Unprocessable):
 class NotAChest(Unprocessable):
     code = "not_a_chest"
     message = "The body part examined is not the chest."
+
+
+class NoInstance(Unprocessable):
+    code = "no_instance"
+    message = "The DICOM file does not name its class, study, series and instance: no result object can refer to it."
 
 
 class TooSmall(Unprocessable):

@@ -4,11 +4,12 @@ from cxr.decode.formats import Format, format_of, is_dicom
 from cxr.decode.png_jpeg import decode_jpeg, decode_png, preview_jpeg, preview_png
 from cxr.decode.preview import Preview
 from cxr.decode.radiograph import InstanceUIDs, Radiograph
-from cxr.decode.sandbox.pool import decode_in_child, preview_in_child
-from cxr.errors import BodyTooLarge, EmptyInput
+from cxr.decode.sandbox.pool import decode_in_child, preview_in_child, source_in_child
+from cxr.decode.source import Source
+from cxr.errors import BodyTooLarge, EmptyInput, NoInstance
 from cxr.limits import MAX_BYTES
 
-__all__ = ["InstanceUIDs", "Preview", "Radiograph", "decode", "is_dicom", "preview"]
+__all__ = ["InstanceUIDs", "Preview", "Radiograph", "Source", "decode", "is_dicom", "preview", "source_of"]
 
 
 def decode(data: bytes) -> Radiograph:
@@ -39,6 +40,17 @@ def preview(data: bytes) -> Preview:
             return preview_png(data)
         case Format.JPEG:
             return preview_jpeg(data)
+
+
+def source_of(data: bytes) -> Source:
+    """What an object made from a DICOM file that has been decoded repeats of it. Read in a child process, as above.
+
+    Raises NoInstance where the file does not name its study, series and instance, so that nothing can refer to it.
+    """
+    source = source_in_child(data)
+    if not source.complete:
+        raise NoInstance
+    return source
 
 
 def _checked_format(data: bytes) -> Format:

@@ -1,10 +1,12 @@
 """A DICOM file's elements as plain Python values, read with pydicom.
 
-Only the elements listed here are ever kept: no name, date or identifier of a patient is parsed.
+Only the elements listed here are ever kept: no name, date or identifier of a patient is parsed. `stored_bytes` alone
+copies some, for an object that goes back into the patient's study.
 """
 
 import math
 import re
+from collections.abc import Collection
 from typing import Any, Final
 
 import pydicom.config
@@ -46,6 +48,7 @@ _UNDEFINED_LENGTH: Final = 0xFFFFFFFF
 _MAX_TABLE: Final = 1 << 20
 # Bytes of any other element but the pixels. pydicom makes an object of every value, 64 MiB of which take gigabytes.
 _MAX_ELEMENT: Final = 1 << 14
+_MAX_STORED: Final = 400  # bytes of an element that is copied as it stands: a name in three scripts has room
 _TABLES: Final = {Tag(keyword) for keyword in _KEYWORDS if keyword.endswith(("Sequence", "Data"))} - {_PIXEL_DATA}
 _CHARACTER_SET: Final = 0x00080005  # which pydicom parses unasked
 _META_START: Final = 132
@@ -64,18 +67,12 @@ def read(data: bytes | memoryview, supported: frozenset[str]) -> Dataset:
     Raises DeflatedDicom, TransferSyntaxUnsupported, Truncated, NotDecodable. Not by pydicom.dcmread, which inflates a
     deflated file before anyone can ask what it is: half a megabyte becomes a gigabyte.
     """
-    stream = BoundedReads(data, longest=_MAX_TABLE)
-    stream.seek(_META_START)
-    meta = read_dataset(stream, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2)
-    syntax = UID(meta.TransferSyntaxUID)
-    if syntax == DeflatedExplicitVRLittleEndian:
-        raise DeflatedDicom
+    stream, syntax, encoding = _opened(data)
     if syntax not in supported:
         raise TransferSyntaxUnsupported
-    encoding = _ENCODINGS.get(syntax, (False, True))
     dataset = _parsed(stream, encoding, stop_when=_before_pixels, specific_tags=list(_TAGS))
-    dataset.file_meta = FileMetaDataset(meta)
-    dataset.file_meta.TransferSyntaxUID = syntax  # of whichever VR it was read
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = syntax
     if stream.tell() < stream.size:
         stream.longest = _UNDEFINED_LENGTH
         dataset.update(_parsed(stream, encoding, stop_when=lambda tag, _vr, _length: tag != _PIXEL_DATA))
@@ -83,6 +80,39 @@ def read(data: bytes | memoryview, supported: frozenset[str]) -> Dataset:
         if _length(element) < (getattr(element, "length", None) or 0) != _UNDEFINED_LENGTH:
             raise Truncated
     return dataset
+
+
+@untrusted
+def stored_bytes(data: bytes | memoryview, keywords: Collection[str]) -> dict[str, bytes]:
+    """The values of elements before the pixels as the file holds them, without padding; "" where absent or too long.
+
+    Of a DICOM Part 10 file of whatever transfer syntax but the deflated one; raises DeflatedDicom, NotDecodable. Only
+    texts are of use, since numbers may be of either byte order.
+    """
+    stream, _, encoding = _opened(data)
+    tags = {keyword: Tag(keyword) for keyword in keywords}
+    dataset = read_dataset(stream, *encoding, stop_when=_before_pixels, specific_tags=list(tags.values()))
+    return {keyword: _stored(dataset, tag) for keyword, tag in tags.items()}
+
+
+def _stored(dataset: Dataset, tag: BaseTag) -> bytes:
+    if tag not in dataset:
+        return b""
+    value = dataset.get_item(tag).value
+    if not isinstance(value, bytes):  # the character set, which pydicom has parsed
+        value = "\\".join(map(str, as_list(value or ""))).encode("ascii", "ignore")
+    return value.strip(b" \0") if len(value) <= _MAX_STORED else b""
+
+
+def _opened(data: bytes | memoryview) -> tuple[BoundedReads, UID, tuple[bool, bool]]:
+    """A Part 10 file read up to its dataset, its transfer syntax, and whether that is implicit, and little endian."""
+    stream = BoundedReads(data, longest=_MAX_TABLE)
+    stream.seek(_META_START)
+    meta = read_dataset(stream, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2)
+    syntax = UID(meta.TransferSyntaxUID)
+    if syntax == DeflatedExplicitVRLittleEndian:
+        raise DeflatedDicom
+    return stream, syntax, _ENCODINGS.get(syntax, (False, True))
 
 
 def _parsed(stream: BoundedReads, encoding: tuple[bool, bool], **limits: Any) -> Dataset:

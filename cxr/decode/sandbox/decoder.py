@@ -18,6 +18,7 @@ from cxr.decode.preview import Preview
 from cxr.decode.radiograph import Radiograph
 from cxr.decode.sandbox import wire
 from cxr.decode.sandbox.forks import START_S, ForkServer
+from cxr.decode.source import Source
 from cxr.errors import DecoderCrashed, DecoderUnavailable, DecodingTooLarge, DecodingTooSlow, NotDecodable
 
 logger = logging.getLogger("cxr.decode")
@@ -92,6 +93,12 @@ class Decoder:
         preview = self._asked(data, wire.Wanted.PREVIEW, self._preview)
         self._shrink(len(data) + preview.values.nbytes)
         return preview
+
+    def source(self, data: bytes) -> Source:
+        """The elements of a DICOM file that an object made from it repeats. Raises what `decode` does."""
+        source = self._asked(data, wire.Wanted.SOURCE, wire.source)
+        self._shrink(len(data))
+        return source
 
     def kill(self) -> None:
         """End it now, whatever it does. Not to be called once somebody has waited for its end: its id is free then."""

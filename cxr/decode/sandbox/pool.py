@@ -16,6 +16,7 @@ from cxr.decode.preview import Preview
 from cxr.decode.radiograph import Radiograph
 from cxr.decode.sandbox.decoder import Decoder, Ended, Gone
 from cxr.decode.sandbox.forks import ForkServer
+from cxr.decode.source import Source
 from cxr.errors import DecoderCrashed, DecoderUnavailable, DecodingTooSlow
 
 logger = logging.getLogger("cxr.decode")
@@ -52,6 +53,10 @@ class Pool:
     def preview(self, data: bytes) -> Preview:
         """The same file for a screen. Raises the same, and TooSmall."""
         return self._with_one(lambda decoder: decoder.preview(data))
+
+    def source(self, data: bytes) -> Source:
+        """The elements of a DICOM file that an object made from it repeats. Raises what `decode` does."""
+        return self._with_one(lambda decoder: decoder.source(data))
 
     def _with_one(self, ask: Callable[[Decoder], T]) -> T:
         for _ in range(self.size + 1):  # the free ones may have ended, all of them; the next one is new
@@ -181,6 +186,11 @@ def decode_in_child(data: bytes) -> Radiograph:
 def preview_in_child(data: bytes) -> Preview:
     """The same file for a screen, by the same decoders."""
     return decoders().preview(data)
+
+
+def source_in_child(data: bytes) -> Source:
+    """The elements of the same file that an object made from it repeats, by the same decoders."""
+    return decoders().source(data)
 
 
 def _after_fork() -> None:

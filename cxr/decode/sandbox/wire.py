@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cxr.decode.preview import LONGEST, Preview
 from cxr.decode.radiograph import InstanceUIDs, Radiograph
+from cxr.decode.source import Source
 from cxr.errors import DecoderCrashed, Refusal, error_named
 from cxr.limits import MAX_BYTES, MAX_PIXELS
 
@@ -40,6 +41,7 @@ class Wanted(IntEnum):
 
     GREY = 0
     PREVIEW = 1
+    SOURCE = 2  # the elements of `cxr.decode.source`, and no pixels
 
 
 MESSAGE: Final = 1 << 16
@@ -81,6 +83,11 @@ def previewed(preview: Preview) -> bytes:
     ).encode()
 
 
+def elements(stored: dict[str, bytes]) -> bytes:
+    """What is to be said of a file whose elements are wanted: their values, a byte a character."""
+    return json.dumps({"elements": {keyword: value.decode("latin-1") for keyword, value in stored.items()}}).encode()
+
+
 def refused(refusal: Refusal) -> bytes:
     """What is to be said of a file that is refused."""
     return json.dumps({"refusal": type(refusal).__name__}).encode()
@@ -93,10 +100,7 @@ def failed(where: str) -> bytes:
 
 def shape(said: dict[str, Any]) -> tuple[int, int]:
     """[H, W] of the pixels that an answer announces. Raises Refusal where it announces none, ValueError on nonsense."""
-    if "refusal" in said:
-        raise error_named(str(said["refusal"]))
-    if "failed" in said:
-        raise DecoderCrashed
+    _raise_what_is_said(said)
     height, width = (int(side) for side in said["shape"])
     if height < 1 or width < 1 or height * width > MAX_PIXELS:
         raise ValueError
@@ -134,6 +138,21 @@ def _orientation(said: dict[str, Any]) -> int:
     if turned not in _ORIENTATIONS:
         raise ValueError
     return turned
+
+
+def source(said: dict[str, Any]) -> Source:
+    """The elements of an answer. Raises Refusal where it is one, ValueError, TypeError or KeyError on nonsense."""
+    _raise_what_is_said(said)
+    if not isinstance(stated := said["elements"], dict):
+        raise ValueError
+    return Source.of(stated)
+
+
+def _raise_what_is_said(said: dict[str, Any]) -> None:
+    if "refusal" in said:
+        raise error_named(str(said["refusal"]))
+    if "failed" in said:
+        raise DecoderCrashed
 
 
 def _uid(value: object) -> str:

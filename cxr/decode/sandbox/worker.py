@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr.decode.dicom.acceptance import decode_dicom, preview_dicom
+from cxr.decode.dicom.elements import stored_bytes
 from cxr.decode.sandbox import confinement, wire
+from cxr.decode.source import KEYWORDS
 from cxr.errors import DecodingTooLarge, Refusal
 
 _PACKAGE: Final = Path(__file__).parents[2]
@@ -33,6 +35,8 @@ def serve(server: int, channel: int, memory: int) -> None:
 def _answer(shared: memoryview, size: int, wanted: wire.Wanted) -> bytes:
     data = shared[:size].toreadonly()
     try:
+        if wanted is wire.Wanted.SOURCE:
+            return wire.elements(stored_bytes(data, KEYWORDS))
         if wanted is wire.Wanted.PREVIEW:
             preview = preview_dicom(data)
             _put(shared, preview.values)

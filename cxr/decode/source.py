@@ -1,0 +1,99 @@
+"""What an object made from a DICOM file must repeat of it, to land in the same patient's study of the archive."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+# Elements by keyword, with what a value must look like; None: a text, in the file's own character set.
+_UID: Final = r"[0-9.]{1,64}"
+_DATE: Final = r"\d{8}"
+_TIME: Final = r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?"
+_YES_NO: Final = "YES|NO"
+_FORMS: Final[dict[str, str | None]] = {
+    "SOPClassUID": _UID,
+    "SOPInstanceUID": _UID,
+    "SeriesInstanceUID": _UID,
+    "StudyInstanceUID": _UID,
+    "SpecificCharacterSet": r"[A-Z0-9_ \\]{1,128}",
+    "TimezoneOffsetFromUTC": r"[+-]\d{4}",
+    "StudyDate": _DATE,
+    "StudyTime": _TIME,
+    "SeriesDate": _DATE,
+    "SeriesTime": _TIME,
+    "AcquisitionDate": _DATE,
+    "AcquisitionTime": _TIME,
+    "ContentDate": _DATE,
+    "ContentTime": _TIME,
+    "StudyID": None,
+    "StudyDescription": None,
+    "AccessionNumber": None,
+    "ReferringPhysicianName": None,
+    "PatientName": None,
+    "PatientID": None,
+    "IssuerOfPatientID": None,
+    "PatientBirthDate": _DATE,
+    "PatientSex": "[MFO]",
+    "PatientAge": r"\d{3}[DWMY]",
+    "PatientIdentityRemoved": _YES_NO,
+    "DeidentificationMethod": None,
+    "BurnedInAnnotation": _YES_NO,
+}
+KEYWORDS: Final = tuple(_FORMS)
+IDENTITY: Final = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+
+_MAX_LENGTH: Final = 400
+_TEXT: Final = r"[^\x00-\x1a\x1c-\x1f]*"  # escapes change the character set within a value
+_MOMENTS: Final = ("Content", "Acquisition", "Series", "Study")
+_NO_MOMENT: Final = ("19700101", "000000")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Elements of a DICOM file by keyword, each value as the file holds it, a byte a character; "" where absent.
+
+    It names a patient: it may enter an object of the same study and nothing else, no log, answer or file name.
+    """
+
+    elements: dict[str, str]
+
+    @classmethod
+    def of(cls, said: dict[str, str]) -> "Source":
+        """Of what a decoder said. Raises ValueError on a value that is no text; what is malformed is left empty."""
+        return cls({keyword: _checked(said.get(keyword, ""), _FORMS[keyword]) for keyword in KEYWORDS})
+
+    def __repr__(self) -> str:
+        return "Source(…)"
+
+    def __getitem__(self, keyword: str) -> str:
+        return self.elements[keyword]
+
+    @property
+    def complete(self) -> bool:
+        """Whether an object can refer to the file."""
+        return all(self.elements[keyword] for keyword in IDENTITY)
+
+    @property
+    def moment(self) -> tuple[str, str]:
+        """The radiograph's date and time, as DICOM writes them: of its content, or the next best that is stated."""
+        for name in _MOMENTS:
+            day, time = self.elements[f"{name}Date"], self.elements[f"{name}Time"]
+            if day:
+                return day, time or _NO_MOMENT[1]
+        return _NO_MOMENT
+
+
+def _checked(value: object, form: str | None) -> str:
+    if not isinstance(value, str) or len(value) > _MAX_LENGTH:
+        raise ValueError
+    if not re.fullmatch(_TEXT if form is None else form, value):
+        return ""
+    return value if form != _DATE or _is_date(value) else ""
+
+
+def _is_date(value: str) -> bool:
+    try:
+        date(int(value[:4]), int(value[4:6]), int(value[6:]))
+    except ValueError:
+        return False
+    return True
