@@ -1,7 +1,7 @@
 """`cxr explain`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,6 +9,9 @@ from cli.output import BundlePath, complain, disclaim, err, failing_cleanly, rea
 from cxr.errors import Refusal
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.report.explanation import METHODS, Explanation, Method, Panel
+
+if TYPE_CHECKING:
+    from cxr.report.result import Result
 
 
 def explain(
@@ -28,13 +31,25 @@ def explain(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="PNG to write; else the file's name with .overlay.png, here.")
     ] = None,
+    dicom: Annotated[
+        Path | None,
+        typer.Option(
+            "--dicom",
+            help="Folder for the result as DICOM: the overlay as a secondary capture, and a structured report.",
+            metavar="DIR",
+        ),
+    ] = None,
     bundle: BundlePath = DEFAULT_BUNDLE,
 ) -> None:
     """Classify a radiograph, draw where a network found evidence, and say it."""
     from attribution.explain import Explainer
     from cxr.pipeline import Classifier
+    from cxr.report.result import Result
 
+    if dicom and method == "all":
+        raise typer.BadParameter("is of one map: name a method.", param_hint="--dicom")
     picture = output or Path(f"{file.stem}.overlay.png")
+    written = [picture]
     with failing_cleanly(), err.status("explaining"):
         loaded = Bundle(bundle)
         classifier, explainer = Classifier(loaded), Explainer(loaded)
@@ -45,7 +60,9 @@ def explain(
             if method == "all":
                 shown = explainer.panel(data, finding, target, member)
             else:
-                shown = explainer.explain(data, finding, target, method, member)
+                shown = explanation = explainer.explain(data, finding, target, method, member)
+                if dicom:
+                    written += _write_objects(dicom, file.stem, Result.of(finding, explanation, loaded, data), data)
         except Refusal as refusal:
             complain(f"{file}: {refusal}")
             raise typer.Exit(1) from None
@@ -53,5 +70,19 @@ def explain(
     typer.echo(shown.statement)
     for warning in finding.warnings:
         complain(warning)
-    typer.echo(f"Written: {picture}")
+    typer.echo(f"Written: {', '.join(map(str, written))}")
     disclaim()
+
+
+def _write_objects(folder: Path, stem: str, result: "Result", data: bytes) -> list[Path]:
+    """Write the DICOM objects of a result. Raises what `dicom_objects` does."""
+    from cxr.report.objects import dicom_objects
+
+    objects = dicom_objects(result, data)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for kind, made in objects.items():
+        path = folder / f"{stem}.{kind}.dcm"
+        path.write_bytes(made)
+        written.append(path)
+    return written

@@ -3,6 +3,7 @@
 CxrError
 ├── Refusal                     what was sent cannot be answered, with a fixed message
 │   ├── BadRequest              EmptyInput, UnknownMember
+│   ├── NeedsDicom
 │   ├── TooLarge                BodyTooLarge, TooManyPixels
 │   └── Unprocessable           NotDecodable (Truncated, PreambleMissing and OtherFormat say why),
 │                               TransferSyntaxUnsupported, DeflatedDicom, NoPixels, MultiFrame, ForProcessing,
@@ -52,6 +53,11 @@ class EmptyInput(BadRequest):
 class UnknownMember(BadRequest):
     code = "unknown_member"
     message = "Unknown member. Use ensemble, or a name that /classify lists under members."
+
+
+class NeedsDicom(Refusal):
+    code = "needs_dicom"
+    message = "A DICOM result is made for the study of a DICOM file. Send such a file, or ask for another form."
 
 
 class TooLarge(Refusal):

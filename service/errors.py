@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from cxr.errors import BadRequest, DecoderUnavailable, Refusal, TooLarge, Unavailable, Unprocessable
+from cxr.errors import BadRequest, DecoderUnavailable, NeedsDicom, Refusal, TooLarge, Unavailable, Unprocessable
 from service.refusals import (
     BodyEncoded,
     Busy,
@@ -32,6 +32,7 @@ logger = logging.getLogger("cxr.service")
 
 STATUS: Final[dict[type[Refusal | Unavailable], int]] = {
     BadRequest: 400,
+    NeedsDicom: 406,
     NotAcceptable: 406,
     UploadTooSlow: 408,
     TooLarge: 413,

@@ -49,7 +49,7 @@ class ExplainerClient:
             raise ExplainerDied from None
         if outcome.refusal is not None:
             raise _named(outcome.refusal)
-        if outcome.answer is None and outcome.overlay_png is None:
+        if outcome.answer is None and not outcome.files:
             raise ExplanationFailed
         return outcome
 

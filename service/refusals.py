@@ -1,7 +1,8 @@
 """Errors that only HTTP has; what is wrong with a file is in `cxr.errors`.
 
 Refusal                         a 4xx, with a fixed message
-├── BadRequest                  400: UnknownTarget, UnknownMethod, UnknownParameter, MalformedForm, SeveralFiles
+├── BadRequest                  400: UnknownTarget, UnknownMethod, UnknownObject, UnknownParameter, MalformedForm,
+│                               SeveralFiles
 ├── NotAcceptable               406
 ├── UploadTooSlow               408
 ├── TooLarge                    413: BatchTooLarge, TooManyFiles, TooManyFields
@@ -14,6 +15,7 @@ from math import ceil
 from cxr.errors import BadRequest, Refusal, TooLarge, Unavailable
 from cxr.labels import LABELS
 from cxr.report.explanation import METHODS
+from cxr.report.objects import OBJECTS
 from service.limits import MAX_FIELDS, MAX_FILES, MAX_FORM_BYTES
 
 PREDICTED = "predicted"
@@ -35,6 +37,11 @@ class UnknownMethod(BadRequest):
     message = f"Unknown method. Use {one_of(*METHODS)}."
 
 
+class UnknownObject(BadRequest):
+    code = "unknown_object"
+    message = f"Unknown object. Use {one_of(*OBJECTS)}, or leave it out for both."
+
+
 class MalformedForm(BadRequest):
     code = "malformed_form"
     message = "The multipart form is incomplete or malformed."
@@ -48,7 +55,8 @@ class SeveralFiles(BadRequest):
 class UnknownParameter(BadRequest):
     code = "unknown_parameter"
     message = (
-        "A query parameter is unknown or given twice. /explain takes method, target and member; other routes take none."
+        "A query parameter is unknown or given twice. /explain takes method, target, member and "
+        "object; other routes take none."
     )
 
 

@@ -1,10 +1,13 @@
-"""BundleEvaluation without a network."""
+"""Findings and explanations without a network."""
 
 from collections.abc import Sequence
 
+from cxr.anatomy.boxes import Box
+from cxr.anatomy.zones import ZoneShare
 from cxr.labels import LABELS, Label
 from cxr.model.frames import FULL
 from cxr.pipeline import Finding, MemberFinding, Probabilities
+from cxr.report.explanation import Explanation, Method
 
 
 def make_finding(
@@ -30,3 +33,27 @@ def make_finding(
 
 def _named(p: Sequence[float]) -> Probabilities:
     return dict(zip(LABELS, p, strict=True))
+
+
+def make_explanation(
+    overlay_png: bytes = b"overlay",
+    method: Method = "gradcam",
+    target: Label = "normal",
+    member: str = "member",
+    boxes: tuple[Box, ...] = (Box(1, 2, 3, 4, 0.5),),
+) -> Explanation:
+    """An explanation with these fields and some others."""
+    return Explanation(
+        method=method,
+        target=target,
+        member=member,
+        heatmap_png=b"map",
+        overlay_png=overlay_png,
+        statement="A sentence.",
+        warnings=(),
+        zones=(ZoneShare("outside", 1.0, 0.7),),
+        no_lungs="",
+        boxes=boxes,
+        conservation_error=None,
+        timings_ms={"attribution": 1.0},
+    )

@@ -9,13 +9,15 @@ from typing import Final
 _UID: Final = r"[0-9.]{1,64}"
 _DATE: Final = r"\d{8}"
 _TIME: Final = r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?"
+# PS3.3, C.12.1.1.2
+_SET: Final = r"(ISO_IR (6|13|100|101|109|110|126|127|138|144|148|149|166|192|203)|GB18030|GBK|ISO 2022 IR \d{1,3})"
 _YES_NO: Final = "YES|NO"
 _FORMS: Final[dict[str, str | None]] = {
     "SOPClassUID": _UID,
     "SOPInstanceUID": _UID,
     "SeriesInstanceUID": _UID,
     "StudyInstanceUID": _UID,
-    "SpecificCharacterSet": r"[A-Z0-9_ \\]{1,128}",
+    "SpecificCharacterSet": rf"{_SET}?(\\{_SET})*",
     "TimezoneOffsetFromUTC": r"[+-]\d{4}",
     "StudyDate": _DATE,
     "StudyTime": _TIME,

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from cxr.errors import BundleError
 from cxr.labels import LABELS, Label
 from cxr.model.architecture import Architecture
-from cxr.model.bundle_files import read_json, read_verified
+from cxr.model.bundle_files import read_json, read_verified, sha256
 from cxr.model.bundle_schemas import as_schema_2
 from cxr.model.frames import FRAMES, FULL
 from cxr.model.posterior import EnsembleRule
@@ -179,6 +179,8 @@ class Bundle:
         if not (root / "bundle.json").exists():
             raise BundleError(f"{root / 'bundle.json'} is missing: {_WHERE_A_BUNDLE_IS}")
         self.root = root
+        # Which holds every weights file's hash: it names the model and its calibration.
+        self.sha256 = sha256(read_json(root, root / "bundle.json"))
         self.manifest = _parse(Manifest, root, root / "bundle.json", as_schema_2)
 
     @property

@@ -4,8 +4,9 @@ What goes wrong here comes back as a value. BentoML would print an exception's t
 data, into the log and hand it to the caller flattened into a string.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import bentoml
 import cv2
@@ -14,7 +15,10 @@ from cxr.errors import Refusal, Unavailable
 from cxr.labels import Label
 from cxr.model.bundle import Bundle
 from cxr.pipeline import Finding
-from cxr.report.explanation import Explanation, Method
+from cxr.report.explanation import Method
+from cxr.report.fhir import fhir_bundle
+from cxr.report.objects import OBJECTS, dicom_objects
+from cxr.report.result import Result
 from service import logs
 from service.bento.watchdog import Watchdog
 from service.errors import log_unexpected
@@ -28,17 +32,21 @@ PATIENCE: Final = 2.0
 """Deadlines of a method after which an explanation is taken to hang, and its process ended."""
 
 
+Wanted = Literal["json", "png", "sc", "sr", "fhir"]
+"""Forms of an explanation: its fields, the overlay, DICOM secondary capture and structured report, a FHIR bundle."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """An explanation, or the name of the refusal, or none of these: the explainer failed and has logged why.
 
-    answer:      the explanation as JSON shows it, its pictures encoded, unless the picture alone was asked for
-    overlay_png: that picture
-    timings_ms:  see `Explanation`
+    answer:     the explanation as JSON shows it, its pictures encoded, where that was wanted
+    files:      what else was wanted, each a file
+    timings_ms: see `Explanation`
     """
 
     answer: ExplanationAnswer | None = None
-    overlay_png: bytes | None = None
+    files: dict[str, bytes] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict)
     refusal: str | None = None
 
@@ -75,13 +83,14 @@ class ExplainerService:
         target: Label,
         method: Method,
         member: str,
-        as_picture: bool,
+        wanted: list[Wanted],
         request_id: str,
     ) -> Outcome:
         """Explain what the ensemble said about a file. Never raises; a work that hangs ends the process."""
         try:
             with self._watchdog.watch(PATIENCE * self._settings.deadline(method)):
-                return _outcome(self._explainer.explain(data, finding, target, method, member), as_picture)
+                explanation = self._explainer.explain(data, finding, target, method, member)
+                return outcome(Result.of(finding, explanation, self._explainer.bundle, data), data, wanted)
         except (Refusal, Unavailable) as refusal:
             return Outcome(refusal=type(refusal).__name__)
         except Exception as error:
@@ -89,7 +98,15 @@ class ExplainerService:
             return Outcome()
 
 
-def _outcome(explanation: Explanation, as_picture: bool) -> Outcome:
-    if as_picture:
-        return Outcome(overlay_png=explanation.overlay_png, timings_ms=explanation.timings_ms)
-    return Outcome(answer=explanation_answer(explanation), timings_ms=explanation.timings_ms)
+def outcome(result: Result, data: bytes, wanted: Sequence[Wanted]) -> Outcome:
+    """A result in the forms that are wanted; those of DICOM need a DICOM file's bytes. Raises NoInstance."""
+    explanation = result.explanation
+    files: dict[str, bytes] = {}
+    if "png" in wanted:
+        files["png"] = explanation.overlay_png
+    if "fhir" in wanted:
+        files["fhir"] = fhir_bundle(result)
+    if objects := [kind for kind in OBJECTS if kind in wanted]:
+        files.update(dicom_objects(result, data, objects))
+    answer = explanation_answer(explanation) if "json" in wanted else None
+    return Outcome(answer, files, explanation.timings_ms)

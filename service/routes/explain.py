@@ -1,6 +1,6 @@
 """`POST /explain`. Its parameters are judged before a byte of the body is read."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -9,9 +9,12 @@ from cxr.errors import UnknownMember
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Manifest
 from cxr.report.explanation import METHODS, Method
-from service.refusals import PREDICTED, UnknownMethod, UnknownTarget
-from service.routes.negotiation import JSON, PNG
+from cxr.report.objects import OBJECTS
+from service.bento.explainer import Wanted
+from service.refusals import PREDICTED, UnknownMethod, UnknownObject, UnknownTarget
+from service.routes.negotiation import DICOM, FHIR, JSON, PNG, RELATED
 from service.routes.openapi import BODY, ERRORS
+from service.routes.related import related
 from service.routes.request import as_json, check, check_media_type, classified, runtime_of
 from service.schemas import ExplainedClassification, explained
 
@@ -29,13 +32,27 @@ MemberParameter = Annotated[
     Query(description=f"A member's name, or {ENSEMBLE} for the mean of all; the explaining member by default."),
 ]
 
+ObjectParameter = Annotated[
+    str | None,
+    Query(
+        description="Of a DICOM answer: sc, the overlay as a secondary capture, or sr, the structured report.",
+        json_schema_extra={"enum": list(OBJECTS)},
+    ),
+]
+PARAMETERS: Final = ("method", "target", "member", "object")
+
+_FILE: Final = {"schema": {"type": "string", "format": "binary"}}
+FORMS: Final[dict[str, Any]] = {JSON: {}, PNG: {}, DICOM: _FILE, RELATED: _FILE, FHIR: {"schema": {"type": "object"}}}
+"""Media types of the answer, the favourite first, as /docs.json has them."""
+WANTED: Final[dict[str, list[Wanted]]] = {JSON: ["json"], PNG: ["png"], FHIR: ["fhir"]}
+
 router = APIRouter()
 
 
 @router.post(
     "/explain",
     response_model=ExplainedClassification,
-    responses={**ERRORS, 200: {"content": {PNG: {}}}},
+    responses={**ERRORS, 200: {"content": FORMS}},
     openapi_extra=BODY,
 )
 async def explain(
@@ -43,31 +60,38 @@ async def explain(
     method: MethodParameter = "gradcam_plus_plus",
     target: TargetParameter = PREDICTED,
     member: MemberParameter = None,
+    object: ObjectParameter = None,
 ) -> Response:
     """Classify one radiograph and show where the network found evidence for the target.
 
     The map is the bundle's explaining member's, or that of the member named, or the ensemble's; label and probabilities
-    are the ensemble's, as /classify gives them. Where Accept prefers image/png the answer is the overlay.
+    are the ensemble's, as /classify gives them. Where Accept prefers image/png the answer is the overlay; where it
+    prefers application/fhir+json, a FHIR R4 bundle; where it prefers application/dicom or multipart/related, of a DICOM
+    file, the overlay as a secondary capture and a structured report, both as multipart/related or the one named.
     """
-    form = check(request, (JSON, PNG), ("method", "target", "member"))
+    objects = _objects(object)
+    form = check(request, tuple(FORMS) if object is None else (DICOM, RELATED), PARAMETERS)
     chosen, label = _method(method), _target(target)
     runtime = runtime_of(request)
     whose = _member(member, runtime.manifest)
     check_media_type(request)
     runtime.explanations.check()
-    finding, answer, data = await classified(request)
+    finding, answer, data = await classified(request, dicom=form in (DICOM, RELATED))
     outcome = await runtime.explain(
         data=data,
         finding=finding,
         target=label or finding.prediction,
         method=chosen,
         member=whose,
-        as_picture=form == PNG,
+        wanted=WANTED.get(form, objects),
         request_id=answer.request_id,
     )
-    if outcome.answer is None:
-        return Response(outcome.overlay_png, media_type=PNG)
-    return as_json(explained(answer, outcome.answer, outcome.timings_ms))
+    if outcome.answer is not None:
+        return as_json(explained(answer, outcome.answer, outcome.timings_ms))
+    if form == RELATED or len(outcome.files) > 1:
+        return related(outcome.files)
+    (file,) = outcome.files.values()
+    return Response(file, media_type=form)
 
 
 def _method(value: str) -> Method:
@@ -75,6 +99,16 @@ def _method(value: str) -> Method:
         return METHOD_SPELLINGS[value]
     except KeyError:
         raise UnknownMethod from None
+
+
+def _objects(value: str | None) -> list[Wanted]:
+    """The DICOM objects meant; all where none is named."""
+    if value is None:
+        return list(OBJECTS)
+    for kind in OBJECTS:
+        if value == kind:
+            return [kind]
+    raise UnknownObject
 
 
 def _target(value: str) -> Label | None:

@@ -9,6 +9,9 @@ from service.refusals import NotAcceptable
 JSON: Final = "application/json"
 PNG: Final = "image/png"
 BYTES: Final = "application/octet-stream"
+DICOM: Final = "application/dicom"
+RELATED: Final = "multipart/related"
+FHIR: Final = "application/fhir+json"
 
 _WEIGHT: Final = re.compile(r"[01]|[01]?\.[0-9]{0,9}")  # more than the RFC allows: Java writes .2
 

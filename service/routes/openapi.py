@@ -37,11 +37,11 @@ _RETRY: Final = {"headers": {"Retry-After": {"description": "Seconds.", "schema"
 _CHALLENGE: Final = {"headers": {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "string"}}}}
 
 _DESCRIPTIONS: Final = {
-    400: "Empty body, malformed form or request, unknown or doubled parameter, unknown method, target or member.",
+    400: "Empty body, malformed form or request, unknown or doubled parameter, or an unknown value of one.",
     401: "No key, where one is needed.",
     403: "Not one of the keys.",
     405: "Another method than the path's.",
-    406: "Accept leaves no form of the answer.",
+    406: "Accept leaves no form of the answer, or a DICOM answer is wanted of another file.",
     408: "Head or body did not arrive in time.",
     413: (
         f"Over {MAX_BYTES >> 20} MiB or {MAX_PIXELS // 10**6} megapixels; a form over {MAX_FORM_BYTES >> 20} MiB or "

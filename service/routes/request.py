@@ -7,7 +7,8 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from cxr.errors import EmptyInput
+from cxr.decode import is_dicom
+from cxr.errors import EmptyInput, NeedsDicom
 from cxr.pipeline import Finding
 from service.refusals import BodyEncoded, SeveralFiles, UnknownParameter, UnsupportedMedia
 from service.routes.multipart import MULTIPART, read_files
@@ -48,11 +49,16 @@ def check_media_type(request: Request) -> None:
         raise UnsupportedMedia
 
 
-async def classified(request: Request) -> tuple[Finding, Classification, bytes]:
-    """Read and classify the body: the finding, its answer, and the bytes."""
+async def classified(request: Request, dicom: bool = False) -> tuple[Finding, Classification, bytes]:
+    """Read and classify the body: the finding, its answer, and the bytes.
+
+    Raises NeedsDicom where it must be a DICOM file and is none.
+    """
     runtime = runtime_of(request)
     runtime.classifications.check()
     data = await body(request)
+    if dicom and not is_dicom(data):
+        raise NeedsDicom
     finding, timings_ms = await runtime.classify(data)
     answer = classification(finding, runtime.manifest, timings_ms, request.state.request_id)
     return finding, answer, data

@@ -16,6 +16,7 @@ from cxr.labels import DISCLAIMER, LABELS
 from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier
 from export.verify import Flip, Parity
+from tests import files
 from tests.bundles import first_member_only
 
 runner = CliRunner()
@@ -117,6 +118,27 @@ def test_explain_names_the_picture_after_the_file(
     result = runner.invoke(app, ["explain", str(radiograph), "--bundle", str(bundle.root)])
     assert result.exit_code == 0
     assert (tmp_path / "chest [red].overlay.png").exists()
+
+
+def test_explain_writes_dicom_objects(bundle: Bundle, tmp_path: Path) -> None:
+    radiograph, folder = tmp_path / "chest.dcm", tmp_path / "made" / "here"
+    radiograph.write_bytes(files.radiograph_dicom())
+    options = ["--dicom", str(folder), "-o", str(tmp_path / "made.png"), "--bundle", str(bundle.root)]
+    result = runner.invoke(app, ["explain", str(radiograph), *options])
+    assert result.exit_code == 0, result.output
+    made = {path.name: files.parse(path.read_bytes()) for path in folder.iterdir()}
+    assert {name: dataset.Modality for name, dataset in made.items()} == {"chest.sc.dcm": "OT", "chest.sr.dcm": "SR"}
+    assert all(str(folder / name) in result.stdout for name in made)
+
+
+@pytest.mark.parametrize("options", [[], ["--method", "all"]], ids=["of a PNG", "of a panel"])
+def test_explain_writes_no_dicom_objects(bundle: Bundle, radiograph: Path, tmp_path: Path, options: list[str]) -> None:
+    picture, folder = tmp_path / "made.png", tmp_path / "made"
+    options += ["--dicom", str(folder), "-o", str(picture), "--bundle", str(bundle.root)]
+    result = runner.invoke(app, ["explain", str(radiograph), *options])
+    assert result.exit_code != 0
+    assert not picture.exists()
+    assert not folder.exists()
 
 
 def test_explain_refuses_a_bad_file(bundle: Bundle, broken: Path, tmp_path: Path) -> None:

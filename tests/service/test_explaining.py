@@ -17,7 +17,7 @@ from service.settings import Settings
 
 T = TypeVar("T")
 
-ANSWER = Outcome(overlay_png=b"overlay")
+ANSWER = Outcome(files={"png": b"overlay"})
 
 
 class Remote:

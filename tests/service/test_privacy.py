@@ -39,10 +39,12 @@ def requests(server: Server) -> list[httpx.Response]:
         client.post("/classify", content=data, headers=dicom | named),
         client.post("/explain", content=data, headers=dicom | named),
         client.post("/explain", content=data, headers=dicom | {"Accept": "image/png"}),
+        client.post("/explain", content=data, headers=dicom | {"Accept": "application/fhir+json"}),
         client.post("/preview", content=data, headers=dicom | named),
         client.post("/preview", content=data[: len(data) // 2], headers=dicom),
         client.get(f"/static/{CANARY}.js"),
         client.get("/", headers={"If-None-Match": CANARY}),
+        client.post(f"/explain?object={CANARY}", content=data, headers=dicom),
         client.post(f"/explain?method={CANARY}", content=data, headers=dicom),
         client.post(f"/explain?target={CANARY}", content=data, headers=dicom),
         client.post(f"/classify?patient={CANARY}", content=data, headers=dicom),
@@ -68,7 +70,10 @@ def requests(server: Server) -> list[httpx.Response]:
 def test_no_answer_log_metric_or_file_names_a_patient(server: Server) -> None:
     assert canary_dicom().count(CANARY.encode()) >= 6
     responses = requests(server)
-    assert [response.status_code for response in responses[:3]] == [200] * 3
+    assert [response.status_code for response in responses[:5]] == [200] * 5
+    named = server.client.post("/explain", content=canary_dicom(), headers={"Accept": "application/dicom"})
+    assert CANARY.encode() in named.content, "an object of a patient's study names the patient"
+    assert CANARY not in str(named.headers)
     for response in responses:
         assert CANARY.encode() not in response.content
         assert CANARY not in str(response.headers)

@@ -145,7 +145,7 @@ class SlowExplainer:
         self.most = max(self.most, self.at_once)
         await self.may_end.wait()
         self.at_once -= 1
-        return Outcome(overlay_png=b"")
+        return Outcome(files={"png": b""})
 
 
 def test_late_explanations_do_not_pile_up(bundle: Bundle) -> None:
@@ -164,7 +164,7 @@ def test_late_explanations_do_not_pile_up(bundle: Bundle) -> None:
         explainer.may_end.set()
         while runtime.explanations.in_flight:
             await asyncio.sleep(0)
-        assert (await runtime.explain("gradcam")).overlay_png == b""
+        assert (await runtime.explain("gradcam")).files == {"png": b""}
 
     asyncio.run(scenario())
 

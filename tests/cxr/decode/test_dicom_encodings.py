@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import gdcm
 import numpy as np
 import pytest
 from pydicom import uid
@@ -12,6 +11,7 @@ from cxr.decode import decode
 from tests import files
 from tests.cxr.decode.dicoms import as_secondary_capture
 from tests.cxr.decode.scenes import COLUMNS, dicom, linear, scene
+from tests.dicom_tools import transcoded
 
 
 def test_a_real_radiograph() -> None:
@@ -32,25 +32,6 @@ def test_the_real_radiograph_is_windowed_as_pydicom_windows_it_and_then_inverted
     windowed = apply_voi_lut(dataset.pixel_array, dataset)  # 0 to 2^15 - 1
     expected = 255 - windowed / (2**15 - 1) * 255
     assert np.abs(decode(files.radiograph_dicom()).pixels - expected).max() <= 0.5 + 1e-9
-
-
-def transcoded(syntax: str, tmp_path: Path, data: bytes | None = None) -> bytes:
-    """A file, the real radiograph unless another is given, converted by GDCM."""
-    source, target = tmp_path / "source.dcm", tmp_path / "target.dcm"
-    source.write_bytes(data or files.radiograph_dicom())
-    reader = gdcm.ImageReader()
-    reader.SetFileName(str(source))
-    assert reader.Read()
-    change = gdcm.ImageChangeTransferSyntax()
-    change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(syntax)))
-    change.SetInput(reader.GetImage())
-    assert change.Change()
-    writer = gdcm.ImageWriter()
-    writer.SetFileName(str(target))
-    writer.SetFile(reader.GetFile())
-    writer.SetImage(change.GetOutput())
-    assert writer.Write()
-    return target.read_bytes()
 
 
 @pytest.mark.parametrize(

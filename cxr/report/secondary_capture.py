@@ -1,0 +1,67 @@
+"""The overlay as a DICOM Secondary Capture: for eyes, since hardly a viewer shows what a structured report says."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from highdicom.sc import SCImage
+from highdicom.sr import CodedConcept
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+
+from cxr.arrays import Colour
+from cxr.decode import Source
+from cxr.report.dicom_object import identity, part10, reference
+from cxr.report.result import Result
+
+KIND: Final = "sc"
+
+_SECONDARY_CAPTURES: Final = "1.2.840.10008.5.1.4.1.1.7"
+
+
+def secondary_capture(result: Result, source: Source) -> bytes:
+    """The overlay as a DICOM Part 10 file: 8-bit RGB, uncompressed, the same bytes each time.
+
+    The picture says itself that it is for research use only.
+    """
+    radiograph = reference(source)
+    made = SCImage.from_ref_dataset(
+        radiograph,
+        pixel_array=_pixels(result.explanation.overlay_png),
+        photometric_interpretation="RGB",
+        bits_allocated=8,
+        coordinate_system="PATIENT",
+        patient_orientation=("L", "F"),
+        **identity(result, KIND),
+    )
+    made.PatientOrientation = []  # two pictures and words: the whole has none
+    made.BodyPartExamined = "CHEST"  # which is no paired part, so that Laterality may be absent
+    made.pop("Laterality", None)
+    made["PixelData"].VR = "OB"
+    made.SourceImageSequence = [_referenced(radiograph)]
+    made.DerivationDescription = f"{result.map_in_words}, by model {result.model}"
+    if annotated := _burned_in(source):
+        made.BurnedInAnnotation = annotated
+    return part10(made, source)
+
+
+def _pixels(png: bytes) -> Colour:
+    """RGB [H, W, 3]."""
+    bgr = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    assert bgr is not None
+    return np.ascontiguousarray(bgr[..., ::-1]).astype(np.uint8, copy=False)
+
+
+def _referenced(radiograph: Dataset) -> Dataset:
+    item = Dataset()
+    item.ReferencedSOPClassUID = radiograph.SOPClassUID
+    item.ReferencedSOPInstanceUID = radiograph.SOPInstanceUID
+    item.PurposeOfReferenceCodeSequence = [CodedConcept.from_code(codes.DCM.SourceImageForImageProcessingOperation)]
+    return item
+
+
+def _burned_in(source: Source) -> str:
+    """Whether names may be in the pixels: as the file says; of a secondary capture nobody knows, so they may."""
+    if source["SOPClassUID"].startswith(_SECONDARY_CAPTURES) and source["BurnedInAnnotation"] != "NO":
+        return "YES"
+    return source["BurnedInAnnotation"]
