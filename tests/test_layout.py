@@ -27,7 +27,10 @@ MAY_IMPORT = {
     "study": {"cxr", "evaluation", "export", "networks", "training"},
     "reporting": {"cxr", "evaluation", "export", "study", "training"},
     "service": {"attribution", "cxr"},
-    "cli": {"attribution", "cxr", "evaluation", "export", "networks", "reporting", "study", "training"},
+    "hospital": {"cxr"},  # it asks the service by HTTP
+    "cli": {
+        "attribution", "cxr", "evaluation", "export", "hospital", "networks", "reporting", "study", "training",
+    },
     "scripts": {"attribution", "cxr", "evaluation", "export", "networks", "reporting", "study", "tests", "training"},
     "loadtests": {"attribution", "cxr", "networks", "scripts", "service"},
 }  # fmt: skip

@@ -1,0 +1,167 @@
+"""`cxr pacs`: radiographs from an archive to the service, and the results back."""
+
+import logging
+import signal
+import ssl
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.output import complain, disclaim
+from cxr.report.explanation import METHODS, Method
+
+if TYPE_CHECKING:
+    from hospital.sender import Archive
+
+app = typer.Typer(
+    help="Radiographs from a hospital's archive to the service, and results back: a DICOM node with a durable spool.",
+    no_args_is_help=True,
+)
+
+SpoolPath = Annotated[
+    Path, typer.Option("--spool", help="Folder of what waits. It holds patients' images and names.", show_default=False)
+]
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@app.command()
+def serve(
+    spool: SpoolPath,
+    archive: Annotated[
+        str,
+        typer.Option(
+            help="Where results go: TITLE@HOST:PORT for C-STORE, or a DICOMweb URL for STOW-RS.", show_default=False
+        ),
+    ],
+    archive_login: Annotated[Path | None, typer.Option(help="File with USER:PASSWORD for a DICOMweb URL.")] = None,
+    service: Annotated[str, typer.Option(help="URL of the running service.")] = "http://127.0.0.1:3000",
+    key_file: Annotated[Path | None, typer.Option(help="File with the service's API key.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 11112,
+    title: Annotated[str, typer.Option(help="Our AE title: who calls another is turned away.")] = "CXR",
+    caller: Annotated[
+        list[str] | None, typer.Option(help="AE title that may call; several times for several. None: all may.")
+    ] = None,
+    tls: Annotated[
+        tuple[Path, Path] | None, typer.Option(help="Certificate and key, PEM: listen with TLS.", metavar="CERT KEY")
+    ] = None,
+    trust: Annotated[
+        Path | None,
+        typer.Option(help="Certificates to trust, PEM: callers must have one, and the archive is called with TLS."),
+    ] = None,
+    method: Annotated[Method, typer.Option(help="How to make the map.")] = METHODS[0],
+    workers: Annotated[int, typer.Option(min=1, help="Radiographs that the service is asked about at once.")] = 1,
+    keep_hours: Annotated[float, typer.Option(min=0, help="How long results stay after they were sent.")] = 0.0,
+    most_gib: Annotated[
+        float, typer.Option(help="What may wait, all together; then the sender is told 0xA700.")
+    ] = 20.0,
+    least_free_gib: Annotated[float, typer.Option(help="What the disk must have left.")] = 1.0,
+    orthanc: Annotated[
+        str | None, typer.Option(help="URL of an Orthanc whose new radiographs are fetched as well.")
+    ] = None,
+    orthanc_login: Annotated[Path | None, typer.Option(help="File with USER:PASSWORD for it.")] = None,
+    metrics_port: Annotated[int | None, typer.Option(help="Port of /metrics, at the same address.")] = None,
+) -> None:
+    """Receive radiographs by C-STORE, have the service explain them, and send structured report and overlay back."""
+    from hospital.client import Service
+    from hospital.feeders import OrthancChanges
+    from hospital.node import Plan, run
+    from hospital.receiver import Node
+    from hospital.spool import Spool, SpoolInUse
+
+    if host not in LOOPBACK and not caller:
+        raise typer.BadParameter("name who may call with --caller, to listen beyond loopback.", param_hint="--host")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("cxr").setLevel(logging.INFO)
+    disclaim()
+    folder = Spool(spool, int(most_gib * 2**30), int(least_free_gib * 2**30))
+    plan = Plan(
+        Node(host, port, title, caller or (), tls=_listening(tls, trust)),
+        Service(service, _secret(key_file), {"method": method}),
+        _archive(archive, _login(archive_login), title, _calling(tls, trust)),
+        workers,
+        3600 * keep_hours,
+        OrthancChanges(orthanc, folder, _login(orthanc_login)) if orthanc else None,
+        (host, metrics_port) if metrics_port is not None else None,
+    )
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        run(plan, folder, ended)
+    except SpoolInUse:
+        complain(f"{spool}: another process serves this spool.")
+        raise typer.Exit(2) from None
+    except OSError as error:
+        complain(f"{host}:{port}: {error.strerror}")
+        raise typer.Exit(2) from None
+
+
+@app.command()
+def feed(
+    spool: SpoolPath,
+    files: Annotated[list[Path], typer.Argument(help="DICOM files.", show_default=False)],
+) -> None:
+    """Put DICOM files into the spool of a node, which answers them like those that it has received."""
+    from hospital.feeders import NotDicom
+    from hospital.feeders import feed as put
+    from hospital.spool import Spool, SpoolFull
+
+    folder, failed = Spool(spool), 0
+    for path in files:
+        try:
+            put(folder, path)
+            continue
+        except NotDicom:
+            complain(f"{path}: This is no DICOM file.")
+        except SpoolFull:
+            complain(f"{path}: The spool or its disk is full.")
+        except OSError as error:
+            complain(f"{path}: {error.strerror}")
+        failed += 1
+    raise typer.Exit(1 if failed else 0)
+
+
+def _archive(text: str, login: tuple[str, str] | None, title: str, tls: ssl.SSLContext | None) -> "Archive":
+    from hospital.sender import Dimse, Stow
+
+    if text.startswith(("http://", "https://")):
+        return Stow(text, login)
+    called, _, address = text.partition("@")
+    host, _, port = address.rpartition(":")
+    if not (called and host and port.isdigit()):
+        raise typer.BadParameter("is TITLE@HOST:PORT, or a URL.", param_hint="--archive")
+    return Dimse(host, int(port), called, title, tls)
+
+
+def _calling(tls: tuple[Path, Path] | None, trust: Path | None) -> ssl.SSLContext | None:
+    """For calls to the archive: with TLS where its certificate can be checked."""
+    if trust is None:
+        return None
+    context = ssl.create_default_context(cafile=str(trust))
+    if tls:
+        context.load_cert_chain(*map(str, tls))
+    return context
+
+
+def _listening(tls: tuple[Path, Path] | None, trust: Path | None) -> ssl.SSLContext | None:
+    if tls is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(trust) if trust else None)
+    if trust:
+        context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(*map(str, tls))
+    return context
+
+
+def _secret(path: Path | None) -> str:
+    return path.read_text().strip() if path else ""
+
+
+def _login(path: Path | None) -> tuple[str, str] | None:
+    if path is None:
+        return None
+    user, _, password = _secret(path).partition(":")
+    return user, password

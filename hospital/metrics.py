@@ -1,0 +1,42 @@
+"""What `cxr pacs` counts, for Prometheus. No label comes from a file."""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+
+from hospital.spool import FOLDERS, Spool
+
+_WAITING: Final = tuple(name for name in FOLDERS if name not in ("tmp", "done"))
+
+
+class Metrics:
+    """In a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.received = self._counter("received", "Radiographs that were accepted.")
+        self.turned_away = self._counter("turned_away", "Radiographs that had no room: 0xA700.")
+        self.rejected = self._counter("rejected_associations", "Associations that were not accepted.")
+        self.answered = self._counter("answered", "Radiographs that the service answered.")
+        self.refused = self._counter("refused", "Radiographs that the service refused.")
+        self.postponed = self._counter("postponed", "Times that the service could not answer yet.")
+        self.sent = self._counter("sent", "Results that arrived.")
+        self.send_failures = self._counter("send_failures", "Times that a result did not arrive.")
+
+    def watch(self, spool: Spool) -> None:
+        """Show what a spool holds."""
+        entries = Gauge("cxr_pacs_spool_entries", "Of each folder.", ["folder"], registry=self.registry)
+        for folder in _WAITING:
+            entries.labels(folder).set_function(lambda folder=folder: spool.count(folder))  # type: ignore[misc]
+        self._gauge("spool_bytes", "Bytes that wait.").set_function(spool.bytes_waiting)
+        self._gauge("spool_oldest_seconds", "Wait of the oldest radiograph or result.").set_function(spool.oldest_s)
+
+    def serve(self, host: str, port: int) -> None:
+        """Answer /metrics from now on."""
+        start_http_server(port, host, self.registry)
+
+    def _counter(self, name: str, text: str) -> Counter:
+        return Counter(f"cxr_pacs_{name}", text, registry=self.registry)
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(f"cxr_pacs_{name}", text, registry=self.registry)

@@ -1,0 +1,94 @@
+"""Stand-ins for what `cxr pacs` speaks with: an archive by DICOM, the service by HTTP, a modality that sends."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import Comprehensive3DSRStorage, SecondaryCaptureImageStorage  # type: ignore[attr-defined]
+
+from tests import files
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@contextmanager
+def archive(
+    received: list[Dataset], status: Callable[[], int] = lambda: 0x0000, classes: Sequence[str] = (), port: int = 0
+) -> Iterator[int]:
+    """An archive that takes results. Yields its port; `classes`: SOP classes that it takes, by default both."""
+    entity = AE(ae_title="ARCHIVE")
+    for sop_class in classes or (Comprehensive3DSRStorage, SecondaryCaptureImageStorage):
+        entity.add_supported_context(sop_class)
+
+    def store(event: Any) -> int:
+        answer = status()
+        if answer == 0x0000:
+            received.append(event.dataset)
+        return answer
+
+    server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    assert server is not None
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+
+
+@contextmanager
+def service(answer: Callable[[dict[str, str], bytes], Answer]) -> Iterator[str]:
+    """Something that answers POST by HTTP: status, header fields and body of a request's header fields, named in
+    lower case, and body."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status, headers, content = answer({name.lower(): value for name, value in self.headers.items()}, body)
+            self.send_response(status)
+            for name, value in ({"Content-Length": str(len(content))} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def send(port: int, data: bytes, called: str = "CXR", calling: str = "MODALITY") -> int | None:
+    """The status of a C-STORE of a file; None where no association, or no presentation context, came about."""
+    dataset = files.parse(data)
+    entity = AE(ae_title=calling)
+    entity.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
+    association = entity.associate("127.0.0.1", port, ae_title=called)
+    if not association.is_established:
+        return None
+    try:
+        return int(association.send_c_store(dataset).Status)
+    except ValueError:
+        return None
+    finally:
+        association.release()
+
+
+def echo(port: int, called: str = "CXR") -> int | None:
+    entity = AE(ae_title="MODALITY")
+    entity.add_requested_context("1.2.840.10008.1.1")
+    association = entity.associate("127.0.0.1", port, ae_title=called)
+    if not association.is_established:
+        return None
+    status = int(association.send_c_echo().Status)
+    association.release()
+    return status
