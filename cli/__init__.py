@@ -5,7 +5,8 @@ Commands import what they need inside themselves: `cxr --help` and `cxr classify
 
 import typer
 
-from cli import average, classify, evaluate, explain, export, lungs, pacs, prepare, release, select, train
+import hospital.app
+from cli import average, classify, evaluate, explain, export, lungs, prepare, release, select, train
 
 app = typer.Typer(
     help="Classify and explain frontal chest radiographs: normal, pneumonia or COVID-19. Research use only.",
@@ -25,4 +26,4 @@ app.command()(lungs.lungs)
 app.command()(release.release)
 app.command()(evaluate.evaluate)
 app.command()(evaluate.report)
-app.add_typer(pacs.app, name="pacs")
+app.add_typer(hospital.app.app, name="pacs")

@@ -2,7 +2,6 @@
 
 import email.policy
 import re
-from collections.abc import Mapping
 from email.parser import BytesParser
 from typing import Final
 
@@ -45,12 +44,11 @@ class NotNow(Exception):
 class Service:
     """A running service."""
 
-    def __init__(self, url: str, key: str = "", query: Mapping[str, str] | None = None) -> None:
-        """`query` are parameters of /explain: method, target, member."""
+    def __init__(self, url: str, key: str = "") -> None:
         headers = {"Content-Type": DICOM, "Accept": f'multipart/related; type="{DICOM}"'}
         if key:
             headers["Authorization"] = f"Bearer {key}"
-        self._client = httpx.Client(base_url=url, headers=headers, params=query, timeout=_TIMEOUT)
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT)
 
     def objects(self, data: bytes) -> dict[str, bytes]:
         """The DICOM objects made of a DICOM file, by kind.

@@ -1,4 +1,4 @@
-"""`cxr pacs`: radiographs from an archive to the service, and the results back."""
+"""`cxr pacs`, or `python -m hospital` where the rest of the project is not installed."""
 
 import logging
 import signal
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.output import complain, disclaim
-from cxr.report.explanation import METHODS, Method
+from cxr.labels import DISCLAIMER
 
 if TYPE_CHECKING:
     from hospital.sender import Archive
@@ -51,7 +50,6 @@ def serve(
         Path | None,
         typer.Option(help="Certificates to trust, PEM: callers must have one, and the archive is called with TLS."),
     ] = None,
-    method: Annotated[Method, typer.Option(help="How to make the map.")] = METHODS[0],
     workers: Annotated[int, typer.Option(min=1, help="Radiographs that the service is asked about at once.")] = 1,
     keep_hours: Annotated[float, typer.Option(min=0, help="How long results stay after they were sent.")] = 0.0,
     most_gib: Annotated[
@@ -75,11 +73,11 @@ def serve(
         raise typer.BadParameter("name who may call with --caller, to listen beyond loopback.", param_hint="--host")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("cxr").setLevel(logging.INFO)
-    disclaim()
+    _complain(DISCLAIMER)
     folder = Spool(spool, int(most_gib * 2**30), int(least_free_gib * 2**30))
     plan = Plan(
         Node(host, port, title, caller or (), tls=_listening(tls, trust)),
-        Service(service, _secret(key_file), {"method": method}),
+        Service(service, _secret(key_file)),
         _archive(archive, _login(archive_login), title, _calling(tls, trust)),
         workers,
         3600 * keep_hours,
@@ -92,10 +90,10 @@ def serve(
     try:
         run(plan, folder, ended)
     except SpoolInUse:
-        complain(f"{spool}: another process serves this spool.")
+        _complain(f"{spool}: another process serves this spool.")
         raise typer.Exit(2) from None
     except OSError as error:
-        complain(f"{host}:{port}: {error.strerror}")
+        _complain(f"{host}:{port}: {error.strerror}")
         raise typer.Exit(2) from None
 
 
@@ -115,13 +113,17 @@ def feed(
             put(folder, path)
             continue
         except NotDicom:
-            complain(f"{path}: This is no DICOM file.")
+            _complain(f"{path}: This is no DICOM file.")
         except SpoolFull:
-            complain(f"{path}: The spool or its disk is full.")
+            _complain(f"{path}: The spool or its disk is full.")
         except OSError as error:
-            complain(f"{path}: {error.strerror}")
+            _complain(f"{path}: {error.strerror}")
         failed += 1
     raise typer.Exit(1 if failed else 0)
+
+
+def _complain(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _archive(text: str, login: tuple[str, str] | None, title: str, tls: ssl.SSLContext | None) -> "Archive":
