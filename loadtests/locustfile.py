@@ -5,6 +5,7 @@ golden one.
     $L -u 8 Client
     $L --rate 30 Arrivals
     $L -u 4 Reader
+    $L -u 2 Systems
 
 Requests are named by route and media type, and so are the rows of its reports. The golden answers are computed in
 this process before the first request; `CXR_BUNDLE` names the bundle, as it does for the service.
@@ -22,14 +23,18 @@ from locust.env import Environment
 
 from cxr.decode import preview
 from cxr.model.bundle import Bundle
+from cxr.report.result import Result
 from loadtests import mix
 from loadtests.golden import GoldenRequest, golden_requests
+from loadtests.representations import REPRESENTATIONS, Representation, result_of
 from loadtests.samples import Sample, radiographs
 from service.page.files import FILES, INDEX
 from service.routes.page import PATHS, STATIC
 from service.settings import Settings
 
 stats.PERCENTILES_TO_REPORT = [0.5, 0.95, 0.99, 0.999]
+
+FORMS = {form.name: form for form in REPRESENTATIONS}
 
 _turn = count()
 
@@ -44,6 +49,15 @@ def asked() -> list[GoldenRequest]:
 def seen() -> list[tuple[Sample, bytes]]:
     """What readers look at, and the values that they must get."""
     return [(sample, preview(sample.data).values.astype("<u2").tobytes()) for sample in radiographs(4)]
+
+
+@cache
+def of_dicom() -> list[tuple[GoldenRequest, Result]]:
+    """What is asked of /explain for DICOM files, and what its golden answers are made of."""
+    bundle = Bundle(Settings().bundle)
+    asked = golden_requests(radiographs(2), explain=True, bundle=bundle)
+    chosen = [q for q in asked if q.route == "/explain" and q.sample.media_type == "application/dicom"]
+    return [(request, result_of(request, bundle)) for request in chosen]
 
 
 @events.init_command_line_parser.add_listener
@@ -112,6 +126,45 @@ class Reader(_Asking):
             if response.status_code == 200 and response.content != values:
                 response.failure("wrong preview")
         self.ask()
+
+
+class Systems(FastHttpUser):
+    """A hospital's systems: each form that /explain answers for them, in a closed loop."""
+
+    network_timeout = connection_timeout = 120.0
+    wait_time = constant(0)
+
+    def on_start(self) -> None:
+        of_dicom()
+
+    def ask(self, form: Representation) -> None:
+        """One request, judged."""
+        request, result = of_dicom()[next(_turn) % len(of_dicom())]
+        with self.client.post(
+            f"/explain{form.query}",
+            data=request.sample.data,  # type: ignore[arg-type]
+            headers={"Content-Type": "application/dicom", "Accept": form.accept},
+            name=f"/explain {form.name}",
+            catch_response=True,
+        ) as response:
+            if response.status_code == 200 and not form.is_right(result, response.content):
+                response.failure("wrong answer")
+
+    @task
+    def fhir(self) -> None:
+        self.ask(FORMS["fhir"])
+
+    @task
+    def structured_report(self) -> None:
+        self.ask(FORMS["sr"])
+
+    @task
+    def secondary_capture(self) -> None:
+        self.ask(FORMS["sc"])
+
+    @task
+    def both_objects(self) -> None:
+        self.ask(FORMS["both"])
 
 
 class Arrivals(_Asking):

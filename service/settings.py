@@ -26,8 +26,8 @@ Key = Annotated[SecretStr, Field(min_length=MIN_KEY_LENGTH)]
 
 
 PREFIX: Final = "CXR_"
-ELSEWHERE: Final = frozenset({"CXR_IMAGE"})
-"""Names that others read: deploy/compose.yaml."""
+ELSEWHERE: Final = frozenset({"CXR_IMAGE", "CXR_PACS_IMAGE"})
+"""Names that others read: deploy/compose.yaml, deploy/orthanc/compose.yaml."""
 
 
 class Settings(BaseSettings):

@@ -22,18 +22,18 @@ _START_S: Final = 30
 
 
 class Orthanc:
-    """One in a folder, which holds all that it keeps. It sends every new radiograph to a node at `NODE_PORT`."""
+    """One in a folder, which holds all that it keeps. Its script is the router rule: to a node at `NODE_PORT`."""
 
     url: Final = f"http://127.0.0.1:{HTTP_PORT}"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, script: Path = _DEPLOY / "router.lua") -> None:
         self._configuration, self._log = folder / "orthanc.json", folder / "log"
         settings = json.loads((_DEPLOY / "orthanc.json").read_text())
         settings |= {
             "StorageDirectory": str(folder / "db"),
             "IndexDirectory": str(folder / "db"),
             "Plugins": [str(DICOMWEB)],
-            "LuaScripts": [str(_DEPLOY / "router.lua")],
+            "LuaScripts": [str(script)],
             "HttpPort": HTTP_PORT,
             "AuthenticationEnabled": False,
             "DicomPort": DICOM_PORT,
