@@ -31,7 +31,7 @@ from typing import Final
 FOLDERS: Final = ("tmp", "new", "work", "out", "done", "refused")
 _SUFFIX: Final = ".dcm"
 _NAME_LENGTH: Final = 32
-_ABANDONED_S: Final = 3600.0
+_ABANDONED_S: Final = 120.0  # four times as long as a connection may be silent
 
 
 class SpoolFull(Exception):

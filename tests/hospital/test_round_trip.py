@@ -211,10 +211,10 @@ def test_the_service_away(pacs: Orthanc, bundle: Bundle, tmp_path: Path) -> None
 
 
 def test_a_disk_that_is_full(pacs: Orthanc, tmp_path: Path) -> None:
-    """The spool lies on a disk of 8 MiB, which holds one radiograph of 7 MB."""
+    """The spool lies on a disk of 18 MiB, which has no 4 MiB left after two radiographs of 7 MB."""
     small = tmp_path / "spool"
     small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(small)], check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=18m", "none", str(small)], check=False).returncode:
         pytest.skip("needs the right to mount")
     try:
         first, _ = study(tmp_path, 1, files.radiograph_dicom())
