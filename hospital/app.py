@@ -4,6 +4,7 @@ import logging
 import signal
 import ssl
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Radiographs from a hospital's archive to the service, and results back: a DICOM node with a durable spool.",
     no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 
 SpoolPath = Annotated[
@@ -63,6 +66,9 @@ def serve(
     metrics_port: Annotated[int | None, typer.Option(help="Port of /metrics, at the same address.")] = None,
 ) -> None:
     """Receive radiographs by C-STORE, have the service explain them, and send structured report and overlay back."""
+    if find_spec("pynetdicom") is None:
+        _complain("pynetdicom is not installed: pip install 'deepcovidexplainer[hospital]'")
+        raise typer.Exit(2)
     from hospital.client import Service
     from hospital.feeders import OrthancChanges
     from hospital.node import Plan, run

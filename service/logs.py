@@ -7,7 +7,7 @@ import warnings
 from datetime import UTC, datetime
 from typing import Final
 
-TALKATIVE: Final = ("pydicom", "PIL", "httpx", "asyncio", "py.warnings", "python_multipart")
+TALKATIVE: Final = ("highdicom", "pydicom", "PIL", "httpx", "asyncio", "py.warnings", "python_multipart")
 
 
 class JsonLines(logging.Formatter):

@@ -1,5 +1,6 @@
 """Stand-ins for what `cxr pacs` speaks with: an archive by DICOM, the service by HTTP, a modality that sends."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,11 @@ Answer = tuple[int, dict[str, str], bytes]
 
 @contextmanager
 def archive(
-    received: list[Dataset], status: Callable[[], int] = lambda: 0x0000, classes: Sequence[str] = (), port: int = 0
+    received: list[Dataset],
+    status: Callable[[], int] = lambda: 0x0000,
+    classes: Sequence[str] = (),
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[int]:
     """An archive that takes results. Yields its port; `classes`: SOP classes that it takes, by default both."""
     entity = AE(ae_title="ARCHIVE")
@@ -30,7 +35,8 @@ def archive(
             received.append(event.dataset)
         return answer
 
-    server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    handlers: list[Any] = [(evt.EVT_C_STORE, store)]
+    server = entity.start_server(("127.0.0.1", port), block=False, ssl_context=tls, evt_handlers=handlers)
     assert server is not None
     try:
         yield server.server_address[1]
@@ -83,10 +89,11 @@ def send(port: int, data: bytes, called: str = "CXR", calling: str = "MODALITY")
         association.release()
 
 
-def echo(port: int, called: str = "CXR") -> int | None:
+def echo(port: int, called: str = "CXR", tls: ssl.SSLContext | None = None) -> int | None:
     entity = AE(ae_title="MODALITY")
     entity.add_requested_context("1.2.840.10008.1.1")
-    association = entity.associate("127.0.0.1", port, ae_title=called)
+    given: Any = (tls, "127.0.0.1") if tls else None
+    association = entity.associate("127.0.0.1", port, ae_title=called, tls_args=given)
     if not association.is_established:
         return None
     status = int(association.send_c_echo().Status)

@@ -70,7 +70,8 @@ def is_done(spool: Spool) -> bool:
     return not any(spool.count(folder) for folder in ("tmp", "new", "work", "out", "done"))
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pynetdicom forgets a socket
+@pytest.mark.usefixtures("forgotten_sockets")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_from_the_router_to_the_archive(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -104,6 +105,7 @@ def test_from_the_router_to_the_archive(
         assert "1.2.3." not in text
 
 
+@pytest.mark.usefixtures("forgotten_sockets")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_a_node_was_given_before_it_ended_is_answered_by_the_next(tmp_path: Path) -> None:
     spool, received = Spool(tmp_path / "spool", least_free=0), list[Dataset]()

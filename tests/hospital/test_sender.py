@@ -58,7 +58,8 @@ def test_what_an_archive_has_already_or_coerces_has_arrived(tmp_path: Path, stat
     assert spool.count("out") == 0
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pynetdicom forgets a socket
+@pytest.mark.usefixtures("forgotten_sockets")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_archive_that_is_away_is_tried_again(tmp_path: Path) -> None:
     spool = spool_of(tmp_path, 2)
     with archive([]) as port:
