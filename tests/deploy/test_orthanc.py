@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,18 @@ def test_figures_are_named_as_the_page_names_them(tmp_path: Path) -> None:
     named = set(re.findall(r"cxr_pacs_\w+", (REPOSITORY / "docs" / "pacs.md").read_text()))
     assert named
     assert named <= known
+
+
+def test_the_pages_archive_is_the_examples(tmp_path: Path) -> None:
+    """The block of docs/pacs.md, up to the start of Orthanc, in a folder of its own."""
+    page = (REPOSITORY / "docs" / "pacs.md").read_text()
+    (block,) = re.findall(r"```sh\n( +mkdir .*?\n +END\n)", page, re.DOTALL)
+    commands = textwrap.dedent(block).replace("/tmp/archive", str(tmp_path))
+    subprocess.run(["bash", "-ec", commands], cwd=REPOSITORY, check=True)
+    written = json.loads((tmp_path / "orthanc.json").read_text())
+    assert Path(written["LuaScripts"][0]) == ORTHANC / "router.lua"
+    for key in ("DicomAet", "DicomPort", "HttpPort"):
+        assert written[key] == CONFIGURATION[key]
+    assert written["DicomModalities"]["CXR"] == ["CXR", "127.0.0.1", NODE_PORT]
+    assert f"--archive {written['DicomAet']}@127.0.0.1:{written['DicomPort']}" in page
+    assert f"-aec {written['DicomAet']} 127.0.0.1 {written['DicomPort']}" in page
