@@ -23,7 +23,10 @@ FHIR_SYSTEMS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """A code, the designator of its scheme (PS3.16, table 8-1), and its meaning, 64 characters at most."""
+    """A code, the designator of its scheme (PS3.16, table 8-1), and its meaning, 64 characters at most.
+
+    A code of our own has 16 characters at most: old readers know no longer ones.
+    """
 
     value: str
     scheme: str
@@ -41,11 +44,11 @@ LUNGS: Final = Concept("39607008", "SCT", "Lung structure")
 CHEST_RADIOGRAPH: Final = Concept("399208008", "SCT", "Plain chest X-ray")
 COMMENT: Final = Concept("121106", "DCM", "Comment")
 
-CLASSIFICATION: Final = Concept("chest-radiograph-classification", OWN, "Chest radiograph classification")
+CLASSIFICATION: Final = Concept("classification", OWN, "Chest radiograph classification")
 SCORES: Final = {label: Concept(f"score-{label}", OWN, f"Score for {DISPLAY_NAMES[label]}") for label in LABELS}
-HIGHEST: Final = Concept("highest-scored-label", OWN, "Highest scored label")
+HIGHEST: Final = Concept("highest-label", OWN, "Highest scored label")
 REGION: Final = Concept("map-region", OWN, "Region of the map's strongest evidence")
-SHARE: Final = Concept("share-of-evidence", OWN, "Share of the map's positive evidence")
+SHARE: Final = Concept("evidence-share", OWN, "Share of the map's positive evidence")
 
 
 def not_ruled_out(coverage: float) -> Concept:

@@ -16,6 +16,7 @@ from cxr.decode import InstanceUIDs, decode, source_of
 from cxr.errors import NeedsDicom, NoInstance
 from cxr.labels import DISCLAIMER, LABELS, Label
 from cxr.model.bundle import Bundle
+from cxr.report import codes
 from cxr.report.codes import FINDINGS, OWN, UNDETERMINED
 from cxr.report.objects import OBJECTS, dicom_objects
 from cxr.report.result import DESCRIPTION, Result
@@ -94,7 +95,7 @@ def test_the_report_says_what_was_found(bundle: Bundle) -> None:
     assert [m.value / 100 for m in group.get_measurements()] == pytest.approx(P, abs=1e-10)
     assert [m.name.scheme_designator for m in group.get_measurements()] == [OWN] * 3
     evaluations = {q.name.value: q.value.value for q in group.get_qualitative_evaluations()}
-    assert evaluations["highest-scored-label"] == FINDINGS["covid19"].value
+    assert evaluations["highest-label"] == FINDINGS["covid19"].value
     assert evaluations["not-ruled-out-90"] == FINDINGS["covid19"].value
     assert group.finding_type is None, "no group may read as a finding where its number is dropped"
     (source,) = group.source_images
@@ -123,6 +124,14 @@ def test_boxes_are_regions_of_the_stored_image(bundle: Bundle) -> None:
         assert (corners[0] == corners[-1]).all()
         (share,) = group.get_measurements()
         assert share.value / 100 == pytest.approx(box.share, abs=1e-10)
+
+
+def test_own_codes_are_short_and_meanings_fit() -> None:
+    own = [codes.CLASSIFICATION, codes.HIGHEST, codes.REGION, codes.SHARE, *codes.SCORES.values()]
+    for concept in [*own, codes.not_ruled_out(0.95)]:
+        assert concept.scheme == OWN
+        assert len(concept.value) <= 16
+        assert len(concept.meaning) <= 64
 
 
 def test_a_map_without_regions(bundle: Bundle) -> None:

@@ -77,7 +77,7 @@ def test_it_says_what_the_report_says(bundle: Bundle, prediction_set: tuple[Labe
     remaining = [c["valueCodeableConcept"]["coding"][-1]["code"] for code, c in components if "not-ruled" in code]
     evaluations = [(q.name.value, q.value.value) for q in group.get_qualitative_evaluations()]
     assert remaining == [value for name, value in evaluations if name == "not-ruled-out-90"]
-    assert observation["valueCodeableConcept"]["coding"][-1]["code"] == dict(evaluations)["highest-scored-label"]
+    assert observation["valueCodeableConcept"]["coding"][-1]["code"] == dict(evaluations)["highest-label"]
     assert observation["valueCodeableConcept"]["text"] == DISPLAY_NAMES["covid19"]
 
 
