@@ -40,9 +40,15 @@ _turn = count()
 
 
 @cache
+def golden() -> list[GoldenRequest]:
+    """All requests, with golden answers."""
+    return golden_requests(radiographs(32), explain=True, bundle=Bundle(Settings().bundle))
+
+
+@cache
 def asked() -> list[GoldenRequest]:
-    """The mix, with golden answers."""
-    return mix.draw(golden_requests(radiographs(32), explain=True, bundle=Bundle(Settings().bundle)))
+    """The mix."""
+    return mix.draw(golden())
 
 
 @cache
@@ -55,8 +61,7 @@ def seen() -> list[tuple[Sample, bytes]]:
 def of_dicom() -> list[tuple[GoldenRequest, Result]]:
     """What is asked of /explain for DICOM files, and what its golden answers are made of."""
     bundle = Bundle(Settings().bundle)
-    asked = golden_requests(radiographs(2), explain=True, bundle=bundle)
-    chosen = [q for q in asked if q.route == "/explain" and q.sample.media_type == "application/dicom"]
+    chosen = [q for q in golden() if q.route == "/explain" and q.sample.media_type == "application/dicom"]
     return [(request, result_of(request, bundle)) for request in chosen]
 
 
@@ -69,6 +74,7 @@ def _arguments(parser: ArgumentParser) -> None:
 def _compute(environment: Environment, **_: Any) -> None:  # noqa: ARG001
     asked()
     seen()
+    of_dicom()
 
 
 class _Asking(FastHttpUser):
@@ -133,9 +139,6 @@ class Systems(FastHttpUser):
 
     network_timeout = connection_timeout = 120.0
     wait_time = constant(0)
-
-    def on_start(self) -> None:
-        of_dicom()
 
     def ask(self, form: Representation) -> None:
         """One request, judged."""
