@@ -188,6 +188,10 @@ class ParityError(CxrError):
     """An exported graph does not say what its network says. The message has graph, figure and limit."""
 
 
+class PrecisionUnavailable(CxrError):
+    """What was asked to be computed in is not to be had on this machine. The message says what it takes."""
+
+
 class DataError(CxrError):
     """A training table or one of its images cannot be used. The message names the file and the row."""
 

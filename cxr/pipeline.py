@@ -14,9 +14,9 @@ from cxr.anatomy.lungs import Lungs, LungSegmenter, NoLungs, union
 from cxr.arrays import Grey, Logits, Views
 from cxr.decode import InstanceUIDs, Radiograph, decode
 from cxr.labels import LABELS, Label
-from cxr.model.bundle import Bundle, Precision
+from cxr.model.bundle import Bundle
 from cxr.model.frames import Placement, placement
-from cxr.model.inference import MAX_BATCH, Ensemble
+from cxr.model.inference import MAX_BATCH, Ensemble, PrecisionChoice
 from cxr.model.posterior import RULES, EnsembleRule, prediction_set, softmax
 from cxr.model.preprocess import preprocess, shrink
 from cxr.model.views import batched
@@ -140,10 +140,10 @@ class Classifier:
         self,
         bundle: Bundle,
         threads: int | None = None,
-        precision: Precision | None = None,
+        precision: PrecisionChoice = "auto",
         max_batch: int = MAX_BATCH,
     ) -> None:
-        """Raises BundleError unless every graph is the one that the bundle describes. Arguments: see `Ensemble`."""
+        """Arguments and errors: see `Ensemble`. The lung segmenter, too, must be the one that the bundle describes."""
         cv2.setNumThreads(1)  # callers have threads of their own, which would wait for those of OpenCV
         self.bundle = bundle
         self._preprocessor = Preprocessor(bundle)

@@ -84,7 +84,7 @@ def _lungs(bundle: Bundle, folder: Path, data: BundleImages, posterior: Floats) 
 
 def _ablated(name: CheckName, bundle: Bundle, data: BundleImages) -> Check:
     """What the bundle says of images that are not as they were."""
-    logits = logits_of(Ensemble(bundle), data)
+    logits = logits_of(Ensemble(bundle, precision="float32"), data)
     return _check(name, data, combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble))
 
 

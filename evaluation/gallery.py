@@ -49,7 +49,7 @@ def gallery(bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Floats
         rows: of a split.
         posterior: [N, 3] the bundle's calibrated answers for them.
     """
-    classifier, explainer = Classifier(bundle), Explainer(bundle)
+    classifier, explainer = Classifier(bundle, precision="float32"), Explainer(bundle)
     cases = []
     for kind, index in track(choose(bundle, rows, posterior), "gallery", transient=True):
         row = rows[index]

@@ -56,7 +56,7 @@ def predictions(bundle: Bundle, data: BundleImages, calibration_rows: tuple[Row,
         data: the images.
         calibration_rows: those that fitted the bundle's temperature and thresholds; empty if they are not at hand.
     """
-    manifest, ensemble = bundle.manifest, Ensemble(bundle)
+    manifest, ensemble = bundle.manifest, Ensemble(bundle, precision="float32")
     logits = logits_of(ensemble, data)
     posterior = combine(logits, manifest.temperature, manifest.ensemble)
     sets = [prediction_set(p, manifest.conformal.thresholds) for p in posterior]

@@ -61,7 +61,7 @@ class Scorer:
         """With the features that the explaining member has of training images that nobody picked."""
         network, references = load_member(bundle, bundle.explainer), some(train, REFERENCES)
         seen = references.views[bundle.explainer.frame]
-        return Scorer(bundle, Ensemble(bundle), network, _features(network, seen))
+        return Scorer(bundle, Ensemble(bundle, precision="float32"), network, _features(network, seen))
 
     def scores(self, data: BundleImages) -> dict[str, Floats]:
         """Each score of N images, [N]."""

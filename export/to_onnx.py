@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from cxr.anatomy.lungs import LUNG_LOGITS
 from cxr.model.bundle import LUNGS_ONNX, Bundle, Member, OnnxFile, OnnxManifest, Precision, Segmenter, onnx_name
 from cxr.model.bundle_files import sha256
-from cxr.model.sessions import INPUT, outputs
+from cxr.model.sessions import BATCH, INPUT, outputs
 from networks.architectures import Network, load_member
 from networks.opacity_head import BothHeads
 from networks.unet import load_segmenter
@@ -99,7 +99,7 @@ def _trace(network: nn.Module, size: int, names: list[str]) -> ModelProto:
         (torch.zeros(batch, 1, size, size, dtype=torch.uint8),),
         input_names=[INPUT],
         output_names=names,
-        dynamic_shapes={INPUT: {0: torch.export.Dim("N")}},
+        dynamic_shapes={INPUT: {0: torch.export.Dim(BATCH)}},
         dynamo=True,
         verbose=False,
     )

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from cxr.arrays import Floats32, Images, Logits, Views
+from cxr.cpu_count import usable_cores
 from cxr.errors import ParityError
+from cxr.model import openvino
 from cxr.model.bundle import Bundle, Member, Precision
 from cxr.model.posterior import softmax
 from cxr.model.sessions import INPUT, outputs, session_options
@@ -22,7 +24,7 @@ BATCH: Final = 32  # VGG-19 at 224 pixels holds 13 MB of activations an image at
 # float32: the graph folds BatchNorm, which measures 3e-7 to 3e-5. float16: 11 bits through 18 layers measure
 # 4e-3 here, where a CPU computes in float32 between rounded weights, and 3e-2 in float16 throughout, as on a
 # GPU, both on a network with logits of up to 60; a calibrated network's are a tenth of that.
-LOGIT_TOLERANCE: Final[dict[Precision, float]] = {"float32": 1e-3, "float16": 5e-2}
+LOGIT_TOLERANCE: Final[dict[Precision, float]] = {"float32": 1e-3, "float16": 5e-2, "bfloat16": 5e-2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Parity:
 
 def verify(bundle: Bundle, views: Views, names: Sequence[str]) -> list[Parity]:
     """Compare every member's graphs, run by onnxruntime on the CPU, with its network in PyTorch float32.
+
+    bfloat16 is compared where it can be computed: see `cxr.model.openvino.usable`.
 
     Args:
         bundle: exported.
@@ -112,33 +116,47 @@ def compare(
 def _member(bundle: Bundle, member: Member, views: Views, names: Sequence[str]) -> Iterator[Parity]:
     images, temperature = views[member.frame], bundle.manifest.temperature
     expected, *expected_opacity = _of_torch(load_member(bundle, member), images)
-    for precision in LOGIT_TOLERANCE:
-        actual, *actual_opacity = _of_onnx(bundle.read_onnx(member, precision), images, outputs(member.opacity_head))
+    for precision in _precisions():
+        run = _of_openvino if precision == "bfloat16" else _of_onnx
+        actual, *actual_opacity = run(bundle.read_onnx(member, precision), images, outputs(member.opacity_head))
         found = compare(member.name, precision, expected, actual, temperature, names)
         for before, after in zip(expected_opacity, actual_opacity, strict=True):
             found = replace(found, max_opacity=float(np.abs(after - before).max()))
         yield found
 
 
+def _precisions() -> list[Precision]:
+    """Those that this machine computes in."""
+    return [precision for precision in LOGIT_TOLERANCE if precision != "bfloat16" or openvino.usable()]
+
+
 def _of_torch(network: Network, images: Images) -> list[Floats32]:
     """A network's outputs, in the order of its graph's."""
     both = network if network.opacities is None else BothHeads(network)
     with torch.inference_mode():
-        answers = [both(torch.from_numpy(batch)) for batch in _batches(images)]
+        answers = [both(torch.from_numpy(batch)) for batch in _batches(images, BATCH)]
     parts = [(answer,) if isinstance(answer, Tensor) else answer for answer in answers]
     return [torch.cat(of_one).numpy() for of_one in zip(*parts, strict=True)]
 
 
 def _of_onnx(graph: bytes, images: Images, names: list[str]) -> list[Floats32]:
     session = onnxruntime.InferenceSession(graph, session_options(), providers=["CPUExecutionProvider"])
-    parts = [session.run(names, {INPUT: batch}) for batch in _batches(images)]
+    return _run(session, images, names, BATCH)
+
+
+def _of_openvino(graph: bytes, images: Images, names: list[str]) -> list[Floats32]:
+    return _run(openvino.session(graph, usable_cores(), streams=1), images, names, batch=1)
+
+
+def _run(session: onnxruntime.InferenceSession, images: Images, names: list[str], batch: int) -> list[Floats32]:
+    parts = [session.run(names, {INPUT: part}) for part in _batches(images, batch)]
     return [np.concatenate(of_one) for of_one in zip(*parts, strict=True)]
 
 
-def _batches(images: Images) -> Iterator[Images]:
-    """[N, S, S] → batches [≤ BATCH, 1, S, S], copied so that a read-only memory map will do."""
-    for start in range(0, len(images), BATCH):
-        yield np.array(images[start : start + BATCH, np.newaxis])
+def _batches(images: Images, batch: int) -> Iterator[Images]:
+    """[N, S, S] → batches [≤ batch, 1, S, S], copied so that a read-only memory map will do."""
+    for start in range(0, len(images), batch):
+        yield np.array(images[start : start + batch, np.newaxis])
 
 
 def _describe(parity: Parity) -> str:

@@ -26,7 +26,7 @@ from training.data import DEFAULT_DATA
 def main(source: str, negative: str, positive: str, bundle: Path = DEFAULT_BUNDLE, data: Path = DEFAULT_DATA) -> None:
     """Print the AUC within a source, and what the images of each label are called."""
     served = Bundle(bundle)
-    ensemble = Ensemble(served)
+    ensemble = Ensemble(served, precision="float32")
     posteriors, labels, patients = list[Floats](), list[str](), list[str]()
     for split in ("train", "val"):
         images = of_labels(bundle_images(served, data, split), source, (negative, positive))

@@ -9,7 +9,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from cxr.model.bundle import Manifest
+from cxr.model.bundle import Manifest, Precision
 
 STAGE_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 REQUEST_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -58,10 +58,17 @@ class Metrics:
         self._bundle = Gauge(
             "cxr_bundle_info", "The bundle that is served.", ["name", "version"], registry=self.registry
         )
+        self._inference = Gauge(
+            "cxr_inference_info",
+            "By which provider of onnxruntime networks run, and what they compute in.",
+            ["provider", "precision"],
+            registry=self.registry,
+        )
 
-    def served(self, manifest: Manifest) -> None:
-        """Name the bundle that is served."""
+    def served(self, manifest: Manifest, provider: str, precision: Precision) -> None:
+        """Name the bundle that is served, and how."""
         self._bundle.labels(manifest.name, manifest.version).set(1)
+        self._inference.labels(provider, precision).set(1)
 
     def watch(self, in_flight: Callable[[], int]) -> None:
         """Ask for the files in flight at every scrape."""

@@ -55,6 +55,7 @@ class Runtime:
         self.classifier = Classifier(Bundle(settings.bundle), settings.threads, settings.precision, settings.batch)
         self.manifest = self.classifier.bundle.manifest
         ensemble, batch = self.classifier.ensemble, self.classifier.ensemble.max_batch
+        logger.info("networks compute in %s by %s", ensemble.precision, ensemble.provider)
         # An image that waits for its batch needs no core: those come on top.
         at_once = settings.classifications + (LANES * batch if batch > 1 else 0)
         self.classifications = Admission(at_once, settings.queue, settings.queue_seconds)
@@ -71,7 +72,7 @@ class Runtime:
         self.explanations = Admission(settings.explanations, settings.queue, settings.explain_seconds)
         self._explainer = ExplainerClient(explainer)
         self.classifier.classify(synthetic_png())
-        metrics.served(self.manifest)
+        metrics.served(self.manifest, ensemble.provider, ensemble.precision)
         metrics.watch(lambda: self.classifications.in_flight + self.decodings.in_flight)
 
     async def classify(self, data: bytes) -> tuple[Finding, dict[str, float]]:

@@ -10,8 +10,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from cxr.cpu_count import usable_cores
 from cxr.limits import MAX_BYTES
-from cxr.model.bundle import DEFAULT_BUNDLE, Precision
-from cxr.model.inference import MAX_BATCH
+from cxr.model import openvino
+from cxr.model.bundle import DEFAULT_BUNDLE
+from cxr.model.inference import MAX_BATCH, PrecisionChoice
 from cxr.report.explanation import Method
 
 CORES: Final = usable_cores()
@@ -40,8 +41,12 @@ class Settings(BaseSettings):
         int, Field(ge=1, description="Threads of an inference that runs alone, or of one explanation.")
     ] = CORES
     precision: Annotated[
-        Precision | None, Field(description="By default float16 on a GPU, float32 without; int8: `cxr export --int8`.")
-    ] = None
+        PrecisionChoice,
+        Field(
+            description="auto: float16 on a GPU, else bfloat16 on AMX where onnxruntime-ep-openvino is installed, else "
+            "float32. int8 needs `cxr export --int8`."
+        ),
+    ] = "auto"
     # One more than cores by default: while a thread waits for the interpreter, another one's network has its core.
     classifications: Annotated[int, Field(ge=1, description="Classifications that run at once.")] = CORES + 1
     batch: Annotated[int, Field(ge=2, le=512, description="Images that a GPU is given at once, at most.")] = MAX_BATCH
@@ -75,6 +80,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("precision")
+    @classmethod
+    def _available(cls, precision: PrecisionChoice) -> PrecisionChoice:
+        if precision == "bfloat16" and not openvino.usable():
+            raise ValueError(openvino.NEEDS)
+        return precision
 
     @model_validator(mode="after")
     def _refuse_unknown(self) -> Self:

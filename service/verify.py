@@ -3,18 +3,19 @@
 from typing import Final
 
 from cxr.model.bundle import Bundle, Precision
+from cxr.model.inference import PrecisionChoice
 
 PRECISIONS: Final[tuple[Precision, ...]] = ("float32", "float16")
 
 
-def verify(bundle: Bundle, served: Precision | None = None) -> None:
+def verify(bundle: Bundle, served: PrecisionChoice = "auto") -> None:
     """Raises BundleError unless weights and graphs of every member and of the lungs are those described.
 
-    `served` is the precision that an operator chose, if one did: eight bits are not in every bundle.
+    `served` is the precision that an operator chose: eight bits are not in every bundle.
     """
     for member in bundle.manifest.members:
         bundle.read_weights(member)
-        for precision in {*PRECISIONS, served or PRECISIONS[0]}:
+        for precision in PRECISIONS if served == "auto" else {*PRECISIONS, served}:
             bundle.read_onnx(member, precision)
     segmenter = bundle.manifest.lungs
     if segmenter is not None:

@@ -165,7 +165,7 @@ def _segmenter(contents: Contents, root: Path) -> Segmenter | None:
 
 
 def _calibrated(bundle: Bundle, validation: BundleImages, contents: Contents) -> Manifest:
-    manifest, ensemble = bundle.manifest, Ensemble(bundle)
+    manifest, ensemble = bundle.manifest, Ensemble(bundle, precision="float32")
     if contents.calibration is None:
         fitted = _fitted(ensemble, _half(validation, "calibrate"), manifest.ensemble)
         manifest = manifest.model_copy(update=_applied(fitted))

@@ -37,7 +37,8 @@ _WHERE_A_BUNDLE_IS: Final = (
 LUNGS_ONNX: Final = "lungs.onnx"
 """File name of the lung segmenter's graph inside onnx/; a member's has two dots."""
 
-Precision = Literal["float32", "float16", "int8"]
+Precision = Literal["float32", "bfloat16", "float16", "int8"]
+"""What a network computes in. Each has a graph of its own, but bfloat16: that is computed from float32's."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # no separators: it cannot leave its folder
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
@@ -220,8 +221,8 @@ class Bundle:
 
 
 def onnx_name(member: Member, precision: Precision) -> str:
-    """File name of a member's graph inside onnx/."""
-    return f"{member.name}.{precision}.onnx"
+    """File name inside onnx/ of the graph from which a member computes in a precision."""
+    return f"{member.name}.{'float32' if precision == 'bfloat16' else precision}.onnx"
 
 
 _M = TypeVar("_M", bound=BaseModel)

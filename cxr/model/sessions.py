@@ -8,6 +8,8 @@ from cxr.cpu_count import usable_cores
 
 INPUT: Final = "image"
 OUTPUT: Final = "logits"
+BATCH: Final = "N"
+"""Name of the first dimension of both, which is free."""
 OPACITY: Final = "opacity"
 """Second output of a network with the opacity head: float32 [N, 1, h, w], for each cell of the last feature map (7 x 7
 in a ResNet that sees 224 pixels) the logit of the share that opacities cover."""

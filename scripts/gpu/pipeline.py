@@ -19,7 +19,8 @@ from cxr.arrays import Images, Views
 from cxr.cpu_count import usable_cores
 from cxr.model import cuda
 from cxr.model.bundle import Bundle, Precision
-from cxr.model.inference import Device, Processor, graphs_of
+from cxr.model.cpu import Processor
+from cxr.model.inference import Device, graphs_of
 from cxr.model.sessions import INPUT, OUTPUT, session_options
 from export.verify import compare
 

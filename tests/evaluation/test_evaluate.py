@@ -45,7 +45,7 @@ def found(bundle: Bundle, data: BundleImages, train_rows: tuple[Row, ...]) -> Sp
 
 
 def test_it_measures_what_the_service_would_answer(found: SplitEvaluation, bundle: Bundle, data: BundleImages) -> None:
-    logits = logits_of(Ensemble(bundle), data)
+    logits = logits_of(Ensemble(bundle, precision="float32"), data)
     posterior = combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble)
     held_out = np.arange(len(data.rows)) >= CALIBRATED
     calibrated = figures(posterior[held_out], data.labels[held_out])
@@ -64,7 +64,7 @@ def test_it_measures_what_the_service_would_answer(found: SplitEvaluation, bundl
 
 def test_sources_are_counted_apart(found: SplitEvaluation, bundle: Bundle, data: BundleImages) -> None:
     assert found.counts["cohen/normal"] + found.counts["rsna/normal"] == found.counts["normal"]
-    logits = logits_of(Ensemble(bundle), data)
+    logits = logits_of(Ensemble(bundle, precision="float32"), data)
     predicted = combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble).argmax(axis=1)
     here = np.array([row.source == "cohen" for row in data.rows])
     expected = (predicted == data.labels)[here].mean()
@@ -94,7 +94,9 @@ def test_every_figure_lies_in_its_interval(found: SplitEvaluation) -> None:
 def test_images_that_may_be_remembered_are_left_out_of_some_figures(
     found: SplitEvaluation, bundle: Bundle, data: BundleImages
 ) -> None:
-    posterior = combine(logits_of(Ensemble(bundle), data), bundle.manifest.temperature, bundle.manifest.ensemble)
+    posterior = combine(
+        logits_of(Ensemble(bundle, precision="float32"), data), bundle.manifest.temperature, bundle.manifest.ensemble
+    )
     is_new = np.array([row.file not in NEAR_DUPLICATES for row in data.rows])
     assert found.new == is_new.sum() == 34
     expected = figures(posterior[is_new], data.labels[is_new])

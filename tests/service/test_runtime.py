@@ -13,7 +13,7 @@ from cxr.decode.sandbox import wire
 from cxr.decode.sandbox.pool import decoders
 from cxr.errors import DecodingTooSlow, NotDecodable
 from cxr.model.bundle import Bundle
-from cxr.model.inference import Processor
+from cxr.model.cpu import Processor
 from cxr.model.views import count_of
 from cxr.pipeline import Finding, Prepared
 from service.bento.explainer import Outcome
@@ -88,9 +88,9 @@ def test_one_alone_has_all_cores_and_one_beside_another_that_is_decoded_has_one(
 
 
 def test_a_device_that_likes_batches_gets_what_comes_together(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = runtime_of(bundle).classifier.classify(synthetic_png())
+    expected = runtime_of(bundle, precision="float32").classifier.classify(synthetic_png())
     monkeypatch.setattr(Processor, "max_batch", 4)
-    runtime = runtime_of(bundle)
+    runtime = runtime_of(bundle, precision="float32")
     logits, sizes = Processor.logits, list[int]()
 
     def watched(self: Processor, images: Any) -> Any:
@@ -116,7 +116,7 @@ def test_a_device_that_likes_batches_gets_what_comes_together(bundle: Bundle, mo
 
 def test_a_device_that_fails_frees_its_places(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Processor, "max_batch", 4)
-    runtime = runtime_of(bundle)
+    runtime = runtime_of(bundle, precision="float32")
 
     def fails(*_: Any) -> Any:
         raise RuntimeError

@@ -90,7 +90,7 @@ def test_members_are_named_by_architecture_and_cycle(pair: Bundle) -> None:
 
 def test_calibration_is_of_the_ensemble_on_the_half_that_chose_nothing(pair: Bundle, validation: BundleImages) -> None:
     unseen = validation.where(half_of_validation(row) == "calibrate" for row in validation.rows)
-    logits, manifest = logits_of(Ensemble(pair), unseen), pair.manifest
+    logits, manifest = logits_of(Ensemble(pair, precision="float32"), unseen), pair.manifest
     assert logits.shape[0] == 2
     assert manifest.temperature == pytest.approx(fit_temperature(logits, unseen.labels, "scpa"))
     posterior = combine(logits, manifest.temperature, "scpa")
@@ -101,7 +101,7 @@ def test_the_member_that_validation_speaks_for_explains_and_the_manifest_says_wh
     pair: Bundle, validation: BundleImages
 ) -> None:
     chosen_on = validation.where(half_of_validation(row) == "select" for row in validation.rows)
-    logits = logits_of(Ensemble(pair), chosen_on)
+    logits = logits_of(Ensemble(pair, precision="float32"), chosen_on)
     losses = [calibrated_log_loss(one[None], chosen_on.labels, "scpa") for one in logits]
     assert pair.explainer == pair.manifest.members[int(np.argmin(losses))]
     assert pair.manifest.explainer_reason is not None
@@ -160,7 +160,7 @@ def test_each_member_keeps_the_frame_and_the_heads_that_it_was_trained_with(
         "lungs.safetensors",
         *(member.weights for member in members),
     }
-    logits = logits_of(Ensemble(made), validation)
+    logits = logits_of(Ensemble(made, precision="float32"), validation)
     for run, member, said in zip(travelling, members, logits, strict=True):
         network = build("resnet18", opacity_head=member.opacity_head)
         run.restore(2, network)
