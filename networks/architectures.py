@@ -26,6 +26,9 @@ if TYPE_CHECKING:  # so that training/ runs where there is no pydantic
 # torchvision's 4,096 would be 120 M weights for three classes; the paper's own code uses 512 to 1,024.
 VGG_HEAD_WIDTH: Final = 512
 
+GREY_LEVELS: Final = 63.75
+"""How many of an image's 8-bit grey levels are one unit of a network's input."""
+
 
 class Network(nn.Module):
     """A classifier in two parts, so that a class activation map needs no hook.
@@ -39,11 +42,12 @@ class Network(nn.Module):
         self.trunk = trunk
         self.head = head
         self.opacities: nn.Conv2d | None = None  # `networks.opacity_head` adds it
+        self.grey_levels = GREY_LEVELS
 
     def normalise(self, image: Tensor) -> Tensor:
         """uint8 [N, 1, H, W] → the network's float type in [-2, 2]."""
         dtype = next(self.head.parameters()).dtype
-        return (image.to(dtype) - 127.5) / 63.75
+        return (image.to(dtype) - 127.5) / self.grey_levels
 
     def activations(self, image: Tensor) -> Tensor:
         """uint8 [N, 1, H, W] → A [N, C, h, w] ≥ 0."""

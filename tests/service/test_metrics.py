@@ -36,6 +36,7 @@ def test_every_stage_is_timed_and_every_answer_counted(server: Server) -> None:
     def grown(metric: str, **labels: str) -> float:
         return count(after, metric, **labels) - count(before, metric, **labels)
 
+    assert sum(value for (name, _), value in after.items() if name == "cxr_inference_info") == 1
     for stage in ("queue", "decode", "preprocess", "inference"):
         assert grown(f"cxr_{stage}_seconds_count") == 2
         assert grown(f"cxr_{stage}_seconds_sum") > 0
@@ -64,7 +65,8 @@ def test_names_and_labels(server: Server) -> None:
     for name, labels in scrape(server):
         assert name.startswith("cxr_")
         values = dict(labels)
-        assert set(values) <= {"le", "route", "status", "method", "label", "code", "name", "version"}
+        ours = {"le", "route", "status", "method", "label", "code", "name", "version", "provider", "precision"}
+        assert set(values) <= ours
         assert values.get("route", "other") in {
             "/classify",
             "/explain",

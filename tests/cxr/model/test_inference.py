@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cxr.arrays import Views
-from cxr.model import cuda
+from cxr.model import cuda, openvino
 from cxr.model.bundle import Bundle
 from cxr.model.frames import FULL, LUNGS
 from cxr.model.inference import Ensemble
@@ -77,9 +77,9 @@ def test_a_lone_inference_gets_all_threads_and_each_of_several_gets_one(
             used.append(self.threads)
             return [np.zeros((len(feeds["image"]), 3), np.float32)]
 
-    monkeypatch.setattr("cxr.model.inference.onnxruntime.InferenceSession", Session)
+    monkeypatch.setattr("onnxruntime.InferenceSession", Session)
     monkeypatch.setattr(cuda, "devices", lambda: 0)
-    ensemble = Ensemble(bundle, threads=4)
+    ensemble = Ensemble(bundle, threads=4, precision="float32")
     ensemble.logits(images)
     ensemble.logits(images, alone=False)
     assert used == [4, 4, 1, 1]  # its two members
@@ -121,5 +121,6 @@ def test_float32_on_a_processor_also_where_cuda_cannot_be_used(
 ) -> None:
     monkeypatch.setattr(cuda, "devices", lambda: devices)
     monkeypatch.setattr(cuda, "load", lambda *_: None)
+    monkeypatch.setattr(openvino, "usable", lambda: False)
     ensemble = Ensemble(bundle)
     assert (ensemble.provider, ensemble.precision, ensemble.max_batch) == ("CPUExecutionProvider", "float32", 1)

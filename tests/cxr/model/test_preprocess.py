@@ -137,7 +137,7 @@ def test_training_evaluation_command_line_and_service_prepare_the_same_golden_ar
     assert digests(Preprocessor(mixed).prepare(content).views) == golden
 
     # command line and service: what reaches onnxruntime, for each of the two members
-    monkeypatch.setattr("cxr.model.inference.onnxruntime.InferenceSession", RecordingSession)
+    monkeypatch.setattr("onnxruntime.InferenceSession", RecordingSession)
     runtime = Runtime(Settings(bundle=mixed.root), Metrics(), None)
     for classify in (
         lambda: CliRunner().invoke(app, ["classify", str(file), "--bundle", str(mixed.root)]),

@@ -1,0 +1,107 @@
+"""bfloat16 on AMX where machine and package allow it, and what is done where one of them does not."""
+
+import logging
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from cxr.arrays import Views
+from cxr.errors import PrecisionUnavailable
+from cxr.model import cuda, openvino
+from cxr.model.bundle import Bundle
+from cxr.model.frames import FULL
+from cxr.model.inference import Ensemble
+from cxr.model.views import parts_of
+from service.settings import Settings
+from tests.bundles import make_bundle
+
+on_amx = pytest.mark.skipif(not openvino.usable(), reason="no AMX, or no onnxruntime-ep-openvino")
+ON_PROCESSOR = ("CPUExecutionProvider", "float32")
+
+
+@pytest.fixture(autouse=True)
+def _no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda, "devices", lambda: 0)
+
+
+@pytest.fixture(scope="module")
+def images() -> Views:
+    return {FULL: np.random.default_rng(0).integers(0, 256, (5, 64, 64), dtype=np.uint8)}
+
+
+@pytest.fixture
+def without_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, openvino.PACKAGE, None)  # Python's own word for a module that is not there
+
+
+@pytest.mark.usefixtures("without_package")
+def test_auto_is_float32_without_the_package(bundle: Bundle) -> None:
+    ensemble = Ensemble(bundle)
+    assert (ensemble.provider, ensemble.precision) == ON_PROCESSOR
+
+
+@pytest.mark.parametrize("flags", ["flags\t\t: fpu avx512_bf16 amx_int8 amx_tile\n", "", None])
+def test_auto_is_float32_without_tiles_for_bfloat16(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str | None
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    if flags is not None:
+        cpuinfo.write_text(f"processor\t: 0\n{flags}")
+    monkeypatch.setattr(openvino, "CPUINFO", cpuinfo)
+    ensemble = Ensemble(bundle)
+    assert (ensemble.provider, ensemble.precision) == ON_PROCESSOR
+
+
+@pytest.mark.usefixtures("without_package")
+def test_bfloat16_is_refused_where_it_is_not_to_be_had(bundle: Bundle) -> None:
+    with pytest.raises(PrecisionUnavailable, match="needs a processor with AMX"):
+        Ensemble(bundle, precision="bfloat16")
+    with pytest.raises(ValidationError, match="needs a processor with AMX"):
+        Settings(precision="bfloat16")
+
+
+@on_amx
+def test_a_plug_in_that_does_not_load_is_told_and_done_without(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(openvino, "_devices", openvino._devices.__wrapped__)  # asked anew
+    monkeypatch.setattr(f"{openvino.PACKAGE}.get_library_path", lambda: "no-library.so")
+    with caplog.at_level(logging.WARNING, "cxr.model"):
+        ensemble = Ensemble(bundle)
+    assert (ensemble.provider, ensemble.precision) == ON_PROCESSOR
+    assert "does not load it" in caplog.text
+
+
+@on_amx
+def test_auto_is_bfloat16_and_says_what_float32_says(bundle: Bundle, images: Views) -> None:
+    ensemble = Ensemble(bundle)
+    assert (ensemble.provider, ensemble.precision, ensemble.max_batch) == (openvino.OPENVINO, "bfloat16", 1)
+    expected = Ensemble(bundle, precision="float32").logits(images)
+    for alone in (True, False):
+        logits = ensemble.logits(images, alone=alone)
+        assert logits.shape == expected.shape
+        assert logits.dtype == np.float32
+        assert 0 < np.abs(logits - expected).max() < 2e-2
+
+
+@on_amx
+def test_more_threads_than_streams_get_what_one_gets(bundle: Bundle, images: Views) -> None:
+    ensemble, single = Ensemble(bundle, threads=1), list(parts_of(images, 1))
+    alone = [ensemble.logits(image) for image in single]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda i: ensemble.logits(single[i % 5], alone=False), range(40)))
+    for index, logits in enumerate(together):
+        np.testing.assert_array_equal(logits, alone[index % 5])
+
+
+@on_amx
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", ["densenet161", "vgg19_bn"])
+def test_the_other_families_run_too(tmp_path: Path, architecture: str, images: Views) -> None:
+    bundle = make_bundle(tmp_path / "bundle", (architecture,))  # type: ignore[arg-type]
+    exact, rounded = (Ensemble(bundle, precision=p).logits(images) for p in ("float32", "bfloat16"))  # type: ignore[arg-type]
+    assert 0 < np.abs(rounded - exact).max() < 2e-2
