@@ -2,16 +2,17 @@
 
     python -m loadtests.compare
 
-Every contestant has the same graph, images, clients and threads. Within a round each is measured for some seconds, in
-an order drawn anew, while the others are stopped. A ratio is of two measurements of one round, so that whatever else
-the machine does meets both alike.
+Every contestant has the same graph, images, clients and threads; those in float32 have onnxruntime's own provider for
+processors, the others what the service chooses. Within a round each is measured for some seconds, in an order drawn
+anew, while the others are stopped. A ratio is of two measurements of one round, so that whatever else the machine does
+meets both alike.
 """
 
 import math
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -23,23 +24,32 @@ from rich.progress import track
 from scipy import stats
 
 from cxr.model.bundle import Bundle
+from cxr.model.inference import PrecisionChoice
 from loadtests import tables
-from loadtests.contestants import Contestant, Measured, as_form, ceiling, peer, service
+from loadtests.contestants import Contestant, Measured, Sending, as_form, ceiling, peer, service, unchanged
 from loadtests.golden import GoldenRequest, golden_requests
 from loadtests.samples import radiographs
 from service.settings import Settings
 
 CLIENTS: Final = 8
+Peer = tuple[str, Sending, PrecisionChoice]
+"""Its module, how it is asked, and what its networks compute in; auto: what this service was told."""
+
 OURS: Final = "this service"
 CEILING: Final = "the same pipeline in threads, no HTTP"
-PEERS: Final = {
-    "FastAPI, onnxruntime": ("fastapi_onnx", lambda request: request),
-    "LitServe, onnxruntime": ("litserve_onnx", as_form),
-    "FastAPI, eager PyTorch": ("fastapi_torch", lambda request: request),
+FLOAT32: Final = "this service in float32"
+PEERS: Final[dict[str, Peer]] = {
+    "FastAPI, onnxruntime": ("fastapi_onnx", unchanged, "auto"),
+    "FastAPI, onnxruntime in float32": ("fastapi_onnx", unchanged, "float32"),
+    "LitServe, onnxruntime": ("litserve_onnx", as_form, "auto"),
+    "FastAPI, eager PyTorch in float32": ("fastapi_torch", unchanged, "float32"),
 }
 
 Rounds = dict[tuple[str, int], list[Measured]]
 """By contestant and number of clients, one measurement a round."""
+
+Golden = Mapping[PrecisionChoice, Sequence[GoldenRequest]]
+"""What is asked, and what is the right answer to it in a precision."""
 
 MeasuredPair = tuple[Measured, Measured]
 """Of one round: ours and another's."""
@@ -50,16 +60,18 @@ def contestants(settings: Settings, logs: Path) -> Iterator[list[Contestant]]:
     """All of them, started, and stopped where they stand."""
     with ExitStack() as stack:
         everybody = [ceiling(CEILING, settings), stack.enter_context(service(OURS, logs / "service.log", settings))]
-        for name, (module, sending) in PEERS.items():
-            log = logs / f"{module}.log"
-            everybody.append(stack.enter_context(peer(name, module, sending, log, settings)))
+        float32 = settings.model_copy(update={"precision": "float32"})
+        everybody.append(stack.enter_context(service(FLOAT32, logs / "float32.log", float32)))
+        for name, (module, sending, precision) in PEERS.items():
+            log, chosen = logs / f"{name}.log", settings if precision == "auto" else float32
+            everybody.append(stack.enter_context(peer(name, module, sending, log, chosen)))
         for contestant in everybody:
             stack.callback(contestant.go)
             contestant.stop()
         yield everybody
 
 
-def measure(everybody: Sequence[Contestant], asked: Sequence[GoldenRequest], rounds: int, seconds: float) -> Rounds:
+def measure(everybody: Sequence[Contestant], asked: Golden, rounds: int, seconds: float) -> Rounds:
     """Every contestant in every round, with `CLIENTS` clients and with one."""
     chance = random.Random(0)
     measured: Rounds = {(one.name, clients): [] for one in everybody for clients in (CLIENTS, 1)}
@@ -67,7 +79,7 @@ def measure(everybody: Sequence[Contestant], asked: Sequence[GoldenRequest], rou
         for clients in (CLIENTS, 1):
             for contestant in chance.sample(everybody, len(everybody)):
                 with contestant.awake():
-                    one = contestant.measure(asked, clients, seconds)
+                    one = contestant.measure(asked[contestant.precision], clients, seconds)
                 measured[contestant.name, clients].append(one)
     return measured
 
@@ -144,9 +156,9 @@ def command(
 ) -> None:
     """Compare this service with its ceiling and its peers."""
     settings = Settings()
-    asked = golden_requests(
-        [sample for sample in radiographs(count) if sample.media_type == media], False, Bundle(settings.bundle)
-    )
+    samples, bundle = [sample for sample in radiographs(count) if sample.media_type == media], Bundle(settings.bundle)
+    precisions: tuple[PrecisionChoice, ...] = (settings.precision, "float32")
+    asked = {precision: golden_requests(samples, False, bundle, precision) for precision in precisions}
     with tempfile.TemporaryDirectory() as logs, contestants(settings, Path(logs)) as everybody:
         measured = measure(everybody, asked, rounds, seconds)
     text = result(measured) + (

@@ -1,5 +1,6 @@
 """Who takes part in a comparison: how each is started, measured, and kept from the processor while others run."""
 
+import os
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import numpy as np
 import psutil
 
 from cxr.model.bundle import Bundle
+from cxr.model.inference import PrecisionChoice
 from cxr.pipeline import Classifier
 from loadtests.clients import closed_loop, lasting, run
 from loadtests.golden import GoldenRequest
@@ -42,11 +44,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A name, a way to measure (requests, clients, seconds), and the process to stop meanwhile, if it has one."""
+    """A name, a way to measure (requests, clients, seconds), the process to stop meanwhile, if it has one.
+
+    `precision` is what its networks compute in, and so which answers are golden.
+    """
 
     name: str
     measure: Callable[[Sequence[GoldenRequest], int, float], Measured]
     process: psutil.Process | None = None
+    precision: PrecisionChoice = "auto"
 
     @contextmanager
     def awake(self) -> Iterator[None]:
@@ -74,10 +80,11 @@ class Contestant:
 @contextmanager
 def service(name: str, log: Path, settings: Settings) -> Iterator[Contestant]:
     """This service, from this checkout."""
-    with serve(log, settings.bundle, threads=settings.threads, classifications=settings.classifications) as server:
+    chosen = settings.model_dump(include={"threads", "classifications", "precision"})
+    with serve(log, settings.bundle, **chosen) as server:
         server.wait_for_explainer(synthetic_png())  # whose start takes a core for seconds
-        measure = partial(_over_http, str(server.client.base_url), lambda request: request)
-        yield Contestant(name, measure, psutil.Process(server.process.pid))
+        measure = partial(_over_http, str(server.client.base_url), unchanged)
+        yield Contestant(name, measure, psutil.Process(server.process.pid), settings.precision)
 
 
 @contextmanager
@@ -86,19 +93,29 @@ def peer(name: str, module: str, sending: Sending, log: Path, settings: Settings
     port = free_port()
     command = [sys.executable, "-m", f"loadtests.peers.{module}"]
     arguments = [str(port), str(settings.threads), str(CORES)]
+    environment = {**os.environ, "CXR_PRECISION": settings.precision}
     with log.open("wb") as out:
-        process = subprocess.Popen([*command, *arguments], cwd=REPOSITORY, stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [*command, *arguments], cwd=REPOSITORY, env=environment, stdout=out, stderr=subprocess.STDOUT
+        )
         try:
             url = f"http://127.0.0.1:{port}"
             wait_until_answering(f"{url}/docs", process, START_S, log, any_status=True)
-            yield Contestant(name, partial(_over_http, url, sending), psutil.Process(process.pid))
+            measure = partial(_over_http, url, sending)
+            yield Contestant(name, measure, psutil.Process(process.pid), settings.precision)
         finally:
             stop(process)
 
 
 def ceiling(name: str, settings: Settings) -> Contestant:
     """The same decoding, pre-processing and onnxruntime in threads of this process, without HTTP."""
-    return Contestant(name, partial(_in_process, Classifier(Bundle(settings.bundle), settings.threads)))
+    classifier = Classifier(Bundle(settings.bundle), settings.threads, settings.precision)
+    return Contestant(name, partial(_in_process, classifier), precision=settings.precision)
+
+
+def unchanged(request: GoldenRequest) -> GoldenRequest:
+    """The file as the body."""
+    return request
 
 
 def as_form(request: GoldenRequest) -> GoldenRequest:

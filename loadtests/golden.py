@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.model.inference import PrecisionChoice
 from cxr.pipeline import Classifier, Finding
 from cxr.report.explanation import Explanation, Method
 from loadtests.samples import Bad, Sample
@@ -43,10 +44,12 @@ class GoldenRequest:
         )
 
 
-def golden_requests(samples: list[Sample], explain: bool, bundle: Bundle | None = None) -> list[GoldenRequest]:
+def golden_requests(
+    samples: list[Sample], explain: bool, bundle: Bundle | None = None, precision: PrecisionChoice = "auto"
+) -> list[GoldenRequest]:
     """For each sample a request to /classify, and one to /explain where explanations are wanted (loads torch)."""
     bundle = bundle or Bundle(DEFAULT_BUNDLE)
-    classifier = Classifier(bundle)
+    classifier = Classifier(bundle, precision=precision)
     asked = [GoldenRequest("/classify", sample, finding=classifier.classify(sample.data)) for sample in samples]
     if not explain:
         return asked

@@ -31,5 +31,6 @@ def classify(data: Annotated[bytes, Body()]) -> Finding:
 
 if __name__ == "__main__":
     port, threads, _ = map(int, sys.argv[1:])
-    app.state.classifier = Classifier(Bundle(Settings().bundle), threads)
+    settings = Settings()
+    app.state.classifier = Classifier(Bundle(settings.bundle), threads, settings.precision)
     uvicorn.run(app, port=port)

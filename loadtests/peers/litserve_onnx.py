@@ -21,7 +21,8 @@ class Radiographs(litserve.LitAPI):  # type: ignore[misc]
 
     def setup(self, device: str) -> None:  # noqa: ARG002
         """In each worker, once."""
-        self.classifier = Classifier(Bundle(Settings().bundle), self.threads)
+        settings = Settings()
+        self.classifier = Classifier(Bundle(settings.bundle), self.threads, settings.precision)
 
     def decode_request(self, request: UploadFile, **_: Any) -> bytes:
         """The file of the form's field `request`."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cxr.model.bundle import Bundle
+from cxr.model.inference import PrecisionChoice
 from loadtests import mix
 from loadtests.bench import locust
 from loadtests.chaos import strike
@@ -77,11 +78,13 @@ def test_a_soak_finds_the_planted_leak_and_no_other(
 
 def test_compare(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXR_BUNDLE", str(bundle.root))
-    asked = [q for q in golden_requests(radiographs(2), False, bundle) if q.sample.media_type == "image/jpeg"]
+    samples = [sample for sample in radiographs(2) if sample.media_type == "image/jpeg"]
+    precisions: tuple[PrecisionChoice, ...] = ("auto", "float32")
+    asked = {precision: golden_requests(samples, False, bundle, precision) for precision in precisions}
     with contestants(Settings(), tmp_path) as everybody:
         measured = measure(everybody, asked, rounds=1, seconds=1)
     assert {name for name, _ in measured} >= {OURS, CEILING}
-    assert len(everybody) == 5
+    assert len(everybody) == 7
     for (name, clients), (one,) in measured.items():
         assert clients in (CLIENTS, 1)
         assert one.per_second > 0, name
