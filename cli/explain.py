@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cli.output import BundlePath, complain, disclaim, err, failing_cleanly, read
-from cxr.errors import Refusal
+from cxr.errors import Refusal, UnknownMember
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.report.explanation import METHODS, Explanation, Method, Panel
 
@@ -42,7 +42,6 @@ def explain(
     bundle: BundlePath = DEFAULT_BUNDLE,
 ) -> None:
     """Classify a radiograph, draw where a network found evidence, and say it."""
-    from attribution.explain import Explainer
     from cxr.pipeline import Classifier
     from cxr.report.result import Result
 
@@ -52,10 +51,15 @@ def explain(
     written = [picture]
     with failing_cleanly(), err.status("explaining"):
         loaded = Bundle(bundle)
-        classifier, explainer = Classifier(loaded), Explainer(loaded)
         try:
             data = read(file)
-            finding = classifier.classify(data)
+            finding = Classifier(loaded).classify(data)
+            if member is not None and member not in loaded.manifest.choices:
+                raise UnknownMember
+            # Late: PyTorch and torchvision take many seconds to load, and what is wrong is told before.
+            from attribution.explain import Explainer
+
+            explainer = Explainer(loaded)
             shown: Explanation | Panel
             if method == "all":
                 shown = explainer.panel(data, finding, target, member)

@@ -12,8 +12,9 @@ import math
 import random
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -28,6 +29,7 @@ from cxr.model.inference import PrecisionChoice
 from loadtests import tables
 from loadtests.contestants import Contestant, Measured, Sending, as_form, ceiling, peer, service, unchanged
 from loadtests.golden import GoldenRequest, golden_requests
+from loadtests.paired import PAUSE_S, undisturbed
 from loadtests.samples import radiographs
 from service.settings import Settings
 
@@ -71,16 +73,17 @@ def contestants(settings: Settings, logs: Path) -> Iterator[list[Contestant]]:
         yield everybody
 
 
-def measure(everybody: Sequence[Contestant], asked: Golden, rounds: int, seconds: float) -> Rounds:
-    """Every contestant in every round, with `CLIENTS` clients and with one."""
+def measure(everybody: Sequence[Contestant], asked: Golden, rounds: int, seconds: float, alone: bool = False) -> Rounds:
+    """Every contestant in every round, with `CLIENTS` clients and with one; `alone` on the machine or beside others."""
     chance = random.Random(0)
     measured: Rounds = {(one.name, clients): [] for one in everybody for clients in (CLIENTS, 1)}
     for _ in track(range(rounds), "rounds", console=Console(stderr=True)):
         for clients in (CLIENTS, 1):
             for contestant in chance.sample(everybody, len(everybody)):
-                with contestant.awake():
+                with contestant.awake(), undisturbed() if alone else nullcontext():
                     one = contestant.measure(asked[contestant.precision], clients, seconds)
                 measured[contestant.name, clients].append(one)
+                time.sleep(PAUSE_S if alone else 0)
     return measured
 
 
@@ -152,6 +155,7 @@ def command(
     seconds: Annotated[float, typer.Option(help="Of each measurement.")] = 6,
     media: Annotated[str, typer.Option(help="image/jpeg, image/png or application/dicom.")] = "image/jpeg",
     count: Annotated[int, typer.Option(help="How many images.")] = 32,
+    alone: Annotated[bool, typer.Option("--undisturbed", help="Let all other work wait (root).")] = False,
     write: Annotated[bool, typer.Option(help="Put the table into docs/performance.md.")] = False,
 ) -> None:
     """Compare this service with its ceiling and its peers."""
@@ -160,7 +164,7 @@ def command(
     precisions: tuple[PrecisionChoice, ...] = (settings.precision, "float32")
     asked = {precision: golden_requests(samples, False, bundle, precision) for precision in precisions}
     with tempfile.TemporaryDirectory() as logs, contestants(settings, Path(logs)) as everybody:
-        measured = measure(everybody, asked, rounds, seconds)
+        measured = measure(everybody, asked, rounds, seconds, alone)
     text = result(measured) + (
         f"\n\n{tables.machine()}. {media}, {rounds} rounds of {seconds:g} s, {settings.threads} thread(s) an "
         f"inference that runs alone, {settings.classifications} files at once in this service. "

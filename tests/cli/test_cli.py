@@ -149,6 +149,17 @@ def test_explain_refuses_a_bad_file(bundle: Bundle, broken: Path, tmp_path: Path
     assert not picture.exists()
 
 
+def test_explain_tells_what_is_wrong_before_it_loads_torch(bundle: Bundle, radiograph: Path, broken: Path) -> None:
+    asked = [[broken], [broken.parent], [broken.parent / "missing.png"], [radiograph, "--member", "alexnet"]]
+    commands = [["explain", *map(str, each), "--bundle", str(bundle.root)] for each in asked]
+    answers = f"[app(command, standalone_mode=False) for command in {commands}]"
+    code = f"import sys; from cli import app; print({answers}, 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[1, 2, 2, 1] False"
+    for told in (Truncated.message, "Is a directory", "No such file", UnknownMember.message):
+        assert told in done.stderr
+
+
 @pytest.mark.parametrize("command", ["classify", "explain"])
 def test_a_bundle_without_export_is_one_line_with_a_hint(
     bundle: Bundle, radiograph: Path, tmp_path: Path, command: str
