@@ -150,7 +150,12 @@ def test_explain_refuses_a_bad_file(bundle: Bundle, broken: Path, tmp_path: Path
 
 
 def test_explain_tells_what_is_wrong_before_it_loads_torch(bundle: Bundle, radiograph: Path, broken: Path) -> None:
-    asked = [[broken], [broken.parent], [broken.parent / "missing.png"], [radiograph, "--member", "alexnet"]]
+    asked: list[list[Path | str]] = [
+        [broken],
+        [broken.parent],
+        [broken.parent / "missing.png"],
+        [radiograph, "--member", "alexnet"],
+    ]
     commands = [["explain", *map(str, each), "--bundle", str(bundle.root)] for each in asked]
     answers = f"[app(command, standalone_mode=False) for command in {commands}]"
     code = f"import sys; from cli import app; print({answers}, 'torch' in sys.modules)"

@@ -44,21 +44,21 @@ SIZE = 224
 OF_DICOM = {
     "clahe-1": {
         FULL: "b9aa76163ec559d949527d93db251ce5a9cdf13a2faec4bcdfb5a63a48eda312",
-        LUNGS: "e2cdac86d73e6a1b0b56072606127eaf51bf447f5888feb086cb780eb9ee4cd6",
+        LUNGS: "87fa3ef3b2322e000bcdfcb142cd3aea6008cb2bddf18df076033352e90f8ed1",
     },
     "paper-1": {
         FULL: "5634af121f10fefa2331f2292fc9d46a2e77eded7df07d98f3d2262aaf10b606",
-        LUNGS: "dbb23c58b89e3cc27b7f2e084a4478ac3dd788437f2123edf9899d650dc6d739",
+        LUNGS: "22b74ee646e823c49e27ad9165842d9609d7333586dd01293e536b40a6759ef0",
     },
 }
 OF_JPEG = {
     "clahe-1": {
         FULL: "a8c58dd2abcc66cd7b9e8d8b64836f486314d57afd3fe71caaac6d6808064dac",
-        LUNGS: "d9c4eaafcc797814cb7f8b05eae3bdf1868fd17465433e8c8399430dc001084c",
+        LUNGS: "32ce8aede450977acd56eab89dbcca9b10e822fba8d7d6534b8a4cbaf669c12c",
     },
     "paper-1": {
         FULL: "be6383f21c744642496745902a10f1de3c016f044adfbdaaf3d9239ab5223bea",
-        LUNGS: "878bc9dce2b2f5487236c95d89029cb13e8ddee94d88f6f121287f967aa38978",
+        LUNGS: "6edd662b082a8e7195237b20f51c63ae17773144f168d1e145b1b99a0356decb",
     },
 }
 GOLDEN = {"dicom": OF_DICOM, "png": OF_DICOM, "jpeg": OF_JPEG}

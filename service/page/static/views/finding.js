@@ -63,7 +63,7 @@ function Probabilities({ answer }) {
       </tbody>
     </table>
     <p class="caveat muted small">
-      Calibrated on images from the training hospitals; probably too sure elsewhere. Three classes only: other findings are
+      Calibrated, but not for your hospital: there it may be far off, as the model card says. Three classes only: other findings are
       not looked for.
     </p>
   `;
