@@ -56,7 +56,8 @@ def test_figures_of_another_calibration_are_forgotten(tmp_path: Path) -> None:
 def test_figures_outlive_what_changes_no_answer(tmp_path: Path) -> None:
     for name in ("bundle.json", "evaluation.json"):
         (tmp_path / name).write_text((DEFAULT_BUNDLE / name).read_text())
-    manifest = json.loads((tmp_path / "bundle.json").read_text()) | {"lungs": None}
+    manifest = json.loads((tmp_path / "bundle.json").read_text())
+    manifest["explainer"] = next(one["name"] for one in manifest["members"] if one["name"] != manifest["explainer"])
     (tmp_path / "bundle.json").write_text(json.dumps(manifest))
     assert BundleEvaluation.read(Bundle(tmp_path)).splits == BundleEvaluation.read(SHIPPED).splits
 
@@ -71,12 +72,15 @@ def test_figures_outlive_what_changes_no_answer(tmp_path: Path) -> None:
     ids=str,
 )
 def test_figures_are_of_the_frames_that_the_members_see(
-    tmp_path: Path, changes: dict[str, object], are_kept: bool
+    bundle: Bundle, tmp_path: Path, changes: dict[str, object], are_kept: bool
 ) -> None:
-    (tmp_path / "evaluation.json").write_text((DEFAULT_BUNDLE / "evaluation.json").read_text())
-    manifest = json.loads((DEFAULT_BUNDLE / "bundle.json").read_text()) | changes
-    (tmp_path / "bundle.json").write_text(json.dumps(manifest))
-    assert bool(BundleEvaluation.read(Bundle(tmp_path)).splits) == are_kept
+    one = framed(bundle, tmp_path / "bundle", FULL, FULL)
+    BundleEvaluation(one, {"val": BundleEvaluation.read(SHIPPED).splits["val"]}).write()
+    manifest = json.loads((one.root / "bundle.json").read_text()) | changes
+    for member in manifest["members"]:
+        del member["frame"], member["opacity_head"]  # as in schema 1
+    (one.root / "bundle.json").write_text(json.dumps(manifest))
+    assert bool(BundleEvaluation.read(Bundle(one.root)).splits) == are_kept
 
 
 def test_figures_of_networks_that_see_the_lungs_are_of_one_segmenter(bundle: Bundle, tmp_path: Path) -> None:
