@@ -215,7 +215,8 @@ def outside_the_lungs(bundle: Bundle, explanation: Explanation) -> NDArray[np.ui
     rows, columns = window(prepared.placements[LUNGS], shown.shape)
     assert np.ptp(shown[rows, columns]) > 100
     outside = np.ones(shown.shape, bool)
-    outside[rows.start - 4 : rows.stop + 4, columns.start - 4 : columns.stop + 4] = False  # enlarged from 1024 pixels
+    top, left = max(rows.start - 4, 0), max(columns.start - 4, 0)  # enlarged from 1024 pixels
+    outside[top : rows.stop + 4, left : columns.stop + 4] = False
     assert outside.any()
     return np.unique(shown[outside])
 

@@ -47,6 +47,7 @@ def run(*arguments: object, status: int = 0) -> str:
     return result.output
 
 
+@pytest.mark.slow
 def test_a_folder_becomes_a_model(folder: Path, tmp_path: Path) -> None:
     knobs = [part for knob in SMALL for part in ("--set", knob)]
     run("train", tmp_path / "run", "--preset", "quick", *knobs, "--data", folder)

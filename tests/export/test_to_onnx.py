@@ -148,6 +148,7 @@ def test_batchnorm_becomes_a_scale_and_a_shift_without_changing_the_logits(bundl
             torch.testing.assert_close(said, wanted.float(), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_dense_block_concatenates_two_tensors_at_a_time() -> None:
     """More than 32 cannot be captured as a CUDA graph."""
     block = _DenseBlock(40, num_input_features=2, bn_size=1, growth_rate=2, drop_rate=0.0)

@@ -22,7 +22,7 @@ FOUND = BundleEvaluation.read(Bundle(DEFAULT_BUNDLE)).splits["val"]
         measured.confusion(FOUND),
         measured.sources(FOUND),
         measured.calibration(FOUND),
-        measured.conformal(FOUND),
+        measured.without_empty_columns(measured.conformal(FOUND)),
         measured.set_sizes(FOUND),
         measured.selective(FOUND),
     ],

@@ -141,6 +141,7 @@ def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 CALIBRATION = Calibration(1.5, 0.8, {"normal": 0.5, "pneumonia": 0.6, "covid19": 0.7}, "the other hospitals")
 
 
+@pytest.mark.slow
 def test_each_member_keeps_the_frame_and_the_heads_that_it_was_trained_with(
     travelling: list[RunDir], segmenter: Path, validation: BundleImages, tmp_path: Path
 ) -> None:

@@ -96,14 +96,15 @@ def test_lungs_of_a_real_radiograph(segmenter: LungSegmenter, chest: NDArray[np.
     """RG1's lungs, as one sees them: their centres, and points that are lung, heart and shoulder."""
     lungs = segmenter.find(chest)
     assert isinstance(lungs, Lungs)
+    side = len(lungs.right)
     for lung, centre in ((lungs.right, (0.25, 0.45)), (lungs.left, (0.70, 0.45))):
         rows, columns = np.nonzero(lung)
-        assert (columns.mean() / SIDE, rows.mean() / SIDE) == pytest.approx(centre, abs=0.08)
+        assert (columns.mean() / side, rows.mean() / side) == pytest.approx(centre, abs=0.08)
     both = lungs.right | lungs.left
-    assert both[int(0.3 * SIDE), int(0.2 * SIDE)]
-    assert both[int(0.3 * SIDE), int(0.75 * SIDE)]
-    assert not both[int(0.7 * SIDE), int(0.5 * SIDE)]
-    assert not both[int(0.1 * SIDE), int(0.05 * SIDE)]
+    assert both[int(0.3 * side), int(0.2 * side)]
+    assert both[int(0.3 * side), int(0.75 * side)]
+    assert not both[int(0.7 * side), int(0.5 * side)]
+    assert not both[int(0.1 * side), int(0.05 * side)]
 
 
 def test_the_mask_is_the_same_to_the_bit_whatever_else_runs(segmenter: LungSegmenter, chest: NDArray[np.uint8]) -> None:

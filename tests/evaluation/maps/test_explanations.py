@@ -133,6 +133,7 @@ def test_stored_masks_come_back_by_file(tmp_path: Path) -> None:
     assert np.array_equal(read, np.stack([masks[1], np.zeros((8, 8), bool), masks[0]]))
 
 
+@pytest.mark.slow
 def test_the_command_runs_where_there_is_no_pydantic() -> None:
     import subprocess
     import sys

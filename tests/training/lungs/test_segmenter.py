@@ -83,6 +83,7 @@ def test_a_mask_moves_with_its_image() -> None:
     assert not torch.equal(masks, (images > 0).float())
 
 
+@pytest.mark.slow
 def test_training_learns_and_its_seed_makes_the_weights(folder: Path) -> None:
     data, held_out = load_masked(folder, ("train",), RECIPE, SIZE), load_masked(folder, ("val", "test"), RECIPE, SIZE)
     network = train_segmenter(data, epochs=12, seed=0, batch_size=4)
