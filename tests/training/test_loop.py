@@ -124,6 +124,7 @@ def test_a_snapshot_with_its_logits_ends_every_cycle(whole: RunDir) -> None:
     assert whole.read_log()[-1]["val_macro_f1"] == macro_f1(whole.logits(2, "val"), VAL.labels)
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_run(tmp_path: Path) -> None:
     one, same, other = (
         train(replace(TINY, seed=seed, epochs=1, cycles=1), TRAIN, HELD_OUT, TABLE, tmp_path / name)
@@ -183,6 +184,7 @@ def test_every_cycle_visits_the_images_in_another_order(tmp_path: Path, monkeypa
     assert not torch.equal(*orders)
 
 
+@pytest.mark.slow
 def test_dropout_is_resumed_too(tmp_path: Path) -> None:
     config = replace(TINY, architecture="vgg16_bn", epochs=2, batch_size=6)
     few = TRAIN.where(index < 6 for index in range(48))
@@ -210,6 +212,7 @@ def test_a_source_is_left_out_of_training(tmp_path: Path) -> None:
         train(replace(TINY, leave_out="synthetic"), TRAIN, HELD_OUT, TABLE, tmp_path)
 
 
+@pytest.mark.slow
 def test_cutmix_trains(tmp_path: Path) -> None:
     short = replace(TINY, mixup=0.0, epochs=2, cycles=1)
     run = train(replace(short, cutmix=1.0), TRAIN, HELD_OUT, TABLE, tmp_path / "cutmix")
@@ -254,6 +257,7 @@ def test_what_is_said_of_the_source_left_out_is_kept(tmp_path: Path) -> None:
     np.testing.assert_allclose(run.logits(1, "left_out"), expected, rtol=2e-3, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_a_sources_loss_weight_is_what_its_images_count(tmp_path: Path) -> None:
     """A source at weight zero teaches nothing: whatever its labels are."""
     train_set = from_two_sources(TRAIN)
@@ -291,6 +295,7 @@ def test_the_second_head_needs_boxes(tmp_path: Path) -> None:
         train(replace(TINY, opacity_weight=1.0), TRAIN, HELD_OUT, TABLE, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_with_both_heads_goes_on_to_the_bit(tmp_path: Path) -> None:
     boxes = {TRAIN.rows[1].file: [(0.1, 0.2, 0.5, 0.5)]}
     config = replace(TINY, epochs=2, opacity_weight=1.0, cutmix=0.5, mixup=0.4)
@@ -301,6 +306,7 @@ def test_a_run_with_both_heads_goes_on_to_the_bit(tmp_path: Path) -> None:
     assert same_weights(whole, copy, 2)
 
 
+@pytest.mark.slow
 def test_evidence_is_trained_with_mixtures_and_augmentation(tmp_path: Path) -> None:
     lungs = {row.file: np.eye(16, dtype=bool) for row in TRAIN.rows[:30]}
     config = replace(TINY, epochs=1, cycles=1, evidence_weight=0.5)
