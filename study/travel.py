@@ -31,6 +31,9 @@ PAIRS: Final = (
     ("convolution", "full"),
     ("mixed", "mixed-full"),
     ("convolution", "mixed-full"),
+    ("mixed", "full"),
+    ("convolution", "baseline"),
+    ("mixed", "baseline"),
     ("lungs", "full-pairs-boxes"),
 )
 """Recipes that see the lungs, each with one that sees the whole radiograph: averaged seed by seed."""
@@ -117,6 +120,36 @@ def candidates(archives: Sequence[Archive]) -> list[Candidate]:
         *_means_over_seeds(found),
         *_means_of_frames(found),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class OneSeed:
+    """A bundle of two networks as it would ship: their last snapshots. Figures on validation, uncalibrated."""
+
+    runs: tuple[str, str]
+    macro_f1: float
+    siim: float
+
+
+def by_seed(rows: Sequence[Row], archives: Sequence[Archive], first: str, second: str) -> list[OneSeed]:
+    """Every seed of one recipe with seed 0 of another, both trained with all sources."""
+    val = [row for row in rows if row.split == "val"]
+    labels, siim = _labels(val), np.array([row.source == "siim" for row in val], dtype=bool)
+    of_all = [one for one in archives if one.complete and one.config.leave_out == ALL]
+    others = [one for one in of_all if one.recipe == second and one.config.seed == 0]
+    found = []
+    for one, other in ((one, other) for one in of_all if one.recipe == first for other in others):
+        mean = combine(np.stack([one.val[-1], other.val[-1]]), 1.0, "scpa")
+        positive = labels[siim] == LABELS.index("covid19")
+        score = between(mean[siim], *QUESTIONS["siim"])
+        found.append(
+            OneSeed(
+                (one.name, other.name),
+                float(metrics.macro_f1(mean, labels)[0]),
+                float(metrics.auroc(score, positive, metrics.once(positive))[0]),
+            )
+        )
+    return found
 
 
 def _each(conditions: Mapping[str, Mapping[int, Archive]]) -> dict[str, tuple[Network, ...]]:

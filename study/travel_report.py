@@ -8,8 +8,21 @@ import numpy as np
 
 from cxr.labels import LABELS
 from evaluation.bootstrap import RESAMPLES
-from study.new_hospital import CURVE, Fit, HeldBack, fit, held_back, unseen
-from study.travel import ALL, Candidate, Inside, Outside, candidates, inside, left_out_rows, out_of, posterior
+from study.new_hospital import CURVE, MEMBERS, Fit, HeldBack, fit, held_back, unseen
+from study.travel import (
+    ALL,
+    BASELINE,
+    Candidate,
+    Inside,
+    OneSeed,
+    Outside,
+    by_seed,
+    candidates,
+    inside,
+    left_out_rows,
+    out_of,
+    posterior,
+)
 from study.travel_archive import Archive
 from training.data import Row
 
@@ -43,6 +56,8 @@ class TravelReport:
 
     `fitted` is the calibration for a new hospital on all sources that were left out, `held_back`, by the coverage asked
     for, what such a calibration gives on each source that it was not fitted on. None where too few were left out.
+    `beside_baseline` is `held_back` of the candidate's first recipe with the baseline in the second one's
+    place, `seeds` what bundles of its two recipes would be.
     """
 
     archives: tuple[Archive, ...]
@@ -52,6 +67,8 @@ class TravelReport:
     called_normal: tuple[CalledNormal, ...]
     fitted: Fit | None
     held_back: Mapping[float, Sequence[HeldBack]]
+    beside_baseline: Sequence[HeldBack]
+    seeds: Sequence[OneSeed]
     resamples: int
 
     @property
@@ -82,7 +99,7 @@ def measure(
     given = candidates(archives)
     conditions = list(dict.fromkeys(source for one in given for source in one.networks))
     swabs = [one for one in archives if one.config.leave_out == SWABS and one.left_out is not None]
-    sources = unseen(rows, archives)
+    sources, others = unseen(rows, archives), unseen(rows, archives, (MEMBERS[0], BASELINE))
     return TravelReport(
         archives=tuple(archives),
         candidates=tuple(given),
@@ -91,6 +108,8 @@ def measure(
         called_normal=tuple(called_normal(rows, one, readings) for one in swabs),
         fitted=fit(sources.values()) if len(sources) > 1 else None,
         held_back={asked: held_back(sources, asked) for asked in CURVE if len(sources) > 1},
+        beside_baseline=held_back(others) if len(others) > 1 else [],
+        seeds=by_seed(rows, archives, *MEMBERS),
         resamples=resamples,
     )
 

@@ -115,7 +115,7 @@ def plain() -> TrainConfig:
 
 
 def default() -> TrainConfig:
-    """The recipe of `models/default`, fixed on the validation split (docs/decisions.md)."""
+    """The recipe of version 2 of `models/default`, and the base of the rows of docs/travel.md."""
     return TrainConfig(epochs=300, cycles=2, mixup=0.4, weight_decay=1e-3, clip_norm=1.0, augmentation=STRONG)
 
 

@@ -5,12 +5,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from cxr.labels import DISPLAY_NAMES, LABELS
 from reporting.document import Block, Table, Text
 from study.new_hospital import COVERAGE, FEWEST, MEMBERS, Fit, HeldBack
+from study.travel import BASELINE
 
 LEAST, LARGEST = 0.85, 2.0  # coverage of each label, and mean size of a set: what the issue asks for
 
 
-def new_hospital(fitted: Fit, found: Mapping[float, Sequence[HeldBack]]) -> Iterator[Block]:
-    """The words and tables; `found` holds by the coverage asked for what each source gives when held back."""
+def new_hospital(
+    fitted: Fit, found: Mapping[float, Sequence[HeldBack]], beside_baseline: Sequence[HeldBack]
+) -> Iterator[Block]:
+    """The words and tables.
+
+    Args:
+        fitted: on all sources.
+        found: by the coverage asked for, what each source gives when held back.
+        beside_baseline: the same for `COVERAGE`, of the first recipe with the baseline.
+    """
     thresholds = ", ".join(f"{DISPLAY_NAMES[label]} {fitted.thresholds[label]:.3f}" for label in LABELS)
     yield Text(
         f"Each source in turn plays the new hospital. `{MEMBERS[0]}` and `{MEMBERS[1]}` (seed 0, last snapshot) were "
@@ -20,6 +29,9 @@ def new_hospital(fitted: Fit, found: Mapping[float, Sequence[HeldBack]]) -> Iter
     )
     yield Table(_HEADER, tuple(_row(one) for one in found[COVERAGE]), f"Asked: a coverage of {COVERAGE:.0%}")
     yield Text(_verdict(found[COVERAGE]))
+    if beside_baseline:
+        caption = f"The same with `{BASELINE}` in the place of `{MEMBERS[1]}`"
+        yield Table(_HEADER, tuple(_row(one) for one in beside_baseline), caption)
     rows = tuple(_curve_row(asked, ones) for asked, ones in found.items())
     yield Table(_CURVE_HEADER, rows, "What more coverage costs: over the sources, each held back")
     yield Text(

@@ -38,7 +38,7 @@ KINDS: Final[dict[Kind, str]] = {
 
 def travel_page(report: TravelReport) -> Document:
     """The whole page; every figure in it is the report's."""
-    elsewhere = new_hospital(report.fitted, report.held_back) if report.fitted else ()
+    elsewhere = new_hospital(report.fitted, report.held_back, report.beside_baseline) if report.fitted else ()
     sections = (
         Section("What was asked", (Text(ASKED),)),
         Section("Protocol", (Items(PROTOCOL),)),
@@ -49,7 +49,7 @@ def travel_page(report: TravelReport) -> Document:
         Section("Other sources left out", tuple(_others(report))),
         Section("Temperature and prediction sets for a new hospital", tuple(elsewhere)),
         Section("What holds, and what falls short", tuple(_verdicts(report))),
-        Section("The candidate", (Items(CANDIDATE),)),
+        Section("The candidate", tuple(_candidate(report))),
         Section("Which swab labels look normal", tuple(_swabs(report))),
         Section("Not in the tables", (Items(tuple(_missing(report))),)),
         Section("Machine and command", (Items(COMMANDS),)),
@@ -264,6 +264,16 @@ def _swabs(report: TravelReport) -> Iterator[Block]:
         rows += [(name or "not read", f"{n:,}", f"{share:.1%}") for name, (n, share) in one.by_reading.items()]
         caption = f"`{one.run}`, {state}: COVID-19 training images of `{one.source}`"
         yield Table(("what radiologists read", "images", "p(normal) > 0.5"), tuple(rows), caption)
+
+
+def _candidate(report: TravelReport) -> Iterator[Block]:
+    yield Items(CANDIDATE)
+    rows = tuple(
+        (" + ".join(f"`{run}`" for run in one.runs), *map(_number, (one.macro_f1, one.siim))) for one in report.seeds
+    )
+    if rows:
+        header = ("last snapshots of", "macro-F1", "AUC within `siim`")
+        yield Table(header, rows, "Validation, all sources in training")
 
 
 def _snapshots(snapshots: int) -> str:

@@ -10,7 +10,7 @@ from cxr.arrays import Floats, Floats32
 from cxr.errors import DataError
 from cxr.labels import LABELS, Label
 from evaluation import metrics
-from study.travel import Candidate, between, candidates, compare, inside, left_out_rows, out_of, posterior
+from study.travel import Candidate, between, by_seed, candidates, compare, inside, left_out_rows, out_of, posterior
 from study.travel_archive import Archive
 from study.travel_report import called_normal, measure
 from training.config import TrainConfig
@@ -171,3 +171,11 @@ def test_differences_are_paired_by_patient() -> None:
     assert found.difference.high is not None
     assert 0.2 <= found.difference.high <= 0.4
     assert isinstance(candidates(ARCHIVES)[0], Candidate)
+
+
+def test_every_seed_of_one_recipe_is_paired_with_the_first_of_the_other() -> None:
+    found = by_seed(ROWS, [*ARCHIVES, archive("moderate", cycles=1, seed=2)], "moderate", "full")
+    assert [one.runs for one in found] == [(f"moderate-all-s{seed}", "full-all-s0") for seed in (0, 1)]
+    skilled, unskilled = found[0], by_seed(ROWS, ARCHIVES, "baseline", "full")[0]
+    assert skilled.macro_f1 > unskilled.macro_f1 + 0.1
+    assert skilled.siim > unskilled.siim + 0.05

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from reporting.markdown import markdown
@@ -53,3 +54,15 @@ def test_runs_without_a_plan_are_not_packed(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["pack", str(tmp_path), str(tmp_path / "packed")])
     assert done.exit_code == 1
     assert "no runs" in str(done.exception)
+
+
+def test_the_page_has_what_a_new_hospital_may_expect_of_two_recipes_and_every_seed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("study.new_hospital.FEWEST", 20)
+    pairs = [archive(name, source) for name in ("convolution", "baseline", "full") for source in ("", "siim", "cohen")]
+    page = markdown(travel_page(measure(ROWS, pairs, {}, resamples=20)))
+    section = page[page.index("## Temperature and prediction sets") : page.index("## What holds")]
+    assert section.count("| `cohen` |") == 2
+    assert "with `baseline` in the place of `full`" in section
+    assert "| `convolution-all-s0` + `full-all-s0` |" in page

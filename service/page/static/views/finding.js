@@ -63,8 +63,8 @@ function Probabilities({ answer }) {
       </tbody>
     </table>
     <p class="caveat muted small">
-      Calibrated, but not for your hospital: there it may be far off, as the model card says. Three classes only: other findings are
-      not looked for.
+      Calibrated on other hospitals: at yours it may be far off, as the model card says. Three classes only: other
+      findings are not looked for.
     </p>
   `;
 }
