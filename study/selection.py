@@ -26,7 +26,6 @@ from study.ensemble import MAX_MEMBERS, Losses, Plan, best_of_runs, of_networks,
 from study.study import Part, Study
 from study.tables import Correlation, ExplainingMember, Snapshot, SnapshotRow, SpectralMetric, StudyResult
 from study.tabulate import tabulator
-from study.weightwatcher import spectral_figures
 
 HEADLINE: Final = ("macro_f1", "covid19_ppv", "covid19_recall")
 
@@ -87,10 +86,9 @@ def select(
 
 
 def measure(study: Study, part: Part, snapshot: Snapshot) -> SnapshotRow:
-    """A snapshot's spectral figures, where it has spectra, and its losses on a part."""
+    """A snapshot's spectral figures, where its archive has them, and its losses on a part."""
     config, logits, labels = study.configs[snapshot.run], part.logits[snapshot], part.labels
-    spectra = study.runs[snapshot.run].spectra(snapshot.cycle)
-    spectral = spectral_figures(spectra) if spectra else None
+    spectral = study.runs[snapshot.run].spectral(snapshot.cycle)
     temperature = fit_temperature(logits[None], labels, "scpa")
     return SnapshotRow(
         snapshot=snapshot,

@@ -3,8 +3,8 @@
 config.json             the run's hyperparameters and the hash of its table
 log.csv                 one line an epoch
 cycle-07.safetensors    the snapshot at the bottom of each cycle: a whole checkpoint, since momentum is reset
-cycle-07.npz            its logits on the splits held out from training and, in float16, on the training and validation
-                        images of a source that was left out; its layers' singular values
+cycle-07.npz            its float16 logits on the splits held out from training, and on the training and validation
+                        images of a source that was left out; WeightWatcher's three figures
 
 To go on elsewhere a run needs config.json, log.csv, the archives and the newest snapshot alone.
 learning-curve.png
@@ -13,6 +13,7 @@ learning-curve.png
 import csv
 import json
 from collections.abc import Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Final, Literal
 from zipfile import BadZipFile
@@ -26,7 +27,8 @@ from torch import nn
 from cxr.errors import DataError
 from training.config import TrainConfig
 from training.data import Split
-from training.spectra import Spectra, singular_values
+from training.spectra import singular_values
+from training.weightwatcher import SpectralFigures, spectral_figures
 
 Keep = Literal["all", "last"]
 Judged = Split | Literal["left_out"]
@@ -34,7 +36,7 @@ Judged = Split | Literal["left_out"]
 which may be looked at while something is chosen, as the test split may not."""
 
 LEFT_OUT: Final = "left_out"
-SPECTRUM: Final = "spectrum/"
+SPECTRAL: Final = "spectral"
 
 
 class RunDir:
@@ -97,20 +99,29 @@ class RunDir:
         """
         return self._archived(cycle, split)
 
-    def spectra(self, cycle: int) -> Spectra:
-        """The singular values of a cycle's snapshot. Raises DataError if the run has no such cycle."""
-        return {name: self._archived(cycle, f"{SPECTRUM}{name}") for name in self._spectrum_names(cycle)}
+    def spectral(self, cycle: int) -> SpectralFigures | None:
+        """WeightWatcher's figures of a cycle's snapshot; None if its archive has none.
+
+        Raises:
+            DataError: the run has no such cycle.
+        """
+        try:
+            with np.load(self.archive(cycle)) as archive:
+                return SpectralFigures(*map(float, archive[SPECTRAL])) if SPECTRAL in archive else None
+        except (OSError, ValueError, BadZipFile):
+            raise DataError(f"{self.archive(cycle)} cannot be read") from None
 
     def save_cycle(
         self, cycle: int, network: nn.Module, logits: Mapping[Judged, NDArray[np.float32]], keep: Keep = "all"
     ) -> None:
         """Write a snapshot. The weights come last, by an atomic rename: they say that the cycle is complete.
 
-        With `keep` at `last`, weights of the cycles before go: what they said stays in their archives.
+        With `keep` at `last`, weights of the cycles before go: their predictions stay in their archives.
         """
-        spectra = {f"{SPECTRUM}{name}": values for name, values in singular_values(network).items()}
-        stored = {name: said.astype(np.float16) if name == LEFT_OUT else said for name, said in logits.items()}
-        np.savez(self.archive(cycle), **stored, **spectra)  # type: ignore[arg-type]
+        stored: dict[str, NDArray[np.floating]] = {name: said.astype(np.float16) for name, said in logits.items()}
+        if figures := spectral_figures(singular_values(network)):
+            stored[SPECTRAL] = np.array(astuple(figures))
+        np.savez(self.archive(cycle), **stored)  # type: ignore[arg-type]
         partial = self.snapshot(cycle).with_suffix(".partial")
         save_file(
             {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()},
@@ -152,13 +163,6 @@ class RunDir:
                 return np.asarray(archive[name], dtype=np.float32)
         except (OSError, KeyError, ValueError, BadZipFile):
             raise DataError(f"{self.archive(cycle)} holds no {name}") from None
-
-    def _spectrum_names(self, cycle: int) -> list[str]:
-        try:
-            with np.load(self.archive(cycle)) as archive:
-                return [name.removeprefix(SPECTRUM) for name in archive.files if name.startswith(SPECTRUM)]
-        except (OSError, ValueError, BadZipFile):
-            raise DataError(f"{self.archive(cycle)} cannot be read") from None
 
     def _forget_epochs_after(self, cycle: int) -> None:
         """Drop what an interrupted cycle logged, down to half a line: it will be run again."""

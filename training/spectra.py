@@ -1,4 +1,4 @@
-"""Singular values of a network's layers: all that WeightWatcher asks of a snapshot, and a thousandth of its size."""
+"""Singular values of a network's layers: all that WeightWatcher's figures need."""
 
 import numpy as np
 import torch

@@ -26,7 +26,7 @@ def write(path: Path, config: TrainConfig, cycles: int, losses: tuple[float, ...
         said = {"val": np.full((5, 3), cycle, np.float32), "test": np.array("poison")}
         if config.leave_out:
             said["left_out"] = np.full((4, 3), -cycle, np.float16)
-        np.savez(run.archive(cycle), **{"spectrum/head": np.ones(3)}, **said)  # type: ignore[arg-type]
+        np.savez(run.archive(cycle), spectral=np.ones(3), **said)  # type: ignore[arg-type]
     return run
 
 

@@ -1,7 +1,8 @@
 """A run's folder: how far it has come, what an interruption leaves, and whose it is."""
 
 import json
-from dataclasses import replace
+from collections import OrderedDict
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from cxr.errors import DataError
 from training.augmentation.augment import STRONG
 from training.config import TrainConfig
 from training.rundir import RunDir
+from training.weightwatcher import spectral_figures
 
 CONFIG = TrainConfig(epochs=6, cycles=3, size=32)
 TABLE = "a" * 64
@@ -109,10 +111,21 @@ def test_the_last_snapshot_is_enough_to_go_on(run: RunDir) -> None:
     assert run.complete_cycles() == 0
 
 
-def test_a_snapshots_singular_values_are_kept(run: RunDir) -> None:
-    (spectrum,) = run.spectra(2).values()
-    weight = next(network(2).parameters()).detach().numpy()
-    np.testing.assert_allclose(spectrum, np.linalg.svd(weight, compute_uv=False), rtol=1e-5)
+def test_a_snapshots_spectral_figures_are_kept(run: RunDir) -> None:
+    assert run.spectral(2) is None  # three singular values are too few for a fit
+    layer = nn.Linear(40, 30)
+    run.save_cycle(3, nn.Sequential(OrderedDict(head=layer)), {"val": LOGITS})
+    expected = spectral_figures({"head": np.linalg.svd(layer.weight.detach().numpy(), compute_uv=False)})
+    found = run.spectral(3)
+    assert found is not None
+    assert expected is not None
+    assert astuple(found) == pytest.approx(astuple(expected), rel=1e-4)
+
+
+def test_logits_are_kept_in_half_precision(run: RunDir) -> None:
+    with np.load(run.archive(2)) as archive:
+        assert archive["val"].dtype == np.float16
+    assert run.logits(2, "val").dtype == np.float32
 
 
 def test_weights_of_another_network_are_a_named_error(run: RunDir) -> None:
@@ -127,7 +140,7 @@ def test_what_a_run_does_not_hold_is_a_named_error(run: RunDir) -> None:
     with pytest.raises(DataError, match=r"cycle-02\.npz holds no test"):
         run.logits(2, "test")
     with pytest.raises(DataError, match=r"cycle-03\.npz"):
-        run.spectra(3)
+        run.spectral(3)
 
 
 @pytest.mark.parametrize(

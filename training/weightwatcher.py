@@ -2,7 +2,7 @@
 
 Martin, Peng and Mahoney, "Predicting trends in the quality of state-of-the-art neural networks without access to
 training or testing data" (Nature Communications 2021), as their tool computes them by default (weightwatcher 0.7.7).
-The tool needs a whole model; here the spectra are enough, which travel while weights do not. Three differences:
+The tool needs a whole model; here the singular values are enough. Three differences:
 singular values come in float32; a layer without a fit is left out of the means, where the tool counts an alpha of -1;
 and repeated eigenvalues at the very top are no candidate for the beginning of the tail.
 """
@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxr.arrays import Floats
-from cxr.errors import DataError
 
 MIN_EIGENVALUES: Final = 8  # a layer with fewer is skipped: here the last one, which has three
 MAX_EIGENVALUES: Final = 15_000
@@ -37,20 +36,17 @@ class SpectralFigures:
     weighted_alpha: float
 
 
-def spectral_figures(spectra: Mapping[str, NDArray[np.floating]]) -> SpectralFigures:
-    """The figures of a network of `networks.architectures`.
+def spectral_figures(spectra: Mapping[str, NDArray[np.floating]]) -> SpectralFigures | None:
+    """The figures of a network of `networks.architectures`; None where no layer is large enough to be fitted.
 
     Args:
         spectra: for each layer its singular values, in any order: a convolution's are those of all its k·k slices
             [out, in], pooled. Names are the modules': all layers in `trunk` are convolutions, all in `head` linear.
-
-    Raises:
-        DataError: no layer is large enough to be fitted.
     """
     layers = [_layer(name, values) for name, values in spectra.items() if _is_analysed(values)]
     fitted = [layer for layer in layers if layer is not None]
     if not fitted:
-        raise DataError("no layer's spectrum is large enough for WeightWatcher's figures")
+        return None
     return SpectralFigures(
         log_norm=fmean(layer.log_norm for layer in fitted),
         alpha=fmean(layer.alpha for layer in fitted),
