@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from study.tables import SnapshotRow, StudyResult, TableRow
+from study.travel import QUESTIONS
 
 
 def selection_page(result: StudyResult) -> str:
     """Markdown of a selection; of the choosing half alone, like all that it is made from."""
-    return "\n".join([*_head(result), "", *_correlations(result), "", *_snapshots(result)]) + "\n"
+    return "\n".join([*_head(result), "", *_rows(result), "", *_correlations(result), "", *_snapshots(result)]) + "\n"
 
 
 def _head(result: StudyResult) -> Iterator[str]:
@@ -27,6 +28,25 @@ def _head(result: StudyResult) -> Iterator[str]:
 def _headline(row: TableRow) -> str:
     covid = row.by_label["covid19"]
     return f"Macro-F1 {row.macro.f1}, COVID-19 precision {covid.precision}, COVID-19 recall {covid.recall}"
+
+
+def _rows(result: StudyResult) -> Iterator[str]:
+    rows = [row for row in (*result.select.networks, *result.select.ensembles) if row.rule == "scpa"]
+    sources = list(dict.fromkeys(source for row in rows for source in row.within))
+    yield "## Networks and ensembles"
+    yield ""
+    yield (
+        "By SCPA. The AUCs are of one label against another within one source, whose images come from the same "
+        "machines: a network that knows sources alone has 0.5 there. All networks have learnt from these sources."
+    )
+    yield ""
+    titles = [f"{QUESTIONS[source][0]} or {QUESTIONS[source][1]} in {source}" for source in sources]
+    yield f"| {' | '.join(['network or ensemble', 'macro-F1', 'COVID-19 PPV', 'recall', *titles])} |"
+    yield f"| {' | '.join(['---'] * (4 + len(sources)))} |"
+    for row in rows:
+        covid = row.by_label["covid19"]
+        within = (str(row.within.get(source, "–")) for source in sources)
+        yield f"| {' | '.join([row.name, *map(str, (row.macro.f1, covid.precision, covid.recall)), *within])} |"
 
 
 def _correlations(result: StudyResult) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """How much of a snapshot's result comes from images that have a near-duplicate in the training split?
 
-    python -m scripts.without_near_duplicates docs/study/runs/resnet18-best-s0 2 test
+    python -m scripts.without_near_duplicates docs/study/runs/resnet18-imbalanced 13 val
 
 Macro-F1, COVID-19 PPV and recall of a run's snapshot on a split: on all images, on those without a near-duplicate in
 train, and on those with one, each with its 95 % interval. The pairs are those of docs/near-duplicates.csv, found by

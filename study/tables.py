@@ -134,7 +134,7 @@ class TableRow:
     """One network or ensemble. `networks` has an architecture a member, or one if all members share it.
 
     `sampling` is None where the members' differ. `confusion` has rows of true and columns of predicted
-    labels.
+    labels. `within` is the AUC of one label against another within a source that holds both.
     """
 
     name: str
@@ -151,6 +151,7 @@ class TableRow:
     confusion: tuple[tuple[int, ...], ...]
     paper: PaperScores | None = None
     paper_by_label: dict[Label, PaperScores] = field(default_factory=dict)
+    within: dict[str, Figure] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
