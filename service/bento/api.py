@@ -15,6 +15,7 @@ from service.bento import protocol
 from service.bento.explainer import ExplainerService
 from service.bento.own_paths import answer_own_paths
 from service.bento.supervisor import confine, refuse_open_listeners
+from service.origins import Origins
 from service.routes.openapi import name_keys
 from service.runtime import Runtime
 from service.settings import TIMEOUT_S, Settings
@@ -45,10 +46,12 @@ def start(explainer: Any) -> None:
     settings = Settings()
     refuse_open_listeners(settings)
     app.state.runtime = Runtime(settings, metrics, explainer)
-    name_keys(app, needed=bool(settings.api_keys))
+    keyless = not settings.api_keys
+    name_keys(app, needed=not keyless)
     boundary.open(
         Keys([key.get_secret_value() for key in settings.api_keys]),
         Uploads(settings.upload_mib << 20, settings.upload_seconds),
+        Origins(keyless, loopback_only=not settings.allow_anonymous),
     )
     logger.info("ready")
 

@@ -16,6 +16,7 @@ from service import errors
 from service.access import Keys
 from service.logs import JsonLines
 from service.middleware import Boundary
+from service.origins import Origins
 from service.refusals import Busy, DeadlineExceeded, ExplainerUnavailable
 from service.uploads import FILE, Uploads
 
@@ -35,7 +36,7 @@ class Observed:
 
     def open(self, *keys: str, max_bytes: int = 2 * MAX_BYTES, seconds: float = 30.0) -> None:
         self.uploads = Uploads(max_bytes, seconds)
-        self.boundary.open(Keys(keys), self.uploads)
+        self.boundary.open(Keys(keys), self.uploads, Origins(keyless=not keys, loopback_only=False))
 
     def _observe(self, path: str, status: int, seconds: float, code: str | None) -> None:
         assert seconds >= 0

@@ -11,6 +11,7 @@ from cxr.labels import DISCLAIMER
 from service.access import Keys
 from service.app import LIMITS, app
 from service.middleware import Boundary
+from service.origins import Origins
 from service.page.files import FILES
 from service.routes import page
 from service.uploads import Uploads
@@ -25,7 +26,7 @@ def ask(method: str, path: str, *keys: str, **headers: str) -> httpx.Response:
         seen.append((route, status, code))
 
     boundary = Boundary(app, LIMITS, observe, page.PATHS)
-    boundary.open(Keys(keys), Uploads(1 << 20, 30.0))
+    boundary.open(Keys(keys), Uploads(1 << 20, 30.0), Origins(keyless=not keys, loopback_only=False))
 
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(boundary)
