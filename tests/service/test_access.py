@@ -1,17 +1,13 @@
 """API keys: in process what the boundary says, and live that the door is shut."""
 
-from pathlib import Path
-
 import pytest
 from pydantic import ValidationError
 
-from cxr.model.bundle import Bundle
-from scripts.server import serve
+from scripts.server import Server
 from service.access import Keys
 from service.settings import Settings
 from tests import files
-
-FIRST, SECOND = "0123456789abcdef", "a key of another ward"
+from tests.service.keys import FIRST, SECOND, WRONG
 
 
 @pytest.mark.parametrize(
@@ -66,21 +62,20 @@ def test_a_short_key_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPa
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_live_server_asks_for_its_key_everywhere_but_at_its_probes(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_live_server_asks_for_its_key_everywhere_but_at_its_probes(server_with_keys: Server) -> None:
     image = files.radiograph_png()
     png = {"Content-Type": "image/png"}
-    with serve(tmp_path / "log", bundle.root, api_keys=f"{FIRST},{SECOND}") as server:
-        client = server.client
-        assert client.post("/classify", content=image, headers=png | {"X-API-Key": SECOND}).status_code == 200
-        for path in ("/metrics", "/docs.json", "/schema.json", "/nothing"):
-            assert client.get(path).status_code == 401
-        answer = client.post("/classify", content=image, headers=png)
-        assert answer.json()["error"]["code"] == "unauthorized"
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
-        wrong = client.post("/classify", content=image, headers=png | {"Authorization": "Bearer not-one-of-them"})
-        assert (wrong.status_code, wrong.json()["error"]["code"]) == (403, "forbidden")
-        for path in ("/livez", "/readyz", "/healthz"):
-            assert client.get(path).status_code == 200
-        document = client.get("/docs.json", headers={"X-API-Key": FIRST}).json()
-        assert document["security"] == [{"bearer": []}, {"key": []}]
-        assert not any(secret in server.log_text() for secret in (FIRST, SECOND, "not-one-of-them"))
+    client = server_with_keys.client
+    assert client.post("/classify", content=image, headers=png | {"X-API-Key": SECOND}).status_code == 200
+    for path in ("/metrics", "/docs.json", "/schema.json", "/nothing"):
+        assert client.get(path).status_code == 401
+    answer = client.post("/classify", content=image, headers=png)
+    assert answer.json()["error"]["code"] == "unauthorized"
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    wrong = client.post("/classify", content=image, headers=png | {"Authorization": f"Bearer {WRONG}"})
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (403, "forbidden")
+    for path in ("/livez", "/readyz", "/healthz"):
+        assert client.get(path).status_code == 200
+    document = client.get("/docs.json", headers={"X-API-Key": FIRST}).json()
+    assert document["security"] == [{"bearer": []}, {"key": []}]
+    assert not any(secret in server_with_keys.log_text() for secret in (FIRST, SECOND, WRONG))
