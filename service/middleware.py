@@ -12,9 +12,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.access import Keys
+from service.access import Keys, Origins
 from service.errors import answer_http_error, answer_named, log_unexpected
-from service.origins import Origins
 from service.uploads import FILE, Body, Limit, Uploads
 
 access_log = logging.getLogger("cxr.access")

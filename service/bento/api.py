@@ -9,13 +9,12 @@ from pydantic import ValidationError
 from cxr.errors import BundleError
 from cxr.model.bundle import Bundle
 from service import logs
-from service.access import Keys
+from service.access import Keys, Origins
 from service.app import LIMITS, app, boundary, metrics
 from service.bento import protocol
 from service.bento.explainer import ExplainerService
 from service.bento.own_paths import answer_own_paths
 from service.bento.supervisor import confine, refuse_open_listeners
-from service.origins import Origins
 from service.routes.openapi import name_keys
 from service.runtime import Runtime
 from service.settings import TIMEOUT_S, Settings

@@ -8,10 +8,9 @@ import httpx
 import pytest
 
 from cxr.labels import DISCLAIMER
-from service.access import Keys
+from service.access import Keys, Origins
 from service.app import LIMITS, app
 from service.middleware import Boundary
-from service.origins import Origins
 from service.page.files import FILES
 from service.routes import page
 from service.uploads import Uploads

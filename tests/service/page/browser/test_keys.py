@@ -4,7 +4,7 @@ from playwright.sync_api import expect
 
 from scripts.server import Server
 from service.errors import HTTP_ERRORS
-from tests.service.keys import SECOND, WRONG
+from tests.conftest import SECOND, WRONG
 from tests.service.page.browser.conftest import Open
 
 
