@@ -65,6 +65,7 @@ class Spool:
         self._most_bytes = most_bytes
         self._least_free = least_free
         self._claiming = threading.Lock()
+        self._released: dict[str, float] = {}
         for folder in (root, *(root / name for name in FOLDERS)):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
@@ -111,7 +112,7 @@ class Spool:
     def claim(self) -> Job | None:
         """The radiograph that has waited longest; None where none waits. It is not claimed a second time."""
         with self._claiming:
-            for path in self._entries("new"):
+            for path in sorted(self._entries("new"), key=self._waits_since):
                 target = self.root / "work" / path.name
                 if target.exists():  # it came again while it is being answered
                     continue
@@ -121,9 +122,9 @@ class Spool:
         return None
 
     def release(self, job: Job) -> None:
-        """Put a radiograph back, to be claimed again; it goes to the end of the queue."""
+        """Put a radiograph back, to be claimed again; it goes to the end of the queue, and is as old as it was."""
+        self._released[job.path.name] = time.time()
         with suppress(FileNotFoundError):
-            os.utime(job.path)
             self._put_back(job.path)
 
     def answer(self, job: Job, objects: Mapping[str, bytes]) -> None:
@@ -137,14 +138,14 @@ class Spool:
                 _write_through(folder / f"{kind}{_SUFFIX}")
             _write_through(folder)
             self._move(folder, target)
-        job.path.unlink(missing_ok=True)
+        self._let_go(job)
 
     def refuse(self, job: Job, code: str) -> None:
         """Note that the service will not answer, and why, and let go of the radiograph."""
         with self._scratch_file(json.dumps({"code": code}).encode()) as path:
             _write_through(path)
             self._move(path, self.root / "refused" / f"{job.name}.json")
-        job.path.unlink(missing_ok=True)
+        self._let_go(job)
 
     # --- Results
 
@@ -184,6 +185,16 @@ class Spool:
         return max(0.0, time.time() - min(times)) if times else 0.0
 
     # ---
+
+    def _waits_since(self, path: Path) -> float:
+        """Where a radiograph stands in the queue: when it came, or was released last."""
+        with suppress(FileNotFoundError):
+            return self._released.get(path.name, path.stat().st_mtime)
+        return 0.0
+
+    def _let_go(self, job: Job) -> None:
+        self._released.pop(job.path.name, None)
+        job.path.unlink(missing_ok=True)
 
     def _put_back(self, path: Path) -> None:
         target = self.root / "new" / path.name

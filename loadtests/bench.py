@@ -46,6 +46,7 @@ def locust(url: str, name: str, minutes: float, *arguments: str) -> list[dict[st
     report = REPORTS / name
     command = [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--host", url]
     options = ["--run-time", f"{minutes * 60:.0f}s", "--csv", str(report), "--html", f"{report}.html", "--only-summary"]
+    options += ["--stop-timeout", "120"]  # what was asked is counted, however long it takes
     done = subprocess.run([*command, *options, *arguments], cwd=REPOSITORY, check=False, capture_output=True, text=True)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"locust failed:\n{done.stderr[-4000:]}")

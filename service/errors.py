@@ -23,6 +23,8 @@ from service.refusals import (
     ExplainerDied,
     ExplainerUnavailable,
     NotAcceptable,
+    OtherOrigin,
+    UnknownHost,
     UnsupportedMedia,
     UploadTooSlow,
 )
@@ -32,11 +34,13 @@ logger = logging.getLogger("cxr.service")
 
 STATUS: Final[dict[type[Refusal | Unavailable], int]] = {
     BadRequest: 400,
+    OtherOrigin: 403,
     NeedsDicom: 406,
     NotAcceptable: 406,
     UploadTooSlow: 408,
     TooLarge: 413,
     UnsupportedMedia: 415,
+    UnknownHost: 421,
     Unprocessable: 422,
     Busy: 429,
     ExplainerUnavailable: 503,

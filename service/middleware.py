@@ -1,4 +1,4 @@
-"""The boundary around every route: request id, key, bounded body, one log line, metrics, no error left over."""
+"""The boundary around every route: request id, origin, key, bounded body, one log line, metrics, no error left over."""
 
 import logging
 import re
@@ -12,8 +12,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.access import Keys
-from service.errors import answer_http_error, log_unexpected
+from service.access import Keys, Origins
+from service.errors import answer_http_error, answer_named, log_unexpected
 from service.uploads import FILE, Body, Limit, Uploads
 
 access_log = logging.getLogger("cxr.access")
@@ -51,9 +51,10 @@ class Boundary:
         self._observe = observe
         self._public = public
 
-    def open(self, keys: Keys, uploads: Uploads) -> None:
-        """Let requests pass that have a key, and their bodies as far as there is room."""
+    def open(self, keys: Keys, uploads: Uploads, origins: Origins) -> None:
+        """Let requests pass that have a key and come from where they may, and their bodies as far as there is room."""
         self._keys = keys
+        self._origins = origins
         self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,6 +87,9 @@ class Boundary:
 
     def _inside(self, request: Request) -> ASGIApp:
         """The app, or the answer that keeps a request out of it."""
+        refusal = self._origins.refusal(request.method, request.headers)
+        if refusal is not None:
+            return answer_named(request, refusal())
         status = None if request.scope["path"] in self._public else self._keys.refusal(request.headers)
         if status is None:
             return self.app

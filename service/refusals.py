@@ -3,10 +3,12 @@
 Refusal                         a 4xx, with a fixed message
 ├── BadRequest                  400: UnknownTarget, UnknownMethod, UnknownObject, UnknownParameter, MalformedForm,
 │                               SeveralFiles
+├── OtherOrigin                 403
 ├── NotAcceptable               406
 ├── UploadTooSlow               408
 ├── TooLarge                    413: BatchTooLarge, TooManyFiles, TooManyFields
-└── UnsupportedMedia            415: NotAForm, BodyEncoded
+├── UnsupportedMedia            415: NotAForm, BodyEncoded
+└── UnknownHost                 421
 Unavailable                     Busy (429), ExplainerUnavailable and ExplainerDied (503), DeadlineExceeded (504)
 """
 
@@ -57,6 +59,19 @@ class UnknownParameter(BadRequest):
     message = (
         "A query parameter is unknown or given twice. /explain takes method, target, member and "
         "object; other routes take none."
+    )
+
+
+class OtherOrigin(Refusal):
+    code = "other_origin"
+    message = "A page of another origin may not use this service while it asks for no key. Set CXR_API_KEYS."
+
+
+class UnknownHost(Refusal):
+    code = "unknown_host"
+    message = (
+        "Without a key the service answers to localhost and loopback addresses only. Set CXR_API_KEYS, or "
+        "CXR_ALLOW_ANONYMOUS=1 where a proxy authenticates."
     )
 
 

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,10 @@ from tests import files
 from tests.bundles import make_bundle
 
 settings.register_profile("thorough", max_examples=500)  # of each mode of tests/service/routes/test_openapi.py
+
+FIRST: Final = "0123456789abcdef"
+SECOND: Final = "a key of another ward"
+WRONG: Final = "not-one-of-them"
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +35,13 @@ def server(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A real server with that bundle; its explainer is awake."""
     with serve(tmp_path_factory.mktemp("server") / "log", bundle.root) as running:
         running.wait_for_explainer(files.radiograph_png())
+        yield running
+
+
+@pytest.fixture(scope="session")
+def server_with_keys(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Another, which asks for a key."""
+    with serve(tmp_path_factory.mktemp("keys") / "log", bundle.root, api_keys=f"{FIRST},{SECOND}") as running:
         yield running
 
 

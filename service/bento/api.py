@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from cxr.errors import BundleError
 from cxr.model.bundle import Bundle
 from service import logs
-from service.access import Keys
+from service.access import Keys, Origins
 from service.app import LIMITS, app, boundary, metrics
 from service.bento import protocol
 from service.bento.explainer import ExplainerService
@@ -45,10 +45,12 @@ def start(explainer: Any) -> None:
     settings = Settings()
     refuse_open_listeners(settings)
     app.state.runtime = Runtime(settings, metrics, explainer)
-    name_keys(app, needed=bool(settings.api_keys))
+    keyless = not settings.api_keys
+    name_keys(app, needed=not keyless)
     boundary.open(
         Keys([key.get_secret_value() for key in settings.api_keys]),
         Uploads(settings.upload_mib << 20, settings.upload_seconds),
+        Origins(keyless, loopback_only=not settings.allow_anonymous),
     )
     logger.info("ready")
 

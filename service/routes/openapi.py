@@ -39,7 +39,7 @@ _CHALLENGE: Final = {"headers": {"WWW-Authenticate": {"description": "Bearer.", 
 _DESCRIPTIONS: Final = {
     400: "Empty body, malformed form or request, unknown or doubled parameter, or an unknown value of one.",
     401: "No key, where one is needed.",
-    403: "Not one of the keys.",
+    403: "Not one of the keys; or a page of another origin, where no key is needed.",
     405: "Another method than the path's.",
     406: "Accept leaves no form of the answer, or a DICOM answer is wanted of another file.",
     408: "Head or body did not arrive in time.",
@@ -48,6 +48,7 @@ _DESCRIPTIONS: Final = {
         f"{MAX_FILES} files."
     ),
     415: "A media type that is not taken, or a content coding.",
+    421: "A Host that does not name loopback, where no key is needed.",
     422: "Not decodable, or not a frontal chest radiograph.",
     429: "At capacity. See Retry-After.",
     431: "A head over 64 KiB or 100 fields.",

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +103,10 @@ def test_figures_are_named_as_the_page_names_them(tmp_path: Path) -> None:
 
 
 def test_the_pages_archive_is_the_examples(tmp_path: Path) -> None:
-    """The block of docs/pacs.md, up to the start of Orthanc, in a folder of its own."""
+    """The file that a block of docs/pacs.md writes, in a folder of its own."""
     page = (REPOSITORY / "docs" / "pacs.md").read_text()
-    (block,) = re.findall(r"```sh\n( +mkdir .*?\n +END\n)", page, re.DOTALL)
-    commands = textwrap.dedent(block).replace("/tmp/archive", str(tmp_path))
+    (block,) = re.findall(r"^mkdir .*?^END\n", page, re.DOTALL | re.MULTILINE)
+    commands = block.replace("/tmp/archive", str(tmp_path))
     subprocess.run(["bash", "-ec", commands], cwd=REPOSITORY, check=True)
     written = json.loads((tmp_path / "orthanc.json").read_text())
     assert Path(written["LuaScripts"][0]) == ORTHANC / "router.lua"

@@ -1,6 +1,8 @@
 """The spool: what was accepted is answered once, wherever a process dies."""
 
+import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,18 @@ def test_the_oldest_goes_first_and_one_that_is_released_last(spool: Spool) -> No
     spool.release(first)
     order = [job.path.read_bytes() for job in (spool.claim(), spool.claim(), spool.claim()) if job]
     assert order == [b"1", b"2", b"0"]
+
+
+def test_a_radiograph_that_is_tried_in_vain_grows_older(spool: Spool) -> None:
+    """The alert of a service that is away depends on it."""
+    spool.add(b"radiograph", UID)
+    (path,) = (spool.root / "new").iterdir()
+    os.utime(path, (0, time.time() - 3600))
+    for _ in range(3):
+        job = spool.claim()
+        assert job is not None
+        spool.release(job)
+    assert spool.oldest_s() > 3590
 
 
 def test_the_same_instance_twice_waits_once(spool: Spool) -> None:

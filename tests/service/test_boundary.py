@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from cxr.errors import NotDecodable
 from cxr.limits import MAX_BYTES
 from service import errors
-from service.access import Keys
+from service.access import Keys, Origins
 from service.logs import JsonLines
 from service.middleware import Boundary
 from service.refusals import Busy, DeadlineExceeded, ExplainerUnavailable
@@ -35,7 +35,7 @@ class Observed:
 
     def open(self, *keys: str, max_bytes: int = 2 * MAX_BYTES, seconds: float = 30.0) -> None:
         self.uploads = Uploads(max_bytes, seconds)
-        self.boundary.open(Keys(keys), self.uploads)
+        self.boundary.open(Keys(keys), self.uploads, Origins(keyless=not keys, loopback_only=False))
 
     def _observe(self, path: str, status: int, seconds: float, code: str | None) -> None:
         assert seconds >= 0

@@ -16,7 +16,7 @@ export class Refused extends Error {
   }
 
   get wantsKey() {
-    return this.status === 401 || this.status === 403;
+    return this.code === "unauthorized" || this.code === "forbidden";
   }
 }
 

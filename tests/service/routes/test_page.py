@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from cxr.labels import DISCLAIMER
-from service.access import Keys
+from service.access import Keys, Origins
 from service.app import LIMITS, app
 from service.middleware import Boundary
 from service.page.files import FILES
@@ -25,7 +25,7 @@ def ask(method: str, path: str, *keys: str, **headers: str) -> httpx.Response:
         seen.append((route, status, code))
 
     boundary = Boundary(app, LIMITS, observe, page.PATHS)
-    boundary.open(Keys(keys), Uploads(1 << 20, 30.0))
+    boundary.open(Keys(keys), Uploads(1 << 20, 30.0), Origins(keyless=not keys, loopback_only=False))
 
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(boundary)

@@ -1,0 +1,28 @@
+"""A page of another origin, in a real browser, before a service that asks for no key."""
+
+import json
+
+from playwright.sync_api import Browser
+
+from scripts.server import Server
+
+# Newer browsers keep a page's fetch from loopback by themselves; a form they send.
+SEND = """(url) => {
+  const form = document.createElement("form");
+  Object.assign(form, { method: "POST", action: url, enctype: "multipart/form-data" });
+  document.body.append(form);
+  form.submit();
+}"""
+
+
+def test_its_form_is_turned_away(browser: Browser, server: Server) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.route("http://other.example/", lambda route: route.fulfill(body="<!doctype html>", content_type="text/html"))
+    page.goto("http://other.example/")
+    with page.expect_response("**/classify") as answered:
+        page.evaluate(SEND, f"{server.client.base_url}/classify")
+    assert answered.value.status == 403
+    line = server.log_line(answered.value.headers["x-request-id"])
+    assert json.loads(line)["code"] == "other_origin"
+    context.close()
