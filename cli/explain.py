@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from cli.output import BundlePath, complain, disclaim, err, failing_cleanly, read
+from archive.sources import read
+from cli.output import BundlePath, complain, disclaim, err, failing_cleanly
 from cxr.errors import Refusal, UnknownMember
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.report.explanation import METHODS, Explanation, Method, Panel
@@ -105,8 +106,9 @@ def _files(shown: Explanation | Panel, pictures: Pictures, output: Path | None, 
         path = output or Path(f"{stem}.overlay.png")
         files[path] = encode(shown.overlay, SUFFIXES.get(path.suffix.lower(), "png"))
     if isinstance(shown, Explanation) and shown.heatmap_png is not None:
-        beside = output.with_suffix(".heatmap.png") if output and files else output
-        files[beside or Path(f"{stem}.heatmap.png")] = shown.heatmap_png
+        path = output or Path(f"{stem}.heatmap.png")
+        taken = path in files or path.suffix.lower() in SUFFIXES  # a heatmap is a PNG
+        files[path.with_suffix(".heatmap.png") if taken else path] = shown.heatmap_png
     return files
 
 

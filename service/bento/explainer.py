@@ -14,7 +14,7 @@ import cv2
 from cxr.errors import Refusal, Unavailable
 from cxr.labels import Label
 from cxr.model.bundle import Bundle
-from cxr.pipeline import Finding, Stopwatch
+from cxr.pipeline import Finding, Prepared, Stopwatch
 from cxr.report.explanation import Method
 from cxr.report.fhir import fhir_bundle
 from cxr.report.objects import OBJECTS, dicom_objects
@@ -56,6 +56,15 @@ class Outcome:
     refusal: str | None = None
 
 
+class Sealed:
+    """A prepared file on its way to the explainer: of a bare dataclass BentoML would make a dict."""
+
+    __slots__ = ("prepared",)
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+
+
 @bentoml.service(
     name="explainer",
     workers=1,
@@ -83,7 +92,7 @@ class ExplainerService:
     @bentoml.api  # type: ignore[untyped-decorator]
     def explain(
         self,
-        prepared: Any,
+        sealed: Any,
         data: bytes,
         finding: Finding,
         target: Label,
@@ -96,7 +105,7 @@ class ExplainerService:
         """Explain what the ensemble said about a file. Never raises; a work that hangs ends the process.
 
         Args:
-            prepared: the file as a `cxr.pipeline.Prepared`, its pixels shrunk to an overlay's.
+            sealed: the file, `Sealed`, its pixels shrunk to an overlay's.
             data: its bytes, where an object that repeats its header or names its hash is wanted; else empty.
             finding: what was found in it.
             target: the label to look for evidence of.
@@ -109,7 +118,7 @@ class ExplainerService:
         try:
             with self._watchdog.watch(PATIENCE * self._settings.deadline(method)):
                 drawn = drawing(wanted, pictures)
-                explanation = self._explainer.explain(prepared, finding, target, method, member, drawn)
+                explanation = self._explainer.explain(sealed.prepared, finding, target, method, member, drawn)
                 return outcome(Result.of(finding, explanation, self._explainer.bundle, data), data, wanted)
         except (Refusal, Unavailable) as refusal:
             return Outcome(refusal=type(refusal).__name__)

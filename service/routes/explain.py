@@ -13,7 +13,7 @@ from cxr.report.explanation import METHODS, Method
 from cxr.report.objects import OBJECTS
 from cxr.report.pictures import PICTURES, Pictures
 from cxr.report.render import for_overlay
-from service.bento.explainer import Wanted
+from service.bento.explainer import Sealed, Wanted
 from service.refusals import PREDICTED, UnknownMethod, UnknownObject, UnknownPictures, UnknownTarget
 from service.routes.negotiation import DICOM, FHIR, JPEG, JSON, PNG, RELATED, WEBP
 from service.routes.openapi import BODY, ERRORS
@@ -113,7 +113,7 @@ async def explain(
     finding, timings_ms, prepared = await runtime.classify_to_explain(data, for_overlay)
     answer = classification(finding, runtime.manifest, timings_ms, request.state.request_id)
     outcome = await runtime.explain(
-        prepared=prepared,
+        sealed=Sealed(prepared),
         data=data if form in (DICOM, RELATED, FHIR) else b"",
         finding=finding,
         target=label or finding.prediction,

@@ -72,11 +72,12 @@ def test_its_libraries_have_no_more_threads_than_it_may_have_and_refusals_are_na
     code = (
         "import os, pathlib; os.environ |= {'CXR_THREADS': '1', 'CXR_BUNDLE': " + repr(str(bundle.root)) + "}\n"
         "import cv2, torch\n"
-        "from service.bento.explainer import ExplainerService\n"
+        "from service.bento.explainer import ExplainerService, Sealed\n"
         "explainer = ExplainerService.inner()\n"
         "print(cv2.getNumThreads(), torch.get_num_threads())\n"
         "explain = ExplainerService.inner.explain.func\n"
-        "print(explain(explainer, None, b'', None, 'normal', 'gradcam', 'alexnet', ['json'], None, 'id').refusal)\n"
+        "asked = explain(explainer, Sealed(None), b'', None, 'normal', 'gradcam', 'alexnet', ['json'], None, 'id')\n"
+        "print(asked.refusal)\n"
     )
     result = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
