@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from archive.sources import read
 from cxr.errors import DecoderCrashed, Refusal, Unavailable
 from cxr.labels import LABELS
-from cxr.pipeline import Finding
+
+if TYPE_CHECKING:
+    from cxr.pipeline import Finding
 
 UNREADABLE: Final = "unreadable"
 INTERNAL: Final = "internal_error"
@@ -33,7 +35,7 @@ class Row(TypedDict, total=False):
     seconds: float
 
 
-def row(classify: Callable[[bytes], Finding], path: str) -> Row:
+def row(classify: "Callable[[bytes], Finding]", path: str) -> Row:
     """The row of a file. Never raises, for one bad file must not end the work on a million others."""
     start = time.perf_counter()
     try:
@@ -52,7 +54,7 @@ def crashed(path: str) -> Row:
     return {"path": path, **_unsaid(CRASHED), "seconds": 0.0}  # type: ignore[typeddict-item]
 
 
-def _said(finding: Finding) -> dict[str, object]:
+def _said(finding: "Finding") -> dict[str, object]:
     return {
         **{f"p_{label}": finding.probabilities[label] for label in LABELS},
         "prediction": finding.prediction,

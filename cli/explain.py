@@ -1,5 +1,6 @@
 """`cxr explain`."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -56,7 +57,7 @@ def explain(
     bundle: BundlePath = DEFAULT_BUNDLE,
 ) -> None:
     """Classify a radiograph, draw where a network found evidence, and say it."""
-    from cxr.pipeline import Classifier
+    from cxr.pipeline import Classifier, Preprocessor
     from cxr.report.result import Result
 
     if dicom and method == "all":
@@ -68,11 +69,14 @@ def explain(
     with failing_cleanly(), err.status("explaining"):
         loaded = Bundle(bundle)
         try:
-            data, classifier = read(file), Classifier(loaded)
-            prepared = classifier.prepare(data, keep=lambda pixels: pixels)
-            finding = classifier.infer(prepared)
             if member is not None and member not in loaded.manifest.choices:
                 raise UnknownMember
+            data = read(file)
+            with ThreadPoolExecutor(1) as thread:  # a decoder starts while the networks load
+                preparing = thread.submit(Preprocessor(loaded).prepare, data)
+                classifier = Classifier(loaded, threads=1)
+                prepared = preparing.result()
+            finding = classifier.infer(prepared)
             # Late: PyTorch takes seconds to load, and what is wrong is told before.
             from attribution.explain import Explainer
 

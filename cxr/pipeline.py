@@ -59,7 +59,7 @@ class Finding:
 
 
 class Stopwatch:
-    """Milliseconds by stage."""
+    """Milliseconds by stage, of all its parts together."""
 
     def __init__(self) -> None:
         self.timings_ms: dict[str, float] = {}
@@ -71,7 +71,7 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.timings_ms[name] = (time.perf_counter() - start) * 1000
+            self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - start) * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,8 @@ class Classifier:
         """
         prepared = self._preprocessor.prepare(data)
         radiograph = prepared.radiograph
-        small = radiograph.with_pixels(keep(radiograph.pixels)) if keep else radiograph.without_pixels()
+        with prepared.watch.stage("preprocess"):
+            small = radiograph.with_pixels(keep(radiograph.pixels)) if keep else radiograph.without_pixels()
         return replace(prepared, radiograph=small)
 
     def infer(self, prepared: Prepared, alone: bool = True) -> Finding:

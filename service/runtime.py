@@ -88,9 +88,12 @@ class Runtime:
         return finding, timings_ms
 
     async def classify_to_explain(
-        self, data: bytes, keep: Callable[[Grey], Grey]
+        self, data: bytes, keep: Callable[[Grey], Grey] | None
     ) -> tuple[Finding, dict[str, float], Prepared]:
-        """As `classify`, and the file as prepared, with what `keep` makes of its pixels: nobody decodes it twice."""
+        """As `classify`, and the file as prepared: nobody decodes it twice.
+
+        Of its pixels it has what `keep` makes of them, by default none.
+        """
         self._check([data])
         return await self._classified(data, keep)
 

@@ -13,7 +13,7 @@ from cxr.report.explanation import METHODS, Method
 from cxr.report.objects import OBJECTS
 from cxr.report.pictures import PICTURES, Pictures
 from cxr.report.render import for_overlay
-from service.bento.explainer import Sealed, Wanted
+from service.bento.explainer import Sealed, Wanted, drawing
 from service.refusals import PREDICTED, UnknownMethod, UnknownObject, UnknownPictures, UnknownTarget
 from service.routes.negotiation import DICOM, FHIR, JPEG, JSON, PNG, RELATED, WEBP
 from service.routes.openapi import BODY, ERRORS
@@ -110,7 +110,9 @@ async def explain(
     data = await body(request)
     if form in (DICOM, RELATED) and not is_dicom(data):
         raise NeedsDicom
-    finding, timings_ms, prepared = await runtime.classify_to_explain(data, for_overlay)
+    wanted: list[Wanted] = ["heatmap"] if (form, drawn) == (PNG, "heatmap") else WANTED.get(form, objects)
+    keep = for_overlay if drawing(wanted, drawn).overlay else None
+    finding, timings_ms, prepared = await runtime.classify_to_explain(data, keep)
     answer = classification(finding, runtime.manifest, timings_ms, request.state.request_id)
     outcome = await runtime.explain(
         sealed=Sealed(prepared),
@@ -119,7 +121,7 @@ async def explain(
         target=label or finding.prediction,
         method=chosen,
         member=whose,
-        wanted=["heatmap"] if (form, drawn) == (PNG, "heatmap") else WANTED.get(form, objects),
+        wanted=wanted,
         pictures=drawn,
         request_id=answer.request_id,
     )
