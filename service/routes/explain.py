@@ -1,10 +1,12 @@
 """`POST /explain`. Its parameters are judged before a byte of the body is read."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from cxr.arrays import Grey
 from cxr.decode import is_dicom
 from cxr.errors import NeedsDicom, UnknownMember
 from cxr.labels import LABELS, Label
@@ -111,7 +113,7 @@ async def explain(
     if form in (DICOM, RELATED) and not is_dicom(data):
         raise NeedsDicom
     wanted: list[Wanted] = ["heatmap"] if (form, drawn) == (PNG, "heatmap") else WANTED.get(form, objects)
-    keep = for_overlay if drawing(wanted, drawn).overlay else None
+    keep = _kept(runtime.manifest, overlay=drawing(wanted, drawn).overlay)
     finding, timings_ms, prepared = await runtime.classify_to_explain(data, keep)
     answer = classification(finding, runtime.manifest, timings_ms, request.state.request_id)
     outcome = await runtime.explain(
@@ -131,6 +133,13 @@ async def explain(
         return related(outcome.files)
     (file,) = outcome.files.values()
     return Response(file, media_type=form)
+
+
+def _kept(manifest: Manifest, overlay: bool) -> Callable[[Grey], Grey] | None:
+    """What the explainer needs of the radiograph's pixels."""
+    if manifest.lungs and not manifest.sees_lungs:  # it has yet to look for them
+        return lambda pixels: pixels
+    return for_overlay if overlay else None
 
 
 def _method(value: str) -> Method:
