@@ -15,10 +15,11 @@ from cxr.arrays import Map
 from cxr.errors import UnknownMember
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Bundle, Member
-from cxr.pipeline import Finding, Preprocessor, Stopwatch
+from cxr.pipeline import Finding, Prepared, Preprocessor, Stopwatch
 from cxr.report.explanation import METHODS, Explanation, Method, Panel
 from cxr.report.heatmap import PIXEL_WISE, PlacedMap, resample
 from cxr.report.illustrate import Illustrator, Question
+from cxr.report.pictures import EVERYTHING, Drawing
 from networks.architectures import Network
 
 Target = Label | Literal["predicted"]
@@ -50,19 +51,27 @@ class Explainer:
         self._networks.plain(bundle.explainer)
 
     def explain(
-        self, data: bytes, finding: Finding, target: Target, method: Method, member: str | None = None
+        self,
+        data: bytes | Prepared,
+        finding: Finding,
+        target: Target,
+        method: Method,
+        member: str | None = None,
+        drawing: Drawing = EVERYTHING,
     ) -> Explanation:
-        """Explain what `cxr.pipeline.Classifier` of the same bundle found in the same bytes.
+        """Explain what `cxr.pipeline.Classifier` of the same bundle found in the same file.
 
         Label and probabilities shown are the ensemble's, from `finding`; the map is one member's, and the
         statement says so where that member favours another label.
 
         Args:
-            data: PNG, JPEG or DICOM Part 10.
-            finding: of these bytes.
+            data: PNG, JPEG or DICOM Part 10; or that file prepared already, with the pixels that
+                `cxr.report.render.for_overlay` keeps where an overlay is wanted.
+            finding: of this file.
             target: the label to look for evidence of; `predicted` is the finding's.
             method: how to make the map.
             member: whose map; by default the bundle's explaining member's. `ENSEMBLE` takes the mean over all.
+            drawing: which pictures are wanted.
 
         Raises:
             Refusal: the bytes cannot be classified, or there is no such member; its class says which.
@@ -71,18 +80,19 @@ class Explainer:
         question = self._question(data, finding, target, member)
         with watch.stage("attribution"):
             placed, error = self._map(question, method)
-        return self._illustrator.explanation(question, method, placed, error, watch)
+        return self._illustrator.explanation(question, method, placed, error, drawing, watch)
 
-    def panel(self, data: bytes, finding: Finding, target: Target, member: str | None = None) -> Panel:
+    def panel(self, data: bytes | Prepared, finding: Finding, target: Target, member: str | None = None) -> Panel:
         """The maps of every method side by side; arguments and errors as for `explain`."""
         question = self._question(data, finding, target, member)
         return self._illustrator.panel(question, {method: self._map(question, method)[0] for method in METHODS})
 
-    def _question(self, data: bytes, finding: Finding, target: Target, member: str | None) -> Question:
+    def _question(self, data: bytes | Prepared, finding: Finding, target: Target, member: str | None) -> Question:
         name = member or self.bundle.explainer.name
         if name not in self.bundle.manifest.choices:
             raise UnknownMember
-        prepared = self._prepare(data)  # classifying has timed its stages
+        # Classifying has timed the stages of this.
+        prepared = self._prepare(data) if isinstance(data, bytes) else data
         return Question(prepared, finding, finding.prediction if target == "predicted" else target, name)
 
     def _map(self, question: Question, method: Method) -> tuple[PlacedMap, float | None]:

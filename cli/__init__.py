@@ -3,10 +3,13 @@
 Commands import what they need inside themselves: `cxr --help` and `cxr classify` load no torch.
 """
 
+from typing import Annotated
+
 import typer
 
 import hospital.app
-from cli import average, classify, evaluate, explain, export, lungs, prepare, release, select, train
+from cli import average, batch, classify, evaluate, explain, export, lungs, prepare, release, select, train
+from cxr import __version__
 
 app = typer.Typer(
     help="Classify and explain frontal chest radiographs: normal, pneumonia or COVID-19. Research use only.",
@@ -14,8 +17,26 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cxr {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_tell_version)
+    ] = False,
+) -> None:
+    pass
+
+
 app.command()(export.export)
 app.command()(classify.classify)
+app.command()(batch.batch)
 app.command()(explain.explain)
 app.command()(prepare.prepare)
 app.command()(train.train)

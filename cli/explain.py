@@ -1,17 +1,24 @@
 """`cxr explain`."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from cli.output import BundlePath, complain, disclaim, err, failing_cleanly, read
+from archive.sources import read
+from cli.output import BundlePath, complain, disclaim, err, failing_cleanly
 from cxr.errors import Refusal, UnknownMember
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from cxr.report.explanation import METHODS, Explanation, Method, Panel
+from cxr.report.pictures import Drawing, Encoding, Pictures, encode
 
 if TYPE_CHECKING:
     from cxr.report.result import Result
+
+SUFFIXES: Final[dict[str, Encoding]] = {".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+"""Of an overlay that is no PNG."""
 
 
 def explain(
@@ -29,8 +36,16 @@ def explain(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="PNG to write; else the file's name with .overlay.png, here.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Picture to write: .png, .jpg or .webp; else the file's name with .overlay.png or .heatmap.png, here.",
+        ),
     ] = None,
+    pictures: Annotated[
+        Pictures, typer.Option(help="Overlay for people, heatmap in grey levels for machines, both, or none.")
+    ] = "overlay",
     dicom: Annotated[
         Path | None,
         typer.Option(
@@ -42,40 +57,63 @@ def explain(
     bundle: BundlePath = DEFAULT_BUNDLE,
 ) -> None:
     """Classify a radiograph, draw where a network found evidence, and say it."""
-    from cxr.pipeline import Classifier
+    from cxr.pipeline import Classifier, Preprocessor
     from cxr.report.result import Result
 
     if dicom and method == "all":
         raise typer.BadParameter("is of one map: name a method.", param_hint="--dicom")
-    picture = output or Path(f"{file.stem}.overlay.png")
-    written = [picture]
+    if pictures != "overlay" and method == "all":
+        raise typer.BadParameter("is of one map: name a method.", param_hint="--pictures")
+    files: dict[Path, bytes] = {}
+    written: list[Path] = []
     with failing_cleanly(), err.status("explaining"):
         loaded = Bundle(bundle)
         try:
-            data = read(file)
-            finding = Classifier(loaded).classify(data)
             if member is not None and member not in loaded.manifest.choices:
                 raise UnknownMember
-            # Late: PyTorch and torchvision take many seconds to load, and what is wrong is told before.
+            data = read(file)
+            with ThreadPoolExecutor(1) as thread:  # a decoder starts while the networks load
+                preparing = thread.submit(Preprocessor(loaded).prepare, data)
+                classifier = Classifier(loaded, threads=1)
+                prepared = preparing.result()
+            finding = classifier.infer(prepared)
+            # Late: PyTorch takes seconds to load, and what is wrong is told before.
             from attribution.explain import Explainer
 
             explainer = Explainer(loaded)
             shown: Explanation | Panel
             if method == "all":
-                shown = explainer.panel(data, finding, target, member)
+                shown = explainer.panel(prepared, finding, target, member)
             else:
-                shown = explanation = explainer.explain(data, finding, target, method, member)
+                drawing = replace(Drawing.named(pictures), overlay=pictures in ("overlay", "both") or dicom is not None)
+                shown = explanation = explainer.explain(prepared, finding, target, method, member, drawing)
                 if dicom:
                     written += _write_objects(dicom, file.stem, Result.of(finding, explanation, loaded, data), data)
         except Refusal as refusal:
             complain(f"{file}: {refusal}")
             raise typer.Exit(1) from None
-        picture.write_bytes(shown.overlay_png)
+        files = _files(shown, pictures, output, file.stem)
+        for path, picture in files.items():
+            path.write_bytes(picture)
     typer.echo(shown.statement)
     for warning in finding.warnings:
         complain(warning)
-    typer.echo(f"Written: {', '.join(map(str, written))}")
+    if files or written:
+        typer.echo(f"Written: {', '.join(map(str, [*files, *written]))}")
     disclaim()
+
+
+def _files(shown: Explanation | Panel, pictures: Pictures, output: Path | None, stem: str) -> dict[Path, bytes]:
+    """What to write where."""
+    files = {}
+    if pictures in ("overlay", "both") and shown.overlay is not None:
+        path = output or Path(f"{stem}.overlay.png")
+        files[path] = encode(shown.overlay, SUFFIXES.get(path.suffix.lower(), "png"))
+    if isinstance(shown, Explanation) and shown.heatmap_png is not None:
+        path = output or Path(f"{stem}.heatmap.png")
+        taken = path in files or path.suffix.lower() in SUFFIXES  # a heatmap is a PNG
+        files[path.with_suffix(".heatmap.png") if taken else path] = shown.heatmap_png
+    return files
 
 
 def _write_objects(folder: Path, stem: str, result: "Result", data: bytes) -> list[Path]:

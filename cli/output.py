@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cxr.errors import BodyTooLarge, BundleError, DataError, ParityError
+from cxr.errors import BundleError, DataError, ParityError
 from cxr.labels import DISCLAIMER
-from cxr.limits import MAX_BYTES
 
 out, err = Console(markup=False), Console(stderr=True)  # a file name is no markup
 
@@ -37,10 +36,3 @@ def complain(line: str) -> None:
 
 def disclaim() -> None:
     typer.echo(DISCLAIMER, err=True)
-
-
-def read(path: Path) -> bytes:
-    """The bytes of a file, refused by size before they are read."""
-    if path.stat().st_size > MAX_BYTES:
-        raise BodyTooLarge
-    return path.read_bytes()

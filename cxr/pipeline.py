@@ -1,7 +1,7 @@
 """From the bytes of a file to a finding: the one path that the command line, the service and its explainer share."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -59,7 +59,7 @@ class Finding:
 
 
 class Stopwatch:
-    """Milliseconds by stage."""
+    """Milliseconds by stage, of all its parts together."""
 
     def __init__(self) -> None:
         self.timings_ms: dict[str, float] = {}
@@ -71,7 +71,7 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.timings_ms[name] = (time.perf_counter() - start) * 1000
+            self.timings_ms[name] = self.timings_ms.get(name, 0.0) + (time.perf_counter() - start) * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +161,16 @@ class Classifier:
         """
         return self.infer(self.prepare(data), alone)
 
-    def prepare(self, data: bytes) -> Prepared:
-        """The first half of `classify`, for those who have it done elsewhere. What waits is small: it has no pixels."""
+    def prepare(self, data: bytes, keep: Callable[[Grey], Grey] | None = None) -> Prepared:
+        """The first half of `classify`, for those who have it done elsewhere.
+
+        What waits should be small: it has what `keep` makes of the radiograph's pixels [H, W], by default none.
+        """
         prepared = self._preprocessor.prepare(data)
-        return replace(prepared, radiograph=prepared.radiograph.without_pixels())
+        radiograph = prepared.radiograph
+        with prepared.watch.stage("preprocess"):
+            small = radiograph.with_pixels(keep(radiograph.pixels)) if keep else radiograph.without_pixels()
+        return replace(prepared, radiograph=small)
 
     def infer(self, prepared: Prepared, alone: bool = True) -> Finding:
         """The second half of `classify`."""

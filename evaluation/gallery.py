@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import cv2
 import numpy as np
+from PIL import Image
 from rich.progress import track
 
 from attribution.explain import Explainer
@@ -55,14 +56,13 @@ def gallery(bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Floats
         row = rows[index]
         data = (folder / row.file).read_bytes()
         panel = explainer.panel(data, classifier.classify(data), "predicted")
-        cases.append(Case(kind, row.file, smaller(panel.overlay_png), _caption(kind, row, posterior[index])))
+        cases.append(Case(kind, row.file, smaller(panel.overlay), _caption(kind, row, posterior[index])))
     return cases
 
 
-def smaller(panel: bytes) -> bytes:
+def smaller(panel: Image.Image) -> bytes:
     """A PNG at a width of `WIDTH` and compressed as well as can be: a page holds nine of them."""
-    picture = cv2.imdecode(np.frombuffer(panel, np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None
+    picture = cv2.cvtColor(np.asarray(panel), cv2.COLOR_RGB2BGR)
     height = round(picture.shape[0] * WIDTH / picture.shape[1])
     shrunk = cv2.resize(picture, (WIDTH, height), interpolation=cv2.INTER_AREA)
     return cv2.imencode(".png", shrunk, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()

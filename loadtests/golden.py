@@ -88,6 +88,7 @@ def _explains(golden: Explanation, answer: Answer) -> bool:
     if (answer["method"], answer["target"], answer["statement"]) != (golden.method, golden.target, golden.statement):
         return False
     heatmap = b64decode(answer["heatmap_png"])
+    assert golden.heatmap_png is not None
     return heatmap == golden.heatmap_png or _alike(heatmap, golden.heatmap_png)
 
 

@@ -23,12 +23,12 @@ class Planted:
     def __init__(self, explainer: Any) -> None:
         self._explainer = explainer
 
-    def explain(self, data: bytes, finding: Any, target: Any, method: Method, member: str) -> Explanation:
+    def explain(self, prepared: Any, finding: Any, target: Any, method: Method, *how: Any) -> Explanation:
         if method == "lrp":
             time.sleep(3600)
         if method == "gradcam":
             os._exit(1)
-        explanation: Explanation = self._explainer.explain(data, finding, target, method, member)
+        explanation: Explanation = self._explainer.explain(prepared, finding, target, method, *how)
         return explanation
 
 

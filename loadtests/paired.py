@@ -1,12 +1,16 @@
-"""/classify beside an earlier checkout's, request by request: how many milliseconds it has become slower.
+"""A route beside an earlier checkout's, request by request: how many milliseconds it has become slower.
 
     git worktree add ../base 5de5efd    # and its model: `models/default/onnx`
     python -m loadtests.paired ../base --theirs service.classifier:Api
+    python -m loadtests.paired ../base --rg1 --route '/explain?pictures=none' --their-route /explain
+    python -m loadtests.paired ../base --rg1 --accept image/jpeg --route /explain
 
 Both services run, and one client asks both for the same file, one after the other in an order drawn anew. So whatever
 else the machine does meets both alike. Both are started several times, since a process keeps for its life what it got
-of memory and cores. What is told is the median of the pairs' differences with its 95 % interval: of the whole request,
-of each stage that the answers time, and of all but the network, which is most of the time and of the noise.
+of memory and cores. What is told is the median of the pairs' differences, and the ratio of both medians, with their
+95 % intervals: of the whole request, of each stage that the answers of both time, and of all but the network, which is
+most of the time and of the noise. With --clients, several ask one service at once, then the other, burst by burst; the
+95th percentiles are told in any case.
 
 Pairs come in bursts. With --undisturbed (root) everything else on the machine waits while a burst lasts, at most some
 seconds: beside other work the network's time depends on what the scheduler did before, and differs by milliseconds
@@ -16,11 +20,14 @@ between processes whose networks are the same.
 import itertools
 import os
 import random
+import shlex
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -33,10 +40,11 @@ from rich.progress import track
 from scipy import stats
 
 from loadtests import tables
-from loadtests.samples import Sample, radiographs
+from loadtests.samples import Sample, radiographs, real_radiograph
 from scripts.server import serve
 
 OURS: Final = "service.bento.classifier:ApiWithoutExplainer"
+EXPLAINS: Final = "service.bento.api:Api"
 IMAGES: Final = 32
 BURST: Final = 25  # pairs that count
 WARM_UP: Final = 10  # pairs before them that do not
@@ -51,30 +59,56 @@ Pair = tuple[Timings, Timings]
 """Of one file: ours and theirs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A client of one service, with what it asks for."""
+
+    client: httpx.Client
+    route: str = "/classify"
+    accept: str = "application/json"
+
+    def ask(self, sample: Sample) -> Timings:
+        """One request's milliseconds. Raises HTTPStatusError unless it is answered with success."""
+        headers = {"Content-Type": sample.media_type, "Accept": self.accept}
+        start = time.perf_counter()
+        answer = self.client.post(self.route, content=sample.data, headers=headers)
+        whole_ms = (time.perf_counter() - start) * 1000
+        if not answer.raise_for_status().headers["Content-Type"].startswith("application/json"):
+            return {WHOLE: whole_ms}
+        stages = answer.json()["timings_ms"]
+        return {WHOLE: whole_ms, f"all but {NETWORK}": whole_ms - stages[NETWORK], **stages}
+
+
+Both = tuple[Asker, Asker]
+"""Ours and theirs."""
+
+
 @contextmanager
-def both(base: Path, theirs: str) -> Iterator[tuple[httpx.Client, httpx.Client]]:
-    """A client of this checkout's service and one of the earlier checkout's, each with a connection of its own."""
+def both(base: Path, services: tuple[str, str], questions: tuple[tuple[str, str], tuple[str, str]]) -> Iterator[Both]:
+    """An asker of this checkout's service and one of the earlier checkout's; questions are a route and Accept each."""
     with ExitStack() as stack:
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        ours = stack.enter_context(serve(logs / "ours", None, (OURS,)))
-        other = stack.enter_context(serve(logs / "theirs", None, (theirs,), cwd=base.resolve()))
-        yield ours.client, other.client
+        ours = stack.enter_context(serve(logs / "ours", None, services[:1]))
+        other = stack.enter_context(serve(logs / "theirs", None, services[1:], cwd=base.resolve()))
+        askers = Asker(ours.client, *questions[0]), Asker(other.client, *questions[1])
+        radiograph = real_radiograph()
+        for server, (route, _) in zip((ours, other), questions, strict=True):  # an explainer imports torch first
+            server.wait_for_answer(route, radiograph.data, radiograph.media_type, 240)
+        yield askers
 
 
-def ask(client: httpx.Client, sample: Sample) -> Timings:
-    """One request's milliseconds. Raises HTTPStatusError unless it is answered with success."""
-    start = time.perf_counter()
-    answer = client.post("/classify", content=sample.data, headers={"Content-Type": sample.media_type})
-    whole_ms = (time.perf_counter() - start) * 1000
-    stages = answer.raise_for_status().json()["timings_ms"]
-    return {WHOLE: whole_ms, f"all but {NETWORK}": whole_ms - stages[NETWORK], **stages}
-
-
-def pairs(clients: tuple[httpx.Client, httpx.Client], samples: Sequence[Sample], rng: random.Random) -> Iterator[Pair]:
+def pairs(askers: Both, samples: Sequence[Sample], rng: random.Random) -> Iterator[Pair]:
     """For each file, what both take."""
     for sample in samples:
-        timed = {turn: ask(clients[turn], sample) for turn in rng.sample(range(2), 2)}
+        timed = {turn: askers[turn].ask(sample) for turn in rng.sample(range(2), 2)}
         yield timed[0], timed[1]
+
+
+def crowds(askers: Both, samples: Sequence[Sample], clients: int, rng: random.Random) -> Iterator[Pair]:
+    """For each file, what both take where so many clients ask one of them at once."""
+    with ThreadPoolExecutor(clients) as pool:
+        timed = {turn: list(pool.map(askers[turn].ask, samples)) for turn in rng.sample(range(2), 2)}
+    yield from zip(timed[0], timed[1], strict=True)
 
 
 def median(values: Sequence[float]) -> tuple[float, float, float]:
@@ -83,14 +117,24 @@ def median(values: Sequence[float]) -> tuple[float, float, float]:
     return float(np.median(values)), *resampled.confidence_interval
 
 
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
+    """Ratio of two medians of pairs and its 95 % interval, by a percentile bootstrap over the pairs."""
+    rng, both = np.random.default_rng(0), np.asarray([ours, theirs])
+    drawn = both[:, rng.integers(0, both.shape[1], (2000, both.shape[1]))]
+    one, other = np.median(drawn, axis=2)
+    middle = np.median(both, axis=1)
+    return float(middle[0] / middle[1]), *np.quantile(one / other, (0.025, 0.975)).tolist()
+
+
 def measure(
-    clients: tuple[httpx.Client, httpx.Client], samples: Sequence[Sample], bursts: int, alone: bool, rng: random.Random
+    askers: Both, samples: Sequence[Sample], bursts: int, clients: int, alone: bool, rng: random.Random
 ) -> Iterator[Pair]:
     """So many bursts of pairs, `alone` on the machine or beside what else it does."""
     turn = itertools.cycle(samples)
     for _ in track(range(bursts), "bursts", console=Console(stderr=True)):
         with undisturbed() if alone else nullcontext():
-            burst = list(pairs(clients, list(itertools.islice(turn, WARM_UP + BURST)), rng))
+            files = list(itertools.islice(turn, WARM_UP + BURST))
+            burst = list(pairs(askers, files, rng) if clients == 1 else crowds(askers, files, clients, rng))
         yield from burst[WARM_UP:]
         time.sleep(PAUSE_S if alone else 0)
 
@@ -114,36 +158,58 @@ def _schedule(policy: int, priority: int) -> None:
 
 
 def result(measured: Sequence[Pair]) -> str:
-    """The table, one row for the whole request and one a stage."""
+    """The table, one row for the whole request and one a stage that both tell."""
     rows = []
-    for stage in measured[0][0]:
+    for stage in (stage for stage in measured[0][0] if stage in measured[0][1]):
         ours, theirs = ([timings[stage] for timings in side] for side in zip(*measured, strict=True))
         middle, low, high = median(np.subtract(ours, theirs).tolist())
+        times, least, most = ratio(ours, theirs)
         rows.append(
-            (stage, f"{np.median(ours):.2f}", f"{np.median(theirs):.2f}", f"{middle:+.2f} [{low:+.2f}, {high:+.2f}]")
+            (
+                stage,
+                f"{np.median(ours):.2f}",
+                f"{np.median(theirs):.2f}",
+                f"{middle:+.2f} [{low:+.2f}, {high:+.2f}]",
+                f"{times:.3f} [{least:.3f}, {most:.3f}]",
+            )
         )
-    return tables.table(("median ms", "ours", "theirs", "difference [95 % interval]"), rows)
+    head = ("median ms", "ours", "theirs", "difference [95 % interval]", "ours ÷ theirs [95 % interval]")
+    return tables.table(head, rows)
+
+
+def tail(measured: Sequence[Pair]) -> str:
+    """A sentence on the 95th percentiles of the whole request."""
+    ours, theirs = (np.quantile([timings[WHOLE] for timings in side], 0.95) for side in zip(*measured, strict=True))
+    return f"95th percentiles: {ours:.0f} and {theirs:.0f} ms, {ours / theirs:.2f} of it."
 
 
 def main(
     base: Annotated[Path, typer.Argument(help="The earlier checkout, its model in place.")],
-    theirs: Annotated[str, typer.Option(help="Its service.")] = OURS,
+    theirs: Annotated[str, typer.Option(help="Its service.")] = "",
+    route: Annotated[str, typer.Option(help="What to ask ours.")] = "/classify",
+    accept: Annotated[str, typer.Option(help="In which form.")] = "application/json",
+    their_route: Annotated[str, typer.Option(help="What to ask theirs; by default the same, as JSON.")] = "",
+    clients: Annotated[int, typer.Option(min=1, help="How many ask at once.")] = 1,
     starts: Annotated[int, typer.Option(min=1, help="How often both are started.")] = 4,
     bursts: Annotated[int, typer.Option(min=1, help=f"Of {BURST} pairs each, a start.")] = 6,
     alone: Annotated[bool, typer.Option("--undisturbed", help="Let all other work wait (root).")] = False,
     media: Annotated[str, typer.Option(help="image/jpeg, image/png or application/dicom.")] = "image/jpeg",
+    rg1: Annotated[bool, typer.Option("--rg1", help="Ask about pydicom-data's RG1 alone, as DICOM.")] = False,
     write: Annotated[bool, typer.Option(help="Put the table into docs/reliability.md.")] = False,
 ) -> None:
     """Measure pairs of requests and print their differences."""
-    samples = [sample for sample in radiographs(IMAGES) if sample.media_type == media]
+    samples = [real_radiograph()] if rg1 else [one for one in radiographs(IMAGES) if one.media_type == media]
     measured: list[Pair] = []
     rng = random.Random(0)
+    ours = EXPLAINS if route.startswith("/explain") else OURS
+    questions = (route, accept), (their_route or route, "application/json")
     for _ in range(starts):
-        with both(base, theirs) as clients:
-            measured += measure(clients, samples, bursts, alone, rng)
-    command = " ".join(["python -m loadtests.paired", *sys.argv[1:]])
-    text = f"{result(measured)}\n\n{media}, {len(measured)} pairs. {tables.machine()}. `{command}`"
-    tables.publish(tables.RELIABILITY, f"paired {media}", text, write)
+        with both(base, (ours, theirs or ours), questions) as askers:
+            measured += measure(askers, samples, bursts, clients, alone, rng)
+    command = shlex.join(["python", "-m", "loadtests.paired", *sys.argv[1:]])
+    what = "RG1 as DICOM" if rg1 else media
+    notes = f"{what}, {len(measured)} pairs. {tail(measured)} {tables.machine()}. `{command}`"
+    tables.publish(tables.RELIABILITY, f"paired {media}", f"{result(measured)}\n\n{notes}", write)
 
 
 if __name__ == "__main__":

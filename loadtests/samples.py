@@ -56,7 +56,7 @@ def radiographs(count: int, folder: Path = IMAGES) -> list[Sample]:
 
 def native_dicom(name: str, pixels: Grey) -> bytes:
     """[H, W] uint8 → a CR object of 1955 × 1841 pixels of 12 bits, uncompressed: 7 MB. Names make its UIDs."""
-    dataset = pydicom.dcmread(io.BytesIO(_real()))
+    dataset = pydicom.dcmread(io.BytesIO(real_radiograph().data))
     large = cv2.resize(pixels, (dataset.Columns, dataset.Rows), interpolation=cv2.INTER_CUBIC)
     stored = large.astype(np.uint16) << (STORED_BITS - 8)
     dataset.BitsStored, dataset.HighBit = STORED_BITS, STORED_BITS - 1
@@ -89,18 +89,19 @@ def _jpegs(count: int, folder: Path) -> list[tuple[str, bytes]]:
     found = sorted(folder.glob("*.jpg")) if folder.is_dir() else []
     if found:
         return [(path.stem, path.read_bytes()) for path in found[:: max(1, len(found) // count)][:count]]
-    whole = decode(_real()).pixels
+    whole = decode(real_radiograph().data).pixels
     scale = SHORT_SIDE / min(whole.shape)
     small = cv2.resize(whole, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) / 255
     variants = ((255 * small**gamma).astype(np.uint8) for gamma in np.geomspace(0.5, 2, count))
     return [(f"variant-{i}", _encoded(pixels, ".jpg")) for i, pixels in enumerate(variants)]
 
 
-def _real() -> bytes:
+def real_radiograph() -> Sample:
+    """RG1 of pydicom-data as it is: a CR object of 1955 × 1841 pixels, uncompressed."""
     path = get_testdata_file("RG1_UNCR.dcm", download=False)
     if path is None:
         raise RuntimeError("pydicom-data is not installed: run `make setup`")
-    return Path(path).read_bytes()
+    return Sample("RG1", "application/dicom", Path(path).read_bytes())
 
 
 def _encoded(pixels: Grey, suffix: str) -> bytes:

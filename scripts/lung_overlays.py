@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import track
 
 from cxr.anatomy.lungs import Lungs, LungSegmenter, NoLungs
+from cxr.anatomy.outlines import outlines
 from cxr.anatomy.zones import zones_of
 from cxr.decode import decode
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
@@ -65,7 +66,8 @@ def _tile(row: Row, pixels: NDArray[np.uint8], found: Lungs | NoLungs) -> NDArra
     height, width = pixels.shape
     scale = (TILE - 40) / max(height, width)
     grey = fit(pixels, (round(width * scale), round(height * scale)))
-    picture = outline(np.repeat(grey[..., np.newaxis], 3, axis=2), zones_of(found))
+    picture = np.repeat(grey[..., np.newaxis], 3, axis=2)
+    outline(picture, outlines(zones_of(found)))
     tile = np.zeros((TILE, TILE, 3), np.uint8)
     tile[: picture.shape[0], : picture.shape[1]] = picture
     words = (f"{row.source}, {row.label}", found.reason if isinstance(found, NoLungs) else "")

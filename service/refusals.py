@@ -1,8 +1,8 @@
 """Errors that only HTTP has; what is wrong with a file is in `cxr.errors`.
 
 Refusal                         a 4xx, with a fixed message
-├── BadRequest                  400: UnknownTarget, UnknownMethod, UnknownObject, UnknownParameter, MalformedForm,
-│                               SeveralFiles
+├── BadRequest                  400: UnknownTarget, UnknownMethod, UnknownObject, UnknownPictures, UnknownParameter,
+│                               MalformedForm, SeveralFiles
 ├── OtherOrigin                 403
 ├── NotAcceptable               406
 ├── UploadTooSlow               408
@@ -18,6 +18,7 @@ from cxr.errors import BadRequest, Refusal, TooLarge, Unavailable
 from cxr.labels import LABELS
 from cxr.report.explanation import METHODS
 from cxr.report.objects import OBJECTS
+from cxr.report.pictures import PICTURES
 from service.limits import MAX_FIELDS, MAX_FILES, MAX_FORM_BYTES
 
 PREDICTED = "predicted"
@@ -44,6 +45,11 @@ class UnknownObject(BadRequest):
     message = f"Unknown object. Use {one_of(*OBJECTS)}, or leave it out for both."
 
 
+class UnknownPictures(BadRequest):
+    code = "unknown_pictures"
+    message = f"Unknown pictures. Use {one_of(*PICTURES)}."
+
+
 class MalformedForm(BadRequest):
     code = "malformed_form"
     message = "The multipart form is incomplete or malformed."
@@ -57,7 +63,7 @@ class SeveralFiles(BadRequest):
 class UnknownParameter(BadRequest):
     code = "unknown_parameter"
     message = (
-        "A query parameter is unknown or given twice. /explain takes method, target, member and "
+        "A query parameter is unknown or given twice. /explain takes method, target, member, pictures and "
         "object; other routes take none."
     )
 

@@ -14,6 +14,8 @@ from cxr.model.bundle import ENSEMBLE, Manifest
 from cxr.model.posterior import EnsembleRule
 from cxr.pipeline import Finding, MemberFinding
 from cxr.report.explanation import Explanation, Method
+from cxr.report.heatmap import SMALL
+from cxr.report.pictures import encode
 from cxr.report.wording import set_in_words
 
 Probabilities = Annotated[dict[Label, float], Field(description="Calibrated; they sum to 1.")]
@@ -57,13 +59,17 @@ class ExplanationAnswer(_Answer):
     target: Label
     member: Annotated[str, Field(description=f"A member's name; {ENSEMBLE}: the mean, weighted by probability.")]
     heatmap_png: Annotated[
-        str,
+        str | None,
         Field(
-            description="Base64: 8-bit grey PNG of the radiograph's own size, upright. 255 is the most evidence; "
-            "for lrp 128 is none, above speaks for the target, below against it."
+            description="Base64: 8-bit grey PNG of the whole radiograph, upright. 255 is the most evidence; "
+            "for lrp 128 is none, above speaks for the target, below against it. It has the radiograph's own size, or "
+            f"{SMALL} pixels a side at most where the query names pictures; null where it names others."
         ),
     ]
-    overlay_png: Annotated[str, Field(description="Base64: the map over the radiograph, for people.")]
+    overlay_png: Annotated[
+        str | None,
+        Field(description="Base64: the map over the radiograph, for people; null where the query names others."),
+    ]
     statement: Annotated[str, Field(description="Finding, places and warnings in sentences.")]
     warnings: Annotated[list[str], Field(description="Those of the statement.")]
     zones: Annotated[
@@ -137,8 +143,8 @@ def explanation_answer(explanation: Explanation) -> ExplanationAnswer:
         method=explanation.method,
         target=explanation.target,
         member=explanation.member,
-        heatmap_png=b64encode(explanation.heatmap_png).decode(),
-        overlay_png=b64encode(explanation.overlay_png).decode(),
+        heatmap_png=_base64(explanation.heatmap_png),
+        overlay_png=_base64(encode(explanation.overlay) if explanation.overlay else None),
         statement=explanation.statement,
         warnings=list(explanation.warnings),
         zones=list(explanation.zones),
@@ -147,6 +153,10 @@ def explanation_answer(explanation: Explanation) -> ExplanationAnswer:
         boxes=list(explanation.boxes),
         conservation_error=explanation.conservation_error,
     )
+
+
+def _base64(file: bytes | None) -> str | None:
+    return None if file is None else b64encode(file).decode()
 
 
 def explained(

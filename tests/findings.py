@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from PIL import Image
+
 from cxr.anatomy.boxes import Box
 from cxr.anatomy.zones import ZoneShare
 from cxr.labels import LABELS, Label
@@ -36,7 +38,7 @@ def _named(p: Sequence[float]) -> Probabilities:
 
 
 def make_explanation(
-    overlay_png: bytes = b"overlay",
+    overlay: Image.Image | None = None,
     method: Method = "gradcam",
     target: Label = "normal",
     member: str = "member",
@@ -48,7 +50,7 @@ def make_explanation(
         target=target,
         member=member,
         heatmap_png=b"map",
-        overlay_png=overlay_png,
+        overlay=overlay or Image.new("RGB", (2, 1)),
         statement="A sentence.",
         warnings=(),
         zones=(ZoneShare("outside", 1.0, 0.7),),

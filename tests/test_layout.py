@@ -27,12 +27,14 @@ MAY_IMPORT = {
     "study": {"cxr", "evaluation", "export", "networks", "training"},
     "reporting": {"cxr", "evaluation", "export", "study", "training"},
     "service": {"attribution", "cxr"},
+    "archive": {"cxr"},
     "hospital": {"cxr"},  # it asks the service by HTTP
     "cli": {
-        "attribution", "cxr", "evaluation", "export", "hospital", "networks", "reporting", "study", "training",
+        "archive", "attribution", "cxr", "evaluation", "export", "hospital", "networks", "reporting", "study",
+        "training",
     },
     "scripts": {"attribution", "cxr", "evaluation", "export", "networks", "reporting", "study", "tests", "training"},
-    "loadtests": {"attribution", "cxr", "networks", "scripts", "service"},
+    "loadtests": {"archive", "attribution", "cxr", "networks", "scripts", "service"},
 }  # fmt: skip
 HOUSE = {*MAY_IMPORT, "tests"}
 

@@ -59,7 +59,7 @@ def critical_regions(heatmap: Map, radiograph: Radiograph, place: Placement = WH
 
 def _box(radiograph: Radiograph, share: float, left: int, top: int, width: int, height: int) -> Box:
     """A rectangle of the grid in stored pixels, widened to whole ones."""
-    rows, columns = radiograph.pixels.shape
+    rows, columns = radiograph.shape
     corners = [
         radiograph.stored(x * columns / GRID, y * rows / GRID) for x, y in ((left, top), (left + width, top + height))
     ]

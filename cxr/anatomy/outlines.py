@@ -1,4 +1,4 @@
-"""The borders of the zones, for a screen that draws them over the radiograph itself."""
+"""The borders of the zones, for those who draw them over the radiograph: `cxr.report.drawing`, or a screen."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -22,7 +22,7 @@ class Outline:
 
 
 def outlines(where: ZoneMap) -> tuple[Outline, ...]:
-    """The lines around all zones but the outside, in the order of `ZONES`; those that `cxr.report.drawing` draws."""
+    """The lines around all zones but the outside, in the order of `ZONES`."""
     found = []
     for zone in range(OUTSIDE):
         # Enlarged smoothly, so that borders are curves and not the grid's stairs.

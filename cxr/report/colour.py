@@ -4,6 +4,7 @@ Both are perceptually uniform: equal steps of the map are equal steps of lightne
 red from green badly.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import cv2
@@ -23,11 +24,24 @@ BLUE: Final = (262.0, 45.0, 42.0)  # sRGB has no light blue of more chroma
 def blend(pixels: Grey, strength: Map, signed: bool = False) -> Colour:
     """Lay a field [H, W] over a radiograph [H, W]: RGB [H, W, 3], untouched where the field is 0.
 
-    The field is in [0, 1], or in [-1, 1] and `signed`.
+    The field is in [0, 1], or in [-1, 1] and `signed`; it counts in steps of 1/255. Each pixel's colour is looked up by
+    its grey level and its step: blending in float32 would hold the picture five times over.
     """
-    alpha = (OPACITY * smoothstep(np.abs(strength)))[..., np.newaxis]
-    grey = pixels[..., np.newaxis].astype(np.float32)
-    return np.rint(grey + alpha * (_colours(strength, signed) - grey)).astype(np.uint8)
+    steps = (strength + 1) if signed else strength
+    colour = cv2.addWeighted(steps, 255.0, steps, 0.0, 0.0, dtype=cv2.CV_32S)  # rounds
+    colour *= 256
+    colour += pixels
+    return np.take(_blended(signed), colour.astype(np.intp, copy=False), axis=0)
+
+
+@lru_cache
+def _blended(signed: bool) -> NDArray[np.uint8]:
+    """RGB [steps x 256, 3]: each step's colour over each grey level."""
+    strength: Map = np.linspace(-1, 1, 511, dtype=np.float32) if signed else np.linspace(0, 1, 256, dtype=np.float32)
+    alpha = (OPACITY * smoothstep(np.abs(strength)))[:, np.newaxis, np.newaxis]
+    grey = np.arange(256, dtype=np.float32)[np.newaxis, :, np.newaxis]
+    over = grey + alpha * (_colours(strength, signed)[:, np.newaxis] - grey)
+    return np.rint(over).astype(np.uint8).reshape(-1, 3)
 
 
 def colour_bar(height: int, width: int, signed: bool = False) -> Colour:

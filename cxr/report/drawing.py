@@ -1,5 +1,6 @@
 """What pictures for people are drawn with: one palette, one font, words that always fit."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -7,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cxr.anatomy.zones import OUTSIDE, ZoneMap
+from cxr.anatomy.outlines import Outline
 from cxr.arrays import Colour, Grey
 from cxr.report.colour import colour_bar
 
@@ -25,6 +26,7 @@ GREY: Final = (164, 166, 172)
 TRACK: Final = (48, 50, 56)
 ACCENT: Final = (245, 125, 21)  # from the middle of inferno
 OUTLINE: Final = 0.55  # opacity of the zones' outlines
+FRACTION: Final = 4  # bits of a pixel to which they are drawn
 
 RGB = tuple[int, int, int]
 Point = tuple[int, int]
@@ -32,23 +34,25 @@ Point = tuple[int, int]
 
 def fit(pixels: Grey, size: tuple[int, int]) -> Grey:
     """Resize to (width, height): averages when shrinking, smooth when enlarging."""
+    if size == pixels.shape[::-1]:
+        return pixels
     shrinks = size[0] < pixels.shape[1]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     return cv2.resize(pixels, size, interpolation=interpolation).astype(np.uint8, copy=False)
 
 
-def outline(picture: Colour, where: ZoneMap) -> Colour:
-    """Draw the borders of the zones, those of the image's outside left away, onto RGB [H, W, 3]."""
+def outline(picture: Colour, lines: Sequence[Outline]) -> None:
+    """Draw the borders of zones into RGB [H, W, 3]."""
     height, width = picture.shape[:2]
-    # Each zone is enlarged by itself and smoothly, so that borders are curves and not the grid's stairs.
-    lines = np.zeros((height, width), np.uint8)
-    for zone in range(OUTSIDE):
-        rounded = cv2.GaussianBlur((where.zones == zone).astype(np.float32), (0, 0), sigmaX=1.0)
-        soft = cv2.resize(rounded, (width, height), interpolation=cv2.INTER_CUBIC)
-        contours, _ = cv2.findContours((soft > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(lines, contours, -1, 255, 1, cv2.LINE_AA)
-    alpha = (OUTLINE * lines.astype(np.float32) / 255)[..., np.newaxis]
-    return np.rint(picture + alpha * (np.float32(255) - picture)).astype(np.uint8)
+    mask = np.zeros((height, width), np.uint8)
+    for line in lines:
+        corners = np.asarray(line.points) * (width, height) - 0.5  # pixels have their centres at halves
+        points = np.rint(corners * (1 << FRACTION)).astype(np.int32)
+        cv2.polylines(mask, [points], True, 255, 1, cv2.LINE_AA, FRACTION)
+    where = np.nonzero(mask)
+    alpha = (OUTLINE / 255 * mask[where].astype(np.float32))[:, np.newaxis]
+    under = picture[where].astype(np.float32)
+    picture[where] = np.rint(under + alpha * (255 - under)).astype(np.uint8)
 
 
 def write(draw: ImageDraw.ImageDraw, at: Point, text: str, size: int, colour: RGB, width: int) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from PIL import Image
+
 from cxr.anatomy.boxes import Box
 from cxr.anatomy.outlines import Outline
 from cxr.anatomy.zones import ZoneShare
@@ -24,9 +26,9 @@ SIGNED: Final[frozenset[Method]] = frozenset({"lrp"})
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The maps of every method side by side, a PNG for people, and what they show, in sentences."""
+    """The maps of every method side by side, an RGB picture for people, and what they show, in sentences."""
 
-    overlay_png: bytes
+    overlay: Image.Image
     statement: str
 
 
@@ -35,9 +37,9 @@ class Explanation:
     """Where one member of the ensemble, or all of them together, found evidence for one label.
 
     member:             the member's name, or `cxr.model.bundle.ENSEMBLE`
-    heatmap_png:        8-bit grey at the radiograph's own size: 255 at the map's maximum; for a signed method 128 is
-                        nothing, above speaks for the label, below against it
-    overlay_png:        the picture for people
+    heatmap_png:        8-bit grey: 255 at the map's maximum; for a signed method 128 is nothing, above speaks for the
+                        label, below against it; None where it was not wanted
+    overlay:            the RGB picture for people; None where it was not wanted
     statement:          what was found, how sure, and where, in sentences; the warnings are its last
     warnings:           sentences
     zones:              shares of the positive evidence
@@ -52,8 +54,8 @@ class Explanation:
     method: Method
     target: Label
     member: str
-    heatmap_png: bytes
-    overlay_png: bytes
+    heatmap_png: bytes | None
+    overlay: Image.Image | None
     statement: str
     warnings: tuple[str, ...]
     zones: tuple[ZoneShare, ...]

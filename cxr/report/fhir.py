@@ -21,6 +21,7 @@ from cxr.report.codes import (
     not_ruled_out,
     percent_value,
 )
+from cxr.report.pictures import encode
 from cxr.report.result import NAME, Result
 
 Json = dict[str, Any]
@@ -95,7 +96,8 @@ def _observation(result: Result, device: str) -> Json:
 def _report(result: Result, observation: str) -> Json:
     explanation = result.explanation
     title = f"{result.map_in_words}. Research use only."
-    picture = b64encode(explanation.overlay_png).decode()
+    assert explanation.overlay is not None
+    picture = b64encode(encode(explanation.overlay)).decode()
     return {
         "status": "preliminary",
         "category": [_coding(f"{_TERMINOLOGY}/v2-0074", "RAD", "Radiology")],

@@ -16,6 +16,7 @@ from cxr.arrays import Colour, Grey, Map
 from cxr.model.frames import WHOLE, Placement, window
 
 FINE: Final = 1024  # pixels a side at which a map is smoothed: 73 or more for each of its 7 or 14 cells
+SMALL: Final = 512  # pixels of the longer side of a heatmap that need not have the radiograph's size
 PEAK: Final = 0.998  # quantile of a pixel-wise map at full colour: relevance has a few pixels far above all others
 GRAIN: Final = 0.012  # sigma, as a share of the side: LRP's flat rule leaves a grid of the first layers' strides
 PIXEL_WISE: Final = 32  # a map of more cells a side has one for each pixel of the network's frame
@@ -75,19 +76,27 @@ def field(heatmap: Map, shape: tuple[int, int], place: Placement = WHOLE) -> Map
     return _put_back(np.clip(smooth / peak, -1, 1, dtype=np.float32), shape, place)
 
 
+def small(shape: tuple[int, int]) -> tuple[int, int]:
+    """(H, W) of a radiograph → of a heatmap that knows as many places as any map: `SMALL` pixels at most."""
+    scale = min(1.0, SMALL / max(shape))
+    return max(1, round(scale * shape[0])), max(1, round(scale * shape[1]))
+
+
 def heatmap_png(heatmap: Map, shape: tuple[int, int], signed: bool = False, place: Placement = WHOLE) -> bytes:
-    """A map as an 8-bit grey PNG of a radiograph's own (H, W): 255 x its field, or 128 + 127 x it where `signed`.
+    """A map as an 8-bit grey PNG of (H, W), the radiograph's or smaller: 255 x its field; `signed`, 128 + 127 x it.
 
     Smoothed at `FINE` pixels a side at most and enlarged from there: 40 megapixels of float32 are 160 MB a copy.
     """
     fine = field(heatmap, (min(shape[0], FINE), min(shape[1], FINE)), place)
     grey = np.rint(128 + 127 * fine if signed else 255 * fine).astype(np.uint8)
-    return png(cv2.resize(grey, shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False))
+    if grey.shape != shape:
+        grey = cv2.resize(grey, shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    return png(grey)
 
 
 def png(image: Grey | Colour) -> bytes:
     """Encode grey [H, W] or RGB [H, W, 3]. Fast rather than small: an answer is waited for."""
-    ordered = image if image.ndim == 2 else image[..., ::-1]
+    ordered = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
         raise ValueError("an empty image cannot be encoded")

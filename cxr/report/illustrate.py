@@ -11,8 +11,9 @@ from cxr.labels import DISPLAY_NAMES, LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Bundle
 from cxr.pipeline import Finding, Prepared, Stopwatch
 from cxr.report.explanation import METHOD_NAMES, METHODS, SIGNED, Explanation, Method, Panel
-from cxr.report.heatmap import PlacedMap, heatmap_png
-from cxr.report.render import Caption, Layer, overlay_png, panel_png
+from cxr.report.heatmap import PlacedMap, heatmap_png, small
+from cxr.report.pictures import Drawing
+from cxr.report.render import Caption, Layer, overlay, panel
 from cxr.report.wording import (
     Account,
     evidence_in_words,
@@ -52,7 +53,13 @@ class Illustrator:
         self._coverage = bundle.manifest.conformal.coverage
 
     def explanation(
-        self, question: Question, method: Method, placed: PlacedMap, conservation_error: float | None, watch: Stopwatch
+        self,
+        question: Question,
+        method: Method,
+        placed: PlacedMap,
+        conservation_error: float | None,
+        drawing: Drawing,
+        watch: Stopwatch,
     ) -> Explanation:
         """An explanation of one map over a frame; `watch` is given the stages lungs and render.
 
@@ -64,17 +71,18 @@ class Illustrator:
             where = self._zones(question.prepared)
         account = self._account(question, method, placed, where)
         with watch.stage("render"):
+            borders = outlines(where)
             title = f"{METHOD_NAMES[method]}: evidence for {DISPLAY_NAMES[question.target]}"
             layer = Layer(heatmap, title, "", signed, place)
-            overlay = overlay_png(radiograph.pixels, layer, where, _caption(account))
-            grey = heatmap_png(heatmap, radiograph.pixels.shape, signed, place)
-            borders = outlines(where)
+            picture = overlay(radiograph.pixels, layer, borders, _caption(account)) if drawing.overlay else None
+            size = radiograph.shape if drawing.full_size else small(radiograph.shape)
+            grey = heatmap_png(heatmap, size, signed, place) if drawing.heatmap else None
         return Explanation(
             method=method,
             target=question.target,
             member=question.member,
             heatmap_png=grey,
-            overlay_png=overlay,
+            overlay=picture,
             statement=statement(account),
             warnings=warnings(account),
             zones=account.zones,
@@ -95,7 +103,7 @@ class Illustrator:
             for method, account in accounts.items()
             for placed in [maps[method]]
         )
-        picture = panel_png(prepared.radiograph.pixels, layers, where, _panel_caption(accounts[METHODS[0]]))
+        picture = panel(prepared.radiograph.pixels, layers, outlines(where), _panel_caption(accounts[METHODS[0]]))
         return Panel(picture, statement(*accounts.values()))
 
     def _zones(self, prepared: Prepared) -> ZoneMap:

@@ -1,12 +1,12 @@
 """The pictures for people: radiograph and maps side by side, what was found, how sure, where, and what it is not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 from PIL import Image, ImageDraw
 
-from cxr.anatomy.zones import ZoneMap
+from cxr.anatomy.outlines import Outline
 from cxr.arrays import Grey, Map
 from cxr.model.frames import WHOLE, Placement
 from cxr.report.colour import blend
@@ -31,7 +31,7 @@ from cxr.report.drawing import (
     write,
     write_lines,
 )
-from cxr.report.heatmap import field, png
+from cxr.report.heatmap import field
 
 HEADER: Final = 148  # pixels
 ROW: Final = 32  # a probability's
@@ -96,31 +96,39 @@ class _Layout:
         )
 
 
-def overlay_png(pixels: Grey, layer: Layer, where: ZoneMap, caption: Caption) -> bytes:
+def for_overlay(pixels: Grey) -> Grey:
+    """What `overlay` shows of a radiograph [H, W]: itself, or shrunk so that the same picture can be made of it."""
+    size = _Layout.of((pixels.shape[0], pixels.shape[1]), columns=2).image
+    return fit(pixels, size) if size[0] < pixels.shape[1] else pixels
+
+
+def overlay(pixels: Grey, layer: Layer, lines: Sequence[Outline], caption: Caption) -> Image.Image:
     """Radiograph and map side by side, with zones, colour bar, words and probabilities.
 
     Args:
-        pixels: [H, W] uint8, the radiograph at full resolution.
+        pixels: [H, W] uint8, the radiograph at full resolution, or what `for_overlay` makes of it.
         layer: the map.
-        where: the zones to outline on it.
+        lines: the zones to outline on it.
         caption: what to write.
 
     Returns:
-        An RGB PNG, at most 1,628 pixels wide.
+        An RGB picture, at most 1,628 pixels wide.
     """
-    return _picture(pixels, (layer,), where, caption, columns=2)
+    return _picture(pixels, (layer,), lines, caption, columns=2)
 
 
-def panel_png(pixels: Grey, layers: tuple[Layer, ...], where: ZoneMap, caption: Caption) -> bytes:
+def panel(pixels: Grey, layers: tuple[Layer, ...], lines: Sequence[Outline], caption: Caption) -> Image.Image:
     """Radiograph and its maps side by side, as in figures 1 to 4 of Karim et al. 2020.
 
-    Arguments are those of `overlay_png`, with a layer a map. With three maps it is at most 2,108 pixels wide, and 480
+    Arguments are those of `overlay`, with a layer a map. With three maps it is at most 2,108 pixels wide, and 480
     wider with each more.
     """
-    return _picture(pixels, layers, where, caption, columns=1 + len(layers))
+    return _picture(pixels, layers, lines, caption, columns=1 + len(layers))
 
 
-def _picture(pixels: Grey, layers: tuple[Layer, ...], where: ZoneMap, caption: Caption, columns: int) -> bytes:
+def _picture(
+    pixels: Grey, layers: tuple[Layer, ...], lines: Sequence[Outline], caption: Caption, columns: int
+) -> Image.Image:
     layout = _Layout.of((pixels.shape[0], pixels.shape[1]), columns)
     grey = fit(pixels, layout.image)
     width = layout.left(columns) + BAR_WIDTH + MARGIN
@@ -130,12 +138,13 @@ def _picture(pixels: Grey, layers: tuple[Layer, ...], where: ZoneMap, caption: C
     canvas.paste(Image.fromarray(grey), layout.origin(0))
     _write_titles(canvas, layout, 0, "Radiograph", "")
     for column, layer in enumerate(layers, 1):
-        painted = outline(blend(grey, field(layer.heatmap, grey.shape, layer.place), layer.signed), where)
+        painted = blend(grey, field(layer.heatmap, (grey.shape[0], grey.shape[1]), layer.place), layer.signed)
+        outline(painted, lines)
         canvas.paste(Image.fromarray(painted), layout.origin(column))
         _write_titles(canvas, layout, column, layer.title, layer.places)
     _draw_bars(canvas, layout, layers)
     _write_footer(canvas, layout, layers, caption, notes)
-    return png(np.asarray(canvas))
+    return canvas
 
 
 def _notes_left(layout: _Layout) -> int:

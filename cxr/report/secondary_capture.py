@@ -2,14 +2,12 @@
 
 from typing import Final
 
-import cv2
 import numpy as np
 from highdicom.sc import SCImage
 from highdicom.sr import CodedConcept
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
-from cxr.arrays import Colour
 from cxr.decode import Source
 from cxr.report.dicom_object import identity, part10, reference
 from cxr.report.result import Result
@@ -24,10 +22,11 @@ def secondary_capture(result: Result, source: Source) -> bytes:
 
     The picture says itself that it is for research use only.
     """
-    radiograph = reference(source)
+    radiograph, overlay = reference(source), result.explanation.overlay
+    assert overlay is not None
     made = SCImage.from_ref_dataset(
         radiograph,
-        pixel_array=_pixels(result.explanation.overlay_png),
+        pixel_array=np.asarray(overlay),
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
@@ -43,13 +42,6 @@ def secondary_capture(result: Result, source: Source) -> bytes:
     if annotated := _burned_in(source):
         made.BurnedInAnnotation = annotated
     return part10(made, source)
-
-
-def _pixels(png: bytes) -> Colour:
-    """RGB [H, W, 3]."""
-    bgr = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
-    assert bgr is not None
-    return np.ascontiguousarray(bgr[..., ::-1]).astype(np.uint8, copy=False)
 
 
 def _referenced(radiograph: Dataset) -> Dataset:

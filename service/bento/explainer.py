@@ -4,9 +4,9 @@ What goes wrong here comes back as a value. BentoML would print an exception's t
 data, into the log and hand it to the caller flattened into a string.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import bentoml
 import cv2
@@ -14,10 +14,11 @@ import cv2
 from cxr.errors import Refusal, Unavailable
 from cxr.labels import Label
 from cxr.model.bundle import Bundle
-from cxr.pipeline import Finding
+from cxr.pipeline import Finding, Prepared, Stopwatch
 from cxr.report.explanation import Method
 from cxr.report.fhir import fhir_bundle
 from cxr.report.objects import OBJECTS, dicom_objects
+from cxr.report.pictures import ENCODINGS, EVERYTHING, Drawing, Pictures, encode
 from cxr.report.result import Result
 from service import logs
 from service.bento.watchdog import Watchdog
@@ -32,8 +33,12 @@ PATIENCE: Final = 2.0
 """Deadlines of a method after which an explanation is taken to hang, and its process ended."""
 
 
-Wanted = Literal["json", "png", "sc", "sr", "fhir"]
-"""Forms of an explanation: its fields, the overlay, DICOM secondary capture and structured report, a FHIR bundle."""
+Wanted = Literal["json", "png", "jpeg", "webp", "heatmap", "sc", "sr", "fhir"]
+"""Forms of an explanation: its fields, the overlay encoded, the heatmap as PNG, DICOM secondary capture and structured
+report, a FHIR bundle."""
+
+WITH_OVERLAY: Final[frozenset[Wanted]] = frozenset({*ENCODINGS, "sc", "fhir"})
+"""Those that are the overlay or hold it; of JSON the client says what it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,15 @@ class Outcome:
     files: dict[str, bytes] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict)
     refusal: str | None = None
+
+
+class Sealed:
+    """A prepared file on its way to the explainer: of a bare dataclass BentoML would make a dict."""
+
+    __slots__ = ("prepared",)
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
 
 
 @bentoml.service(
@@ -78,18 +92,33 @@ class ExplainerService:
     @bentoml.api  # type: ignore[untyped-decorator]
     def explain(
         self,
+        sealed: Any,
         data: bytes,
         finding: Finding,
         target: Label,
         method: Method,
         member: str,
         wanted: list[Wanted],
+        pictures: Pictures | None,
         request_id: str,
     ) -> Outcome:
-        """Explain what the ensemble said about a file. Never raises; a work that hangs ends the process."""
+        """Explain what the ensemble said about a file. Never raises; a work that hangs ends the process.
+
+        Args:
+            sealed: the file, `Sealed`, its pixels shrunk to an overlay's.
+            data: its bytes, where an object that repeats its header or names its hash is wanted; else empty.
+            finding: what was found in it.
+            target: the label to look for evidence of.
+            method: how to make the map.
+            member: whose map.
+            wanted: the forms of the answer.
+            pictures: which of them JSON holds; None for both, the heatmap at the radiograph's own size.
+            request_id: for the log.
+        """
         try:
             with self._watchdog.watch(PATIENCE * self._settings.deadline(method)):
-                explanation = self._explainer.explain(data, finding, target, method, member)
+                drawn = drawing(wanted, pictures)
+                explanation = self._explainer.explain(sealed.prepared, finding, target, method, member, drawn)
                 return outcome(Result.of(finding, explanation, self._explainer.bundle, data), data, wanted)
         except (Refusal, Unavailable) as refusal:
             return Outcome(refusal=type(refusal).__name__)
@@ -98,15 +127,25 @@ class ExplainerService:
             return Outcome()
 
 
+def drawing(wanted: Collection[Wanted], pictures: Pictures | None) -> Drawing:
+    """What has to be drawn for these forms."""
+    if "json" in wanted:
+        return Drawing.named(pictures) if pictures else EVERYTHING
+    return Drawing(overlay=not WITH_OVERLAY.isdisjoint(wanted), heatmap="heatmap" in wanted, full_size=False)
+
+
 def outcome(result: Result, data: bytes, wanted: Sequence[Wanted]) -> Outcome:
     """A result in the forms that are wanted; those of DICOM need a DICOM file's bytes. Raises NoInstance."""
-    explanation = result.explanation
+    explanation, watch = result.explanation, Stopwatch()
     files: dict[str, bytes] = {}
-    if "png" in wanted:
-        files["png"] = explanation.overlay_png
-    if "fhir" in wanted:
-        files["fhir"] = fhir_bundle(result)
-    if objects := [kind for kind in OBJECTS if kind in wanted]:
-        files.update(dicom_objects(result, data, objects))
-    answer = explanation_answer(explanation) if "json" in wanted else None
-    return Outcome(answer, files, explanation.timings_ms)
+    with watch.stage("encode"):
+        if explanation.overlay is not None:
+            files |= {kind: encode(explanation.overlay, kind) for kind in ENCODINGS if kind in wanted}
+        if "heatmap" in wanted and explanation.heatmap_png is not None:
+            files["heatmap"] = explanation.heatmap_png
+        if "fhir" in wanted:
+            files["fhir"] = fhir_bundle(result)
+        if objects := [kind for kind in OBJECTS if kind in wanted]:
+            files.update(dicom_objects(result, data, objects))
+        answer = explanation_answer(explanation) if "json" in wanted else None
+    return Outcome(answer, files, explanation.timings_ms | watch.timings_ms)

@@ -7,8 +7,8 @@ from service.routes import batch
 from service.routes import explain as explain_route
 from service.routes import preview as preview_route
 from service.routes.openapi import BODY, ERRORS
-from service.routes.request import as_json, check, check_media_type, classified, runtime_of
-from service.schemas import Classification
+from service.routes.request import as_json, body, check, check_media_type, runtime_of
+from service.schemas import Classification, classification
 
 router = APIRouter()
 
@@ -18,8 +18,10 @@ async def classify(request: Request) -> Response:
     """Classify one frontal chest radiograph: a PNG, a JPEG or a DICOM file, raw or as the one file of a form."""
     check(request)
     check_media_type(request)
-    _, answer, _ = await classified(request)
-    return as_json(answer)
+    runtime = runtime_of(request)
+    runtime.classifications.check()
+    finding, timings_ms = await runtime.classify(await body(request))
+    return as_json(classification(finding, runtime.manifest, timings_ms, request.state.request_id))
 
 
 @router.get("/metrics", include_in_schema=False)

@@ -1,22 +1,27 @@
 """`POST /explain`. Its parameters are judged before a byte of the body is read."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from cxr.errors import UnknownMember
+from cxr.arrays import Grey
+from cxr.decode import is_dicom
+from cxr.errors import NeedsDicom, UnknownMember
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Manifest
 from cxr.report.explanation import METHODS, Method
 from cxr.report.objects import OBJECTS
-from service.bento.explainer import Wanted
-from service.refusals import PREDICTED, UnknownMethod, UnknownObject, UnknownTarget
-from service.routes.negotiation import DICOM, FHIR, JSON, PNG, RELATED
+from cxr.report.pictures import PICTURES, Pictures
+from cxr.report.render import for_overlay
+from service.bento.explainer import Sealed, Wanted, drawing
+from service.refusals import PREDICTED, UnknownMethod, UnknownObject, UnknownPictures, UnknownTarget
+from service.routes.negotiation import DICOM, FHIR, JPEG, JSON, PNG, RELATED, WEBP
 from service.routes.openapi import BODY, ERRORS
 from service.routes.related import related
-from service.routes.request import as_json, check, check_media_type, classified, runtime_of
-from service.schemas import ExplainedClassification, explained
+from service.routes.request import as_json, body, check, check_media_type, runtime_of
+from service.schemas import ExplainedClassification, classification, explained
 
 # An unescaped plus sign in a query is a space.
 METHOD_SPELLINGS: Final[dict[str, Method]] = {
@@ -39,12 +44,37 @@ ObjectParameter = Annotated[
         json_schema_extra={"enum": list(OBJECTS)},
     ),
 ]
-PARAMETERS: Final = ("method", "target", "member", "object")
+PicturesParameter = Annotated[
+    str | None,
+    Query(
+        description="Of a JSON answer: which pictures it holds, the heatmap small; by default both, the heatmap of the "
+        "radiograph's own size. heatmap with Accept: image/png is the heatmap alone.",
+        json_schema_extra={"enum": list(PICTURES)},
+    ),
+]
+PARAMETERS: Final = ("method", "target", "member", "pictures", "object")
 
 _FILE: Final = {"schema": {"type": "string", "format": "binary"}}
-FORMS: Final[dict[str, Any]] = {JSON: {}, PNG: {}, DICOM: _FILE, RELATED: _FILE, FHIR: {"schema": {"type": "object"}}}
+FORMS: Final[dict[str, Any]] = {
+    **{media_type: {} for media_type in (JSON, PNG, JPEG, WEBP)},
+    **dict.fromkeys((DICOM, RELATED), _FILE),
+    FHIR: {"schema": {"type": "object"}},
+}
 """Media types of the answer, the favourite first, as /docs.json has them."""
-WANTED: Final[dict[str, list[Wanted]]] = {JSON: ["json"], PNG: ["png"], FHIR: ["fhir"]}
+OF_PICTURES: Final[dict[Pictures, tuple[str, ...]]] = {
+    "none": (JSON,),
+    "heatmap": (JSON, PNG),
+    "overlay": (JSON, PNG, JPEG, WEBP),
+    "both": (JSON,),
+}
+"""Those of an answer whose pictures are named."""
+WANTED: Final[dict[str, list[Wanted]]] = {
+    JSON: ["json"],
+    PNG: ["png"],
+    JPEG: ["jpeg"],
+    WEBP: ["webp"],
+    FHIR: ["fhir"],
+}
 
 router = APIRouter()
 
@@ -60,30 +90,41 @@ async def explain(
     method: MethodParameter = "gradcam_plus_plus",
     target: TargetParameter = PREDICTED,
     member: MemberParameter = None,
+    pictures: PicturesParameter = None,
     object: ObjectParameter = None,
 ) -> Response:
     """Classify one radiograph and show where the network found evidence for the target.
 
     The map is the bundle's explaining member's, or that of the member named, or the ensemble's; label and probabilities
-    are the ensemble's, as /classify gives them. Where Accept prefers image/png the answer is the overlay; where it
-    prefers application/fhir+json, a FHIR R4 bundle; where it prefers application/dicom or multipart/related, of a DICOM
-    file, the overlay as a secondary capture and a structured report, both as multipart/related or the one named.
+    are the ensemble's, as /classify gives them. Where Accept prefers image/png, image/jpeg or image/webp the answer is
+    the overlay; where it prefers application/fhir+json, a FHIR R4 bundle; where it prefers application/dicom or
+    multipart/related, of a DICOM file, the overlay as a secondary capture and a structured report, both as
+    multipart/related or the one named.
     """
-    objects = _objects(object)
-    form = check(request, tuple(FORMS) if object is None else (DICOM, RELATED), PARAMETERS)
+    objects, drawn = _objects(object), _pictures(pictures)
+    form = check(request, _offers(object, drawn), PARAMETERS)
     chosen, label = _method(method), _target(target)
     runtime = runtime_of(request)
     whose = _member(member, runtime.manifest)
     check_media_type(request)
     runtime.explanations.check()
-    finding, answer, data = await classified(request, dicom=form in (DICOM, RELATED))
+    runtime.classifications.check()
+    data = await body(request)
+    if form in (DICOM, RELATED) and not is_dicom(data):
+        raise NeedsDicom
+    wanted: list[Wanted] = ["heatmap"] if (form, drawn) == (PNG, "heatmap") else WANTED.get(form, objects)
+    keep = _kept(runtime.manifest, overlay=drawing(wanted, drawn).overlay)
+    finding, timings_ms, prepared = await runtime.classify_to_explain(data, keep)
+    answer = classification(finding, runtime.manifest, timings_ms, request.state.request_id)
     outcome = await runtime.explain(
-        data=data,
+        sealed=Sealed(prepared),
+        data=data if form in (DICOM, RELATED, FHIR) else b"",
         finding=finding,
         target=label or finding.prediction,
         method=chosen,
         member=whose,
-        wanted=WANTED.get(form, objects),
+        wanted=wanted,
+        pictures=drawn,
         request_id=answer.request_id,
     )
     if outcome.answer is not None:
@@ -94,11 +135,35 @@ async def explain(
     return Response(file, media_type=form)
 
 
+def _kept(manifest: Manifest, overlay: bool) -> Callable[[Grey], Grey] | None:
+    """What the explainer needs of the radiograph's pixels."""
+    if manifest.lungs and not manifest.sees_lungs:  # it has yet to look for them
+        return lambda pixels: pixels
+    return for_overlay if overlay else None
+
+
 def _method(value: str) -> Method:
     try:
         return METHOD_SPELLINGS[value]
     except KeyError:
         raise UnknownMethod from None
+
+
+def _offers(objects: str | None, pictures: Pictures | None) -> tuple[str, ...]:
+    """What the answer may be: of DICOM objects that are named, DICOM; of pictures, what can hold them."""
+    if objects is not None:
+        return DICOM, RELATED
+    return tuple(FORMS) if pictures is None else OF_PICTURES[pictures]
+
+
+def _pictures(value: str | None) -> Pictures | None:
+    """The pictures meant; None where none are named."""
+    if value is None:
+        return None
+    for pictures in PICTURES:
+        if value == pictures:
+            return pictures
+    raise UnknownPictures
 
 
 def _objects(value: str | None) -> list[Wanted]:

@@ -8,6 +8,8 @@ from service.refusals import NotAcceptable
 
 JSON: Final = "application/json"
 PNG: Final = "image/png"
+JPEG: Final = "image/jpeg"
+WEBP: Final = "image/webp"
 BYTES: Final = "application/octet-stream"
 DICOM: Final = "application/dicom"
 RELATED: Final = "multipart/related"

@@ -1,4 +1,4 @@
-"""What every route that takes radiographs does first: judge the request's head, read the body, classify it."""
+"""What every route that takes radiographs does first: judge the request's head, read the body."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -7,14 +7,11 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from cxr.decode import is_dicom
-from cxr.errors import EmptyInput, NeedsDicom
-from cxr.pipeline import Finding
+from cxr.errors import EmptyInput
 from service.refusals import BodyEncoded, SeveralFiles, UnknownParameter, UnsupportedMedia
 from service.routes.multipart import MULTIPART, read_files
 from service.routes.negotiation import JSON, preferred
 from service.runtime import Runtime
-from service.schemas import Classification, classification
 
 MEDIA_TYPES: Final = frozenset({"image/png", "image/jpeg", "application/dicom", "application/octet-stream", ""})
 """Of raw bodies. What a body is, its bytes say; a type is judged so that who sends something else soon learns it."""
@@ -47,21 +44,6 @@ def check_media_type(request: Request) -> None:
     media_type = _media_type(request)
     if media_type not in MEDIA_TYPES and media_type != MULTIPART:
         raise UnsupportedMedia
-
-
-async def classified(request: Request, dicom: bool = False) -> tuple[Finding, Classification, bytes]:
-    """Read and classify the body: the finding, its answer, and the bytes.
-
-    Raises NeedsDicom where it must be a DICOM file and is none.
-    """
-    runtime = runtime_of(request)
-    runtime.classifications.check()
-    data = await body(request)
-    if dicom and not is_dicom(data):
-        raise NeedsDicom
-    finding, timings_ms = await runtime.classify(data)
-    answer = classification(finding, runtime.manifest, timings_ms, request.state.request_id)
-    return finding, answer, data
 
 
 async def body(request: Request) -> bytes:

@@ -52,13 +52,14 @@ def finding(classifier: Classifier) -> Finding:
     return classifier.classify(radiograph())
 
 
-def picture(data: bytes) -> np.ndarray:
+def picture(data: bytes | None) -> np.ndarray:
+    assert data is not None
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     assert decoded is not None
     return decoded
 
 
-def assert_same(png: bytes, heatmap: NDArray[np.float32], method: Method) -> None:
+def assert_same(png: bytes | None, heatmap: NDArray[np.float32], method: Method) -> None:
     """Within a grey level: a GPU, where there is one, adds in another order."""
     drawn = picture(heatmap_png(heatmap, SHAPE, method in SIGNED)).astype(int)
     np.testing.assert_allclose(picture(png).astype(int), drawn, atol=1)
@@ -158,9 +159,9 @@ def test_predicted_is_the_findings_label(explainer: Explainer, finding: Finding)
     predicted = explainer.explain(radiograph(), finding, "predicted", "gradcam")
     named = explainer.explain(radiograph(), finding, finding.prediction, "gradcam")
     assert predicted.target == finding.prediction
-    assert (predicted.heatmap_png, predicted.overlay_png, predicted.statement) == (
+    assert (predicted.heatmap_png, predicted.overlay, predicted.statement) == (
         named.heatmap_png,
-        named.overlay_png,
+        named.overlay,
         named.statement,
     )
     assert f"{finding.probabilities[finding.prediction]:.2f}" in predicted.statement
@@ -169,11 +170,12 @@ def test_predicted_is_the_findings_label(explainer: Explainer, finding: Finding)
 def test_pictures_and_timings(explainer: Explainer, finding: Finding) -> None:
     made = explainer.explain(radiograph(), finding, "predicted", "gradcam_plus_plus")
     assert picture(made.heatmap_png).shape == SHAPE
-    assert picture(made.overlay_png).shape[2] == 3
+    assert made.overlay is not None
+    assert made.overlay.mode == "RGB"
     assert set(made.timings_ms) == {"attribution", "lungs", "render"}
     assert min(made.timings_ms.values()) > 0
     panel = explainer.panel(radiograph(), finding, "predicted")
-    assert picture(panel.overlay_png).shape[1] > picture(made.overlay_png).shape[1]
+    assert panel.overlay.width > made.overlay.width
     assert panel.statement.count("locates") == len(METHODS)
 
 
@@ -261,7 +263,7 @@ def test_the_frame_of_the_member_that_is_asked_for_decides_where_a_map_lies(
 def test_a_panel_shows_the_frame_of_the_member(of_two_frames: Bundle, found_in_two_frames: Finding) -> None:
     explainer = Explainer(of_two_frames)
     panels = {
-        explainer.panel(files.radiograph_png(), found_in_two_frames, "predicted", member).overlay_png
+        explainer.panel(files.radiograph_png(), found_in_two_frames, "predicted", member).overlay.tobytes()
         for member in of_two_frames.manifest.choices
     }
     assert len(panels) == 3

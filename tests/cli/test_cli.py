@@ -1,8 +1,10 @@
 """The console command: what it prints where, and how it ends."""
 
+import csv
 import json
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import cv2
@@ -10,7 +12,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from archive.rows import UNREADABLE
 from cli import app
+from cxr import __version__
 from cxr.errors import ParityError, Truncated, UnknownMember
 from cxr.labels import DISCLAIMER, LABELS
 from cxr.model.bundle import Bundle
@@ -64,7 +68,53 @@ def test_a_bad_file_is_named_and_the_others_are_answered(bundle: Bundle, radiogr
     assert result.exit_code == 1
     assert f"{broken}: {Truncated.message}" in result.stderr
     assert f"{absent}: The file cannot be read." in result.stderr
-    assert [json.loads(line)["file"] for line in result.stdout.splitlines()] == [str(radiograph)] * 2
+    told = {one["file"]: one.get("error", {}).get("code") for one in map(json.loads, result.stdout.splitlines())}
+    assert told == {str(broken): Truncated.code, str(radiograph): None, str(absent): UNREADABLE}
+
+
+def test_classify_takes_folders_and_stdin(bundle: Bundle, radiograph: Path, broken: Path) -> None:
+    asked = ["classify", "-", str(broken.parent), "--json", "--bundle", str(bundle.root)]
+    result = runner.invoke(app, asked, input=radiograph.read_bytes())
+    answers = {one["file"]: one for one in map(json.loads, result.stdout.splitlines())}
+    assert list(answers) == ["-", str(broken), str(radiograph)]
+    assert answers["-"]["probabilities"] == answers[str(radiograph)]["probabilities"]
+
+
+def test_classify_as_csv(bundle: Bundle, radiograph: Path, broken: Path) -> None:
+    result = runner.invoke(app, ["classify", str(broken.parent / "*.png"), "--csv", "--bundle", str(bundle.root)])
+    assert result.exit_code == 1
+    refused, answered = csv.DictReader(StringIO(result.stdout))
+    expected = Classifier(bundle).classify(radiograph.read_bytes())
+    assert (refused["file"], refused["prediction"], refused["error"]) == (str(broken), "", Truncated.code)
+    assert (answered["file"], answered["prediction"], answered["error"]) == (str(radiograph), expected.prediction, "")
+    assert float(answered["p_covid19"]) == pytest.approx(expected.probabilities["covid19"], abs=1e-5)
+    assert answered["prediction_set"].split(";") == list(expected.prediction_set)
+
+
+def test_the_version() -> None:
+    assert runner.invoke(app, ["--version"]).stdout == f"cxr {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("pictures", "made"),
+    [
+        ("none", set()),
+        ("heatmap", {"made.heatmap.png"}),
+        ("both", {"made.jpg", "made.heatmap.png"}),
+        ("overlay", {"made.jpg"}),
+    ],
+)
+def test_explain_draws_what_is_asked_for(
+    bundle: Bundle, radiograph: Path, tmp_path: Path, pictures: str, made: set[str]
+) -> None:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    options = ["--pictures", pictures, "-o", str(folder / "made.jpg"), "--bundle", str(bundle.root)]
+    result = runner.invoke(app, ["explain", str(radiograph), *options])
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in folder.iterdir()} == made
+    if pictures in ("overlay", "both"):
+        assert (folder / "made.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
 def test_classify_as_a_table(bundle: Bundle, radiograph: Path, monkeypatch: pytest.MonkeyPatch) -> None:

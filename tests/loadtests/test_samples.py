@@ -88,7 +88,7 @@ def test_explanations_are_compared_too(samples: list[Sample], bundle: Bundle) ->
         "method": golden.method,
         "target": golden.target,
         "statement": golden.statement,
-        "heatmap_png": b64encode(golden.heatmap_png).decode(),
+        "heatmap_png": b64encode(golden.heatmap_png or b"").decode(),
     }
     answer = answer_to(request)
     assert request.is_answered_by(200, json.dumps(answer | {"explanation": explanation}).encode())

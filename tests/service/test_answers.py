@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
 from cxr.labels import DISCLAIMER, LABELS
 from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier
 from cxr.report.explanation import METHODS
+from cxr.report.pictures import PICTURES, Pictures
 from scripts.server import Server
 from tests import files
 from tests.service.forms import FORM, TEXT, form, part
@@ -176,12 +179,29 @@ def test_a_picture_for_those_who_accept_only_that(server: Server) -> None:
     response = post(server, "/explain", data, PNG, Accept="image/png")
     assert response.headers["Content-Type"] == PNG
     assert response.content == b64decode(overlay)
+    for accept, encoding in ((JPEG, "JPEG"), ("image/webp", "WEBP")):
+        smaller = post(server, "/explain?pictures=overlay", data, PNG, Accept=accept)
+        assert smaller.headers["Content-Type"] == accept
+        assert Image.open(BytesIO(smaller.content)).format == encoding
     for accept, media_type in (
         ("image/*", PNG),
         ("image/png;q=0.5, application/json", "application/json"),
         ("image/png;q=0, application/*", "application/json"),
     ):
         assert post(server, "/explain", data, PNG, Accept=accept).headers["Content-Type"] == media_type
+
+
+@pytest.mark.parametrize("pictures", PICTURES)
+def test_pictures_that_are_named_are_there_and_no_others(server: Server, pictures: Pictures) -> None:
+    data = files.radiograph_png()
+    shown = answer(post(server, f"/explain?pictures={pictures}", data, PNG))["explanation"]
+    assert (shown["overlay_png"] is not None) == (pictures in ("overlay", "both"))
+    assert (shown["heatmap_png"] is not None) == (pictures in ("heatmap", "both"))
+    if shown["heatmap_png"]:
+        small = picture(b64decode(shown["heatmap_png"]))
+        assert small.shape == (512, 482)
+        alone = post(server, "/explain?pictures=heatmap", data, PNG, Accept=PNG)
+        assert (picture(alone.content) == small).all()
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz", "/metrics", "/docs.json"])

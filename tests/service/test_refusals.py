@@ -99,6 +99,8 @@ def test_too_much_in_chunks(server: Server, route: str) -> None:
         ("member=alexnet-CANARY", errors.UnknownMember),
         ("member=Ensemble", errors.UnknownMember),
         ("member=", errors.UnknownMember),
+        ("pictures=all-CANARY", refusals.UnknownPictures),
+        ("pictures=", refusals.UnknownPictures),
     ],
 )
 def test_unknown_parameters_are_not_echoed(server: Server, query: str, refusal: type[Refusal]) -> None:
@@ -142,7 +144,10 @@ def test_encoded_bodies(server: Server, route: str, coding: str) -> None:
         ("/classify", "*/*;q=0"),
         ("/v1/classify", "application/json;q=0, */*"),
         ("/preview", "image/png"),
-        ("/explain", "image/jpeg, CANARY/CANARY"),
+        ("/explain", "image/gif, CANARY/CANARY"),
+        ("/explain?pictures=none", "image/png"),
+        ("/explain?pictures=heatmap", "image/jpeg"),
+        ("/explain?pictures=overlay", "application/dicom"),
     ],
 )
 def test_answers_that_nobody_accepts(server: Server, route: str, accept: str) -> None:

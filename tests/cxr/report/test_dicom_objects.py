@@ -9,6 +9,7 @@ from typing import Any
 import highdicom
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom import uid
 
 from cxr.anatomy.boxes import Box
@@ -51,7 +52,7 @@ def result_of(bundle: Bundle, data: bytes, prediction_set: tuple[Label, ...] = (
     uids = files.parse(data)
     instance = InstanceUIDs(uids.SOPInstanceUID, uids.SeriesInstanceUID, uids.StudyInstanceUID)
     finding = replace(make_finding(P, prediction_set), instance=instance, warnings=("Careful.",))
-    explanation = make_explanation(files.png(overlay()), **{"boxes": BOXES} | told)
+    explanation = make_explanation(Image.fromarray(overlay()), **{"boxes": BOXES} | told)
     return Result.of(finding, explanation, bundle, data)
 
 

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cxr.anatomy.outlines import outlines
 from cxr.anatomy.plausibility import NoLungs
 from cxr.anatomy.zones import OUTSIDE, ZoneMap, zones_of
 from cxr.labels import DISPLAY_NAMES
-from cxr.report.colour import blend, colour_bar
+from cxr.report.colour import OPACITY, blend, colour_bar, legend
 from cxr.report.drawing import BLACK, MARGIN, font, outline, wrap
 from cxr.report.explanation import METHOD_NAMES, METHODS, SIGNED
-from cxr.report.heatmap import FINE, field, heatmap_png, resample
-from cxr.report.render import Caption, Layer, _Layout, overlay_png, panel_png
+from cxr.report.heatmap import FINE, SMALL, field, heatmap_png, resample, small
+from cxr.report.render import Caption, Layer, _Layout, for_overlay, overlay, panel
 
 CAPTION = Caption(
     headline="COVID-19, probability 0.93",
@@ -23,8 +24,8 @@ CAPTION = Caption(
     probabilities=(("normal", 0.02, "0.02"), ("pneumonia", 0.05, "0.05"), ("COVID-19", 0.93, "0.93")),
     marked=2,
 )
-OUTSIDE_ONLY = ZoneMap(np.full((64, 64), OUTSIDE, np.uint8))  # nothing to outline
-THIRDS = zones_of(NoLungs("none"))
+OUTSIDE_ONLY = outlines(ZoneMap(np.full((64, 64), OUTSIDE, np.uint8)))  # nothing to outline
+THIRDS = outlines(zones_of(NoLungs("none")))
 SHAPES = [(300, 200), (200, 300), (64, 64), (64, 1500), (1500, 64), (3001, 2003)]
 
 
@@ -122,8 +123,8 @@ def signed_map(shape: tuple[int, int] = (224, 224)) -> NDArray[np.float32]:
 
 
 def test_a_signed_map_is_orange_where_for_blue_where_against_and_grey_between() -> None:
-    picture = decoded(
-        overlay_png(np.full((400, 400), 120, np.uint8), Layer(signed_map(), "LRP", "", True), OUTSIDE_ONLY, CAPTION)
+    picture = np.asarray(
+        overlay(np.full((400, 400), 120, np.uint8), Layer(signed_map(), "LRP", "", True), OUTSIDE_ONLY, CAPTION)
     )
     layout = _Layout.of((400, 400), 2)
     (x, y), (width, height) = layout.origin(1), layout.image
@@ -161,7 +162,7 @@ def test_resampling_averages_when_it_shrinks_and_invents_no_sign() -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_overlay_is_registered_and_the_radiograph_unpainted(shape: tuple[int, int]) -> None:
     pixels = np.full(shape, 120, np.uint8)
-    picture = decoded(overlay_png(pixels, LAYER, OUTSIDE_ONLY, CAPTION))
+    picture = np.asarray(overlay(pixels, LAYER, OUTSIDE_ONLY, CAPTION))
     layout = _Layout.of(shape, 2)
     width, height = layout.image
     plain, painted = (picture[y : y + height, x : x + width] for x, y in (layout.origin(0), layout.origin(1)))
@@ -175,7 +176,7 @@ def test_overlay_is_registered_and_the_radiograph_unpainted(shape: tuple[int, in
 @pytest.mark.parametrize("cells", [(1, 5), (1, 3, 5), (1, 2, 3, 5)], ids=len)
 def test_each_map_of_a_panel_is_in_its_column(cells: tuple[int, ...]) -> None:
     layers = tuple(Layer(hot(3, cell), "Map") for cell in cells)
-    picture = decoded(panel_png(np.full((300, 240), 120, np.uint8), layers, OUTSIDE_ONLY, CAPTION))
+    picture = np.asarray(panel(np.full((300, 240), 120, np.uint8), layers, OUTSIDE_ONLY, CAPTION))
     layout = _Layout.of((300, 240), 1 + len(cells))
     width, height = layout.image
     for column, cell in enumerate(cells, 1):
@@ -188,8 +189,8 @@ def test_each_map_of_a_panel_is_in_its_column(cells: tuple[int, ...]) -> None:
 def test_zones_are_outlined_on_the_map_alone() -> None:
     pixels = np.full((300, 300), 120, np.uint8)
     empty = Layer(np.zeros((7, 7), np.float32), "Map")
-    with_zones = decoded(overlay_png(pixels, empty, THIRDS, CAPTION))
-    without = decoded(overlay_png(pixels, empty, OUTSIDE_ONLY, CAPTION))
+    with_zones = np.asarray(overlay(pixels, empty, THIRDS, CAPTION))
+    without = np.asarray(overlay(pixels, empty, OUTSIDE_ONLY, CAPTION))
     layout = _Layout.of((300, 300), 2)
     (x, y), (width, height) = layout.origin(1), layout.image
     changed = np.argwhere((with_zones != without).any(axis=2))
@@ -202,7 +203,9 @@ def test_zones_are_outlined_on_the_map_alone() -> None:
 def test_an_outline_is_where_zones_meet() -> None:
     zones = np.full((64, 64), OUTSIDE, np.uint8)
     zones[16:48, 16:48] = 0
-    drawn = outline(np.zeros((640, 640, 3), np.uint8), ZoneMap(zones))[..., 0]
+    picture = np.zeros((640, 640, 3), np.uint8)
+    outline(picture, outlines(ZoneMap(zones)))
+    drawn = picture[..., 0]
     rows, columns = np.nonzero(drawn[:, 200:440])
     assert set(np.round(rows / 160).astype(int)) == {1, 3}
     assert drawn.max() < 255
@@ -251,10 +254,10 @@ LONG = Caption(
 def test_nothing_leaves_the_canvas(shape: tuple[int, int], caption: Caption, columns: int) -> None:
     pixels, layer = np.full(shape, 255, np.uint8), Layer(hot(0, 0), "Grad-CAM++", caption.notes[-1])
     if columns == 2:
-        picture = decoded(overlay_png(pixels, layer, THIRDS, caption))
+        picture = np.asarray(overlay(pixels, layer, THIRDS, caption))
     else:
         layers = (*[layer] * (columns - 2), Layer(hot(0, 0), "LRP", "", True))
-        picture = decoded(panel_png(pixels, layers, THIRDS, caption))
+        picture = np.asarray(panel(pixels, layers, THIRDS, caption))
     height, width, _ = picture.shape
     assert width <= {2: 1628, 4: 2108, 5: 2588}[columns]
     assert height <= 1600
@@ -268,7 +271,7 @@ def test_nothing_leaves_the_canvas(shape: tuple[int, int], caption: Caption, col
 def test_every_figure_of_the_caption_changes_the_picture() -> None:
     pixels = np.zeros((100, 100), np.uint8)
     pictures = {
-        overlay_png(pixels, LAYER, THIRDS, caption)
+        overlay(pixels, LAYER, THIRDS, caption).tobytes()
         for caption in (
             CAPTION,
             dataclasses.replace(CAPTION, headline="Normal"),
@@ -279,3 +282,33 @@ def test_every_figure_of_the_caption_changes_the_picture() -> None:
         )
     }
     assert len(pictures) == 6
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_overlay_of_a_shrunk_radiograph_is_that_of_the_whole_one(shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    shrunk = for_overlay(pixels)
+    assert shrunk.size <= pixels.size
+    assert overlay(shrunk, LAYER, THIRDS, CAPTION) == overlay(pixels, LAYER, THIRDS, CAPTION)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_small_heatmap_is_the_large_one_shrunk(shape: tuple[int, int], signed: bool) -> None:
+    less = small(shape)
+    assert max(less) <= SMALL
+    heatmap = hot(2, 5) - (hot(5, 1) if signed else 0)
+    few = decoded(heatmap_png(heatmap, less, signed)).astype(float)
+    many = cv2.resize(decoded(heatmap_png(heatmap, shape, signed)), less[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(few - many).max() < 12 if max(shape) > SMALL else (few == many).all()
+    assert np.abs(few - many).mean() < 1.5
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_blending_is_a_mixture_of_grey_and_colour(signed: bool) -> None:
+    strength = np.linspace(-1 if signed else 0, 1, 1000, dtype=np.float32)[np.newaxis]
+    grey = np.random.default_rng(1).integers(0, 256, strength.shape, dtype=np.uint8)
+    table = legend(signed)[np.rint(128 + 127 * strength if signed else 255 * strength).astype(int)].astype(float)
+    alpha = OPACITY * table[..., 3:] / 255
+    mixed = grey[..., np.newaxis] + alpha * (table[..., :3] - grey[..., np.newaxis])
+    assert np.abs(blend(grey, strength, signed) - mixed).max() <= 3

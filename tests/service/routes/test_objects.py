@@ -163,6 +163,9 @@ def test_a_file_that_does_not_name_itself_has_no_object_but_an_answer(server: Se
 def test_the_document_names_the_forms(server: Server) -> None:
     document = json.loads(server.client.get("/docs.json").text)
     operation = document["paths"]["/explain"]["post"]
-    assert set(operation["responses"]["200"]["content"]) == {"application/json", PNG, DICOM, RELATED, FHIR}
+    assert set(operation["responses"]["200"]["content"]) == {
+        *("application/json", PNG, "image/jpeg", "image/webp"),
+        *(DICOM, RELATED, FHIR),
+    }
     (named,) = [parameter for parameter in operation["parameters"] if parameter["name"] == "object"]
     assert named["schema"]["enum"] == ["sc", "sr"]

@@ -1,0 +1,1 @@
+"""Archives: which files, scored by many processes, into a folder of Parquet files that a broken run goes on with."""

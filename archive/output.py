@@ -1,0 +1,123 @@
+"""The folder of a result, and the list of files that it is of, which is made once and resumed from.
+
+    OUT.parquet/
+      _manifest.parquet     the paths in their order; in its metadata what the result is made with
+      part-000000.parquet   rows: of the local engine those of the manifest's first `CHUNK` paths, and so on
+      _ray/                 what Ray has to remember
+
+A name that begins with an underscore or a dot is no part of the data set, to pyarrow, Spark and Ray alike.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from archive.parquet import pyarrow, write
+from archive.sources import PATH, paths_of
+from cxr.errors import DataError
+from cxr.model.bundle import Bundle
+
+Engine = Literal["local", "ray"]
+CHUNK: Final = 256  # files whose answers are lost at most, a process
+MANIFEST: Final = "_manifest.parquet"
+RAY: Final = "_ray"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a result is made with; all of it is in the metadata of its files. A resumed run must be given the same."""
+
+    bundle: str
+    version: str
+    sha256: str
+    engine: str
+    chunk: str
+    sources: str
+
+    @classmethod
+    def by(cls, bundle: Bundle, engine: Engine, sources: Iterable[str]) -> "Made":
+        """`sources` goes in as a hash: its names may be those of patients, and a million of them."""
+        named = hashlib.sha256("\0".join(sources).encode("utf-8", "surrogateescape")).hexdigest()
+        manifest = bundle.manifest
+        return cls(manifest.name, manifest.version, bundle.sha256, engine, str(CHUNK), named)
+
+    def metadata(self) -> Mapping[str, str]:
+        return {f"cxr.{key}": value for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A folder with its manifest of so many `rows`."""
+
+    folder: Path
+    made: Made
+    rows: int
+
+    @classmethod
+    def begun(cls, folder: Path, made: Made, sources: Sequence[str]) -> "Output":
+        """A new one, or the one that is there.
+
+        Raises:
+            DataError: what is there is of another bundle, engine or sources, or no result; or the sources name no file.
+        """
+        arrow, _ = pyarrow()
+        from pyarrow import parquet
+
+        path = folder / MANIFEST
+        if path.exists():
+            found = parquet.read_schema(path).metadata or {}
+            for key, value in made.metadata().items():
+                if found.get(key.encode(), b"").decode() != value:
+                    what = key.removeprefix("cxr.")
+                    raise DataError(f"{folder} is of another {what}: resume with the same, or name a new folder")
+            return cls(folder, made, parquet.read_metadata(path).num_rows)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise DataError(f"{folder} is there and holds no result: name a new folder")
+        paths = list(paths_of(sources))
+        if not paths:
+            raise DataError("the sources name no file")
+        folder.mkdir(parents=True, exist_ok=True)
+        schema = arrow.schema([(PATH, arrow.string())], metadata=made.metadata())
+        write(path, arrow.table([arrow.array(paths, arrow.string())], schema=schema))
+        return cls(folder, made, len(paths))
+
+    def part(self, chunk: int) -> Path:
+        return self.folder / f"part-{chunk:06}.parquet"
+
+    def chunks(self) -> list[int]:
+        """Numbers of the chunks that the local engine has yet to score."""
+        return [chunk for chunk in range(-(-self.rows // CHUNK)) if not self.part(chunk).exists()]
+
+    def paths(self) -> Any:
+        """The manifest's column of paths."""
+        from pyarrow import parquet
+
+        return parquet.read_table(self.folder / MANIFEST, columns=[PATH]).column(PATH)
+
+    def parts(self) -> list[Path]:
+        return sorted(path for path in self.folder.glob("*.parquet") if not path.name.startswith(("_", ".")))
+
+    def done(self) -> int:
+        """Rows that are on the disk."""
+        from pyarrow import parquet
+
+        return sum(parquet.read_metadata(path).num_rows for path in self.parts())
+
+    def errors(self) -> Counter[str]:
+        """How many rows have which error; "" counts those that have none.
+
+        Raises:
+            DataError: a path of the manifest has no row, or two.
+        """
+        _, dataset = pyarrow()
+        counts: Counter[str] = Counter()
+        seen: set[str] = set()
+        for batch in dataset.dataset([str(path) for path in self.parts()]).to_batches(columns=[PATH, "error"]):
+            counts.update(error or "" for error in batch.column("error").to_pylist())
+            seen.update(batch.column(PATH).to_pylist())
+        if counts.total() != self.rows or seen != set(self.paths().to_pylist()):
+            raise DataError(f"{self.folder} has {counts.total()} rows of {len(seen)} files, and its list {self.rows}")
+        return counts

@@ -1,0 +1,108 @@
+"""`cxr batch` on an archive of mixed files, one in a hundred of them bad, beside what its cores could do.
+
+    python -m loadtests.archives --files 20000
+
+The yardstick is one process on one core that does nothing but classify such files one after the other, its start left
+out, before and after each engine's run; the engine's own start and end are in its time. Every row is compared: all of
+the good files are answered, all of the bad ones have an error, and none is missing or there twice.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Annotated, Final, get_args
+
+import typer
+from pyarrow import parquet
+
+from archive.output import Engine
+from cxr.cpu_count import usable_cores
+from loadtests import tables
+from loadtests.samples import Sample, bad_ones, radiographs
+
+IMAGES: Final = 16
+SHARES: Final = {"image/jpeg": 8, "image/png": 1, "application/dicom": 1}  # of ten files
+BAD_ONE_IN: Final = 100
+YARDSTICK: Final = (
+    "import sys, time; from pathlib import Path; from archive.rows import row\n"
+    "from cxr.model.bundle import DEFAULT_BUNDLE, Bundle; from cxr.pipeline import Classifier\n"
+    "classify = Classifier(Bundle(DEFAULT_BUNDLE), threads=1).classify\n"
+    "paths = Path(sys.argv[1]).read_text().splitlines()\n"
+    "[row(classify, path) for path in paths[:20]]; start = time.perf_counter()\n"
+    "[row(classify, path) for path in paths]; print(len(paths) / (time.perf_counter() - start))"
+)
+
+
+def archive(folder: Path, count: int) -> list[str]:
+    """So many names of a few files, in the shares of a hospital's; returns their paths."""
+    samples = radiographs(IMAGES)
+    kinds = {media: cycle(_stored(folder, samples, media)) for media in SHARES}
+    bad = cycle(_stored(folder, [one.sample for one in bad_ones(samples) if one.status == 422], None))
+    turn = cycle([media for media, share in SHARES.items() for _ in range(share)])
+    paths = []
+    for number, media in enumerate(islice(turn, count)):
+        path = folder / f"{number:06}{'.bad' if number % BAD_ONE_IN == 0 else ''}"
+        path.symlink_to(next(bad if number % BAD_ONE_IN == 0 else kinds[media]))
+        paths.append(str(path))
+    return paths
+
+
+def _stored(folder: Path, samples: list[Sample], media: str | None) -> Iterator[Path]:
+    """Each sample once, hidden from those who look for files."""
+    for number, sample in enumerate(one for one in samples if media in (None, one.media_type)):
+        path = folder / f".{(media or 'bad').replace('/', '-')}-{number}"
+        path.write_bytes(sample.data)
+        yield path
+
+
+def one_core(paths: list[str], scratch: Path) -> float:
+    """Files a second of one process on one core."""
+    listed = scratch / "few"
+    listed.write_text("\n".join(paths))
+    core = str(min(os.sched_getaffinity(0)))
+    command = ["taskset", "-c", core, sys.executable, "-c", YARDSTICK, str(listed)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def engine_rate(engine: Engine, folder: Path, paths: list[str], output: Path) -> float:
+    """Files a second of the command, from its call to its end. Raises ValueError if a row is not as it should be."""
+    command = [sys.executable, "-c", "from cli import app; app()", "batch", str(folder), "-o", str(output)]
+    start = time.perf_counter()
+    subprocess.run([*command, "--engine", engine], check=True)
+    seconds = time.perf_counter() - start
+    rows = {row["path"]: row["error"] for row in parquet.read_table(output, columns=["path", "error"]).to_pylist()}
+    if set(rows) != set(paths) or any((error is not None) != path.endswith(".bad") for path, error in rows.items()):
+        raise ValueError(f"rows of {engine} are missing or wrong")
+    return len(paths) / seconds
+
+
+def main(
+    files: Annotated[int, typer.Option(min=100, help="How many files.")] = 20_000,
+    engine: Annotated[Engine | None, typer.Option(help="Which to measure; by default both.")] = None,
+    write: Annotated[bool, typer.Option(help="Put the table into docs/performance.md.")] = False,
+) -> None:
+    """Measure the engines and print a table."""
+    cores, lines = usable_cores(), []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "archive"
+        folder.mkdir()
+        paths = archive(folder, files)
+        few = paths[: max(100, files // 20)]
+        for one in (engine,) if engine else get_args(Engine):
+            before = one_core(few, Path(scratch))
+            rate = engine_rate(one, folder, paths, Path(scratch) / f"{one}.parquet")
+            single = (before + one_core(few, Path(scratch))) / 2
+            lines.append((one, f"{rate:.1f}", f"{single:.1f}", f"{rate / (cores * single):.2f}"))
+    head = ("engine", "files/s, start included", "one core, files/s", f"÷ {cores} × one core")
+    command = " ".join(["python -m loadtests.archives", *sys.argv[1:]])
+    text = f"{tables.table(head, lines)}\n\n{files} files, all rows right. {tables.machine()}. `{command}`"
+    tables.publish(tables.PERFORMANCE, "archives", text, write)
+
+
+if __name__ == "__main__":
+    typer.run(main)
