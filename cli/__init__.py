@@ -6,7 +6,7 @@ Commands import what they need inside themselves: `cxr --help` and `cxr classify
 import typer
 
 import hospital.app
-from cli import average, classify, evaluate, explain, export, lungs, prepare, release, select, train
+from cli import average, classify, evaluate, explain, export, gate, lungs, prepare, release, select, site, train
 
 app = typer.Typer(
     help="Classify and explain frontal chest radiographs: normal, pneumonia or COVID-19. Research use only.",
@@ -23,7 +23,10 @@ app.command()(average.average)
 app.command()(select.select)
 app.command()(select.confirm)
 app.command()(lungs.lungs)
+app.command()(gate.gate)
+app.command()(gate.hashes)
 app.command()(release.release)
 app.command()(evaluate.evaluate)
 app.command()(evaluate.report)
+app.command()(site.site)
 app.add_typer(hospital.app.app, name="pacs")
