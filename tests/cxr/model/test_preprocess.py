@@ -90,7 +90,7 @@ def digests(views: Views) -> dict[str, str]:
 
 
 class RecordingSession:
-    """In place of onnxruntime's: keeps the batches that reach a network, and lets lung segmenter and gate do their work."""
+    """In place of onnxruntime's: keeps the batches that reach a network; lung segmenter and gate do their work."""
 
     seen: ClassVar[list[Grey]] = []
     real = onnxruntime.InferenceSession
