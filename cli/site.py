@@ -48,7 +48,7 @@ def site(
     from cxr.json_file import write_json
     from evaluation.gallery import worst_cases
     from reporting.html import html
-    from reporting.site import site_report
+    from reporting.site_report.page import site_report
     from study.site.acceptance import ADAPTER, accept, provenance
     from study.site.images import read_site
     from study.site.recalibrate import write_bundle

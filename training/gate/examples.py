@@ -28,7 +28,7 @@ DRAWING: Final = "drawing"
 KINDS_EACH: Final = 3
 """Kinds of strangers that are made of each radiograph, in turn."""
 CROPS: Final = 40  # of each picture
-DRAWINGS: Final = 4000
+DRAWINGS: Final = 3000
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from cxr.arrays import Floats, Images, Ints
 from networks.gate import GateNetwork
 from training.gate.examples import KNOWN, VARIED, Examples
 
-STEPS: Final = 400
+STEPS: Final = 300
 BATCH: Final = 64
 MAX_LR: Final = 4e-3
 

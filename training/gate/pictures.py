@@ -84,23 +84,6 @@ def _ellipse(canvas: Grey, rng: np.random.Generator) -> None:
     cv2.ellipse(canvas, centre, axes, angle, 0, 360, int(rng.integers(40, 255)), int(rng.integers(1, 14)))
 
 
-def _slice(canvas: Grey, rng: np.random.Generator) -> None:
-    """A slice by CT: a round field of view, in it an oval body with a bright rim and organs, and the table's arc."""
-    middle = tuple(map(int, rng.integers(112, 144, 2)))
-    cv2.circle(canvas, middle, int(rng.integers(110, 190)), int(rng.integers(0, 150)), -1)
-    axes, body = tuple(map(int, rng.integers(45, 115, 2))), int(rng.integers(80, 220))
-    cv2.ellipse(canvas, middle, axes, 0, 0, 360, body, -1)
-    cv2.ellipse(canvas, middle, axes, 0, 0, 360, int(rng.integers(150, 256)), int(rng.integers(1, 10)))
-    for _ in range(int(rng.integers(0, 6))):
-        centre = tuple(int(m + rng.uniform(-0.5, 0.5) * a) for m, a in zip(middle, axes, strict=True))
-        size = tuple(int(a * rng.uniform(0.05, 0.4)) for a in axes)
-        cv2.ellipse(canvas, centre, size, float(rng.integers(180)), 0, 360, int(rng.integers(0, 256)), -1)
-    if rng.random() < 0.5:
-        spread = tuple(int(a * rng.uniform(1.1, 1.5)) for a in axes)
-        start = int(rng.choice((0, 180)))
-        cv2.ellipse(canvas, middle, spread, 0, start, start + 180, int(rng.integers(120, 256)), int(rng.integers(1, 5)))
-
-
 def _fan(canvas: Grey, rng: np.random.Generator) -> None:
     """A sector of ultrasound."""
     speckle = rng.gamma(1.0, rng.uniform(20, 70), canvas.shape).clip(0, 255).astype(np.uint8)
@@ -122,7 +105,7 @@ def _teeth(canvas: Grey, rng: np.random.Generator) -> None:
             )
 
 
-_SHAPES: Final = (_bars, _ellipse, _slice, _fan, _teeth)
+_SHAPES: Final = (_bars, _ellipse, _fan, _teeth)
 
 
 def _folder(package: str) -> Path:

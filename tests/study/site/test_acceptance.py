@@ -10,7 +10,7 @@ from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
 from evaluation.evaluation_file import BundleEvaluation
 from reporting.html import html
-from reporting.site import site_report
+from reporting.site_report.page import site_report
 from study.site.acceptance import ADAPTER, Measured, accept, provenance
 from study.site.copies import install_hashes
 from study.site.images import COPY, UNREADABLE, SiteImages, read_site
