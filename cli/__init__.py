@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import hospital.app
-from cli import average, batch, classify, evaluate, explain, export, lungs, prepare, release, select, train
+from cli import average, batch, classify, evaluate, explain, export, gate, lungs, prepare, release, select, site, train
 from cxr import __version__
 
 app = typer.Typer(
@@ -44,7 +44,10 @@ app.command()(average.average)
 app.command()(select.select)
 app.command()(select.confirm)
 app.command()(lungs.lungs)
+app.command()(gate.gate)
+app.command()(gate.hashes)
 app.command()(release.release)
 app.command()(evaluate.evaluate)
 app.command()(evaluate.report)
+app.command()(site.site)
 app.add_typer(hospital.app.app, name="pacs")

@@ -102,7 +102,6 @@ def _measured(
     from evaluation.near_duplicates import PAIRS, near_duplicates_in_train
     from evaluation.predictions import predictions
     from evaluation.table_facts import table_facts
-    from evaluation.unfamiliar import familiarity
     from export.verify import verify
     from training.data import half_of_validation, read_table
 
@@ -126,9 +125,6 @@ def _measured(
             evaluation = replace(
                 evaluation, parity=tuple(parity), checks=checks(bundle, folder, images, said.posterior)
             )
-        train = bundle_images(bundle, folder, "train")
-        with err.status("showing it what is no chest radiograph"):
-            evaluation = replace(evaluation, familiarity=familiarity(bundle, images, train))
         cases = gallery(bundle, folder, said.rows, said.posterior)
     return evaluation, cases
 

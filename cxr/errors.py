@@ -7,8 +7,8 @@ CxrError
 │   ├── TooLarge                BodyTooLarge, TooManyPixels
 │   └── Unprocessable           NotDecodable (Truncated, PreambleMissing and OtherFormat say why),
 │                               TransferSyntaxUnsupported, DeflatedDicom, NoPixels, MultiFrame, ForProcessing,
-│                               NotARadiograph, LateralView, NotAChest, NoInstance, TooSmall, UniformImage,
-│                               DecoderCrashed, DecodingTooSlow, DecodingTooLarge
+│                               NotARadiograph, LateralView, NotAChest, Unfamiliar, NoInstance, TooSmall,
+│                               UniformImage, DecoderCrashed, DecodingTooSlow, DecodingTooLarge
 ├── Unavailable                 it cannot be answered now: DecoderUnavailable
 ├── BundleError                 the model's folder is not what its manifest says; the service does not start
 ├── ParityError                 an exported graph does not say what its PyTorch network says
@@ -139,6 +139,14 @@ class LateralView(Unprocessable):
 class NotAChest(Unprocessable):
     code = "not_a_chest"
     message = "The body part examined is not the chest."
+
+
+class Unfamiliar(Unprocessable):
+    code = "unfamiliar"
+    message = (
+        "The image does not look like an upright frontal radiograph of a chest. Send the whole radiograph, upright, "
+        "alone and with air dark."
+    )
 
 
 class NoInstance(Unprocessable):

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from cxr.anatomy.lungs import Lungs, LungSegmenter, NoLungs, union
 from cxr.arrays import Grey, Logits, Views
 from cxr.decode import InstanceUIDs, Radiograph, decode
+from cxr.errors import Unfamiliar
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import Bundle
 from cxr.model.frames import Placement, placement
+from cxr.model.gate import GateKeeper, GatePolicy, Judgement
 from cxr.model.inference import MAX_BATCH, Ensemble, PrecisionChoice
 from cxr.model.posterior import RULES, EnsembleRule, prediction_set, softmax
 from cxr.model.preprocess import preprocess, shrink
@@ -25,6 +27,10 @@ Probabilities = dict[Label, float]
 
 NO_LUNGS: Final = (
     "No lungs could be outlined, so the whole image was judged and not the lungs alone: this answer is less reliable."
+)
+UNFAMILIAR: Final = (
+    "The image does not look like an upright frontal radiograph of a chest, as this model has seen them: "
+    "this answer may mean nothing."
 )
 
 
@@ -43,8 +49,8 @@ class Finding:
     """The ensemble's answer for one radiograph.
 
     `probabilities` are calibrated and sum to 1; `prediction` is their largest. `prediction_set` holds the labels
-    that cannot be ruled out at the bundle's coverage and may be empty. `timings_ms` has the milliseconds of
-    decode, preprocess and inference.
+    that cannot be ruled out at the bundle's coverage and may be empty. `gate` is None where the bundle has none or it
+    is off. `timings_ms` has the milliseconds of decode, preprocess and inference.
     """
 
     prediction: Label
@@ -56,6 +62,7 @@ class Finding:
     instance: InstanceUIDs | None
     warnings: tuple[str, ...]
     timings_ms: dict[str, float]
+    gate: Judgement | None = None
 
 
 class Stopwatch:
@@ -81,6 +88,8 @@ class Prepared:
     views:      [S, S] uint8 in each of the bundle's frames
     placements: where on the radiograph each of them lies
     lungs:      what the segmenter found; None where no frame needs lungs
+    gate:       what the gate says; None where there is none or it is off
+    mean_grey:  of the radiograph, 0 to 255
     watch:      how long it took
     """
 
@@ -88,20 +97,39 @@ class Prepared:
     views: Views
     placements: Mapping[str, Placement]
     lungs: Lungs | NoLungs | None
+    gate: Judgement | None
+    mean_grey: float
     watch: Stopwatch
 
     @property
+    def no_lungs(self) -> bool:
+        """No lungs were found where a network should see nothing else."""
+        return isinstance(self.lungs, NoLungs)
+
+    @property
+    def unfamiliar(self) -> bool:
+        """The gate would keep it out."""
+        return self.gate is not None and self.gate.verdict == "unfamiliar"
+
+    @property
     def warnings(self) -> tuple[str, ...]:
-        """The radiograph's, and that no lungs were found where a network should see nothing else."""
-        return (*self.radiograph.warnings, NO_LUNGS) if isinstance(self.lungs, NoLungs) else self.radiograph.warnings
+        """The radiograph's, that no lungs were found, and that the gate would keep it out."""
+        own = (NO_LUNGS,) * self.no_lungs + (UNFAMILIAR,) * self.unfamiliar
+        return (*self.radiograph.warnings, *own)
 
 
 class Preprocessor:
     """A bundle's way from a file to what its networks see. Safe to call from several threads."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Raises BundleError unless the lung segmenter, where a frame needs it, is the one described."""
+    def __init__(self, bundle: Bundle, gated: bool = False) -> None:
+        """Raises BundleError unless lung segmenter and gate, where they are needed, are those described.
+
+        Args:
+            bundle: exported.
+            gated: whether the bundle's gate, where it has one, judges each image.
+        """
         manifest = bundle.manifest
+        self._gate = GateKeeper(bundle, manifest.gate) if manifest.gate and gated else None
         self._frames, self._recipe = manifest.frames, manifest.recipe
         self._segmenter = LungSegmenter(bundle, manifest.lungs) if manifest.lungs and manifest.sees_lungs else None
 
@@ -115,10 +143,12 @@ class Preprocessor:
         with watch.stage("decode"):
             radiograph = decode(data)
         with watch.stage("preprocess"):
-            views, lungs = self.views(radiograph.pixels)
+            small = shrink(radiograph.pixels)
+            views, lungs = self._views(small)
+            judgement = self._gate.judge(small) if self._gate else None
             mask = union(lungs) if lungs else None
             placements = {frame: placement(frame, mask) for frame in views}
-        return Prepared(radiograph, views, placements, lungs, watch)
+        return Prepared(radiograph, views, placements, lungs, judgement, float(small.mean()), watch)
 
     def views(self, pixels: Grey) -> tuple[Views, Lungs | NoLungs | None]:
         """A radiograph [H, W] in each frame, and the lungs by which that was cut, if a frame needs them.
@@ -126,7 +156,10 @@ class Preprocessor:
         Raises:
             TooSmall: see `cxr.model.preprocess.preprocess`.
         """
-        small = shrink(pixels)  # once, for segmenter and frames
+        return self._views(shrink(pixels))
+
+    def _views(self, small: Grey) -> tuple[Views, Lungs | NoLungs | None]:
+        """Of a radiograph that has been shrunk: once, for segmenter, gate and frames."""
         lungs = self._segmenter.find(small) if self._segmenter else None
         mask = union(lungs) if lungs else None
         recipe, size = self._recipe.id, self._recipe.size
@@ -142,11 +175,13 @@ class Classifier:
         threads: int | None = None,
         precision: PrecisionChoice = "auto",
         max_batch: int = MAX_BATCH,
+        gate: GatePolicy = "warn",
     ) -> None:
-        """Arguments and errors: see `Ensemble`. The lung segmenter, too, must be the one that the bundle describes."""
+        """Arguments and errors: see `Ensemble` and `Preprocessor`."""
         cv2.setNumThreads(1)  # callers have threads of their own, which would wait for those of OpenCV
         self.bundle = bundle
-        self._preprocessor = Preprocessor(bundle)
+        self._refuses = gate == "refuse"
+        self._preprocessor = Preprocessor(bundle, gated=gate != "off")
         self.ensemble = Ensemble(bundle, threads, precision, max_batch)
 
     def classify(self, data: bytes, alone: bool = True) -> Finding:
@@ -167,10 +202,16 @@ class Classifier:
         What waits should be small: it has what `keep` makes of the radiograph's pixels [H, W], by default none.
         """
         prepared = self._preprocessor.prepare(data)
+        if self._refuses and prepared.unfamiliar:
+            raise Unfamiliar
         radiograph = prepared.radiograph
         with prepared.watch.stage("preprocess"):
             small = radiograph.with_pixels(keep(radiograph.pixels)) if keep else radiograph.without_pixels()
         return replace(prepared, radiograph=small)
+
+    def warm_up(self, data: bytes) -> None:
+        """Classify a file, whatever the gate says of it, so that the first request finds everything loaded."""
+        self.infer(self._preprocessor.prepare(data))
 
     def infer(self, prepared: Prepared, alone: bool = True) -> Finding:
         """The second half of `classify`."""
@@ -197,6 +238,7 @@ class Classifier:
             instance=radiograph.instance,
             warnings=prepared.warnings,
             timings_ms=prepared.watch.timings_ms,
+            gate=prepared.gate,
         )
 
 

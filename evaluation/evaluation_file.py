@@ -14,10 +14,10 @@ from cxr.model.bundle_files import sha256
 from cxr.model.frames import FULL
 from evaluation.checks import Check
 from evaluation.elsewhere import Elsewhere
+from evaluation.gate import GateCheck
 from evaluation.maps.quality import Explanations
 from evaluation.split_evaluation import SplitEvaluation
 from evaluation.table_facts import TableFacts
-from evaluation.unfamiliar import Familiarity
 from export.verify import Parity
 
 FILE: Final = "evaluation.json"
@@ -29,7 +29,7 @@ class BundleEvaluation:
     """What is known of one model at one calibration.
 
     `splits` holds an evaluation for each split that was run, `parity` ONNX against PyTorch, `checks` what
-    `evaluation.checks` found about where the model looks, `familiarity` what gates against unfamiliar images would do,
+    `evaluation.checks` found about where the model looks, `gate` what its gate keeps out, cross-fitted (`study.gate`),
     `explanations` how good its maps are, `elsewhere` what it is worth at sources left out of training, and `data` what
     the table is.
     """
@@ -38,7 +38,7 @@ class BundleEvaluation:
     splits: dict[str, SplitEvaluation]
     parity: tuple[Parity, ...] = ()
     checks: tuple[Check, ...] = ()
-    familiarity: tuple[Familiarity, ...] = ()
+    gate: tuple[GateCheck, ...] = ()
     explanations: tuple[Explanations, ...] = ()
     data: TableFacts | None = None
     elsewhere: tuple[Elsewhere, ...] = ()
@@ -86,7 +86,7 @@ class _Stored(_OfWhat):
     data: TableFacts | None
     splits: dict[str, SplitEvaluation]
     checks: tuple[Check, ...] = ()
-    familiarity: tuple[Familiarity, ...] = ()
+    gate: tuple[GateCheck, ...] = ()
     explanations: tuple[Explanations, ...] = ()
     parity: tuple[Parity, ...] = ()
     elsewhere: tuple[Elsewhere, ...] = ()
@@ -95,7 +95,7 @@ class _Stored(_OfWhat):
 _OF_WHAT: Final = TypeAdapter(_OfWhat)
 _ADAPTER: Final = TypeAdapter(_Stored)
 _EXPLANATIONS: Final = TypeAdapter(Explanations)
-_MEASURED: Final = ("data", "splits", "checks", "familiarity", "explanations", "parity", "elsewhere")
+_MEASURED: Final = ("data", "splits", "checks", "gate", "explanations", "parity", "elsewhere")
 _SAID: Final = "an evaluation (remove it and run `cxr evaluate`)"
 
 

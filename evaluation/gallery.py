@@ -22,7 +22,7 @@ from cxr.pipeline import Classifier
 from cxr.report.wording import figure
 from training.data import Row, hashed_order
 
-CaseKind = Literal["right", "wrong", "uncertain"]
+CaseKind = Literal["right", "wrong", "uncertain", "worst"]
 
 EACH: Final = 3
 WIDTH: Final = 1200  # pixels
@@ -50,9 +50,23 @@ def gallery(bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Floats
         rows: of a split.
         posterior: [N, 3] the bundle's calibrated answers for them.
     """
+    return _cases(bundle, folder, rows, posterior, choose(bundle, rows, posterior))
+
+
+def worst_cases(bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Floats, count: int) -> list[Case]:
+    """Those whose own label has the least probability, least first; arguments as for `gallery`."""
+    own = [float(posterior[index, LABELS.index(row.label)]) for index, row in enumerate(rows)]
+    chosen: list[tuple[CaseKind, int]] = [("worst", int(index)) for index in np.argsort(own, kind="stable")[:count]]
+    return _cases(bundle, folder, rows, posterior, chosen)
+
+
+def _cases(
+    bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Floats, chosen: Sequence[tuple[CaseKind, int]]
+) -> list[Case]:
+    """Each with its maps."""
     classifier, explainer = Classifier(bundle, precision="float32"), Explainer(bundle)
     cases = []
-    for kind, index in track(choose(bundle, rows, posterior), "gallery", transient=True):
+    for kind, index in track(chosen, "gallery", transient=True):
         row = rows[index]
         data = (folder / row.file).read_bytes()
         panel = explainer.panel(data, classifier.classify(data), "predicted")

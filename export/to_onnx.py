@@ -16,10 +16,22 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from cxr.anatomy.lungs import LUNG_LOGITS
-from cxr.model.bundle import LUNGS_ONNX, Bundle, Member, OnnxFile, OnnxManifest, Precision, Segmenter, onnx_name
+from cxr.model.bundle import (
+    GATE_ONNX,
+    LUNGS_ONNX,
+    Bundle,
+    Member,
+    OnnxFile,
+    OnnxManifest,
+    Precision,
+    onnx_name,
+)
+from cxr.model.bundle import Network as Stored
 from cxr.model.bundle_files import sha256
+from cxr.model.gate import GATE_LOGIT
 from cxr.model.sessions import BATCH, INPUT, outputs
 from networks.architectures import Network, load_member
+from networks.gate import load_gate
 from networks.opacity_head import BothHeads
 from networks.unet import load_segmenter
 
@@ -48,7 +60,8 @@ class Deployed(nn.Module):
 
 
 def export_bundle(bundle: Bundle, track: Track = iter) -> None:
-    """Write onnx/<member>.<precision>.onnx for every member and precision, onnx/lungs.onnx, then onnx/manifest.json.
+    """Write onnx/<member>.<precision>.onnx for every member and precision, onnx/lungs.onnx and onnx/gate.onnx where
+    the bundle has their networks, then onnx/manifest.json.
 
     Each file appears whole or not at all and the manifest comes last, so a killed export leaves a bundle that
     verifies or one that is refused. Graphs of members that the bundle no longer has are removed.
@@ -72,11 +85,15 @@ def export_bundle(bundle: Bundle, track: Track = iter) -> None:
     if segmenter is not None:
         model = _trace(load_segmenter(bundle, segmenter), segmenter.recipe.size, [LUNG_LOGITS])
         files[LUNGS_ONNX] = store(folder / LUNGS_ONNX, model, segmenter)
+    gate = bundle.manifest.gate
+    if gate is not None:
+        model = _trace(load_gate(bundle, gate), gate.recipe.size, [GATE_LOGIT])
+        files[GATE_ONNX] = store(folder / GATE_ONNX, model, gate)
     write(folder / "manifest.json", OnnxManifest(files=files).model_dump_json(indent=2).encode() + b"\n")
     _prune(folder, keep=files)
 
 
-def store(path: Path, model: ModelProto, source: Member | Segmenter) -> OnnxFile:
+def store(path: Path, model: ModelProto, source: Stored) -> OnnxFile:
     """Write a graph; what the manifest says of it."""
     data = model.SerializeToString(deterministic=True)
     write(path, data)

@@ -27,10 +27,10 @@ class UNet(nn.Module):
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS, outputs: int = 1) -> None:
         super().__init__()
-        self.stem = _block(1, widths[0], stride=2)
-        self.down = nn.ModuleList(_block(a, b, stride=2) for a, b in pairwise(widths))
+        self.stem = block(1, widths[0], stride=2)
+        self.down = nn.ModuleList(block(a, b, stride=2) for a, b in pairwise(widths))
         rising = tuple(reversed(widths))
-        self.up = nn.ModuleList(_block(a + b, b) for a, b in pairwise(rising))
+        self.up = nn.ModuleList(block(a + b, b) for a, b in pairwise(rising))
         self.head = nn.Conv2d(widths[0], outputs, kernel_size=1)
 
     def outlines(self, image: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def _shape(tensors: Mapping[str, Tensor]) -> tuple[tuple[int, ...], int]:
     return tuple(len(tensors[name]) for name in names), len(tensors["head.weight"])
 
 
-def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     """Two 3 x 3 convolutions, each with BatchNorm and ReLU; the first one may halve the resolution."""
     return nn.Sequential(*_convolution(inputs, outputs, stride), *_convolution(outputs, outputs, 1))
 

@@ -8,6 +8,7 @@ from evaluation.evaluation_file import BundleEvaluation
 from evaluation.gallery import Case
 from reporting.document import Document, Items, PatientImage, Section, Text
 from reporting.elsewhere import elsewhere_section
+from reporting.gate import gate_section
 from reporting.looks import looks_section
 from reporting.maps import maps_section
 from reporting.measured import SPLIT_NAMES
@@ -15,12 +16,11 @@ from reporting.model import data, limits, networks, parity
 from reporting.split import split_sections
 from reporting.study import learning_picture, study_sections
 from reporting.summary import summary
-from reporting.unfamiliar import unfamiliar_section
 from study.tables import StudyResult
 from training.rundir import RunDir
 
 NOT_MEASURED = {
-    "familiarity": "What an out-of-distribution gate would do: run `cxr evaluate --split val`.",
+    "gate": "What the gate keeps out: train one with `cxr gate`.",
     "checks": "Ablations and the source probe: run `cxr evaluate --split val`.",
     "explanations": "How good the maps are: run `cxr evaluate --split val --explanations 300`.",
     "test": "The test split: it is run once, when everything is decided.",
@@ -74,8 +74,8 @@ def _sections(
         yield from split_sections(found, manifest.conformal.coverage, pictured=True)
     if evaluation.checks:
         yield looks_section(evaluation.checks)
-    if evaluation.familiarity:
-        yield unfamiliar_section(evaluation.familiarity)
+    if evaluation.gate:
+        yield gate_section(evaluation.gate)
     yield from map(maps_section, evaluation.explanations)
     if cases:
         yield _gallery(cases)
@@ -101,7 +101,7 @@ def _gallery(cases: Sequence[Case]) -> Section:
 
 def _missing(evaluation: BundleEvaluation, study: StudyResult | None) -> Iterator[str]:
     has = {
-        "familiarity": bool(evaluation.familiarity),
+        "gate": bool(evaluation.gate),
         "checks": bool(evaluation.checks),
         "explanations": bool(evaluation.explanations),
         "test": "test" in evaluation.splits,

@@ -8,6 +8,7 @@ from cxr.labels import DISCLAIMER
 from evaluation.evaluation_file import BundleEvaluation
 from reporting.document import Document, Section, Text
 from reporting.elsewhere import elsewhere_section
+from reporting.gate import gate_section
 from reporting.looks import looks_section
 from reporting.markdown import markdown
 from reporting.measured import SPLIT_NAMES
@@ -44,6 +45,8 @@ def _sections(evaluation: BundleEvaluation) -> Iterator[Section]:
             yield from split_sections(evaluation.splits[split], manifest.conformal.coverage, pictured=False)
     if evaluation.checks:
         yield looks_section(evaluation.checks)
+    if evaluation.gate:
+        yield gate_section(evaluation.gate)
     if evaluation.parity:
         yield parity(evaluation.parity)
     yield from limits(manifest)

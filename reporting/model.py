@@ -49,9 +49,13 @@ UNKNOWN_TABLE: Final = (
 LIMITS: Final = (
     "Frontal views, and the ages and machines of the training data. Other findings (effusion, pneumothorax, nodules) "
     "are not looked for and may be called any of the three labels.",
-    "Nothing rejects an image that is unlike the training data: there is no out-of-distribution gate.",
     "A map shows what raised one network's score, not where disease is.",
 )
+GATE: Final = (
+    "The gate judges what kind of image it is, an upright frontal chest or not. Whether the radiograph is like those "
+    "of the training data in any other way it does not say."
+)
+NO_GATE: Final = "Nothing rejects an image that is unlike the training data: there is no out-of-distribution gate."
 
 
 def networks(manifest: Manifest) -> Section:
@@ -147,4 +151,6 @@ def limits(manifest: Manifest) -> tuple[Section, Section]:
     """What not to expect, and whose terms hold."""
     confounding, terms = TABLES.get(manifest.training_manifest_sha256, UNKNOWN_TABLE)
     licences = Text(f"The code is under Apache-2.0. {terms}")
-    return Section("Limits", (Items((*confounding, *LIMITS)),)), Section("Licences", (licences,))
+    return Section("Limits", (Items((*confounding, *LIMITS, GATE if manifest.gate else NO_GATE)),)), Section(
+        "Licences", (licences,)
+    )

@@ -5,11 +5,14 @@ series as it likes and put a patient's name into them.
 """
 
 from collections.abc import Callable
+from math import nan
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from cxr.drift import FIGURES, figures
 from cxr.model.bundle import Manifest, Precision
+from cxr.pipeline import Finding, Prepared
 
 STAGE_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 REQUEST_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -48,6 +51,19 @@ class Metrics:
         self._answers = Counter(
             "cxr_answers", "Radiographs classified, by predicted label.", ["label"], registry=self.registry
         )
+        self._inputs = {
+            name: Histogram(f"cxr_{name}", one.about, buckets=one.buckets, registry=self.registry)
+            for name, one in FIGURES.items()
+        }
+        self._reference = {
+            part: Gauge(
+                f"cxr_reference_{part}",
+                f"The {part} of cxr_<figure> over the images by which `cxr site` recalibrated the bundle; NaN without.",
+                ["figure"],
+                registry=self.registry,
+            )
+            for part in ("mean", "deviation")
+        }
         self._errors = Counter(
             "cxr_errors", "Requests and files of a batch refused or failed, by code.", ["code"], registry=self.registry
         )
@@ -69,14 +85,21 @@ class Metrics:
         """Name the bundle that is served, and how."""
         self._bundle.labels(manifest.name, manifest.version).set(1)
         self._inference.labels(provider, precision).set(1)
+        references = manifest.site.reference if manifest.site else {}
+        for figure in FIGURES:
+            reference = references.get(figure)
+            self._reference["mean"].labels(figure).set(reference.mean if reference else nan)
+            self._reference["deviation"].labels(figure).set(reference.deviation if reference else nan)
 
     def watch(self, in_flight: Callable[[], int]) -> None:
         """Ask for the files in flight at every scrape."""
         self._in_flight.set_function(in_flight)
 
-    def classified(self, prediction: str, timings_ms: dict[str, float]) -> None:
-        """Count one classification and time its stages."""
-        self._answers.labels(prediction).inc()
+    def classified(self, finding: Finding, prepared: Prepared, timings_ms: dict[str, float]) -> None:
+        """Count one classification, time its stages, and observe what its image was like."""
+        self._answers.labels(finding.prediction).inc()
+        for figure, value in figures(finding, prepared).items():
+            self._inputs[figure].observe(value)
         for stage, histogram in self._stages.items():
             histogram.observe(timings_ms[stage] / 1000)
 

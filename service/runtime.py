@@ -52,7 +52,9 @@ class Runtime:
         """
         self.settings = settings
         self.metrics = metrics
-        self.classifier = Classifier(Bundle(settings.bundle), settings.threads, settings.precision, settings.batch)
+        self.classifier = Classifier(
+            Bundle(settings.bundle), settings.threads, settings.precision, settings.batch, settings.gate
+        )
         self.manifest = self.classifier.bundle.manifest
         ensemble, batch = self.classifier.ensemble, self.classifier.ensemble.max_batch
         logger.info("networks compute in %s by %s", ensemble.precision, ensemble.provider)
@@ -71,7 +73,7 @@ class Runtime:
         # One that would wait past its deadline is better told now.
         self.explanations = Admission(settings.explanations, settings.queue, settings.explain_seconds)
         self._explainer = ExplainerClient(explainer)
-        self.classifier.classify(synthetic_png())
+        self.classifier.warm_up(synthetic_png())
         metrics.served(self.manifest, ensemble.provider, ensemble.precision)
         metrics.watch(lambda: self.classifications.in_flight + self.decodings.in_flight)
 
@@ -157,7 +159,7 @@ class Runtime:
         waited_ms = (inferred.ended - came) * 1000 - sum(finding.timings_ms.values())
         timings_ms = {"queue": waited_ms, **finding.timings_ms}
         # In the event loop's next turn, which begins when the answer is sent.
-        asyncio.get_running_loop().call_soon(self.metrics.classified, finding.prediction, timings_ms)
+        asyncio.get_running_loop().call_soon(self.metrics.classified, finding, inferred.prepared, timings_ms)
         return finding, timings_ms, inferred.prepared
 
     def _seconds_left(self, came: float) -> float:

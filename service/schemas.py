@@ -1,6 +1,7 @@
 """What the service answers, as JSON."""
 
 from base64 import b64encode
+from dataclasses import asdict
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +12,7 @@ from cxr.anatomy.zones import ZoneShare
 from cxr.decode import InstanceUIDs
 from cxr.labels import DISCLAIMER, Label
 from cxr.model.bundle import ENSEMBLE, Manifest
+from cxr.model.gate import Verdict
 from cxr.model.posterior import EnsembleRule
 from cxr.pipeline import Finding, MemberFinding
 from cxr.report.explanation import Explanation, Method
@@ -30,6 +32,14 @@ class BundleAnswer(_Answer):
 
     name: str
     version: str
+    site: Annotated[str | None, Field(description="Where it was recalibrated by `cxr site`, if it was.")]
+
+
+class GateAnswer(_Answer):
+    """Whether the image is an upright frontal radiograph of a chest, like those that the model has seen."""
+
+    score: Annotated[float, Field(ge=0.0, le=1.0, description="The higher, the more it is.")]
+    verdict: Verdict
 
 
 class Classification(_Answer):
@@ -46,6 +56,7 @@ class Classification(_Answer):
     prediction_set_text: Annotated[str, Field(description="The prediction set in words.")]
     ensemble: EnsembleRule
     members: list[MemberFinding]
+    gate: Annotated[GateAnswer | None, Field(description="None where the bundle has no gate or CXR_GATE is off.")]
     warnings: list[str]
     instance: Annotated[InstanceUIDs | None, Field(description="For DICOM only.")]
     timings_ms: dict[str, float]
@@ -123,13 +134,16 @@ def classification(
     """A finding as it is answered."""
     return Classification(
         request_id=request_id,
-        bundle=BundleAnswer(name=manifest.name, version=manifest.version),
+        bundle=BundleAnswer(
+            name=manifest.name, version=manifest.version, site=manifest.site.name if manifest.site else None
+        ),
         prediction=finding.prediction,
         probabilities=finding.probabilities,
         prediction_set=list(finding.prediction_set),
         prediction_set_text=set_in_words(finding, manifest.conformal.coverage),
         ensemble=finding.ensemble,
         members=list(finding.members),
+        gate=GateAnswer(**asdict(finding.gate)) if finding.gate else None,
         warnings=list(finding.warnings),
         instance=finding.instance,
         timings_ms=timings_ms,

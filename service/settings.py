@@ -12,6 +12,7 @@ from cxr.cpu_count import usable_cores
 from cxr.limits import MAX_BYTES
 from cxr.model import openvino
 from cxr.model.bundle import DEFAULT_BUNDLE
+from cxr.model.gate import GatePolicy
 from cxr.model.inference import MAX_BATCH, PrecisionChoice
 from cxr.report.explanation import Method
 
@@ -47,6 +48,13 @@ class Settings(BaseSettings):
             "float32. int8 needs `cxr export --int8`."
         ),
     ] = "auto"
+    gate: Annotated[
+        GatePolicy,
+        Field(
+            description="Of an image that is no upright frontal radiograph of a chest, as the bundle's gate sees it: "
+            "warn, refuse (422), or off: the gate is not asked."
+        ),
+    ] = "warn"
     # One more than cores by default: while a thread waits for the interpreter, another one's network has its core.
     classifications: Annotated[int, Field(ge=1, description="Classifications that run at once.")] = CORES + 1
     batch: Annotated[int, Field(ge=2, le=512, description="Images that a GPU is given at once, at most.")] = MAX_BATCH

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from cxr.arrays import Ints, Logits
 from cxr.errors import DataError
 from cxr.labels import LABELS
-from cxr.model.bundle import DEFAULT_BUNDLE, Bundle, Conformal, Manifest, Member, Recipe, Segmenter
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle, Conformal, Hashes, Manifest, Member, Recipe, Segmenter
 from cxr.model.bundle_files import sha256
 from cxr.model.inference import Ensemble
 from cxr.model.posterior import EnsembleRule, combine
@@ -24,8 +24,9 @@ from evaluation.predictions import logits_of
 from export.to_onnx import export_bundle
 from networks.architectures import build, storable
 from study.candidate import Calibration
-from study.segmenter import adopt, place
-from training.data import Half, half_of_validation
+from study.segmenter import adopt, hand_on, place
+from study.site.copies import store_hashes
+from training.data import Half, half_of_validation, outside, read_table
 from training.rundir import RunDir
 
 COVERAGE: Final = 0.9
@@ -71,6 +72,8 @@ class Contents:
 def release(contents: Contents, data: Path, name: str, version: str, root: Path) -> Bundle:
     """Write a bundle into `root`, with its ONNX graphs. Weights there that it does not have are removed.
 
+    The gate is the default bundle's; hashes are those of the images that trained or calibrated.
+
     All figures come from the graphs and weights as they are shipped; each member's from the half of the validation
     split that chooses.
 
@@ -87,6 +90,7 @@ def release(contents: Contents, data: Path, name: str, version: str, root: Path)
             or name or calibration will not do.
     """
     manifest = _manifest(contents, name, version, root)
+    manifest = manifest.model_copy(update={"hashes": _hashes(contents, data, root)})
     _write(root, manifest)
     export_bundle(Bundle(root))
     _write(root, _calibrated(Bundle(root), bundle_images(Bundle(root), data, "val"), contents))
@@ -114,6 +118,7 @@ def _manifest(contents: Contents, name: str, version: str, root: Path) -> Manife
             **_applied(calibration),
             training_manifest_sha256=table,
             lungs=_segmenter(contents, root),
+            gate=hand_on(default := Bundle(DEFAULT_BUNDLE), default.manifest.gate, root),
         )
     except ValidationError:
         raise DataError(
@@ -162,6 +167,15 @@ def _store(source: Source, name: str, root: Path) -> Member:
 
 def _segmenter(contents: Contents, root: Path) -> Segmenter | None:
     return place(contents.segmenter, root) if contents.segmenter else adopt(Bundle(DEFAULT_BUNDLE), root)
+
+
+def _hashes(contents: Contents, data: Path, root: Path) -> Hashes:
+    """Of all that is not for testing, and not of a source that a member has not learnt from."""
+    rows = [row for row in read_table(data) if row.split != "test"]
+    for source in contents.sources:
+        if left_out := source.run.config.leave_out:
+            rows = [row for row, kept in zip(rows, outside(rows, left_out), strict=True) if kept]
+    return store_hashes([data / row.file for row in rows], root)
 
 
 def _calibrated(bundle: Bundle, validation: BundleImages, contents: Contents) -> Manifest:
@@ -227,7 +241,7 @@ def _shown(logits: Logits, labels: Ints, temperature: float) -> dict[str, float]
 
 def _write(root: Path, manifest: Manifest) -> None:
     """bundle.json, and no weights beside those that it names."""
-    named = {network.weights for network in (*manifest.members, manifest.lungs) if network is not None}
+    named = {stored.weights for stored in manifest.stored}
     for file in (root / "weights").glob("*.safetensors"):
         if file.name not in named:
             file.unlink()

@@ -1,17 +1,19 @@
 """The lung segmenter's place in a bundle: it is trained once, and handed on from one bundle to the next."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from safetensors.torch import save
 
-from cxr.model.bundle import Bundle, Recipe, Segmenter
+from cxr.model.bundle import Bundle, Gate, Recipe, Segmenter
 from cxr.model.bundle_files import sha256
 from networks.architectures import storable
 from networks.unet import UNet
 from training.lungs.segmenter import RECIPE, SIZE
 
 FILE: Final = "lungs.safetensors"
+
+_S = TypeVar("_S", Segmenter | None, Gate | None)
 
 
 def install(bundle: Bundle, network: UNet) -> None:
@@ -31,10 +33,18 @@ def adopt(source: Bundle, root: Path) -> Segmenter | None:
     Raises:
         BundleError: the weights are not those that the source describes.
     """
-    segmenter = source.manifest.lungs
-    if segmenter is not None:
-        (root / "weights" / segmenter.weights).write_bytes(source.read_weights(segmenter))
-    return segmenter
+    return hand_on(source, source.manifest.lungs, root)
+
+
+def hand_on(source: Bundle, stored: _S, root: Path) -> _S:
+    """Copy one of a bundle's weights files, where there is one, into the folder of another bundle.
+
+    Raises:
+        BundleError: the weights are not those that the source describes.
+    """
+    if stored is not None:
+        (root / "weights" / stored.weights).write_bytes(source.read_weights(stored))
+    return stored
 
 
 def _write(weights: bytes, root: Path) -> Segmenter:

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors.torch import save
@@ -30,7 +31,7 @@ def make_bundle(
 ) -> Bundle:
     """Write and export a bundle with one randomly initialised member for each architecture, on the full frame.
 
-    With `lungs` it has the default bundle's lung segmenter, which is not random.
+    With `lungs` it has the default bundle's lung segmenter and gate, which are not random.
     """
     (root / "weights").mkdir(parents=True)
     members = [
@@ -49,7 +50,8 @@ def make_bundle(
         "temperature": 0.5,
         "conformal": {"coverage": 0.9, "thresholds": dict.fromkeys(LABELS, 0.7)},
         "training_manifest_sha256": "0" * 64,
-        "lungs": _lungs(root) if lungs else None,
+        "lungs": _handed_on(root, "lungs") if lungs else None,
+        "gate": _handed_on(root, "gate") if lungs else None,
     }
     (root / "bundle.json").write_text(json.dumps(manifest))
     bundle = Bundle(root)
@@ -57,17 +59,19 @@ def make_bundle(
     return Bundle(root)
 
 
-def _lungs(root: Path) -> dict[str, object]:
+def _handed_on(root: Path, name: Literal["lungs", "gate"]) -> dict[str, object]:
+    """The default bundle's network of this name."""
     default = Bundle(DEFAULT_BUNDLE)
-    segmenter = default.manifest.lungs
-    assert segmenter is not None
-    (root / "weights" / segmenter.weights).write_bytes(default.read_weights(segmenter))
-    return segmenter.model_dump()
+    stored = getattr(default.manifest, name)
+    assert stored is not None
+    (root / "weights" / stored.weights).write_bytes(default.read_weights(stored))
+    description: dict[str, object] = stored.model_dump()
+    return description
 
 
 def first_member_only(bundle: Bundle, root: Path) -> Bundle:
     """A bundle of another's first member, not exported; the weights are links, so unlink before writing."""
-    manifest = bundle.manifest.model_copy(update={"members": bundle.manifest.members[:1], "lungs": None})
+    manifest = bundle.manifest.model_copy(update={"members": bundle.manifest.members[:1], "lungs": None, "gate": None})
     (root / "weights").mkdir(parents=True)
     weights = manifest.members[0].weights
     (root / "weights" / weights).hardlink_to(bundle.root / "weights" / weights)

@@ -1,9 +1,10 @@
 """The bundle: a folder that is all a service needs, and whose every byte is accounted for.
 
     bundle.json             this module's `Manifest`
-    weights/*.safetensors   one file a member, and one for the lung segmenter
-    onnx/                   made by `export`, never committed: one graph a member and precision, lungs.onnx, and
-                            manifest.json
+    weights/*.safetensors   one file a member, one for the lung segmenter, one for the gate, and one with hashes of the
+                            images that it has learnt from
+    onnx/                   made by `export`, never committed: one graph a member and precision, lungs.onnx,
+                            gate.onnx, and manifest.json
 
 `read_weights` and `read_onnx` return bytes whose SHA-256 has been compared; torch and onnxruntime are given those
 bytes and no path, so that nothing can change between the check and the use.
@@ -36,6 +37,9 @@ _WHERE_A_BUNDLE_IS: Final = (
 
 LUNGS_ONNX: Final = "lungs.onnx"
 """File name of the lung segmenter's graph inside onnx/; a member's has two dots."""
+
+GATE_ONNX: Final = "gate.onnx"
+"""File name of the gate's."""
 
 Precision = Literal["float32", "bfloat16", "float16", "int8"]
 """What a network computes in. Each has a graph of its own, but bfloat16: that is computed from float32's."""
@@ -93,6 +97,25 @@ class Segmenter(_Strict):
     recipe: Recipe
 
 
+class Gate(_Strict):
+    """The network that says whether an image is an upright frontal radiograph of a chest, as those it was trained on.
+
+    An image whose score is under `threshold` is not.
+    """
+
+    weights: FileName
+    sha256: Sha256
+    recipe: Recipe
+    threshold: Probability
+
+
+class Hashes(_Strict):
+    """64-bit perceptual hashes of the images that trained and calibrated the bundle (`study.site.copies`)."""
+
+    weights: FileName
+    sha256: Sha256
+
+
 class Conformal(_Strict):
     """Class-conditional conformal prediction: thresholds on 1 - p for one target coverage."""
 
@@ -104,6 +127,33 @@ class Conformal(_Strict):
         if set(self.thresholds) != set(LABELS):
             raise ValueError("a threshold for each label is needed")
         return self
+
+
+class Reference(_Strict):
+    """How one figure of a site's images is distributed, for its drift to be seen: mean and standard deviation."""
+
+    mean: float
+    deviation: Annotated[float, Field(gt=0.0)]
+
+
+class Site(_Strict):
+    """Where a bundle was recalibrated, on what, and from which bundle: what `cxr site` adds and nothing else.
+
+    name:        of the site, as its user has given it
+    images:      by label, those that fitted temperature and thresholds
+    base:        name and version of the bundle whose weights these are, and the SHA-256 of its bundle.json
+    labels_sha256: of the table of local labels
+    kept:        labels with too few images here: their threshold keeps them in as many sets as before
+    reference:   by figure, what `cxr_reference_mean` and `cxr_reference_deviation` show (`service.metrics`)
+    """
+
+    name: Name
+    images: dict[Label, Annotated[int, Field(ge=0)]]
+    base: str
+    base_sha256: Sha256
+    labels_sha256: Sha256
+    kept: tuple[Label, ...] = ()
+    reference: dict[Name, Reference] = {}
 
 
 class Manifest(_Strict):
@@ -129,6 +179,9 @@ class Manifest(_Strict):
     calibrated_on: str | None = None
     training_manifest_sha256: Sha256
     lungs: Segmenter | None = None
+    gate: Gate | None = None
+    hashes: Hashes | None = None
+    site: Site | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Manifest":
@@ -154,9 +207,19 @@ class Manifest(_Strict):
         return any(frame != FULL for frame in self.frames)
 
     @property
+    def stored(self) -> tuple["Stored", ...]:
+        """All that have a file among the weights."""
+        others = (self.lungs, self.gate, self.hashes)
+        return *self.members, *(one for one in others if one is not None)
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """What may be asked for an explanation: each member, and all together."""
         return *(member.name for member in self.members), ENSEMBLE
+
+
+Network = Member | Segmenter | Gate
+Stored = Network | Hashes
 
 
 class OnnxFile(_Strict):
@@ -189,9 +252,9 @@ class Bundle:
         """The member whose maps are shown."""
         return next(m for m in self.manifest.members if m.name == self.manifest.explainer)
 
-    def read_weights(self, network: Member | Segmenter) -> bytes:
-        """The bytes of a network's safetensors file. Raises BundleError unless their hash is the manifest's."""
-        return read_verified(self.root, self.root / "weights" / network.weights, network.sha256)
+    def read_weights(self, stored: Stored) -> bytes:
+        """The bytes of a safetensors file. Raises BundleError unless their hash is the manifest's."""
+        return read_verified(self.root, self.root / "weights" / stored.weights, stored.sha256)
 
     def read_onnx(self, member: Member, precision: Precision) -> bytes:
         """The bytes of a member's graph.
@@ -204,6 +267,10 @@ class Bundle:
     def read_lungs_onnx(self, segmenter: Segmenter) -> bytes:
         """The bytes of the lung segmenter's graph; errors as for `read_onnx`."""
         return self._read_graph(LUNGS_ONNX, segmenter.sha256)
+
+    def read_gate_onnx(self, gate: Gate) -> bytes:
+        """The bytes of the gate's graph; errors as for `read_onnx`."""
+        return self._read_graph(GATE_ONNX, gate.sha256)
 
     def _read_graph(self, name: str, weights_sha256: str) -> bytes:
         entry = self.onnx.files.get(name)

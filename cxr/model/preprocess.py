@@ -80,4 +80,9 @@ def _paper(pixels: Grey) -> Grey:
     return _unsharp(smooth.astype(np.uint8, copy=False))
 
 
-RECIPES: Final[dict[str, Callable[[Grey], Grey]]] = {"clahe-1": _clahe, "paper-1": _paper}
+def _plain(pixels: Grey) -> Grey:
+    """Nothing is enhanced: for a network that must see an image as it came."""
+    return pixels
+
+
+RECIPES: Final[dict[str, Callable[[Grey], Grey]]] = {"clahe-1": _clahe, "paper-1": _paper, "plain-1": _plain}

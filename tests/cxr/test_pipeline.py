@@ -11,14 +11,14 @@ import pytest
 
 from cxr.anatomy.lungs import Lungs, LungSegmenter, NoLungs, union
 from cxr.decode import decode as files_decoded
-from cxr.errors import EmptyInput, LateralView, NotDecodable, Refusal, TooSmall
+from cxr.errors import EmptyInput, LateralView, NotDecodable, Refusal, TooSmall, Unfamiliar
 from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
 from cxr.model.frames import FRAMES, FULL, HULL, LUNGS, WHOLE, placement
 from cxr.model.preprocess import shrink
-from cxr.pipeline import NO_LUNGS, Classifier, Finding, Preprocessor, Stopwatch
+from cxr.pipeline import NO_LUNGS, UNFAMILIAR, Classifier, Finding, Preprocessor, Stopwatch
 from tests import files
-from tests.bundles import framed
+from tests.bundles import framed, variant
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +136,8 @@ def test_where_no_lungs_are_found_the_whole_image_is_judged_and_the_answer_says_
     assert isinstance(prepared.lungs, NoLungs)
     assert prepared.placements == {LUNGS: WHOLE}
     assert np.array_equal(prepared.views[LUNGS], whole.views[FULL])
-    assert of_lungs.classify(on_its_side).warnings == (NO_LUNGS,)
-    assert classifier.classify(on_its_side).warnings == ()
+    assert of_lungs.classify(on_its_side).warnings == (NO_LUNGS, UNFAMILIAR)
+    assert classifier.classify(on_its_side).warnings == (UNFAMILIAR,)
 
 
 @pytest.mark.parametrize("frames", [(LUNGS, FULL), (FULL, LUNGS), (HULL, LUNGS), (FULL, FULL)])
@@ -178,7 +178,7 @@ def test_the_warning_comes_where_one_member_alone_sees_the_lungs(bundle: Bundle,
     on_its_side = files.png(np.ascontiguousarray(np.rot90(files_decoded(files.radiograph_png()).pixels)))
     for frames in ((FULL, LUNGS), (HULL, FULL)):
         mixed = Classifier(framed(bundle, tmp_path / frames[0], *frames))
-        assert mixed.classify(on_its_side).warnings == (NO_LUNGS,)
+        assert NO_LUNGS in mixed.classify(on_its_side).warnings
         assert mixed.classify(files.radiograph_png()).warnings == ()
 
 
@@ -197,3 +197,32 @@ def test_a_stage_that_raises_is_timed_too() -> None:
 def test_classifying_twice_is_deterministic(classifier: Classifier) -> None:
     first, second = (untimed(classifier.classify(files.radiograph_png())) for _ in range(2))
     assert first == second
+
+
+@pytest.fixture(scope="module")
+def on_its_side() -> bytes:
+    return files.png(np.ascontiguousarray(np.rot90(files_decoded(files.radiograph_png()).pixels)))
+
+
+def test_the_gate_warns_refuses_or_is_not_asked(bundle: Bundle, on_its_side: bytes) -> None:
+    chest = files.radiograph_png()
+    asked = Classifier(bundle).classify(chest)
+    assert asked.gate is not None
+    assert asked.gate.verdict == "familiar"
+    turned = Classifier(bundle).classify(on_its_side)
+    assert turned.gate is not None
+    assert turned.gate.verdict == "unfamiliar"
+    assert turned.gate.score < asked.gate.score
+    refusing = Classifier(bundle, gate="refuse")
+    assert refusing.classify(chest).gate == asked.gate
+    with pytest.raises(Unfamiliar):
+        refusing.classify(on_its_side)
+    refusing.warm_up(on_its_side)  # whatever it shows
+    off = Classifier(bundle, gate="off").classify(on_its_side)
+    assert off.gate is None
+    assert off.warnings == ()
+
+
+def test_a_bundle_without_a_gate_says_nothing(bundle: Bundle, tmp_path: Path, on_its_side: bytes) -> None:
+    classifier = Classifier(variant(bundle, tmp_path / "bare", gate=None), gate="refuse")
+    assert classifier.classify(on_its_side).gate is None

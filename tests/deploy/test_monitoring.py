@@ -6,6 +6,7 @@ from itertools import chain
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from cxr.drift import FIGURES
 from cxr.errors import CxrError
 from cxr.labels import LABELS
 from scripts.server import REPOSITORY, Server
@@ -57,6 +58,7 @@ def test_every_value_can_occur(name: str) -> None:
     possible: dict[str, set[str]] = {
         "job": {"deepcovidexplainer"},
         "label": set(LABELS),
+        "figure": set(FIGURES),
         "route": set(LIMITS),
         "code": codes(),
         "status": {"200", *(str(status) for status in (*STATUS.values(), *HTTP_ERRORS))},

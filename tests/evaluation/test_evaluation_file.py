@@ -11,9 +11,9 @@ from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from evaluation.checks import Check
 from evaluation.evaluation_file import FILE, BundleEvaluation
 from evaluation.figure import Figure
+from evaluation.gate import GateCheck
 from evaluation.maps.quality import Explanations
 from evaluation.table_facts import TableFacts
-from evaluation.unfamiliar import Familiarity
 from export.verify import Flip, Parity
 
 SOME, NONE = Figure(0.5, 0.4, 0.6), Figure(None, None, None)
@@ -32,7 +32,7 @@ def test_every_kind_of_figure_comes_back(bundle: Bundle) -> None:
         BundleEvaluation.read(Bundle(DEFAULT_BUNDLE)).splits,
         (Parity("resnet18", "float16", 3, 1e-7, 0.0, (Flip("a.png", 1e-9),)),),
         (Check("probe", "all", 20, {"accuracy": SOME, "commonest": NONE}),),
-        (Familiarity("noise", 20, {"energy/auroc": SOME}),),
+        (GateCheck("strangers", "noisy", 20, {"auroc": SOME, "let_in": SOME}),),
         (Explanations("resnet18", 300, 290, 16, "CPU", 1.0, {"lrp/lungs": NONE}),),
         TableFacts("0" * 64, {"val": {"normal": 7}}, {"val": 9}, {"here": {"normal": 7}}, ["a.png"], {"val": 3}),
     )

@@ -8,13 +8,12 @@ from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from evaluation.checks import Check
 from evaluation.evaluation_file import BundleEvaluation
 from evaluation.figure import Figure
+from evaluation.gate import GateCheck
 from evaluation.table_facts import TableFacts
-from evaluation.unfamiliar import Familiarity
 from reporting.build import report, runs_below
 from reporting.document import Document
 from reporting.html import html
 from reporting.markdown import markdown
-from reporting.unfamiliar import SCORES
 from study.tables import LeftOutRow, OnSource
 from tests.study.test_tables import result
 from training.config import TrainConfig
@@ -31,13 +30,11 @@ CHECKS = (
     ),
     Check("probe", "covid19", 12, {"accuracy": SOME, "commonest": Figure(0.25, 0.2, 0.3)}),
 )
-FAMILIARITY = (
-    Familiarity("all", 20, dict.fromkeys((f"{score}/kept_out" for score in SCORES), Figure(0.05, 0.0, 0.1))),
-    Familiarity(
-        "turned",
-        20,
-        dict.fromkeys((f"{score}/{name}" for score in SCORES for name in ("auroc", "let_in")), SOME),
-    ),
+GATE = (
+    GateCheck("strangers", "turned", 20, {"auroc": SOME, "let_in": Figure(0.05, 0.0, 0.1)}),
+    GateCheck("source", "here", 20, {"kept_out": Figure(0.01, 0.0, 0.1)}),
+    GateCheck("left out", "here", 20, {"kept_out": Figure(0.02, 0.0, 0.1)}),
+    GateCheck("elsewhere", "extras", 7, {"kept_out": Figure(0.0, 0.0, 0.0)}),
 )
 FACTS = TableFacts(
     "0" * 64, {"val": {"normal": 7, "covid19": 8}}, {"val": 9}, {"here": {"normal": 7}}, ["a.png"], {"val": 3}
@@ -68,7 +65,7 @@ def test_what_is_missing_is_named() -> None:
         "tables I to III",
         "source probe",
         "without one of the sources",
-        "out-of-distribution",
+        "What the gate keeps out",
     ):
         assert missing in text.split("## What is not in this report")[1], missing
     assert "Test split" not in titles(report(bare))[0]
@@ -82,11 +79,12 @@ def test_what_is_missing_is_named() -> None:
     assert "without one of the sources" not in markdown(report(full, study))
 
 
-def test_gates_are_shown() -> None:
-    text = markdown(report(replace(SHIPPED, familiarity=FAMILIARITY)))
-    assert "| turned by 90° | 20 |" + " 0.500 [0.400, 0.600] |" * 6 in text
-    assert "| all | 20 |" + " 0.050 [0.000, 0.100] |" * 3 in text
-    assert "out-of-distribution gate would do" not in text
+def test_the_gate_is_shown() -> None:
+    text = markdown(report(replace(SHIPPED, gate=GATE)))
+    assert "| turned by 90° | 20 | 0.500 [0.400, 0.600] | 0.050 [0.000, 0.100] |" in text
+    assert "| here | 20 | 0.010 [0.000, 0.100] | 0.020 [0.000, 0.100] | – |" in text
+    assert "| extras | 7 | – | – | 0.000 [0.000, 0.000] |" in text
+    assert "train one with" not in text
 
 
 def test_checks_and_data_are_shown() -> None:

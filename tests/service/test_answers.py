@@ -50,9 +50,11 @@ def test_classify_says_what_the_core_says(server: Server, bundle: Bundle, media_
     assert result["probabilities"] == pytest.approx(finding.probabilities, abs=1e-6)
     assert result["prediction_set"] == list(finding.prediction_set)
     assert result["warnings"] == list(finding.warnings)
+    assert finding.gate is not None
+    assert result["gate"] == {"score": pytest.approx(finding.gate.score, abs=1e-6), "verdict": "familiar"}
     assert [member["architecture"] for member in result["members"]] == ["resnet18", "vgg16_bn"]
     assert set(result["timings_ms"]) == {"queue", "decode", "preprocess", "inference"}
-    assert result["bundle"] == {"name": "random", "version": "0"}
+    assert result["bundle"] == {"name": "random", "version": "0", "site": None}
     assert result["disclaimer"] == DISCLAIMER
     assert sum(result["probabilities"].values()) == pytest.approx(1)
 

@@ -2,6 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families as parse
 
+from cxr.drift import FIGURES
 from cxr.errors import LateralView
 from cxr.labels import LABELS
 from scripts.server import Server
@@ -46,6 +47,8 @@ def test_every_stage_is_timed_and_every_answer_counted(server: Server) -> None:
     assert grown("cxr_request_seconds_count", route="/explain", status="200") == 1
     assert grown("cxr_answers_total", label=label) == 2
     assert grown("cxr_errors_total", code=LateralView.code) == 1
+    for figure in FIGURES:
+        assert grown(f"cxr_{figure}_count") == 2
     assert count(after, "cxr_bundle_info", name="random", version="0") == 1
 
 
@@ -65,7 +68,19 @@ def test_names_and_labels(server: Server) -> None:
     for name, labels in scrape(server):
         assert name.startswith("cxr_")
         values = dict(labels)
-        ours = {"le", "route", "status", "method", "label", "code", "name", "version", "provider", "precision"}
+        ours = {
+            "le",
+            "route",
+            "status",
+            "method",
+            "label",
+            "code",
+            "name",
+            "version",
+            "provider",
+            "precision",
+            "figure",
+        }
         assert set(values) <= ours
         assert values.get("route", "other") in {
             "/classify",

@@ -158,6 +158,8 @@ def test_each_member_keeps_the_frame_and_the_heads_that_it_was_trained_with(
     assert made.manifest.lungs is not None
     assert made.read_weights(made.manifest.lungs) == segmenter.read_bytes()
     assert {file.name for file in (root / "weights").iterdir()} == {
+        "gate.safetensors",
+        "hashes.safetensors",
         "lungs.safetensors",
         *(member.weights for member in members),
     }

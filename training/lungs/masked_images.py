@@ -67,6 +67,11 @@ def load_masked(folder: Path, splits: Sequence[str], recipe: str, size: int) -> 
     return MaskedImages(outlines, np.stack([prepared[outline.file] for outline in outlines]), np.stack(masks))
 
 
+def extra_images(folder: Path) -> dict[str, str]:
+    """Patient → file of the images of extras.csv, which are in no split and have no class of ours; may be empty."""
+    return {record["patient"]: record["file"] for record in _records(folder / "extras.csv")}
+
+
 def _outlines(folder: Path) -> Iterator[Outline]:
     """The machine's, then people's: who wants one mask of an image takes the last."""
     table = {record["file"]: record for record in _records(folder / "metadata.csv")}

@@ -27,8 +27,8 @@ class Columns:
     label: str = ""
     patient: str = ""
 
-    def found_in(self, table: Path) -> "Columns":
-        """The same with every name filled in.
+    def found_in(self, table: Path, patients: bool = True) -> "Columns":
+        """The same with every name filled in; without `patients` a table may lack that column, whose name is then "".
 
         Raises:
             DataError: a column is missing.
@@ -38,7 +38,7 @@ class Columns:
         for what, usual in _USUAL.items():
             wanted = getattr(self, what).casefold()
             found[what] = first_column(present, (wanted,) if wanted else usual)
-            if not found[what]:
+            if not found[what] and (patients or what != "patient" or wanted):
                 raise DataError(f"{table} has no column {wanted or ' or '.join(usual)}: name it with --{what}-column")
         return Columns(**found)
 
@@ -49,9 +49,15 @@ def has_usual_columns(table: Path) -> bool:
     return all(first_column(present, usual) for usual in _USUAL.values())
 
 
-def read_listed(folder: Path, table: Path, named: Columns, source: str, own: Mapping[str, Label]) -> Collection:
-    """The table's rows; its columns view, source, licence and split are read where they are there."""
-    found = named.found_in(table)
+def read_listed(
+    folder: Path, table: Path, named: Columns, source: str, own: Mapping[str, Label], patients: bool = True
+) -> Collection:
+    """The table's rows; its columns view, source, licence and split are read where they are there.
+
+    Raises:
+        DataError: the table cannot be read, or a column is missing; that of patients only where they are needed.
+    """
+    found = named.found_in(table, patients)
     collection, listed = Collection(), [table]
     for where, row in read_rows(table):
         path = folder / row.get(found.file, "")
@@ -65,7 +71,7 @@ def _entry(
     path: Path, where: str, row: dict[str, str], found: Columns, source: str, own: Mapping[str, Label]
 ) -> CollectionImage | LeftOut:
     file, finding, patient = (row.get(name, "") for name in (found.file, found.label, found.patient))
-    if not file or not patient:
+    if not file or (found.patient and not patient):
         return LeftOut(where, MALFORMED)
     stated = row.get("view", "")
     view = "unknown" if plain(stated) in ("", "unknown") else frontal_view(stated)

@@ -23,6 +23,7 @@ from cxr.model import preprocess
 from cxr.model.bundle import Bundle
 from cxr.model.bundle_files import sha256
 from cxr.model.frames import FULL, LUNGS
+from cxr.model.gate import GATE_LOGIT
 from cxr.model.preprocess import RECIPES, SHORT_SIDE
 from cxr.model.sessions import INPUT
 from cxr.pipeline import Preprocessor
@@ -50,6 +51,10 @@ OF_DICOM = {
         FULL: "5634af121f10fefa2331f2292fc9d46a2e77eded7df07d98f3d2262aaf10b606",
         LUNGS: "22b74ee646e823c49e27ad9165842d9609d7333586dd01293e536b40a6759ef0",
     },
+    "plain-1": {
+        FULL: "348c4cd34c753c169f06a73ead357aca2c3f191beb838d62fd3aae92a7c539db",
+        LUNGS: "bc6a1381eb4c020b8767a83ee2c67109fa9701a0f39e20a3710e3f93dd2864b1",
+    },
 }
 OF_JPEG = {
     "clahe-1": {
@@ -59,6 +64,10 @@ OF_JPEG = {
     "paper-1": {
         FULL: "be6383f21c744642496745902a10f1de3c016f044adfbdaaf3d9239ab5223bea",
         LUNGS: "6edd662b082a8e7195237b20f51c63ae17773144f168d1e145b1b99a0356decb",
+    },
+    "plain-1": {
+        FULL: "4ad895251f8cb2344fd70cc3ec787be00860c1ea4d14af341567f0c78448bc3e",
+        LUNGS: "12b11618ee896b192c13218227f0c2cd036ea29bd996bd8427169f56ebfa8c29",
     },
 }
 GOLDEN = {"dicom": OF_DICOM, "png": OF_DICOM, "jpeg": OF_JPEG}
@@ -81,7 +90,7 @@ def digests(views: Views) -> dict[str, str]:
 
 
 class RecordingSession:
-    """In place of onnxruntime's: keeps the batches that reach a network, and lets the lung segmenter do its work."""
+    """In place of onnxruntime's: keeps the batches that reach a network; lung segmenter and gate do their work."""
 
     seen: ClassVar[list[Grey]] = []
     real = onnxruntime.InferenceSession
@@ -90,7 +99,7 @@ class RecordingSession:
         self._real = self.real(*arguments, **options)
 
     def run(self, outputs: list[str], feed: dict[str, Grey]) -> Any:
-        if outputs == [LUNG_LOGITS]:
+        if outputs in ([LUNG_LOGITS], [GATE_LOGIT]):
             return self._real.run(outputs, feed)
         self.seen.append(feed[INPUT].copy())
         return [np.zeros((len(feed[INPUT]), 3), np.float32)]

@@ -1,0 +1,56 @@
+"""`cxr gate` and `cxr hashes`: what a bundle knows of its own training images, other than how to classify them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from cli.output import DataPath, failing_cleanly, out
+from cxr.model.bundle import Bundle
+
+TargetPath = Annotated[Path, typer.Argument(help="Folder of the model that gets it.", show_default=False)]
+
+
+def gate(
+    bundle: TargetPath,
+    data: DataPath = None,
+    seed: Annotated[int, typer.Option(help="All chance comes from it.")] = 0,
+) -> None:
+    """Train the gate on the data's images against what they must not be, and put it into a bundle.
+
+    Its figures, cross-fitted, go into the bundle's evaluation.json; `cxr export` then makes its graph. Fourteen small
+    networks are trained: about ten minutes on two cores.
+    """
+    from evaluation.evaluation_file import BundleEvaluation
+    from study.gate import examples_of, install, study_gate
+    from training.data import DEFAULT_DATA
+
+    with failing_cleanly():
+        target, folder = Bundle(bundle), data or DEFAULT_DATA
+        rows, examples = examples_of(target, folder, seed)
+        found = study_gate(rows, examples, folder, seed)
+        install(target, found)
+        replace(BundleEvaluation.read(Bundle(bundle)), gate=found.checks).write()
+    table = Table(title=f"gate, threshold {found.threshold:.3f}")
+    for title in ("images of", "", "number", "figures"):
+        table.add_column(title)
+    for check in found.checks:
+        figures = ", ".join(f"{name} {figure}" for name, figure in check.figures.items())
+        table.add_row(check.of, check.name, f"{check.images:,}", figures)
+    out.print(table)
+    typer.echo(f"Next: cxr export --bundle {bundle}, then cxr report --bundle {bundle}")
+
+
+def hashes(bundle: TargetPath, data: DataPath = None) -> None:
+    """Put hashes of the data's training and validation images into a bundle, by which `cxr site` finds copies.
+
+    `cxr release` does so itself.
+    """
+    from study.site.copies import install_hashes
+    from training.data import DEFAULT_DATA
+
+    with failing_cleanly():
+        install_hashes(Bundle(bundle), data or DEFAULT_DATA)
+    typer.echo(f"Written: {bundle}")

@@ -1,0 +1,55 @@
+"""The gate against images that are no upright frontal radiographs of a chest: what it keeps out, and whom."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from evaluation.gate import GateCheck
+from reporting.document import Block, Section, Table, Text
+
+KIND_NAMES: Final = {
+    "turned": "turned by 90°",
+    "upside_down": "upside down",
+    "negative": "a negative",
+    "cropped": "less than half of the lungs",
+    "collaged": "several radiographs in one",
+    "screenshot": "a screenshot",
+    "noisy": "drowned in noise",
+    "picture": "photographs, textures, brains",
+    "drawing": "drawings of limbs, teeth, slices, ultrasound",
+}
+WHOSE: Final = {
+    "source": "patients that the gate has not learnt from",
+    "left out": "no image of the source in training",
+    "elsewhere": "another hospital: in no split",
+}
+
+
+def gate_section(found: Sequence[GateCheck]) -> Section:
+    """What the gate lets in, and whom it keeps out."""
+    return Section("What is no upright chest radiograph?", tuple(_blocks(found)))
+
+
+def _blocks(found: Sequence[GateCheck]) -> Iterator[Block]:
+    yield Text(
+        "A small network judges each image before it is classified; `CXR_GATE` says what is made of its verdict. All "
+        "figures are cross-fitted on training and validation images: each image is judged by a gate that has learnt "
+        "from none of its patient's images, nor from anything made of them."
+    )
+    strangers = (one for one in found if one.of == "strangers")
+    rows = ((KIND_NAMES[one.name], f"{one.images:,}", *_cells(one, "auroc", "let_in")) for one in strangers)
+    yield Table(("images", "number", "AUROC against radiographs", "let in"), tuple(rows))
+    yield Table(
+        ("source", "images", *WHOSE.values()), tuple(_sources(found)), "Radiographs kept out by mistake, as shares."
+    )
+
+
+def _sources(found: Sequence[GateCheck]) -> Iterator[tuple[str, ...]]:
+    known = [one for one in found if one.of != "strangers"]
+    for name in dict.fromkeys(one.name for one in known):
+        its = {one.of: one for one in known if one.name == name}
+        images = next(iter(its.values())).images
+        yield name, f"{images:,}", *(str(its[of].figures["kept_out"]) if of in its else "–" for of in WHOSE)
+
+
+def _cells(one: GateCheck, *names: str) -> Iterator[str]:
+    return (str(one.figures[name]) for name in names)

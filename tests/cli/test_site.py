@@ -1,0 +1,66 @@
+"""`cxr site` from a folder of DICOM files and a CSV to the report and the bundle, in one command."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cli import app
+from cxr.model.bundle import Bundle
+from cxr.pipeline import Classifier
+from study.site.acceptance import ADAPTER
+from tests import files
+
+runner = CliRunner()
+LABELS = ("Normal", "COVID-19")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """104 radiographs of noise, in two folders, and their table beside them."""
+    rng = np.random.default_rng(0)
+    lines = ["File,Finding,PatientID"]
+    for number in range(104):
+        name = f"study{number % 2}/IM{number:03}.dcm"
+        path = tmp_path / "Lakeside West" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(files.synthetic_dicom(rng.integers(0, 4096, (72, 80)).astype(np.uint16)))
+        lines.append(f"{name},{LABELS[number % 2]},p{number // 2}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    return tmp_path / "Lakeside West"
+
+
+@pytest.mark.slow
+def test_from_a_folder_to_a_bundle_that_names_the_site(
+    bundle: Bundle, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("evaluation.evaluate", "study.site.acceptance"):
+        monkeypatch.setattr(f"{module}.RESAMPLES", 40)
+    out = tmp_path / "out"
+    command = ["site", str(folder), "--labels", str(tmp_path / "labels.csv"), "-o", str(out), "--cases", "1"]
+    done = runner.invoke(app, [*command, "--bundle", str(bundle.root)])
+    assert done.exit_code == 0, done.output
+    assert "30 more images needed" in done.output  # of pneumonia
+    found = ADAPTER.validate_json((out / "site.json").read_bytes())
+    assert found.counts == {"normal": 52, "pneumonia": 0, "covid19": 52}
+    page = (out / "report.html").read_text()
+    assert "May it be used here, and for what?" in page
+    assert page.count("data:image/png") == 1
+    recalibrated = Bundle(out / "bundle")
+    assert recalibrated.manifest.site is not None
+    assert recalibrated.manifest.site.name == "lakeside-west"
+    Classifier(recalibrated).classify(files.radiograph_png())
+
+
+def test_what_the_user_can_mend_is_one_line(bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("name,finding\na.png,normal")
+    command = ["site", str(tmp_path), "--labels", str(tmp_path / "labels.csv"), "-o", str(tmp_path / "out")]
+    done = runner.invoke(app, [*command, "--bundle", str(bundle.root)])
+    assert done.exit_code == 2
+    assert "has no column file" in done.output
+    (tmp_path / "labels.csv").write_text("file,finding\na.png,normal")
+    done = runner.invoke(app, [*command, "--bundle", str(bundle.root)])
+    assert done.exit_code == 2
+    assert "no image of the table can be used" in done.output
+    assert not (tmp_path / "out").exists()

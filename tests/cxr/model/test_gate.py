@@ -1,0 +1,66 @@
+"""The shipped gate on files that it has not learnt from: what is no upright chest radiograph is kept out, as a PNG."""
+
+import cv2
+import numpy as np
+import pydicom
+import pytest
+
+from cxr.arrays import Grey
+from cxr.decode import decode
+from cxr.model.bundle import Bundle
+from cxr.model.gate import GateKeeper
+from tests import files
+
+STRANGERS = (
+    "RG3_UNCR.dcm",  # a lower leg
+    "mlut_18.dcm",  # teeth
+    "vlut_04.dcm",
+    "693_UNCR.dcm",  # CT
+    "CT_small.dcm",
+    "MR2_UNCR.dcm",
+    "MR_small.dcm",
+    "US1_UNCR.dcm",
+    "JPEG-LL.dcm",  # a bone scan
+)
+
+
+@pytest.fixture(scope="module")
+def keeper(bundle: Bundle) -> GateKeeper:
+    gate = bundle.manifest.gate
+    assert gate is not None
+    return GateKeeper(bundle, gate)
+
+
+def picture(name: str) -> Grey:
+    """What a viewer would save as a PNG, enlarged where it is a thumbnail."""
+    dataset = pydicom.dcmread(files.sample_path(name))
+    pixels = dataset.pixel_array.astype(np.float64)
+    pixels = pixels.mean(axis=-1) if pixels.ndim == 3 else pixels
+    low, high = np.percentile(pixels, [0.5, 99.5])
+    grey = np.clip(255 * (pixels - low) / (high - low), 0, 255).astype(np.uint8)
+    grey = 255 - grey if dataset.PhotometricInterpretation == "MONOCHROME1" else grey
+    if min(grey.shape) < 64:
+        grey = cv2.resize(grey, None, fx=4, fy=4).astype(np.uint8)
+    return decode(files.png(np.ascontiguousarray(grey))).pixels
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_what_is_no_chest_radiograph_is_kept_out(keeper: GateKeeper, name: str) -> None:
+    assert keeper.judge(picture(name)).verdict == "unfamiliar"
+
+
+def test_a_chest_radiograph_is_let_in_upright_and_whole_and_no_other_way(keeper: GateKeeper) -> None:
+    chest = decode(files.radiograph_png()).pixels
+    assert keeper.judge(chest).verdict == "familiar"
+    height, width = chest.shape
+    for other in (
+        np.rot90(chest),
+        np.rot90(chest, -1),
+        chest[::-1],
+        chest[::-1, ::-1],
+        255 - chest,
+        chest[: height // 2, : width // 2],
+        np.hstack([chest, chest]),
+        np.random.default_rng(0).integers(0, 256, chest.shape).astype(np.uint8),
+    ):
+        assert keeper.judge(np.ascontiguousarray(other)).verdict == "unfamiliar"

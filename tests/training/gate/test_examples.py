@@ -1,0 +1,55 @@
+"""Examples: one radiograph as it is, one varied, strangers in turn; pictures only where their packages are."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cxr.errors import DataError
+from networks.gate import SIZE
+from training.data import Row
+from training.gate import pictures as module
+from training.gate.examples import KINDS_EACH, KNOWN, VARIED, collect, of_radiographs, seen
+from training.gate.pictures import PACKAGES, crop, drawing, pictures
+from training.gate.strangers import KINDS
+
+
+def test_each_radiograph_gives_as_many_and_all_kinds_come_alike(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [Row(f"{n}.png", "normal", "a", f"{n}", "train") for n in range(7)]
+    for row in rows:
+        cv2.imwrite(str(tmp_path / row.file), rng.integers(0, 256, (90, 100)).astype(np.uint8))
+    lungs = {row.file: np.zeros((64, 64), bool) for row in rows}
+    found = collect(of_radiographs(tmp_path, rows, lungs, seed=0))
+    assert found.images.shape == (7 * (2 + KINDS_EACH), SIZE, SIZE)
+    names, counts = np.unique(found.kinds, return_counts=True)
+    assert dict(zip(names, counts, strict=True)) == {KNOWN: 7, VARIED: 7, **dict.fromkeys(KINDS, KINDS_EACH)}
+    assert np.array_equal(np.bincount(found.origins), np.full(7, 2 + KINDS_EACH))
+    again = collect(of_radiographs(tmp_path, rows, lungs, seed=0))
+    assert np.array_equal(found.images, again.images)
+
+
+def test_a_part_too_small_is_enlarged() -> None:
+    assert seen(np.arange(20 * 200, dtype=np.uint8).reshape(20, 200)).shape == (SIZE, SIZE)
+
+
+def test_drawings_and_crops_differ() -> None:
+    rng = np.random.default_rng(0)
+    assert len({drawing(rng).tobytes() for _ in range(20)}) == 20
+    picture = drawing(rng)
+    assert min(min(crop(picture, rng).shape) for _ in range(20)) >= 128
+
+
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda _name: None)
+    with pytest.raises(DataError, match=r"pip install \.\[gate\]"):
+        pictures()
+
+
+@pytest.mark.skipif(any(find_spec(name) is None for name in PACKAGES), reason="needs the extra `gate`")
+def test_every_package_gives_pictures() -> None:
+    found = pictures()
+    assert {name.split("/")[0] for name in found} == set(PACKAGES)
+    assert all(picture.dtype == np.uint8 and picture.ndim == 2 for picture in found.values())
