@@ -18,6 +18,7 @@ from cxr.labels import DISPLAY_NAMES, LABELS
 from cxr.model.bundle import Bundle
 from cxr.model.posterior import prediction_set
 from cxr.pipeline import Classifier
+from cxr.report.explanation import PAPERS
 from cxr.report.wording import figure
 from training.data import Row, hashed_order
 
@@ -54,7 +55,7 @@ def gallery(bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Floats
     for kind, index in track(choose(bundle, rows, posterior), "gallery", transient=True):
         row = rows[index]
         data = (folder / row.file).read_bytes()
-        panel = explainer.panel(data, classifier.classify(data), "predicted")
+        panel = explainer.panel(data, classifier.classify(data), "predicted", methods=PAPERS)
         cases.append(Case(kind, row.file, smaller(panel.overlay_png), _caption(kind, row, posterior[index])))
     return cases
 

@@ -10,6 +10,7 @@ from reporting.document import Document, Section, Text
 from reporting.elsewhere import elsewhere_section
 from reporting.looks import looks_section
 from reporting.markdown import markdown
+from reporting.marks import marks_section
 from reporting.measured import SPLIT_NAMES
 from reporting.model import data, limits, networks, parity
 from reporting.split import split_sections
@@ -44,6 +45,8 @@ def _sections(evaluation: BundleEvaluation) -> Iterator[Section]:
             yield from split_sections(evaluation.splits[split], manifest.conformal.coverage, pictured=False)
     if evaluation.checks:
         yield looks_section(evaluation.checks)
+    if evaluation.marks:
+        yield marks_section(evaluation.marks)
     if evaluation.parity:
         yield parity(evaluation.parity)
     yield from limits(manifest)

@@ -13,7 +13,7 @@ from cxr.labels import DISCLAIMER, Label
 from cxr.model.bundle import ENSEMBLE, Manifest
 from cxr.model.posterior import EnsembleRule
 from cxr.pipeline import Finding, MemberFinding
-from cxr.report.explanation import Explanation, Method
+from cxr.report.explanation import SIGNED, TAUGHT, Explanation, Method, offered
 from cxr.report.wording import set_in_words
 
 Probabilities = Annotated[dict[Label, float], Field(description="Calibrated; they sum to 1.")]
@@ -28,6 +28,7 @@ class BundleAnswer(_Answer):
 
     name: str
     version: str
+    methods: Annotated[list[Method], Field(description="Of /explain: those of the network that explains by default.")]
 
 
 class Classification(_Answer):
@@ -54,13 +55,13 @@ class ExplanationAnswer(_Answer):
     """Where one member of the ensemble, or all of them together, found evidence for the target."""
 
     method: Method
-    target: Label
+    target: Annotated[Label, Field(description=f"No matter to {', '.join(sorted(TAUGHT))}, which asks no label.")]
     member: Annotated[str, Field(description=f"A member's name; {ENSEMBLE}: the mean, weighted by probability.")]
     heatmap_png: Annotated[
         str,
         Field(
             description="Base64: 8-bit grey PNG of the radiograph's own size, upright. 255 is the most evidence; "
-            "for lrp 128 is none, above speaks for the target, below against it."
+            f"for {', '.join(sorted(SIGNED))} 128 is none, above speaks for the target, below against it."
         ),
     ]
     overlay_png: Annotated[str, Field(description="Base64: the map over the radiograph, for people.")]
@@ -117,7 +118,9 @@ def classification(
     """A finding as it is answered."""
     return Classification(
         request_id=request_id,
-        bundle=BundleAnswer(name=manifest.name, version=manifest.version),
+        bundle=BundleAnswer(
+            name=manifest.name, version=manifest.version, methods=list(offered(manifest, manifest.explainer))
+        ),
         prediction=finding.prediction,
         probabilities=finding.probabilities,
         prediction_set=list(finding.prediction_set),
@@ -129,6 +132,11 @@ def classification(
         timings_ms=timings_ms,
         disclaimer=DISCLAIMER,
     )
+
+
+def _bundle(manifest: Manifest) -> BundleAnswer:
+    methods = offered(manifest, manifest.explainer)
+    return BundleAnswer(name=manifest.name, version=manifest.version, methods=list(methods))
 
 
 def explanation_answer(explanation: Explanation) -> ExplanationAnswer:

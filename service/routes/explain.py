@@ -5,10 +5,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from cxr.errors import UnknownMember
+from cxr.errors import NoOpacityHead, UnknownMember
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Manifest
-from cxr.report.explanation import METHODS, Method
+from cxr.report.explanation import METHODS, Method, offered
 from cxr.report.objects import OBJECTS
 from service.bento.explainer import Wanted
 from service.refusals import PREDICTED, UnknownMethod, UnknownObject, UnknownTarget
@@ -68,12 +68,17 @@ async def explain(
     are the ensemble's, as /classify gives them. Where Accept prefers image/png the answer is the overlay; where it
     prefers application/fhir+json, a FHIR R4 bundle; where it prefers application/dicom or multipart/related, of a DICOM
     file, the overlay as a secondary capture and a structured report, both as multipart/related or the one named.
+
+    The methods that the model has are in the answer of /classify: bundle, methods. The map of method=opacity has been
+    taught by radiologists' boxes, and is the same for every target.
     """
     objects = _objects(object)
     form = check(request, tuple(FORMS) if object is None else (DICOM, RELATED), PARAMETERS)
     chosen, label = _method(method), _target(target)
     runtime = runtime_of(request)
     whose = _member(member, runtime.manifest)
+    if chosen not in offered(runtime.manifest, whose):
+        raise NoOpacityHead
     check_media_type(request)
     runtime.explanations.check()
     finding, answer, data = await classified(request, dicom=form in (DICOM, RELATED))

@@ -49,7 +49,7 @@ def test_classify_says_what_the_core_says(server: Server, bundle: Bundle, media_
     assert result["warnings"] == list(finding.warnings)
     assert [member["architecture"] for member in result["members"]] == ["resnet18", "vgg16_bn"]
     assert set(result["timings_ms"]) == {"queue", "decode", "preprocess", "inference"}
-    assert result["bundle"] == {"name": "random", "version": "0"}
+    assert result["bundle"] == {"name": "random", "version": "0", "methods": list(METHODS)}
     assert result["disclaimer"] == DISCLAIMER
     assert sum(result["probabilities"].values()) == pytest.approx(1)
 
