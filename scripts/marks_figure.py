@@ -2,8 +2,8 @@
 
     python -m scripts.marks_figure -o docs/marks.svg
 
-Some validation images of a source, nobody's choice: those whose files' hashes are the smallest. Last, where the strongest
-points of the maps of all its marked images lie.
+Some validation images of a source, nobody's choice: those whose files' hashes are the smallest. Last, where the
+strongest points of the maps of all its marked images lie.
 """
 
 from pathlib import Path
@@ -21,14 +21,13 @@ from evaluation.maps.baselines import GRID, Maps
 from evaluation.maps.marked import Subjects, marked_images
 from evaluation.maps.on_radiograph import maps_of
 from networks.architectures import load_member
-from reporting.style import ACCENT, INK, SOFT, panels, svg
+from reporting.style import ACCENT, COLOURS, INK, SECOND, SOFT, panels, svg
 from training.data import DEFAULT_DATA, hashed_order
 
 SHOWN: Final[tuple[Method, ...]] = ("gradcam_plus_plus", "opacity")
 COLUMNS: Final = 4
 LEVELS: Final = (0.5, 0.75, 1.0)  # of a map's maximum: filled lighter, then darker
-BOX: Final = "#d9480f"
-MISS: Final = "#c92a2a"
+MISS: Final = COLOURS["covid19"]
 
 
 def main(
@@ -80,7 +79,7 @@ def _draw_one(axis: Any, subjects: Subjects, maps: Maps, index: int) -> None:
         x, y, _ = _strongest(heatmap, subjects.marked[index])
         axis.plot([x], [y], "+", color=INK, ms=9, mew=2)
     for left, top, width, height in subjects.boxes[subjects.images.rows[index].file]:
-        axis.add_patch(Rectangle((left, top), width, height, fill=False, ec=BOX, lw=1.8))
+        axis.add_patch(Rectangle((left, top), width, height, fill=False, ec=SECOND, lw=1.8))
 
 
 def _draw_points(axis: Any, subjects: Subjects, maps: Maps) -> int:

@@ -145,6 +145,8 @@ def _of_methods(bundle: Bundle, member: Member, subjects: Subjects) -> Values:
         if method == HEAD and not member.opacity_head:
             continue
         chosen = subjects.slow if method in SLOW else subjects.positive
+        if not chosen.any():
+            continue
         places = [place for place, kept in zip(subjects.places[member.frame], chosen, strict=True) if kept]
         maps = maps_of(network, method, subjects.images.where(chosen.tolist()).of(member.frame), places)
         values |= _measured(method, maps, subjects, chosen)
@@ -182,7 +184,9 @@ def _differences(values: Values) -> Values:
 
 
 def _of_subset(values: Values, subjects: Subjects) -> Values:
-    """The same, on the images that slow methods were asked about alone."""
+    """The same, on the images that slow methods were asked about alone; nothing where there are none."""
+    if not subjects.slow.any():
+        return {}
     return {f"subset/{name}": np.where(subjects.slow, found, np.nan) for name, found in values.items()}
 
 
