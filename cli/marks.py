@@ -27,8 +27,8 @@ def marks(
     from reporting.card import write_card
     from reporting.document import Document
     from reporting.html import html
+    from reporting.maps.marks import marks_section
     from reporting.markdown import markdown
-    from reporting.marks import marks_section
     from training.data import DEFAULT_DATA
 
     with failing_cleanly():

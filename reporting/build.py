@@ -9,8 +9,8 @@ from evaluation.gallery import Case
 from reporting.document import Document, Items, PatientImage, Section, Text
 from reporting.elsewhere import elsewhere_section
 from reporting.looks import looks_section
-from reporting.maps import maps_section
-from reporting.marks import marks_section
+from reporting.maps.marks import marks_section
+from reporting.maps.quality import maps_section
 from reporting.measured import SPLIT_NAMES
 from reporting.model import data, limits, networks, parity
 from reporting.split import split_sections

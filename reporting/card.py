@@ -9,8 +9,8 @@ from evaluation.evaluation_file import BundleEvaluation
 from reporting.document import Document, Section, Text
 from reporting.elsewhere import elsewhere_section
 from reporting.looks import looks_section
+from reporting.maps.marks import marks_section
 from reporting.markdown import markdown
-from reporting.marks import marks_section
 from reporting.measured import SPLIT_NAMES
 from reporting.model import data, limits, networks, parity
 from reporting.split import split_sections

@@ -48,7 +48,7 @@ def main(
             for axis, index in zip(line, chosen, strict=False):
                 _draw_one(axis, subjects, maps[method], index)
             hits = _draw_points(line[-1], subjects, maps[method])
-            line[-1].set_title(f"strongest points: {hits} of {len(rows)} in a box", fontsize=8.5)
+            line[-1].set_title(f"{hits} of {len(rows)} in a box", fontsize=9)
             line[0].set_ylabel(METHOD_NAMES[method], fontsize=10)
             typer.echo(f"{METHOD_NAMES[method]}: {hits} of {len(rows)} in a box")
         drawn = svg(figure)

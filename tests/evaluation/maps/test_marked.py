@@ -15,7 +15,7 @@ from evaluation.maps.marked import Marked, against_marks, pointing
 from evaluation.maps.marks import MEASURES
 from evaluation.maps.on_radiograph import SLOW
 from reporting.document import Items, Table
-from reporting.marks import marks_section
+from reporting.maps.marks import marks_section
 from training.opacities import read_boxes
 
 BOX = (0.125, 0.25, 0.25, 0.5)
