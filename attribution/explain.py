@@ -11,12 +11,14 @@ from attribution.gradcam import gradcam, gradcam_plus_plus
 from attribution.loading import Networks
 from attribution.lrp import lrp
 from attribution.metrics import conservation_error
+from attribution.opacity import opacity
+from attribution.perturbation import integrated_gradients, occlusion
 from cxr.arrays import Map
-from cxr.errors import UnknownMember
+from cxr.errors import NoOpacityHead, UnknownMember
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Bundle, Member
 from cxr.pipeline import Finding, Prepared, Preprocessor, Stopwatch
-from cxr.report.explanation import METHODS, Explanation, Method, Panel
+from cxr.report.explanation import Explanation, Method, Panel, offered
 from cxr.report.heatmap import PIXEL_WISE, PlacedMap, resample
 from cxr.report.illustrate import Illustrator, Question
 from cxr.report.pictures import EVERYTHING, Drawing
@@ -27,6 +29,9 @@ Target = Label | Literal["predicted"]
 MAPS: Final[dict[Method, Callable[[Network, Tensor, Tensor], Tensor]]] = {
     "gradcam_plus_plus": gradcam_plus_plus,
     "gradcam": gradcam,
+    "integrated_gradients": integrated_gradients,
+    "occlusion": occlusion,
+    "opacity": opacity,
 }
 """Every method but LRP, which needs another form of the network: network in evaluation mode, images [N, 1, H, W] uint8
 and targets [N] → maps [N, h, w] of any size over the network's frame, in any unit, as `Method` says of signs."""
@@ -74,18 +79,29 @@ class Explainer:
             drawing: which pictures are wanted.
 
         Raises:
-            Refusal: the bytes cannot be classified, or there is no such member; its class says which.
+            Refusal: the bytes cannot be classified, there is no such member, or it has no such map; its class says
+                which.
         """
         watch = Stopwatch()
         question = self._question(data, finding, target, member)
+        if method not in offered(self.bundle.manifest, question.member):
+            raise NoOpacityHead
         with watch.stage("attribution"):
             placed, error = self._map(question, method)
         return self._illustrator.explanation(question, method, placed, error, drawing, watch)
 
-    def panel(self, data: bytes | Prepared, finding: Finding, target: Target, member: str | None = None) -> Panel:
-        """The maps of every method side by side; arguments and errors as for `explain`."""
+    def panel(
+        self,
+        data: bytes | Prepared,
+        finding: Finding,
+        target: Target,
+        member: str | None = None,
+        methods: Sequence[Method] | None = None,
+    ) -> Panel:
+        """The maps of some methods side by side, by default of all that there are; otherwise as `explain`."""
         question = self._question(data, finding, target, member)
-        return self._illustrator.panel(question, {method: self._map(question, method)[0] for method in METHODS})
+        methods = methods or offered(self.bundle.manifest, question.member)
+        return self._illustrator.panel(question, {method: self._map(question, method)[0] for method in methods})
 
     def _question(self, data: bytes | Prepared, finding: Finding, target: Target, member: str | None) -> Question:
         name = member or self.bundle.explainer.name

@@ -8,7 +8,22 @@ from typing import Annotated
 import typer
 
 import hospital.app
-from cli import average, batch, classify, evaluate, explain, export, gate, lungs, prepare, release, select, site, train
+from cli import (
+    average,
+    batch,
+    classify,
+    evaluate,
+    explain,
+    export,
+    gate,
+    lungs,
+    marks,
+    prepare,
+    release,
+    select,
+    site,
+    train,
+)
 from cxr import __version__
 
 app = typer.Typer(
@@ -49,5 +64,6 @@ app.command()(gate.hashes)
 app.command()(release.release)
 app.command()(evaluate.evaluate)
 app.command()(evaluate.report)
+app.command()(marks.marks)
 app.command()(site.site)
 app.add_typer(hospital.app.app, name="pacs")

@@ -2,7 +2,7 @@
 
 CxrError
 ├── Refusal                     what was sent cannot be answered, with a fixed message
-│   ├── BadRequest              EmptyInput, UnknownMember
+│   ├── BadRequest              EmptyInput, UnknownMember, NoOpacityHead
 │   ├── NeedsDicom
 │   ├── TooLarge                BodyTooLarge, TooManyPixels
 │   └── Unprocessable           NotDecodable (Truncated, PreambleMissing and OtherFormat say why),
@@ -53,6 +53,14 @@ class EmptyInput(BadRequest):
 class UnknownMember(BadRequest):
     code = "unknown_member"
     message = "Unknown member. Use ensemble, or a name that /classify lists under members."
+
+
+class NoOpacityHead(BadRequest):
+    code = "no_opacity_head"
+    message = (
+        "This network has no head that radiologists' boxes have taught, so there is no such map. Use a method that "
+        "/classify lists under bundle, methods."
+    )
 
 
 class NeedsDicom(Refusal):

@@ -101,6 +101,10 @@ class Prepared:
     mean_grey: float
     watch: Stopwatch
 
+    def without_pixels(self) -> "Prepared":
+        """What waits, or is kept, is small."""
+        return replace(self, radiograph=self.radiograph.without_pixels())
+
     @property
     def no_lungs(self) -> bool:
         """No lungs were found where a network should see nothing else."""

@@ -52,6 +52,19 @@ class Resampling:
             yield self._times[start : start + BLOCK][:, self._patient].astype(np.float64)
 
 
+def means_of(values: Mapping[str, Floats]) -> Figures:
+    """The figures that are means over images, from the values [N] of all of them; NaN is left out of a mean."""
+    names, table = list(values), np.stack(list(values.values()), axis=1)
+    known = ~np.isnan(table)
+    filled = np.nan_to_num(table)
+
+    def means(weights: Floats) -> dict[str, Floats]:
+        totals, counts = weights @ filled, weights @ known
+        return dict(zip(names, np.where(counts > 0, totals / np.maximum(counts, 1), np.nan).T, strict=True))
+
+    return means
+
+
 def interval(values: Floats) -> tuple[Floats, Floats]:
     """The 2.5th and 97.5th percentile over the first axis, NaN left out; NaN where all of them are."""
     empty = np.isnan(values).all(axis=0)

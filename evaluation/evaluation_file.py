@@ -15,6 +15,7 @@ from cxr.model.frames import FULL
 from evaluation.checks import Check
 from evaluation.elsewhere import Elsewhere
 from evaluation.gate import GateCheck
+from evaluation.maps.marked import Marked
 from evaluation.maps.quality import Explanations
 from evaluation.split_evaluation import SplitEvaluation
 from evaluation.table_facts import TableFacts
@@ -30,8 +31,8 @@ class BundleEvaluation:
 
     `splits` holds an evaluation for each split that was run, `parity` ONNX against PyTorch, `checks` what
     `evaluation.checks` found about where the model looks, `gate` what its gate keeps out, cross-fitted (`study.gate`),
-    `explanations` how good its maps are, `elsewhere` what it is worth at sources left out of training, and `data` what
-    the table is.
+    `explanations` how good its maps are, `marks` how well they meet what people have marked, `elsewhere` what it is
+    worth at sources left out of training, and `data` what the table is.
     """
 
     bundle: Bundle
@@ -42,6 +43,7 @@ class BundleEvaluation:
     explanations: tuple[Explanations, ...] = ()
     data: TableFacts | None = None
     elsewhere: tuple[Elsewhere, ...] = ()
+    marks: tuple[Marked, ...] = ()
 
     @staticmethod
     def read(bundle: Bundle) -> "BundleEvaluation":
@@ -64,6 +66,11 @@ class BundleEvaluation:
         """The same and figures of one network's maps, in place of older ones."""
         others = (one for one in self.explanations if one.architecture != found.architecture)
         return replace(self, explanations=(*others, found))
+
+    def with_marks(self, found: tuple[Marked, ...]) -> "BundleEvaluation":
+        """The same and figures of maps against marks, in place of older ones of the same split."""
+        splits = {one.split for one in found}
+        return replace(self, marks=(*(one for one in self.marks if one.split not in splits), *found))
 
     def write(self) -> None:
         """Write evaluation.json into the bundle's folder."""
@@ -90,12 +97,13 @@ class _Stored(_OfWhat):
     explanations: tuple[Explanations, ...] = ()
     parity: tuple[Parity, ...] = ()
     elsewhere: tuple[Elsewhere, ...] = ()
+    marks: tuple[Marked, ...] = ()
 
 
 _OF_WHAT: Final = TypeAdapter(_OfWhat)
 _ADAPTER: Final = TypeAdapter(_Stored)
 _EXPLANATIONS: Final = TypeAdapter(Explanations)
-_MEASURED: Final = ("data", "splits", "checks", "gate", "explanations", "parity", "elsewhere")
+_MEASURED: Final = ("data", "splits", "checks", "gate", "explanations", "parity", "elsewhere", "marks")
 _SAID: Final = "an evaluation (remove it and run `cxr evaluate`)"
 
 

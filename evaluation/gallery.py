@@ -19,6 +19,7 @@ from cxr.labels import DISPLAY_NAMES, LABELS
 from cxr.model.bundle import Bundle
 from cxr.model.posterior import prediction_set
 from cxr.pipeline import Classifier
+from cxr.report.explanation import PAPERS
 from cxr.report.wording import figure
 from training.data import Row, hashed_order
 
@@ -69,7 +70,7 @@ def _cases(
     for kind, index in track(chosen, "gallery", transient=True):
         row = rows[index]
         data = (folder / row.file).read_bytes()
-        panel = explainer.panel(data, classifier.classify(data), "predicted")
+        panel = explainer.panel(data, classifier.classify(data), "predicted", methods=PAPERS)
         cases.append(Case(kind, row.file, smaller(panel.overlay), _caption(kind, row, posterior[index])))
     return cases
 

@@ -10,7 +10,8 @@ from reporting.document import Document, Items, PatientImage, Section, Text
 from reporting.elsewhere import elsewhere_section
 from reporting.gate import gate_section
 from reporting.looks import looks_section
-from reporting.maps import maps_section
+from reporting.maps.marks import marks_section
+from reporting.maps.quality import maps_section
 from reporting.measured import SPLIT_NAMES
 from reporting.model import data, limits, networks, parity
 from reporting.split import split_sections
@@ -23,6 +24,7 @@ NOT_MEASURED = {
     "gate": "What the gate keeps out: train one with `cxr gate`.",
     "checks": "Ablations and the source probe: run `cxr evaluate --split val`.",
     "explanations": "How good the maps are: run `cxr evaluate --split val --explanations 300`.",
+    "marks": "The maps beside radiologists' boxes: run `cxr marks`.",
     "test": "The test split: it is run once, when everything is decided.",
     "study": "The paper's tables I to III: give the study with `--study`.",
     "left_out": "A model trained without one of the sources and tested on it: `cxr train --set leave_out=SOURCE`.",
@@ -77,6 +79,8 @@ def _sections(
     if evaluation.gate:
         yield gate_section(evaluation.gate)
     yield from map(maps_section, evaluation.explanations)
+    if evaluation.marks:
+        yield marks_section(evaluation.marks)
     if cases:
         yield _gallery(cases)
     if study:
@@ -104,6 +108,7 @@ def _missing(evaluation: BundleEvaluation, study: StudyResult | None) -> Iterato
         "gate": bool(evaluation.gate),
         "checks": bool(evaluation.checks),
         "explanations": bool(evaluation.explanations),
+        "marks": bool(evaluation.marks),
         "test": "test" in evaluation.splits,
         "study": study is not None,
         "left_out": study is not None and bool((study.test or study.select).left_out),

@@ -10,6 +10,7 @@ from reporting.document import Document, Section, Text
 from reporting.elsewhere import elsewhere_section
 from reporting.gate import gate_section
 from reporting.looks import looks_section
+from reporting.maps.marks import marks_section
 from reporting.markdown import markdown
 from reporting.measured import SPLIT_NAMES
 from reporting.model import data, limits, networks, parity
@@ -45,6 +46,8 @@ def _sections(evaluation: BundleEvaluation) -> Iterator[Section]:
             yield from split_sections(evaluation.splits[split], manifest.conformal.coverage, pictured=False)
     if evaluation.checks:
         yield looks_section(evaluation.checks)
+    if evaluation.marks:
+        yield marks_section(evaluation.marks)
     if evaluation.gate:
         yield gate_section(evaluation.gate)
     if evaluation.parity:

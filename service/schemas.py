@@ -15,7 +15,7 @@ from cxr.model.bundle import ENSEMBLE, Manifest
 from cxr.model.gate import Verdict
 from cxr.model.posterior import EnsembleRule
 from cxr.pipeline import Finding, MemberFinding
-from cxr.report.explanation import Explanation, Method
+from cxr.report.explanation import SIGNED, TAUGHT, Explanation, Method, offered
 from cxr.report.heatmap import SMALL
 from cxr.report.pictures import encode
 from cxr.report.wording import set_in_words
@@ -33,6 +33,7 @@ class BundleAnswer(_Answer):
     name: str
     version: str
     site: Annotated[str | None, Field(description="Where it was recalibrated by `cxr site`, if it was.")]
+    methods: Annotated[list[Method], Field(description="Of /explain: those of the network that explains by default.")]
 
 
 class GateAnswer(_Answer):
@@ -67,14 +68,15 @@ class ExplanationAnswer(_Answer):
     """Where one member of the ensemble, or all of them together, found evidence for the target."""
 
     method: Method
-    target: Label
+    target: Annotated[Label, Field(description=f"No matter to {', '.join(sorted(TAUGHT))}, which asks no label.")]
     member: Annotated[str, Field(description=f"A member's name; {ENSEMBLE}: the mean, weighted by probability.")]
     heatmap_png: Annotated[
         str | None,
         Field(
             description="Base64: 8-bit grey PNG of the whole radiograph, upright. 255 is the most evidence; "
-            "for lrp 128 is none, above speaks for the target, below against it. It has the radiograph's own size, or "
-            f"{SMALL} pixels a side at most where the query names pictures; null where it names others."
+            f"for {', '.join(sorted(SIGNED))} 128 is none, above speaks for the target, below against it. It has the "
+            f"radiograph's own size, or {SMALL} pixels a side at most where the query names pictures; null where it "
+            "names others."
         ),
     ]
     overlay_png: Annotated[
@@ -135,7 +137,10 @@ def classification(
     return Classification(
         request_id=request_id,
         bundle=BundleAnswer(
-            name=manifest.name, version=manifest.version, site=manifest.site.name if manifest.site else None
+            name=manifest.name,
+            version=manifest.version,
+            site=manifest.site.name if manifest.site else None,
+            methods=list(offered(manifest, manifest.explainer)),
         ),
         prediction=finding.prediction,
         probabilities=finding.probabilities,

@@ -14,7 +14,7 @@ from cxr.model import openvino
 from cxr.model.bundle import DEFAULT_BUNDLE
 from cxr.model.gate import GatePolicy
 from cxr.model.inference import MAX_BATCH, PrecisionChoice
-from cxr.report.explanation import Method
+from cxr.report.explanation import METHODS, Method
 
 CORES: Final = usable_cores()
 MIN_KEY_LENGTH: Final = 16
@@ -67,9 +67,15 @@ class Settings(BaseSettings):
     ] = 2.0
     classify_seconds: Annotated[Seconds, Field(description="Deadline of a classification, its wait included.")] = 30.0
     explain_seconds: Annotated[
-        Seconds, Field(description="Deadline of a class activation map (both Grad-CAMs), its wait included.")
+        Seconds, Field(description="Deadline of an explanation by a method without one of its own, its wait included.")
     ] = 60.0
     lrp_seconds: Annotated[Seconds, Field(description="Deadline of an explanation by LRP, its wait included.")] = 120.0
+    integrated_gradients_seconds: Annotated[
+        Seconds, Field(description="Deadline of an explanation by integrated gradients, its wait included.")
+    ] = 120.0
+    occlusion_seconds: Annotated[
+        Seconds, Field(description="Deadline of an explanation by occlusion, its wait included.")
+    ] = 120.0
     upload_seconds: Annotated[Seconds, Field(description="Deadline of a request's body; later it gets a 408.")] = 30.0
     upload_mib: Annotated[
         int,
@@ -107,20 +113,21 @@ class Settings(BaseSettings):
         return self
 
     def deadline(self, method: Method) -> float:
-        """Seconds that an explanation by a method may take: LRP costs several times what the others do."""
-        return self.lrp_seconds if method == "lrp" else self.explain_seconds
+        """Seconds that an explanation by a method may take: a costly one has a setting of its own, by its name."""
+        seconds: float = getattr(self, f"{method}_seconds", self.explain_seconds)
+        return seconds
 
     @property
     def longest_s(self) -> float:
         """Seconds that a request may take from its first byte to its answer."""
-        return self.upload_seconds + self.classify_seconds + max(self.explain_seconds, self.lrp_seconds)
+        return self.upload_seconds + self.classify_seconds + max(map(self.deadline, METHODS))
 
     @model_validator(mode="after")
     def _within_timeout(self) -> Self:
         if self.longest_s >= TIMEOUT_S:
             raise ValueError(
-                "upload_seconds, classify_seconds and the longer of explain_seconds and lrp_seconds "
-                f"must be under {TIMEOUT_S} s together"
+                "upload_seconds, classify_seconds and the longest deadline of a method (explain_seconds, lrp_seconds, "
+                f"integrated_gradients_seconds, occlusion_seconds) must be under {TIMEOUT_S} s together"
             )
         return self
 

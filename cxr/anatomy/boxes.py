@@ -1,4 +1,4 @@
-"""The critical regions of a map, as boxes in the stored image's pixels."""
+"""The critical regions of a map, and where a map of opacities has one in each lung, as boxes."""
 
 import math
 from dataclasses import dataclass
@@ -18,6 +18,11 @@ LARGEST: Final = 0.1  # of the image's area, all regions together: maps of 7 x 7
 SPREAD: Final = 0.04  # sigma, as a share of the side, over which a pixel-wise map is gathered into regions
 SMALLEST: Final = 0.02  # share of the evidence
 MOST: Final = 5
+OPACITY_GRID: Final = 64  # side at which a map of opacities is cut, over its own frame
+
+
+Rectangle = tuple[float, float, float, float]
+"""Left, top, width and height, as shares of the radiograph's sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,10 @@ def critical_regions(heatmap: Map, radiograph: Radiograph, place: Placement = WH
     The map is over a frame that lies at `place` on the radiograph as it is shown; boxes are in the file's own pixels,
     so that an archive's viewer, which turns nothing, can draw them.
     """
-    evidence = resample(np.maximum(heatmap, 0), (GRID, GRID), place)
+    evidence, gathered = evidence_of(heatmap, GRID, place)
     total = float(evidence.sum())
     if total <= 0:
         return ()
-    gathered = gather(evidence, SPREAD) if heatmap.shape[0] > PIXEL_WISE else evidence
     bound = max(CRITICAL * float(gathered.max()), float(np.quantile(gathered, 1 - LARGEST)))
     critical = (gathered >= bound).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(critical, connectivity=8)
@@ -55,6 +59,56 @@ def critical_regions(heatmap: Map, radiograph: Radiograph, place: Placement = WH
     found.sort(key=lambda region: -region[0])
     worth = found[:1] + [region for region in found[1:MOST] if region[0] >= SMALLEST]
     return tuple(_box(radiograph, share, *map(int, stat[:4])) for share, stat in worth)
+
+
+def opacity_regions(heatmap: Map, place: Placement = WHOLE) -> list[tuple[Rectangle, float]]:
+    """Where a map of opacities [h, w] has one in either half of its frame, and how strong it is there at most.
+
+    The region around a half's strongest point in which the map is at least half as strong, as (left, top, width,
+    height) in shares of the radiograph. docs/marks.md has what else was tried, on the training split.
+    """
+    fine = resample(np.maximum(heatmap, 0), (OPACITY_GRID, OPACITY_GRID))
+    width, height = place.right - place.left, place.bottom - place.top
+    found = []
+    for half in (slice(0, OPACITY_GRID // 2), slice(OPACITY_GRID // 2, OPACITY_GRID)):
+        inside = np.zeros_like(fine)
+        inside[:, half] = fine[:, half]
+        peak = float(inside.max())
+        if peak > 0:
+            x, y, across, down = (float(end) / OPACITY_GRID for end in _around_peak(inside))
+            box = place.left + x * width, place.top + y * height, across * width, down * height
+            found.append((box, peak))
+    return found
+
+
+def opacity_boxes(heatmap: Map, radiograph: Radiograph, place: Placement = WHOLE) -> tuple[Box, ...]:
+    """`opacity_regions` in the stored image's pixels, the strongest first, each with its share of the map."""
+    evidence = resample(np.maximum(heatmap, 0), (GRID, GRID), place)
+    total = float(evidence.sum()) or 1.0
+    boxes = []
+    for (x, y, width, height), _ in sorted(opacity_regions(heatmap, place), key=lambda region: -region[1]):
+        left, top, right, bottom = (round(GRID * end) for end in (x, y, x + width, y + height))
+        share = float(evidence[top:bottom, left:right].sum()) / total
+        boxes.append(_box(radiograph, share, left, top, right - left, bottom - top))
+    return tuple(boxes)
+
+
+def _around_peak(values: Map) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the connected region around the maximum in which half of it is reached."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
+        (values >= CRITICAL * values.max()).astype(np.uint8), connectivity=4
+    )
+    left, top, width, height = map(int, stats[labels.flat[int(values.argmax())]][:4])
+    return left, top, width, height
+
+
+def evidence_of(heatmap: Map, side: int, place: Placement = WHOLE) -> tuple[Map, Map]:
+    """A map's positive evidence on the whole radiograph, [side, side], and the same gathered into regions.
+
+    A pixel-wise map is gathered by a Gaussian of `SPREAD`; others are regions already.
+    """
+    evidence = resample(np.maximum(heatmap, 0), (side, side), place)
+    return evidence, gather(evidence, SPREAD) if heatmap.shape[0] > PIXEL_WISE else evidence
 
 
 def _box(radiograph: Radiograph, share: float, left: int, top: int, width: int, height: int) -> Box:

@@ -156,11 +156,25 @@ class Site(_Strict):
     reference: dict[Name, Reference] = {}
 
 
+class Pointing(_Strict):
+    """How often the explaining member's maps point at what radiologists marked, by method, on one source's images.
+
+    `hits` is the share of the images in which a map's maximum lies in a radiologist's box, `constant` that of the mean
+    of the training set's boxes, which is a map that is always the same.
+    """
+
+    split: Literal["val", "test"]
+    source: Name
+    images: Annotated[int, Field(ge=1)]
+    hits: dict[Name, Probability]
+    constant: Probability
+
+
 class Manifest(_Strict):
     """bundle.json. Bundles made before a choice was explained have no `explainer_reason`.
 
     `calibrated_on` says in words what temperature and thresholds were fitted on, where that was not the calibrating
-    half of the training table's validation split.
+    half of the training table's validation split. `pointing` is not known of every bundle.
 
     One of schema 1 is read as one of schema 2 (`cxr.model.bundle_schemas`).
     """
@@ -179,6 +193,7 @@ class Manifest(_Strict):
     calibrated_on: str | None = None
     training_manifest_sha256: Sha256
     lungs: Segmenter | None = None
+    pointing: Pointing | None = None
     gate: Gate | None = None
     hashes: Hashes | None = None
     site: Site | None = None

@@ -9,8 +9,9 @@ from cxr.anatomy.boxes import Box
 from cxr.anatomy.outlines import Outline
 from cxr.anatomy.zones import ZoneShare
 from cxr.labels import Label
+from cxr.model.bundle import ENSEMBLE, Manifest
 
-Method = Literal["gradcam_plus_plus", "gradcam", "lrp"]
+Method = Literal["gradcam_plus_plus", "gradcam", "lrp", "integrated_gradients", "occlusion", "opacity"]
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
 """The first one is made where none is named."""
 
@@ -18,10 +19,24 @@ METHOD_NAMES: Final[dict[Method, str]] = {
     "gradcam": "Grad-CAM",
     "gradcam_plus_plus": "Grad-CAM++",
     "lrp": "LRP",
+    "integrated_gradients": "Integrated gradients",
+    "occlusion": "Occlusion",
+    "opacity": "Lung opacities",
 }
 """For people, every method, in the order of the paper's figures. In ASCII: the font of the pictures has little else."""
-SIGNED: Final[frozenset[Method]] = frozenset({"lrp"})
+SIGNED: Final[frozenset[Method]] = frozenset({"lrp", "integrated_gradients", "occlusion"})
 """Methods whose maps have a sign: what speaks against the label is negative."""
+TAUGHT: Final[frozenset[Method]] = frozenset({"opacity"})
+"""Methods whose maps are no evidence for a label: radiologists' boxes have taught a second head to make them."""
+
+PAPERS: Final[tuple[Method, ...]] = ("gradcam", "gradcam_plus_plus", "lrp")
+"""Those of Karim et al. 2020, in the order of its figures."""
+
+
+def offered(manifest: Manifest, member: str) -> tuple[Method, ...]:
+    """The methods that there are for a member, or for `ENSEMBLE`: all but what its networks have no head for."""
+    asked = (one for one in manifest.members if member in (one.name, ENSEMBLE))
+    return METHODS if all(one.opacity_head for one in asked) else tuple(m for m in METHODS if m not in TAUGHT)
 
 
 @dataclass(frozen=True, slots=True)

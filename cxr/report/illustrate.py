@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cxr.anatomy.boxes import critical_regions
+from cxr.anatomy.boxes import critical_regions, opacity_boxes
 from cxr.anatomy.lungs import LungSegmenter, NoLungs
 from cxr.anatomy.outlines import outlines
 from cxr.anatomy.zones import ZoneMap, shares, zones_of
 from cxr.labels import DISPLAY_NAMES, LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Bundle
 from cxr.pipeline import Finding, Prepared, Stopwatch
-from cxr.report.explanation import METHOD_NAMES, METHODS, SIGNED, Explanation, Method, Panel
+from cxr.report import texts
+from cxr.report.explanation import METHOD_NAMES, METHODS, SIGNED, TAUGHT, Explanation, Method, Panel
 from cxr.report.heatmap import PlacedMap, heatmap_png, small
 from cxr.report.pictures import Drawing
 from cxr.report.render import Caption, Layer, overlay, panel
@@ -21,6 +22,7 @@ from cxr.report.wording import (
     lungs_in_words,
     no_lungs_in_words,
     places_of_most,
+    pointing_in_words,
     set_in_words,
     statement,
     warnings,
@@ -50,7 +52,7 @@ class Illustrator:
         manifest = bundle.manifest
         # Where a frame is cut from the lungs they have been found already.
         self._lungs = LungSegmenter(bundle, manifest.lungs) if manifest.lungs and not manifest.sees_lungs else None
-        self._coverage = bundle.manifest.conformal.coverage
+        self._manifest = manifest
 
     def explanation(
         self,
@@ -72,7 +74,8 @@ class Illustrator:
         account = self._account(question, method, placed, where)
         with watch.stage("render"):
             borders = outlines(where)
-            title = f"{METHOD_NAMES[method]}: evidence for {DISPLAY_NAMES[question.target]}"
+            text = texts.TAUGHT_TITLE if method in TAUGHT else texts.TITLE
+            title = text.format(method=METHOD_NAMES[method], label=DISPLAY_NAMES[question.target])
             layer = Layer(heatmap, title, "", signed, place)
             picture = overlay(radiograph.pixels, layer, borders, _caption(account)) if drawing.overlay else None
             size = radiograph.shape if drawing.full_size else small(radiograph.shape)
@@ -87,17 +90,19 @@ class Illustrator:
             warnings=warnings(account),
             zones=account.zones,
             no_lungs=account.no_lungs,
-            boxes=critical_regions(heatmap, radiograph, place),
+            boxes=(opacity_boxes if method in TAUGHT else critical_regions)(heatmap, radiograph, place),
             conservation_error=conservation_error,
             timings_ms=watch.timings_ms,
             outlines=borders,
         )
 
     def panel(self, question: Question, maps: Mapping[Method, PlacedMap]) -> Panel:
-        """The radiograph beside its maps by every method, in the order of the paper's figures."""
+        """The radiograph beside its maps by every method that there is, in the order of the paper's figures."""
         prepared = question.prepared
         where = self._zones(prepared)
-        accounts = {method: self._account(question, method, maps[method], where) for method in METHOD_NAMES}
+        accounts = {
+            method: self._account(question, method, maps[method], where) for method in METHOD_NAMES if method in maps
+        }
         layers = tuple(
             Layer(placed.heatmap, METHOD_NAMES[method], places_of_most(account), method in SIGNED, placed.place)
             for method, account in accounts.items()
@@ -113,8 +118,16 @@ class Illustrator:
 
     def _account(self, question: Question, method: Method, placed: PlacedMap, where: ZoneMap) -> Account:
         zones = shares(placed.heatmap, where, placed.place)
+        manifest = self._manifest
         return Account(
-            question.finding, question.target, method, question.member, self._coverage, zones, where.no_lungs
+            question.finding,
+            question.target,
+            method,
+            question.member,
+            manifest.conformal.coverage,
+            zones,
+            where.no_lungs,
+            manifest.pointing if question.member == manifest.explainer else None,
         )
 
 
@@ -125,27 +138,35 @@ def _caption(account: Account) -> Caption:
         evidence_in_words(account),
         lungs_in_words(account),
         no_lungs_in_words(account),
+        pointing_in_words(account),
         *warnings(account),
     )
-    return _with_figures(account, "Map", METHOD_NAMES[account.method], notes)
+    return _with_figures(account, texts.TAUGHT_MAP if account.taught else texts.MAP, notes)
 
 
 def _panel_caption(account: Account) -> Caption:
     """What a picture of several maps says; places are written under each, and warnings are those of one of them."""
-    name = METHOD_NAMES[account.method]
-    doubts = (warning.replace("Warning", f"Warning ({name})", 1) for warning in warnings(account))
+    word, named = texts.WARNING_OF
+    named = named.format(method=METHOD_NAMES[account.method])
+    doubts = (warning.replace(word, named, 1) for warning in warnings(account))
     notes = (set_in_words(account.finding, account.coverage), no_lungs_in_words(account), *doubts)
-    return _with_figures(account, "Maps", "every method", notes)
+    return _with_figures(account, texts.MAPS, notes)
 
 
-def _with_figures(account: Account, what: str, by: str, notes: tuple[str, ...]) -> Caption:
+def _with_figures(account: Account, detail: str, notes: tuple[str, ...]) -> Caption:
+    """`detail` is one of the texts of maps."""
     finding = account.finding
     name = DISPLAY_NAMES[finding.prediction]
-    aside = "" if account.target == finding.prediction else ", which is not the prediction"
-    whose = "all members, weighted by probability" if account.member == ENSEMBLE else account.member
     return Caption(
-        headline=f"{name[0].upper()}{name[1:]}, probability {figure(finding.probabilities[finding.prediction])}",
-        detail=f"{what}: evidence for {DISPLAY_NAMES[account.target]}{aside}, by {by} of {whose}",
+        headline=texts.HEADLINE.format(
+            label=f"{name[0].upper()}{name[1:]}", p=figure(finding.probabilities[finding.prediction])
+        ),
+        detail=detail.format(
+            label=DISPLAY_NAMES[account.target],
+            aside="" if account.target == finding.prediction else texts.ASIDE,
+            method=METHOD_NAMES[account.method],
+            member=texts.ALL_MEMBERS if account.member == ENSEMBLE else account.member,
+        ),
         notes=tuple(note for note in notes if note),
         probabilities=tuple(
             (DISPLAY_NAMES[label], finding.probabilities[label], figure(finding.probabilities[label]))

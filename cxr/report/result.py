@@ -8,7 +8,8 @@ from uuid import UUID
 from cxr.labels import DISPLAY_NAMES, Label
 from cxr.model.bundle import Bundle
 from cxr.pipeline import Finding
-from cxr.report.explanation import METHOD_NAMES, Explanation
+from cxr.report import texts
+from cxr.report.explanation import METHOD_NAMES, TAUGHT, Explanation
 from cxr.report.identifiers import stable_oid, stable_uuid
 
 NAME: Final = "DeepCOVIDExplainer"
@@ -63,8 +64,9 @@ class Result:
     def map_in_words(self) -> str:
         """Which map was made."""
         explanation = self.explanation
+        text = texts.TAUGHT_RESULT if explanation.method in TAUGHT else texts.RESULT
         name, target = METHOD_NAMES[explanation.method], DISPLAY_NAMES[explanation.target]
-        return f"{name} of {explanation.member} for {target}"
+        return text.format(method=name, member=explanation.member, label=target)
 
     def uuid(self, kind: str) -> UUID:
         """Of an object of a kind: another one for another file, bundle, method, target or member."""

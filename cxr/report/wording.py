@@ -1,19 +1,18 @@
-"""Findings and maps in words. Sentences say what the figures say and no more."""
+"""Findings and maps in words, those of `cxr.report.texts`. Sentences say what the figures say and no more."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from cxr.anatomy.zones import LUNG_ZONES, Zone, ZoneShare
 from cxr.labels import DISPLAY_NAMES, LABELS, Label
-from cxr.model.bundle import ENSEMBLE
+from cxr.model.bundle import ENSEMBLE, Pointing
 from cxr.pipeline import Finding, MemberFinding, Probabilities
-from cxr.report.explanation import METHOD_NAMES, Method
+from cxr.report import texts
+from cxr.report.explanation import METHOD_NAMES, TAUGHT, Method
 
 NAMED: Final = 0.5  # the zones that a sentence names hold at least so much of the evidence between them,
 MOST_NAMED: Final = 3  # or are as many,
 LEAST: Final = 0.05  # and none holds less than this
-
-MEAN_OF_MEMBERS: Final = "The map is the mean of the members' maps, each weighted by its probability of the label."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,7 @@ class Account:
     coverage: of the prediction set, 0 to 1
     zones:    where the map's positive evidence lies
     no_lungs: why the zones are thirds of the image; "" where they are of the lungs
+    pointing: how often the member's maps point at what radiologists marked; None where that is not known
     """
 
     finding: Finding
@@ -36,6 +36,12 @@ class Account:
     coverage: float
     zones: tuple[ZoneShare, ...]
     no_lungs: str
+    pointing: Pointing | None = None
+
+    @property
+    def taught(self) -> bool:
+        """The map is no evidence for a label, but a second head's."""
+        return self.method in TAUGHT
 
     @property
     def empty(self) -> bool:
@@ -50,18 +56,19 @@ class Account:
 
 
 def statement(account: Account, *others: Account) -> str:
-    """What was found, how sure, and what the map shows, in three to six sentences.
+    """What was found, how sure, what the map shows, and how often such a map is right, in three to seven sentences.
 
     Other accounts are of the same finding, target and member by other methods: what they share is said once.
     """
     finding, accounts = account.finding, (account, *others)
     name, p = DISPLAY_NAMES[finding.prediction], finding.probabilities[finding.prediction]
     sentences = (
-        f"The radiograph is classified as {name} with probability {figure(p)}.",
+        texts.CLASSIFIED.format(label=name, p=figure(p)),
         set_in_words(finding, account.coverage),
         *(" ".join(filter(None, (evidence_in_words(each), lungs_in_words(each)))) for each in accounts),
         no_lungs_in_words(account),
-        MEAN_OF_MEMBERS if account.member == ENSEMBLE else "",
+        pointing_in_words(account) if not others else "",
+        texts.MEAN_OF_MEMBERS if account.member == ENSEMBLE else "",
         *(warning for each in accounts for warning in warnings(each)),
     )
     return " ".join(dict.fromkeys(sentence for sentence in sentences if sentence))
@@ -73,22 +80,23 @@ def warnings(account: Account) -> tuple[str, ...]:
 
 
 def evidence_in_words(account: Account) -> str:
-    """Where most of the evidence lies, in the manner of Karim et al. 2020."""
+    """Where most of the evidence lies, in the manner of Karim et al. 2020; or of the opacity that is marked."""
+    share, places = _most(account)
+    if account.taught:
+        return texts.MARKS_NONE if account.empty else texts.MARKS.format(share=share, places=places)
     finding, target = account.finding, account.target
-    name = METHOD_NAMES[account.method]
-    what = "evidence"
+    name, what = METHOD_NAMES[account.method], texts.EVIDENCE
     if target != finding.prediction:
         p = figure(finding.probabilities[target])
-        what = f"evidence for {DISPLAY_NAMES[target]} (not the prediction, probability {p})"
+        what = texts.EVIDENCE_FOR.format(label=DISPLAY_NAMES[target], p=p)
     if account.empty:
-        return f"{name} finds no {what}."
-    share, places = _most(account)
-    return f"{name} locates {share} of the {what} {places}."
+        return texts.FINDS_NONE.format(method=name, what=what)
+    return texts.LOCATES.format(method=name, share=share, what=what, places=places)
 
 
 def places_of_most(account: Account) -> str:
     """The same without a verb, for the line under a picture."""
-    return "no evidence: the map is empty" if account.empty else " ".join(_most(account))
+    return texts.EMPTY if account.empty else " ".join(_most(account))
 
 
 def lungs_in_words(account: Account) -> str:
@@ -97,22 +105,32 @@ def lungs_in_words(account: Account) -> str:
         return ""
     share, area = account.in_lungs
     strongest = max((zone for zone in account.zones if zone.zone in LUNG_ZONES), key=lambda zone: zone.share)
-    place = places_in_words([strongest.zone], thirds=False).removeprefix("in ")
-    return f"The lungs hold {percent(share)} of it on {percent(area)} of the image, {place} the largest part."
+    place = zone_in_words(strongest.zone, thirds=False)
+    return texts.LUNGS_HOLD.format(share=percent(share), area=percent(area), place=place)
+
+
+def pointing_in_words(account: Account) -> str:
+    """How often such a map is right, beside a constant; empty where nobody knows, and for the label normal."""
+    known = account.pointing
+    hits = known.hits.get(account.method) if known else None
+    if known is None or hits is None or (account.target == "normal" and not account.taught):
+        return ""
+    images, constant = texts.IMAGES[known.split], f"{100 * known.constant:.0f}"
+    return texts.POINTS.format(hits=f"{100 * hits:.0f}", constant=constant, images=images, source=known.source)
 
 
 def no_lungs_in_words(account: Account) -> str:
     """That places are thirds of the image, and why; empty where they are of the lungs."""
     if not account.no_lungs:
         return ""
-    return f"Places are thirds of the image, for the lungs could not be outlined: {account.no_lungs}."
+    return texts.THIRDS.format(reason=account.no_lungs)
 
 
 def outside(account: Account) -> str:
     """A warning that most of the evidence lies outside the lungs; empty if it does not, or nobody knows."""
     if account.no_lungs or account.empty or account.in_lungs[0] >= 0.5:
         return ""
-    return "Warning: most of the evidence lies outside the lungs. The network may have judged by something else."
+    return texts.MARKED_OUTSIDE if account.taught else texts.OUTSIDE
 
 
 def disagreement(account: Account) -> str:
@@ -122,7 +140,7 @@ def disagreement(account: Account) -> str:
     favourite, p = _favourite(_member(account.finding, account.member).probabilities)
     if favourite == account.finding.prediction:
         return ""
-    return f"Warning: this network alone favours {DISPLAY_NAMES[favourite]} ({figure(p)}), unlike the ensemble."
+    return texts.DISAGREES.format(label=DISPLAY_NAMES[favourite], p=figure(p))
 
 
 def named_zones(zones: tuple[ZoneShare, ...]) -> list[ZoneShare]:
@@ -139,34 +157,41 @@ def places_in_words(zones: list[Zone], thirds: bool) -> str:
     """Zones as an adverbial: "in the patient's left lower and middle zones", "outside the lungs"."""
     inside = [_side(side, [z for z in zones if z.startswith(side)], thirds) for side in _sides(zones)]
     if "mediastinum" in zones:
-        inside.append("the mediastinum")
-    words = f"in {_listed(inside)}" if inside else ""
+        inside.append(texts.MEDIASTINUM)
+    words = texts.WITHIN.format(places=_listed(inside)) if inside else ""
     if "outside" in zones:
-        words += ", and outside the lungs" if inside else "outside the lungs"
+        return texts.AND_BESIDE.format(within=words) if inside else texts.BESIDE
     return words
+
+
+def zone_in_words(zone: Zone, thirds: bool) -> str:
+    """One zone, its name alone."""
+    if zone == "mediastinum":
+        return texts.MEDIASTINUM
+    return texts.BESIDE if zone == "outside" else _side(zone.split("_")[0], [zone], thirds)
 
 
 def set_in_words(finding: Finding, coverage: float) -> str:
     """A prediction set as a sentence: what cannot be ruled out, or that nothing fits."""
-    at = f"at {percent(coverage)} coverage"
+    at = percent(coverage)
     names = [DISPLAY_NAMES[label] for label in finding.prediction_set]
     if not names:
-        return f"Uncertain: {at} none of the three classes fits."
+        return texts.NOTHING_FITS.format(coverage=at)
     if len(names) == len(LABELS):
-        return f"Uncertain: {at} none of the three classes can be ruled out."
+        return texts.NOTHING_RULED_OUT.format(coverage=at)
     if finding.prediction_set == (finding.prediction,):
-        return f"No other class fits {at}."  # not "ruled out": a radiograph excludes no COVID-19
-    listed = " and ".join(names)
+        return texts.ALONE.format(coverage=at)
+    listed = texts.AND.join(names)
     if finding.prediction not in finding.prediction_set:
-        return f"Uncertain: {at} the predicted class does not fit, but {listed} cannot be ruled out."
-    return f"{listed[0].upper()}{listed[1:]} cannot be ruled out {at}."
+        return texts.NOT_THE_PREDICTION.format(coverage=at, labels=listed)
+    return texts.NOT_RULED_OUT.format(labels=f"{listed[0].upper()}{listed[1:]}", coverage=at)
 
 
 def figure(p: float) -> str:
     """A probability with two digits that never rounds to certainty."""
     if p < 0.005:
-        return "under 0.01"
-    return "over 0.99" if p >= 0.995 else f"{p:.2f}"
+        return texts.UNDER
+    return texts.OVER if p >= 0.995 else f"{p:.2f}"
 
 
 def percent(share: float) -> str:
@@ -187,16 +212,19 @@ def _sides(zones: list[Zone]) -> list[str]:
 
 
 def _side(side: str, zones: list[Zone], thirds: bool) -> str:
-    levels = [zone.split("_")[1] for zone in zones]
+    levels = [texts.LEVELS[zone.split("_")[1]] for zone in zones]
+    several = len(levels) > 1
     if thirds:
-        return f"the image's {_listed(levels)} third{'s' * (len(levels) > 1)} on the patient's {side}"
-    if len(levels) == 3:
-        return f"the patient's {side} lung"
-    return f"the patient's {side} {_listed(levels)} zone{'s' * (len(levels) > 1)}"
+        text = texts.THIRDS_OF_SIDE if several else texts.THIRD
+    elif len(levels) == len(texts.LEVELS):
+        text = texts.WHOLE_LUNG
+    else:
+        text = texts.ZONES if several else texts.ZONE
+    return text.format(side=texts.SIDES[side], levels=_listed(levels))
 
 
 def _listed(words: list[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    return texts.AND.join([texts.COMMA.join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _member(finding: Finding, name: str) -> MemberFinding:

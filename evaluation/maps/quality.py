@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-import numpy as np
-
 from cxr.arrays import Floats
-from evaluation.bootstrap import Resampling
+from evaluation.bootstrap import Resampling, means_of
 from evaluation.figure import Figure
 
 METHOD_NAMES: Final = {
@@ -63,17 +61,9 @@ class Explanations:
     @staticmethod
     def of(values: dict[str, Floats], patients: Sequence[str], **about: Any) -> "Explanations":
         """From the values of all images, [N] for each `<method>/<criterion>`, NaN where there is nothing to measure."""
-        values = values | _differences(values)
-        names, table = list(values), np.stack(list(values.values()), axis=1)
-
-        def means(weights: Floats) -> dict[str, Floats]:
-            known = ~np.isnan(table)
-            totals, counts = weights @ np.nan_to_num(table), weights @ known
-            return dict(zip(names, np.where(counts > 0, totals / np.maximum(counts, 1), np.nan).T, strict=True))
-
         resampling = Resampling(patients)
-        figures = resampling.measure(means)
-        return Explanations(images=len(table), patients=resampling.patients, figures=figures, **about)
+        figures = resampling.measure(means_of(values | _differences(values)))
+        return Explanations(images=len(patients), patients=resampling.patients, figures=figures, **about)
 
     def verdict(self) -> list[str]:
         """What the figures say, in sentences; an interval that holds 0 decides nothing."""

@@ -89,7 +89,7 @@ def _ask(page: Page, shot: Shot) -> None:
         page.get_by_label("Zones").check()
     if shot.compare:
         page.get_by_text("Methods side by side").click()
-        expect(page.locator("figcaption p").last).to_contain_text("LRP locates", timeout=PATIENCE_MS)
+        expect(page.locator("figcaption p").last).to_contain_text("radiologists' boxes", timeout=PATIENCE_MS)
         page.locator(".compare").scroll_into_view_if_needed()
         page.mouse.wheel(0, 2000)
     page.wait_for_timeout(500)  # for the canvases to be on the screen

@@ -11,8 +11,8 @@ from cxr.limits import MAX_BYTES
 from cxr.model.bundle import ENSEMBLE
 from cxr.report.colour import legend
 from cxr.report.drawing import SIDES_LINE
-from cxr.report.explanation import METHOD_NAMES, METHODS, SIGNED
-from cxr.report.wording import places_in_words
+from cxr.report.explanation import METHOD_NAMES, METHODS, SIGNED, TAUGHT
+from cxr.report.wording import zone_in_words
 
 WORDS: Final[dict[str, Any]] = {
     "version": __version__,
@@ -21,9 +21,10 @@ WORDS: Final[dict[str, Any]] = {
     "methods": METHOD_NAMES,
     "method": METHODS[0],
     "signed": sorted(SIGNED),
+    "taught": sorted(TAUGHT),
     "ensemble": ENSEMBLE,
-    "zones": {zone: places_in_words([zone], thirds=False).removeprefix("in ") for zone in ZONES},
-    "thirds": {zone: places_in_words([zone], thirds=True).removeprefix("in ") for zone in LUNG_ZONES},
+    "zones": {zone: zone_in_words(zone, thirds=False) for zone in ZONES},
+    "thirds": {zone: zone_in_words(zone, thirds=True) for zone in LUNG_ZONES},
     "sides": SIDES_LINE,
     "maxBytes": MAX_BYTES,
     "tooLarge": BodyTooLarge.message,

@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from cxr.arrays import Grey
 from cxr.decode import is_dicom
-from cxr.errors import NeedsDicom, UnknownMember
+from cxr.errors import NeedsDicom, NoOpacityHead, UnknownMember
 from cxr.labels import LABELS, Label
 from cxr.model.bundle import ENSEMBLE, Manifest
-from cxr.report.explanation import METHODS, Method
+from cxr.report.explanation import METHODS, Method, offered
 from cxr.report.objects import OBJECTS
 from cxr.report.pictures import PICTURES, Pictures
 from cxr.report.render import for_overlay
@@ -100,12 +100,17 @@ async def explain(
     the overlay; where it prefers application/fhir+json, a FHIR R4 bundle; where it prefers application/dicom or
     multipart/related, of a DICOM file, the overlay as a secondary capture and a structured report, both as
     multipart/related or the one named.
+
+    The methods that the model has are in the answer of /classify: bundle, methods. The map of method=opacity has been
+    taught by radiologists' boxes, and is the same for every target.
     """
     objects, drawn = _objects(object), _pictures(pictures)
     form = check(request, _offers(object, drawn), PARAMETERS)
     chosen, label = _method(method), _target(target)
     runtime = runtime_of(request)
     whose = _member(member, runtime.manifest)
+    if chosen not in offered(runtime.manifest, whose):
+        raise NoOpacityHead
     check_media_type(request)
     runtime.explanations.check()
     runtime.classifications.check()

@@ -17,18 +17,20 @@ from attribution.explain import MAPS, Explainer, mean_map
 from attribution.loading import Networks
 from attribution.lrp import lrp
 from cxr.anatomy.zones import LUNG_ZONES, ZONES
-from cxr.errors import NotDecodable, Refusal, UnknownMember
+from cxr.errors import NoOpacityHead, NotDecodable, Refusal, UnknownMember
 from cxr.labels import LABELS
 from cxr.model.bundle import ENSEMBLE, Bundle, Member
 from cxr.model.frames import FULL, LUNGS, WHOLE, Placement, window
 from cxr.pipeline import Classifier, Finding, Preprocessor
-from cxr.report.explanation import METHODS, SIGNED, Explanation, Method
+from cxr.report.explanation import METHODS, SIGNED, TAUGHT, Explanation, Method, offered
 from cxr.report.heatmap import PIXEL_WISE, PlacedMap, heatmap_png, resample
 from networks.architectures import Network, load_member
 from tests import files
 from tests.bundles import first_member_only, framed
 
 SHAPE = (120, 200)
+OF_ANY = tuple(method for method in METHODS if method not in TAUGHT)
+"""Methods that a network without the second head has, as the bundle's second one."""
 
 
 def radiograph(height: int = SHAPE[0], width: int = SHAPE[1]) -> bytes:
@@ -85,7 +87,7 @@ def test_the_map_is_the_explaining_members_on_the_prepared_image(
     assert (made.method, made.target, made.member) == (method, "pneumonia", bundle.explainer.name)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", OF_ANY)
 def test_any_member_can_be_asked(bundle: Bundle, explainer: Explainer, finding: Finding, method: Method) -> None:
     other = bundle.manifest.members[1]
     made = explainer.explain(radiograph(), finding, "normal", method, other.name)
@@ -93,7 +95,7 @@ def test_any_member_can_be_asked(bundle: Bundle, explainer: Explainer, finding: 
     assert_same(made.heatmap_png, expected_map(bundle, other, method, 0), method)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", OF_ANY)
 def test_the_ensembles_map_is_the_mean_weighted_by_the_members_posteriors(
     bundle: Bundle, explainer: Explainer, finding: Finding, method: Method
 ) -> None:
@@ -140,8 +142,8 @@ def test_a_mean_over_different_frames_is_over_the_whole_radiograph() -> None:
 
 
 def test_relevance_is_conserved_and_only_lrp_says_so(explainer: Explainer, finding: Finding) -> None:
-    for method in METHODS:
-        for member in explainer.bundle.manifest.choices:
+    for member in explainer.bundle.manifest.choices:
+        for method in offered(explainer.bundle.manifest, member):
             error = explainer.explain(radiograph(), finding, "predicted", method, member).conservation_error
             assert (error is not None) == (method == "lrp")
             assert error is None or error < 1e-4
@@ -153,6 +155,24 @@ def test_an_unknown_member_is_refused(explainer: Explainer, finding: Finding, na
         explainer.explain(radiograph(), finding, "predicted", "gradcam", name)
     with pytest.raises(UnknownMember):
         explainer.panel(radiograph(), finding, "predicted", name)
+
+
+def test_the_second_heads_map_is_refused_of_a_network_without_it(explainer: Explainer, finding: Finding) -> None:
+    with_head, without = explainer.bundle.manifest.members
+    for member in (without.name, ENSEMBLE):
+        with pytest.raises(NoOpacityHead):
+            explainer.explain(radiograph(), finding, "predicted", "opacity", member)
+    assert set(METHODS) - set(offered(explainer.bundle.manifest, without.name)) == TAUGHT
+    assert offered(explainer.bundle.manifest, with_head.name) == METHODS
+
+
+def test_the_second_heads_map_is_the_same_for_every_label_and_says_who_taught_it(
+    explainer: Explainer, finding: Finding
+) -> None:
+    made = [explainer.explain(radiograph(), finding, label, "opacity") for label in LABELS]
+    assert len({one.heatmap_png for one in made}) == 1
+    assert all("radiologists' boxes have taught" in one.statement for one in made)
+    assert not any("evidence" in one.statement for one in made)
 
 
 def test_predicted_is_the_findings_label(explainer: Explainer, finding: Finding) -> None:
@@ -176,7 +196,8 @@ def test_pictures_and_timings(explainer: Explainer, finding: Finding) -> None:
     assert min(made.timings_ms.values()) > 0
     panel = explainer.panel(radiograph(), finding, "predicted")
     assert panel.overlay.width > made.overlay.width
-    assert panel.statement.count("locates") == len(METHODS)
+    assert panel.statement.count("locates") == len(OF_ANY)
+    assert "radiologists' boxes have taught" in panel.statement
 
 
 def test_a_real_radiograph_has_zones_of_its_lungs(explainer: Explainer, classifier: Classifier) -> None:
@@ -239,7 +260,7 @@ def test_a_map_over_the_lungs_alone_comes_back_on_the_whole_radiograph(
         assert box.x + box.width <= columns.stop + 20
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", OF_ANY)
 def test_the_frame_of_the_member_that_is_asked_for_decides_where_a_map_lies(
     of_two_frames: Bundle, found_in_two_frames: Finding, method: Method
 ) -> None:
@@ -288,7 +309,7 @@ def test_four_threads_get_what_one_gets(explainer: Explainer, finding: Finding) 
 
     def run(i: int) -> Explanation:
         data = radiograph(100 + i, 150)
-        return explainer.explain(data, finding, LABELS[i % 3], METHODS[i % len(METHODS)], choices[i % 2])
+        return explainer.explain(data, finding, LABELS[i % 3], OF_ANY[i % len(OF_ANY)], choices[i % 2])
 
     alone = [run(i) for i in range(6)]
     with ThreadPoolExecutor(4) as pool:

@@ -63,7 +63,7 @@ def test_a_bento_serves_from_another_folder(checkout: Path, tmp_path: Path) -> N
         assert f"CXR_BUNDLE={bento / 'src' / 'models' / 'default'}" in server.log_text()
         png = {"Content-Type": "image/png"}
         answer = server.client.post("/classify", content=files.radiograph_png(), headers=png)
-        assert answer.json()["bundle"] == {"name": "random", "version": "0"}
+        assert answer.json()["bundle"]["name"] == "random"
         assert all(server.client.get(path).status_code == 200 for path in PATHS)
         server.wait_for_explainer(files.radiograph_png())
 

@@ -118,6 +118,9 @@ def test_a_failure_is_no_refusal_and_not_retried(outcome: Outcome) -> None:
 
 def test_each_method_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXR_EXPLAIN_SECONDS", "5")
-    monkeypatch.setenv("CXR_LRP_SECONDS", "7")
+    own = {"lrp": 7, "integrated_gradients": 8, "occlusion": 9}
+    for method, seconds in own.items():
+        monkeypatch.setenv(f"CXR_{method.upper()}_SECONDS", str(seconds))
     settings = Settings()
-    assert all(settings.deadline(method) == (7 if method == "lrp" else 5) for method in METHODS)
+    assert all(settings.deadline(method) == own.get(method, 5) for method in METHODS)
+    assert settings.longest_s == settings.upload_seconds + settings.classify_seconds + 9

@@ -57,7 +57,7 @@ def test_settings_out_of_range_are_refused(monkeypatch: pytest.MonkeyPatch, name
 def test_no_request_may_take_longer_than_bentomls_own_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ENTRY["traffic"] == {"timeout": TIMEOUT_S}
     assert Settings().longest_s < TIMEOUT_S
-    for name in ("UPLOAD", "CLASSIFY", "LRP"):
+    for name in ("UPLOAD", "CLASSIFY", "OCCLUSION"):
         monkeypatch.setenv(f"CXR_{name}_SECONDS", "100")
     with pytest.raises(ValidationError, match="must be under 300 s together"):
         Settings()

@@ -101,6 +101,8 @@ def test_too_much_in_chunks(server: Server, route: str) -> None:
         ("member=", errors.UnknownMember),
         ("pictures=all-CANARY", refusals.UnknownPictures),
         ("pictures=", refusals.UnknownPictures),
+        ("method=opacity&member=vgg16-bn-1", errors.NoOpacityHead),
+        ("method=opacity&member=ensemble", errors.NoOpacityHead),
     ],
 )
 def test_unknown_parameters_are_not_echoed(server: Server, query: str, refusal: type[Refusal]) -> None:

@@ -1,6 +1,7 @@
 // Previews and explanations of files, kept for as long as they are likely to be looked at again.
 
 import { explain, preview } from "./api.js";
+import words from "./words.js";
 
 const PREVIEWS = 6; // each up to 13 MB
 const EXPLANATIONS = 40;
@@ -31,4 +32,10 @@ export const previewOf = (item) => previews.get(item.id, () => preview(item));
 export function explanationOf(item, question) {
   const name = `${item.id} ${JSON.stringify(question)}`;
   return explanations.get(name, () => explain(item, question));
+}
+
+/** The methods that the model of an answer has; the first alone while there is no answer. */
+export function methodsOf(answer) {
+  const has = answer?.bundle.methods ?? [words.method];
+  return Object.keys(words.methods).filter((method) => has.includes(method));
 }

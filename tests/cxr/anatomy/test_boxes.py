@@ -7,10 +7,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from cxr.anatomy.boxes import GRID, MOST, Box, critical_regions
+from cxr.anatomy.boxes import GRID, MOST, Box, critical_regions, opacity_boxes, opacity_regions
 from cxr.decode import decode
 from cxr.decode.orientation import MIRRORED
 from cxr.decode.radiograph import Radiograph
+from cxr.model.frames import Placement
 from tests import files
 from tests.cxr.anatomy.test_zones import spot
 
@@ -102,3 +103,23 @@ def test_noise_has_few_boxes_and_nothing_has_none() -> None:
     assert critical_regions(np.zeros((7, 7), np.float32), plain()) == ()
     assert critical_regions(-noise, plain()) == ()
     assert GRID >= 2 * 14
+
+
+def test_a_map_of_opacities_has_a_box_in_each_half_as_wide_as_half_of_its_peak() -> None:
+    heatmap = np.zeros((7, 7), np.float32)
+    heatmap[1:5, 1], heatmap[4, 5] = 0.8, 0.4
+    (left, strong), (right, weak) = opacity_regions(heatmap, Placement(0.2, 0.0, 0.8, 1.0))
+    assert (strong, weak) == pytest.approx((0.8, 0.4), abs=0.15)
+    assert left == pytest.approx((0.2 + 0.6 / 7, 1 / 7, 0.6 / 7, 4 / 7), abs=0.03)
+    assert right == pytest.approx((0.2 + 0.6 * 5 / 7, 4 / 7, 0.6 / 7, 1 / 7), abs=0.03)
+    assert opacity_regions(np.zeros((7, 7), np.float32)) == []
+
+
+def test_boxes_of_opacities_are_in_the_stored_pixels_the_strongest_first() -> None:
+    heatmap = np.zeros((7, 7), np.float32)
+    heatmap[3, 1], heatmap[3, 5] = 0.3, 0.9
+    radiograph = Radiograph(stored_image(), "image/png", None, ())
+    first, second = opacity_boxes(heatmap, radiograph)
+    assert centre(first) == pytest.approx((WIDTH * 5.5 / 7, HEIGHT / 2), abs=6)
+    assert centre(second) == pytest.approx((WIDTH * 1.5 / 7, HEIGHT / 2), abs=6)
+    assert first.share > second.share

@@ -1,14 +1,15 @@
 """Sentences, in full: what people will read."""
 
 import dataclasses
+from string import Formatter
 
 import pytest
 
 from cxr.anatomy.zones import ZONES, Zone, ZoneShare
 from cxr.labels import Label
-from cxr.model.bundle import ENSEMBLE
+from cxr.model.bundle import ENSEMBLE, Pointing
+from cxr.report import texts
 from cxr.report.wording import (
-    MEAN_OF_MEMBERS,
     Account,
     disagreement,
     evidence_in_words,
@@ -17,6 +18,7 @@ from cxr.report.wording import (
     named_zones,
     places_in_words,
     places_of_most,
+    pointing_in_words,
     set_in_words,
     statement,
     warnings,
@@ -92,9 +94,9 @@ def test_an_empty_map_has_no_places_and_no_warning_of_them() -> None:
 
 def test_the_ensembles_map_is_called_a_mean_and_disagrees_with_nobody() -> None:
     account = Account(DISAGREEING, "covid19", "gradcam", ENSEMBLE, 0.9, IN_LUNGS, "")
-    assert MEAN_OF_MEMBERS in statement(account)
+    assert texts.MEAN_OF_MEMBERS in statement(account)
     assert disagreement(account) == ""
-    assert MEAN_OF_MEMBERS not in statement(PLAIN)
+    assert texts.MEAN_OF_MEMBERS not in statement(PLAIN)
 
 
 def test_a_member_that_agrees_is_not_warned_of() -> None:
@@ -184,3 +186,48 @@ def test_prediction_sets(labels: tuple[Label, ...], expected: str) -> None:
 )
 def test_no_figure_says_certainty(p: float, expected: str) -> None:
     assert figure(p) == expected
+
+
+def test_the_second_heads_map_is_told_as_marks_and_not_as_evidence() -> None:
+    account = dataclasses.replace(PLAIN, method="opacity", zones=BESIDE)
+    assert evidence_in_words(account) == (
+        "The opacity head, which radiologists' boxes have taught, places 70 % of the opacity in the mediastinum, "
+        "and outside the lungs."
+    )
+    assert warnings(account) == (texts.MARKED_OUTSIDE,)
+    assert "evidence" not in statement(account)
+    assert evidence_in_words(dataclasses.replace(account, zones=zones())) == texts.MARKS_NONE
+
+
+POINTING = Pointing(
+    split="test", source="siim", images=413, hits={"gradcam_plus_plus": 0.364, "opacity": 0.912}, constant=0.74
+)
+
+
+def test_the_statement_says_how_often_such_a_map_is_right_beside_a_constant() -> None:
+    account = dataclasses.replace(PLAIN, pointing=POINTING)
+    said = (
+        "In 36 of 100 test radiographs of siim that radiologists had marked, the strongest point of such a map of this "
+        "network lay in a radiologist's box; a point that is always the same did in 74."
+    )
+    assert pointing_in_words(account) == said
+    assert said in statement(account)
+    assert said not in statement(account, dataclasses.replace(account, method="lrp")), "it is of one method"
+    validated = POINTING.model_copy(update={"split": "val"})
+    assert "100 validation radiographs" in pointing_in_words(dataclasses.replace(account, pointing=validated))
+
+
+def test_nothing_is_said_of_a_method_or_label_that_was_not_measured() -> None:
+    assert pointing_in_words(PLAIN) == ""
+    assert pointing_in_words(dataclasses.replace(PLAIN, pointing=POINTING, method="lrp")) == ""
+    assert pointing_in_words(dataclasses.replace(PLAIN, pointing=POINTING, target="normal")) == ""
+    of_head = dataclasses.replace(PLAIN, pointing=POINTING, target="normal", method="opacity")
+    assert pointing_in_words(of_head).startswith("In 91 of 100")
+
+
+def test_every_text_is_filled_in_by_names_alone() -> None:
+    """A translation may order them as its language does."""
+    found = [value for value in vars(texts).values() if isinstance(value, str) and not value.startswith("cxr")]
+    fields = {name for text in found for _, name, _, _ in Formatter().parse(text) if name is not None}
+    assert "" not in fields
+    assert len(fields) > 10

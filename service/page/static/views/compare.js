@@ -1,7 +1,7 @@
 // The methods side by side, for the same class and network, through the same window.
 
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
-import { explanationOf } from "../answers.js";
+import { explanationOf, methodsOf } from "../answers.js";
 import { asked } from "../explained.js";
 import { drawGrey, ends } from "../imaging/grey.js";
 import { drawMap, levelsOf } from "../imaging/map.js";
@@ -14,7 +14,7 @@ export function Compare(props) {
       <summary>Methods side by side</summary>
       ${open &&
       html`<div class="panels">
-        ${Object.keys(words.methods).map((method) => html`<${Panel} key=${method} method=${method} ...${props} />`)}
+        ${methodsOf(props.item.answer).map((method) => html`<${Panel} key=${method} method=${method} ...${props} />`)}
       </div>`}
     </details>
   `;

@@ -6,6 +6,10 @@ import { DONE, FAILED, REFUSED, STOPPED } from "../worklist.js";
 import words from "../words.js";
 
 const LABELS = Object.keys(words.labels);
+const CAVEATS = {
+  false: "A map shows what raised one network's score, not where disease is.",
+  true: "Radiologists' boxes taught this map. It is a guess at where they would mark an opacity, for no class.",
+};
 
 export function Finding({ item, shown, again }) {
   return html`
@@ -96,7 +100,7 @@ function Statement({ shown }) {
     <h3>Statement</h3>
     <p class="statement">${words_}</p>
     ${warnings.map((warning) => html`<p class="warning">${warning}</p>`)}
-    <p class="caveat muted small">A map shows what raised one network's score, not where disease is.</p>
+    <p class="caveat muted small">${CAVEATS[words.taught.includes(explanation.method)]}</p>
     <${Zones} explanation=${explanation} />
   `;
 }

@@ -2,18 +2,20 @@
 
 import { html } from "../vendor/htm-preact.js";
 import { Choices } from "./choices.js";
+import { methodsOf } from "../answers.js";
 import words from "../words.js";
 
-const METHODS = Object.entries(words.methods);
 const TARGETS = [["predicted", "Predicted"], ...Object.entries(words.labels)];
 
-export function Question({ members, question, ask }) {
+export function Question({ answer, question, ask }) {
+  const members = answer?.members ?? [];
+  const methods = methodsOf(answer).map((method) => [method, words.methods[method]]);
   const choose = (name) => (value) => ask({ ...question, [name]: value });
   const whose = [["", "Explaining network"], ...members.map(({ name }) => [name, name]), [words.ensemble, "Mean of all"]];
   const { method, target, member } = question;
   return html`
     <div class="question">
-      <${Choices} legend="Method" name="method" options=${METHODS} value=${method} choose=${choose("method")} />
+      <${Choices} legend="Method" name="method" options=${methods} value=${method} choose=${choose("method")} />
       <${Choices} legend="Evidence for" name="target" options=${TARGETS} value=${target} choose=${choose("target")} />
       ${members.length > 1 &&
       html`<label class="field">

@@ -27,7 +27,7 @@ export function Reading({ item, shown, question, ask, worklist, keyWanted }) {
   return html`
     <section class="card reading" aria-labelledby="reading-title">
       <h2 id="reading-title" class="visually-hidden">Radiograph</h2>
-      <${Question} members=${item.answer?.members ?? []} question=${question} ask=${ask} />
+      <${Question} answer=${item.answer} question=${question} ask=${ask} />
       <div class="bench">
         <div class="screen">
           ${preview

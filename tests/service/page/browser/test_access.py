@@ -33,7 +33,7 @@ def test_no_serious_fault(open_page: Open, dicom: bytes, scheme: str, width: int
     wait_for_map(page)
     for summary in page.locator("summary").all():
         summary.click()
-    expect(page.locator("figcaption p").last).to_contain_text("LRP")
+    expect(page.locator("figcaption p").last).to_contain_text("radiologists' boxes")
     assert faults(page) == []
     page.locator(".item").last.click()
     expect(page.locator(".finding .warning")).to_be_visible()

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cxr.decode import decode
+from cxr.report.explanation import METHOD_NAMES
 from scripts.server import Server
 from tests import files
 from tests.service.page.browser.conftest import Open
@@ -82,8 +83,8 @@ def test_method_class_and_network_are_chosen_without_a_new_upload(reading: Page,
 
 def test_the_methods_side_by_side(reading: Page) -> None:
     reading.get_by_text("Methods side by side").click()
-    expect(reading.get_by_role("heading", level=3)).to_contain_text(["Statement", "Grad-CAM", "Grad-CAM++", "LRP"])
-    expect(reading.locator("figcaption p").last).to_contain_text("LRP")
+    expect(reading.get_by_role("heading", level=3)).to_contain_text(["Statement", *METHOD_NAMES.values()])
+    expect(reading.locator("figcaption p").last).to_contain_text("radiologists' boxes have taught")
 
 
 def test_zoom_and_pan_by_wheel_keys_and_buttons(reading: Page) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from evaluation.maps.quality import CRITERIA, METHOD_NAMES, Explanations
 from reporting.document import Items, Picture, Table
-from reporting.maps import DRAWN, maps_section
+from reporting.maps.quality import DRAWN, maps_section
 
 
 @pytest.fixture(scope="module")

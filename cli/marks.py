@@ -1,0 +1,48 @@
+"""`cxr marks`."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from cli.output import BundlePath, DataPath, err, failing_cleanly
+from cxr.labels import DISCLAIMER
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
+
+
+def marks(
+    split: Annotated[Literal["val", "test"], typer.Option(help="Choose nothing by the test split.")] = "val",
+    slow: Annotated[
+        int, typer.Option(min=0, help="Marked images for integrated gradients and occlusion: seconds each.")
+    ] = 60,
+    bundle: BundlePath = DEFAULT_BUNDLE,
+    data: DataPath = None,
+) -> None:
+    """Hold a bundle's maps against radiologists' boxes; the figures join evaluation.json, card, report and bundle.json.
+
+    bundle.json is told how often a map's strongest point lies in a box, so that explanations can say it.
+    """
+    from evaluation.evaluation_file import BundleEvaluation
+    from evaluation.maps.marked import against_marks, pointing
+    from reporting.build import report
+    from reporting.card import write_card
+    from reporting.document import Document
+    from reporting.html import html
+    from reporting.maps.marks import marks_section
+    from reporting.markdown import markdown
+    from training.data import DEFAULT_DATA
+
+    with failing_cleanly():
+        loaded = Bundle(bundle)
+        found = against_marks(loaded, data or DEFAULT_DATA, split, slow)
+        if not found:
+            err.print("There is no image with boxes: nothing to hold the maps against.")
+            raise typer.Exit(1)
+        manifest = loaded.manifest.model_copy(update={"pointing": pointing(found, loaded)})
+        (bundle / "bundle.json").write_text(manifest.model_dump_json(indent=2) + "\n")
+        evaluation = BundleEvaluation.read(Bundle(bundle)).with_marks(found)
+        evaluation.write()
+        page = report(evaluation)
+        (bundle / "report.html").write_text(html(page), encoding="utf-8")
+        written = [bundle / "bundle.json", bundle / "evaluation.json", write_card(evaluation), bundle / "report.html"]
+    typer.echo(markdown(Document("Maps and marks", DISCLAIMER, (marks_section(found),))))
+    typer.echo(f"Written: {', '.join(map(str, written))}")

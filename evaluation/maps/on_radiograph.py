@@ -1,0 +1,57 @@
+"""A network's maps as they lie on the whole radiograph, for many images at a time."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import numpy as np
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from attribution.canonize import canonize
+from attribution.explain import MAPS
+from attribution.lrp import lrp
+from attribution.opacity import opacities
+from cxr.anatomy.boxes import evidence_of
+from cxr.model.frames import Placement
+from cxr.report.explanation import Method
+from evaluation.maps.baselines import GRID, Maps
+from networks.architectures import Network
+from training.data import Dataset
+
+SLOW: Final[frozenset[Method]] = frozenset({"integrated_gradients", "occlusion"})
+"""Methods that cost a hundred forward passes an image, or more."""
+
+HEAD: Final[Method] = "opacity"
+BATCH: Final = 8
+
+
+def maps_of(network: Network, method: Method, images: Dataset, places: Sequence[Placement]) -> Maps:
+    """What a method finds for each image's own label, as docs/marks.md, rule 4, has it.
+
+    Args:
+        network: in evaluation mode, on the CPU.
+        images: as it sees them.
+        places: where on its radiograph each of them lies.
+
+    Returns:
+        [N, GRID, GRID] positive evidence, that of pixel-wise maps gathered into regions.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    attribute = (
+        partial(lrp, canonize(network).to(device)) if method == "lrp" else partial(MAPS[method], network.to(device))
+    )
+    pixels, labels = torch.from_numpy(np.array(images.images))[:, None], torch.from_numpy(images.labels)
+    found = []
+    parts = list(zip(pixels.split(BATCH), labels.split(BATCH), strict=True))
+    for some, their_labels in track(parts, f"explaining by {method}", transient=True):
+        maps: Tensor = attribute(some.to(device), their_labels.to(device))
+        found += list(maps.detach().float().cpu().numpy())
+    return np.stack([evidence_of(one, GRID, place)[1] for one, place in zip(found, places, strict=True)])
+
+
+def opacities_of(network: Network, images: Dataset) -> np.ndarray[tuple[int, int, int], np.dtype[np.float32]]:
+    """[N, h, w] what the second head says of each image."""
+    parts = torch.from_numpy(np.array(images.images))[:, None].split(BATCH)
+    return np.concatenate([opacities(network, part).numpy() for part in parts])

@@ -1,0 +1,94 @@
+"""The maps of a bundle beside what radiologists have marked."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from cxr.report.explanation import METHOD_NAMES
+from evaluation.maps.baselines import CONSTANT, NAMES
+from evaluation.maps.marked import CLAIMANT, RIVALS, Marked
+from evaluation.maps.marks import MEASURES
+from evaluation.maps.on_radiograph import HEAD, SLOW
+from reporting.document import Block, Items, Section, Table, Text
+from reporting.measured import SPLIT_NAMES
+
+TITLES: Final = {
+    "pointing": "strongest point in a box",
+    "energy": "evidence in boxes / area",
+    "iou": "best IoU",
+    "dice": "best Dice",
+    "auprc": "AUPRC",
+}
+ENOUGH: Final = 3  # of the measures, in which a method must be better for the claim
+ABOUT: Final = (
+    "Radiologists have drawn boxes around opacities on images of these sources. Each map is of the image's own label "
+    "and is compared with the boxes by the rules of docs/marks.md. A method must beat the mean box map, which is the "
+    "same for everybody."
+)
+
+
+def marks_section(found: Sequence[Marked]) -> Section:
+    """A table for each network and source, and what follows from them."""
+    return Section("Do the maps show what radiologists marked?", tuple(_blocks(found)))
+
+
+def _blocks(found: Sequence[Marked]) -> Iterator[Block]:
+    yield Text(ABOUT)
+    for one in found:
+        yield _table(one)
+        yield Items(tuple(_readings(one)))
+
+
+def _table(found: Marked) -> Table:
+    shown = METHOD_NAMES | NAMES
+    rows = [
+        (f"{name}{'*' if _partly(found, key) else ''}", *(str(found.figures[f"{key}/{m}"]) for m in MEASURES))
+        for key, name in shown.items()
+        if f"{key}/pointing" in found.figures
+    ]
+    stars = f" * on {found.subset} of them, drawn by chance." if any(row[0].endswith("*") for row in rows) else ""
+    caption = (
+        f"{found.network} (frame {found.frame}), {SPLIT_NAMES[found.split].lower()}, {found.source}: {found.images:,} "
+        f"images of {found.patients:,} patients, 95 % intervals by patients.{stars}"
+    )
+    return Table(("map", *TITLES.values()), tuple(rows), caption)
+
+
+def _partly(found: Marked, key: str) -> bool:
+    return key in SLOW and found.subset < found.images
+
+
+def _readings(found: Marked) -> Iterator[str]:
+    head = found.figures.get(f"{HEAD}-{CONSTANT}/pointing")
+    if head and "boxes/ap" in found.figures:
+        yield f"Opacity head less mean box map, strongest point in a box: {head}."
+        yield (
+            f"Average precision of the opacity head's boxes at an IoU of 0.5: {found.figures['boxes/ap']} with "
+            f"{found.normals:,} normal images, {found.figures['boxes/ap_marked']} without."
+        )
+    gains = {key: found.figures.get(f"gain/{key}/pointing") for key in METHOD_NAMES}
+    if any(gains.values()):
+        said = "; ".join(f"{METHOD_NAMES[key]} {figure}" for key, figure in gains.items() if figure)
+        yield f"Gain of the frame, to the same map of the network of the full frame, strongest point in a box: {said}."
+    yield from _claim(found)
+
+
+def _claim(found: Marked) -> Iterator[str]:
+    """What the paper's favourite gains on the others, measure by measure, and whether its claim holds (rule 11)."""
+    holds = True
+    for rival in RIVALS:
+        signs = {measure: _sign(found, f"{CLAIMANT}-{rival}/{measure}") for measure in MEASURES}
+        better, worse = ([TITLES[m] for m, sign in signs.items() if sign == wanted] for wanted in (1, -1))
+        holds = holds and len(better) >= ENOUGH and not worse
+        yield (
+            f"{METHOD_NAMES[CLAIMANT]} beside {METHOD_NAMES[rival]}: better in {', '.join(better) or 'none'}; worse in "
+            f"{', '.join(worse) or 'none'}; the rest is open."
+        )
+    outcome = "support" if holds else "do not support"
+    yield f"So these images {outcome} the paper's claim that Grad-CAM++ is the most reliable of its three methods."
+
+
+def _sign(found: Marked, name: str) -> int:
+    figure = found.figures[name]
+    if figure.low is None or figure.high is None:
+        return 0
+    return int(figure.low > 0) - int(figure.high < 0)

@@ -1,0 +1,120 @@
+"""A bundle with random weights against boxes: which figures there are, and what they are made of."""
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cxr.model.bundle import Bundle, Pointing
+from cxr.report.explanation import METHODS
+from evaluation.evaluation_file import BundleEvaluation
+from evaluation.maps.baselines import CONSTANT, GRID, NAMES, baselines, mean_boxes
+from evaluation.maps.marked import Marked, against_marks, pointing
+from evaluation.maps.marks import MEASURES
+from evaluation.maps.on_radiograph import SLOW
+from reporting.document import Items, Table
+from reporting.maps.marks import marks_section
+from training.opacities import read_boxes
+
+BOX = (0.125, 0.25, 0.25, 0.5)
+SHOWN = 6
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six validation images with a box, three normal ones, two training images with the same box; and boxes.csv."""
+    root = tmp_path_factory.mktemp("marked")
+    (root / "images").mkdir()
+    rng = np.random.default_rng(0)
+    rows = [(f"images/{i}.png", "covid19", f"p{i // 2}", "val") for i in range(SHOWN)]
+    rows += [(f"images/n{i}.png", "normal", f"n{i}", "val") for i in range(3)]
+    rows += [(f"images/t{i}.png", "covid19", f"t{i}", "train") for i in range(2)]
+    for file, *_ in rows:
+        cv2.imwrite(str(root / file), rng.integers(0, 256, (80, 80)).astype(np.uint8))
+    with (root / "metadata.csv").open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["file", "label", "source", "patient", "split"])
+        writer.writerows([file, label, "siim", patient, split] for file, label, patient, split in rows)
+    with (root / "boxes.csv").open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["file", *"xywh", "kind", "by"])
+        writer.writerows([file, *BOX, "opacity", "nobody"] for file, label, *_ in rows if label != "normal")
+    return root
+
+
+@pytest.fixture(scope="module")
+def found(bundle: Bundle, folder: Path) -> tuple[Marked, ...]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.data.DEFAULT_CACHE", folder / "cache")
+        return against_marks(bundle, folder, "val", slow=2)
+
+
+def test_the_mean_of_the_boxes_is_the_box_where_all_are_alike(folder: Path) -> None:
+    mean = mean_boxes(folder, read_boxes(folder))
+    assert set(np.unique(mean)) == {0, 1}
+    assert mean.sum() == GRID**2 / 8
+    lungs = np.zeros((2, 8, 8), bool)
+    lungs[0, :4] = True
+    made = baselines(lungs, mean)
+    assert set(made) == set(NAMES)
+    assert all(maps.shape == (2, GRID, GRID) for maps in made.values())
+    assert made["lungs"][0].mean() == 0.5
+    assert made["lungs"][1].mean() == 1, "where there are no lungs the whole image is taken"
+
+
+def test_both_networks_are_judged_and_every_method_that_each_has(found: tuple[Marked, ...], bundle: Bundle) -> None:
+    assert [one.network for one in found] == [member.name for member in bundle.manifest.members]
+    for one, member in zip(found, bundle.manifest.members, strict=True):
+        assert (one.source, one.images, one.patients, one.normals, one.subset) == ("siim", SHOWN, 3, 3, 2)
+        had = {method for method in METHODS if f"{method}/pointing" in one.figures}
+        assert had == (set(METHODS) if member.opacity_head else set(METHODS) - {"opacity"})
+        assert {f"{name}/{measure}" for name in NAMES for measure in MEASURES} <= set(one.figures)
+        assert ("boxes/ap" in one.figures) == member.opacity_head
+
+
+def test_a_constant_that_is_the_box_is_right_always_and_nothing_beats_it(found: tuple[Marked, ...]) -> None:
+    for one in found:
+        assert one.figures[f"{CONSTANT}/iou"].value == 1
+        assert one.figures[f"{CONSTANT}/energy"].value == pytest.approx(8, abs=0.01)
+        assert (one.figures[f"gradcam-{CONSTANT}/energy"].value or 0) < 0
+
+
+def test_slow_methods_are_measured_on_the_subset_alone(found: tuple[Marked, ...]) -> None:
+    figures = found[0].figures
+    for method in METHODS:
+        same = figures[f"{method}/energy"] == figures[f"subset/{method}/energy"]
+        assert same or method not in SLOW
+
+
+def test_what_the_bundle_is_told(found: tuple[Marked, ...], bundle: Bundle) -> None:
+    told = pointing(found, bundle)
+    assert isinstance(told, Pointing)
+    assert set(told.hits) == set(METHODS)
+    assert told.constant == found[0].figures[f"{CONSTANT}/pointing"].value
+    assert pointing((), bundle) is None
+
+
+def test_figures_survive_the_file_and_replace_those_of_their_split(found: tuple[Marked, ...], copy: Path) -> None:
+    bundle = Bundle(copy)
+    BundleEvaluation.read(bundle).with_marks(found).with_marks(found).write()
+    assert BundleEvaluation.read(bundle).marks == found
+
+
+def test_the_section_has_a_row_a_map_and_the_claim(found: tuple[Marked, ...]) -> None:
+    blocks = marks_section(found).blocks
+    tables = [block for block in blocks if isinstance(block, Table)]
+    assert [len(table.rows) for table in tables] == [len(METHODS) + len(NAMES), len(METHODS) - 1 + len(NAMES)]
+    assert "6 images of 3 patients" in tables[0].caption
+    said = " ".join(item for block in blocks if isinstance(block, Items) for item in block.items)
+    assert "Average precision" in said
+    assert "do not support the paper's claim" in said
+
+
+def test_a_folder_without_boxes_has_no_figures(bundle: Bundle, folder: Path, tmp_path: Path) -> None:
+    for name in ("metadata.csv", "images"):
+        (tmp_path / name).symlink_to(folder / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.data.DEFAULT_CACHE", tmp_path / "cache")
+        assert against_marks(bundle, tmp_path, "val", slow=2) == ()
