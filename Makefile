@@ -66,7 +66,8 @@ bento-api: $(GRAPHS)
 	$(BENTOML) build --bentofile bentofile.api.yaml
 
 # The service's pins less torch and CUDA: a resolution that overrides them away must not name them either.
-API_WITHOUT := captum filelock mpmath networkx onnxruntime-gpu safetensors setuptools sympy torch torchvision
+API_WITHOUT := captum contourpy cycler filelock fonttools kiwisolver matplotlib mpmath networkx onnxruntime-gpu \
+	safetensors setuptools sympy torch torchvision tqdm
 
 requirements/api.txt: | $(UV)
 	$(UV) pip compile pyproject.toml requirements/api.in --constraint requirements/service.txt \

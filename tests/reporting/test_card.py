@@ -38,7 +38,7 @@ def test_the_evaluation_that_ships_is_of_this_bundle_and_both_splits() -> None:
     for found in evaluation.splits.values():
         assert (found.bundle, found.version) == (SHIPPED.manifest.name, SHIPPED.manifest.version)
         assert sum(map(sum, found.confusion)) == found.images
-    assert {parity.precision for parity in evaluation.parity} == {"float32", "float16"}
+    assert {parity.precision for parity in evaluation.parity} >= {"float32", "float16"}
     assert all(parity.holds for parity in evaluation.parity)
 
 

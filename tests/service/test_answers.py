@@ -25,7 +25,7 @@ from tests.service.forms import FORM, TEXT, form, part
 
 PNG, JPEG, DICOM = "image/png", "image/jpeg", "application/dicom"
 BYTES, BATCH = "application/octet-stream", "/v1/classify"
-STATUSES = {"400", "401", "403", "405", "406", "408", "413", "415", "429", "431", "503", "504"}
+STATUSES = {"400", "401", "403", "405", "406", "408", "413", "415", "421", "429", "431", "503", "504"}
 RADIOGRAPHS = {PNG: files.radiograph_png, JPEG: files.radiograph_jpeg, DICOM: files.radiograph_dicom}
 SHAPE = (1955, 1841)
 

@@ -35,7 +35,7 @@ def test_waiting_is_counted_from_the_request_to_the_thread(bundle: Bundle, monke
     runtime = runtime_of(bundle, classifications=1)
     prepare, begun, ended = runtime.classifier.prepare, list[float](), list[float]()
 
-    def slowly(data: bytes) -> Prepared:
+    def slowly(data: bytes, _keep: object = None) -> Prepared:
         begun.append(time.perf_counter())
         time.sleep(WORK_S)
         prepared = prepare(data)
@@ -66,7 +66,7 @@ def test_one_alone_has_all_cores_and_one_beside_another_that_is_decoded_has_one(
         said.append(alone)
         return logits(images, alone)
 
-    def prepared(data: bytes) -> Prepared:
+    def prepared(data: bytes, _keep: object = None) -> Prepared:
         if data == b"slow":
             assert may_end.wait(LONG)
         return prepare(data)
