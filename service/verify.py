@@ -9,7 +9,7 @@ PRECISIONS: Final[tuple[Precision, ...]] = ("float32", "float16")
 
 
 def verify(bundle: Bundle, served: PrecisionChoice = "auto") -> None:
-    """Raises BundleError unless weights and graphs of every member and of the lungs are those described.
+    """Raises BundleError unless weights and graphs of members, lungs, gate and hashes are those described.
 
     `served` is the precision that an operator chose: eight bits are not in every bundle.
     """
@@ -21,3 +21,9 @@ def verify(bundle: Bundle, served: PrecisionChoice = "auto") -> None:
     if segmenter is not None:
         bundle.read_weights(segmenter)
         bundle.read_lungs_onnx(segmenter)
+    gate, hashes = bundle.manifest.gate, bundle.manifest.hashes
+    if gate is not None:
+        bundle.read_weights(gate)
+        bundle.read_gate_onnx(gate)
+    if hashes is not None:
+        bundle.read_weights(hashes)

@@ -37,6 +37,7 @@ def test_every_member_has_a_graph_of_each_precision(bundle: Bundle) -> None:
         "resnet18-0.float16.onnx",
         "vgg16-bn-1.float32.onnx",
         "vgg16-bn-1.float16.onnx",
+        "gate.onnx",
         "lungs.onnx",
         "manifest.json",
     }

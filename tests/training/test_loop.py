@@ -120,7 +120,7 @@ def test_a_snapshot_with_its_logits_ends_every_cycle(whole: RunDir) -> None:
         network = build("resnet18")
         whole.restore(cycle, network)
         expected = predict(network, images)
-        np.testing.assert_allclose(whole.logits(cycle, "val"), expected, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(whole.logits(cycle, "val"), expected, rtol=1e-3, atol=1e-3)
     assert whole.read_log()[-1]["val_macro_f1"] == macro_f1(whole.logits(2, "val"), VAL.labels)
 
 

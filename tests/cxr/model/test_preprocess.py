@@ -279,7 +279,7 @@ def test_a_flat_image_stays_flat_within_a_grey_level(recipe: str, level: int) ->
     assert np.ptp(prepared) <= 1
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", sorted(set(RECIPES) - {"plain-1"}))
 def test_a_faint_image_gains_contrast(recipe: str) -> None:
     faint = (noise((300, 300)) // 16 + 100).astype(np.uint8)
     assert preprocess.preprocess(faint, recipe, 256).std() > 2 * faint.std()
