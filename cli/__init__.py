@@ -6,7 +6,7 @@ Commands import what they need inside themselves: `cxr --help` and `cxr classify
 import typer
 
 import hospital.app
-from cli import average, classify, evaluate, explain, export, lungs, prepare, release, select, train
+from cli import average, bundle, classify, evaluate, explain, export, lungs, prepare, release, select, train
 
 app = typer.Typer(
     help="Classify and explain frontal chest radiographs: normal, pneumonia or COVID-19. Research use only.",
@@ -26,4 +26,5 @@ app.command()(lungs.lungs)
 app.command()(release.release)
 app.command()(evaluate.evaluate)
 app.command()(evaluate.report)
+app.add_typer(bundle.app, name="bundle")
 app.add_typer(hospital.app.app, name="pacs")

@@ -12,6 +12,10 @@ class Keys:
     """The keys that open the service; with none, everyone may use it."""
 
     def __init__(self, keys: Collection[str]) -> None:
+        self.replace(keys)
+
+    def replace(self, keys: Collection[str]) -> None:
+        """From the next request on, these are the keys. Safe to call from any thread."""
         self._digests = [_digest(key) for key in keys]
 
     def refusal(self, headers: Mapping[str, str]) -> int | None:
@@ -20,14 +24,19 @@ class Keys:
         The key is `Authorization: Bearer KEY` or `X-API-Key: KEY`. Digests are compared, each with each and in
         constant time, so that the time tells neither which key was near nor how long it is.
         """
-        if not self._digests:
+        known_digests = self._digests  # one list for this request, whatever replaces it
+        if not known_digests:
             return None
         key = _key(headers)
         if not key:
             return 401
         digest = _digest(key)
-        matches = [hmac.compare_digest(digest, known) for known in self._digests]
+        matches = [hmac.compare_digest(digest, known) for known in known_digests]
         return None if any(matches) else 403
+
+    def caller(self, headers: Mapping[str, str]) -> bytes:
+        """Whose a request is that may pass: the digest of its key. Without keys everyone is one caller."""
+        return _digest(_key(headers)) if self._digests else b""
 
 
 def _key(headers: Mapping[str, str]) -> str:

@@ -1,10 +1,11 @@
-"""The boundary around every route: request id, key, bounded body, one log line, metrics, no error left over."""
+"""The boundary around every route: request id, key, rate, bounded body, one log line, metrics, no error left over."""
 
 import logging
 import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from math import ceil
 from typing import Final
 
 from fastapi import Request
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access import Keys
 from service.errors import answer_http_error, log_unexpected
+from service.rates import RateLimit
 from service.uploads import FILE, Body, Limit, Uploads
 
 access_log = logging.getLogger("cxr.access")
@@ -51,10 +53,11 @@ class Boundary:
         self._observe = observe
         self._public = public
 
-    def open(self, keys: Keys, uploads: Uploads) -> None:
-        """Let requests pass that have a key, and their bodies as far as there is room."""
+    def open(self, keys: Keys, uploads: Uploads, limit: RateLimit | None = None) -> None:
+        """Let requests pass that have a key, as often as a key may ask, and their bodies as far as there is room."""
         self._keys = keys
         self._uploads = uploads
+        self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -86,10 +89,13 @@ class Boundary:
 
     def _inside(self, request: Request) -> ASGIApp:
         """The app, or the answer that keeps a request out of it."""
-        status = None if request.scope["path"] in self._public else self._keys.refusal(request.headers)
-        if status is None:
+        if request.scope["path"] in self._public:
             return self.app
-        return answer_http_error(request, status, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
+        status = self._keys.refusal(request.headers)
+        if status is not None:
+            return answer_http_error(request, status, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
+        wait_s = self._limit.wait_s(self._keys.caller(request.headers)) if self._limit else 0.0
+        return answer_http_error(request, 429, {"Retry-After": str(ceil(wait_s))}) if wait_s else self.app
 
     def _record(self, request: Request, status: int) -> None:
         path = request.scope["path"]

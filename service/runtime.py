@@ -52,7 +52,8 @@ class Runtime:
         """
         self.settings = settings
         self.metrics = metrics
-        self.classifier = Classifier(Bundle(settings.bundle), settings.threads, settings.precision, settings.batch)
+        bundle = Bundle(settings.bundle, settings.bundle_key)
+        self.classifier = Classifier(bundle, settings.threads, settings.precision, settings.batch)
         self.manifest = self.classifier.bundle.manifest
         ensemble, batch = self.classifier.ensemble, self.classifier.ensemble.max_batch
         logger.info("networks compute in %s by %s", ensemble.precision, ensemble.provider)

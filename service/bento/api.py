@@ -7,6 +7,7 @@ import bentoml
 from pydantic import ValidationError
 
 from cxr.errors import BundleError
+from cxr.model import signature
 from cxr.model.bundle import Bundle
 from service import logs
 from service.access import Keys
@@ -15,6 +16,8 @@ from service.bento import protocol
 from service.bento.explainer import ExplainerService
 from service.bento.own_paths import answer_own_paths
 from service.bento.supervisor import confine, refuse_open_listeners
+from service.key_file import KeyFile, KeyFileError
+from service.rates import RateLimit
 from service.routes.openapi import name_keys
 from service.runtime import Runtime
 from service.settings import TIMEOUT_S, Settings
@@ -45,12 +48,22 @@ def start(explainer: Any) -> None:
     settings = Settings()
     refuse_open_listeners(settings)
     app.state.runtime = Runtime(settings, metrics, explainer)
-    name_keys(app, needed=bool(settings.api_keys))
+    name_keys(app, needed=settings.needs_key)
     boundary.open(
-        Keys([key.get_secret_value() for key in settings.api_keys]),
+        _keys(settings),
         Uploads(settings.upload_mib << 20, settings.upload_seconds),
+        RateLimit(settings.requests_per_minute) if settings.requests_per_minute else None,
     )
     logger.info("ready")
+
+
+def _keys(settings: Settings) -> Keys:
+    """The keys that open the service; those of a file are followed. Raises KeyFileError."""
+    if settings.api_keys_file is None:
+        return Keys([key.get_secret_value() for key in settings.api_keys])
+    file = KeyFile(settings.api_keys_file)
+    file.watch()
+    return file.keys
 
 
 def prepare() -> None:
@@ -59,9 +72,13 @@ def prepare() -> None:
     try:
         settings = Settings()
         logger.info("settings: %s", settings)
-        verify(Bundle(settings.bundle), settings.precision)
+        if settings.bundle_key:
+            signature.verify(settings.bundle, settings.bundle_key)
+        verify(Bundle(settings.bundle, settings.bundle_key), settings.precision)
+        if settings.api_keys_file is not None:
+            KeyFile(settings.api_keys_file)  # or the worker would be started again and again
         confine(settings)
-    except ValidationError as error:
+    except (ValidationError, KeyFileError) as error:
         raise SystemExit(f"The settings are wrong. {error}") from None
     except BundleError as error:
         raise SystemExit(f"The bundle cannot be served. {error}") from None

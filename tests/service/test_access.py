@@ -1,5 +1,6 @@
 """API keys: in process what the boundary says, and live that the door is shut."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from service.access import Keys
 from service.settings import Settings
 from tests import files
 
-FIRST, SECOND = "0123456789abcdef", "a key of another ward"
+FIRST, SECOND, THIRD = "0123456789abcdef", "a key of another ward", "fedcba9876543210"
 
 
 @pytest.mark.parametrize(
@@ -66,10 +67,12 @@ def test_a_short_key_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPa
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_live_server_asks_for_its_key_everywhere_but_at_its_probes(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_live_server_asks_for_its_key_and_follows_a_new_one(bundle: Bundle, tmp_path: Path) -> None:
     image = files.radiograph_png()
     png = {"Content-Type": "image/png"}
-    with serve(tmp_path / "log", bundle.root, api_keys=f"{FIRST},{SECOND}") as server:
+    keys = tmp_path / "keys"
+    keys.write_text(f"{FIRST}\n{SECOND}\n")
+    with serve(tmp_path / "log", bundle.root, api_keys_file=keys) as server:
         client = server.client
         assert client.post("/classify", content=image, headers=png | {"X-API-Key": SECOND}).status_code == 200
         for path in ("/metrics", "/docs.json", "/schema.json", "/nothing"):
@@ -83,4 +86,11 @@ def test_a_live_server_asks_for_its_key_everywhere_but_at_its_probes(bundle: Bun
             assert client.get(path).status_code == 200
         document = client.get("/docs.json", headers={"X-API-Key": FIRST}).json()
         assert document["security"] == [{"bearer": []}, {"key": []}]
-        assert not any(secret in server.log_text() for secret in (FIRST, SECOND, "not-one-of-them"))
+        keys.write_text(f"{THIRD}\n{SECOND}\n")
+        end = time.monotonic() + 10
+        while client.get("/docs.json", headers={"X-API-Key": THIRD}).status_code != 200:
+            assert time.monotonic() < end, "the new key was not seen"
+            time.sleep(0.2)
+        assert client.get("/docs.json", headers={"X-API-Key": SECOND}).status_code == 200
+        assert client.get("/docs.json", headers={"X-API-Key": FIRST}).status_code == 403
+        assert not any(secret in server.log_text() for secret in (FIRST, SECOND, THIRD, "not-one-of-them"))
