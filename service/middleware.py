@@ -13,9 +13,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.access import Keys
+from service.access.keys import Keys
+from service.access.rates import RateLimit
 from service.errors import answer_http_error, log_unexpected
-from service.rates import RateLimit
+from service.tracing import Tracing
 from service.uploads import FILE, Body, Limit, Uploads
 
 access_log = logging.getLogger("cxr.access")
@@ -23,7 +24,10 @@ access_log = logging.getLogger("cxr.access")
 OTHER: Final = "other"
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+_TRACEPARENT: Final = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
+)
+_SAMPLED: Final = "01"
 
 _NONE: Final[Mapping[str, str]] = {}
 
@@ -53,8 +57,11 @@ class Boundary:
         self._observe = observe
         self._public = public
 
-    def open(self, keys: Keys, uploads: Uploads, limit: RateLimit | None = None) -> None:
+    def open(
+        self, keys: Keys, uploads: Uploads, limit: RateLimit | None = None, tracing: Tracing | None = None
+    ) -> None:
         """Let requests pass that have a key, as often as a key may ask, and their bodies as far as there is room."""
+        self._tracing = tracing
         self._keys = keys
         self._uploads = uploads
         self._limit = limit
@@ -67,6 +74,8 @@ class Boundary:
         await self._answer(request, _Sender(send, request.state.request_id))
 
     async def _answer(self, request: Request, sender: "_Sender") -> None:
+        if self._tracing:
+            self._tracing.begin(*_trace(request))
         body = Body(request, self._limits.get(request.scope["path"], FILE), self._uploads)
         try:
             await self._inside(request)(request.scope, body.receive, sender)
@@ -110,7 +119,7 @@ class Boundary:
             "ms": round(seconds * 1000, 1),
             "code": request.state.error_code,
             "request_id": request.state.request_id,
-            "trace_id": _trace_id(request),
+            "trace_id": _trace(request)[0],
         }
         access_log.info("request", extra={"fields": fields})
 
@@ -128,10 +137,11 @@ def _common_headers(request_id: str) -> dict[str, str]:
     return {"X-Request-ID": request_id, "Cache-Control": "no-store"}  # answers are about patients
 
 
-def _trace_id(request: Request) -> str:
-    """The caller's trace, if it names one as W3C Trace Context does; else the request is a trace of its own."""
+def _trace(request: Request) -> tuple[str, str, str]:
+    """The caller's trace, span and flags, if it names them as W3C Trace Context does; else the request is a trace."""
     parent = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
-    return parent[1] if parent else str(request.state.request_id)
+    request_id: str = request.state.request_id
+    return (parent[1], parent[2], parent[3]) if parent else (request_id, request_id[16:], _SAMPLED)
 
 
 class _Sender:

@@ -1,6 +1,7 @@
 """The entry service: the app of every route, mounted into BentoML, which gives processes, bento and image."""
 
 import logging
+import os
 from typing import Any, Final
 
 import bentoml
@@ -10,17 +11,18 @@ from cxr.errors import BundleError
 from cxr.model import signature
 from cxr.model.bundle import Bundle
 from service import logs
-from service.access import Keys
+from service.access.key_file import KeyFile, KeyFileError
+from service.access.keys import Keys
+from service.access.rates import RateLimit
 from service.app import LIMITS, app, boundary, metrics
 from service.bento import protocol
 from service.bento.explainer import ExplainerService
 from service.bento.own_paths import answer_own_paths
 from service.bento.supervisor import confine, refuse_open_listeners
-from service.key_file import KeyFile, KeyFileError
-from service.rates import RateLimit
 from service.routes.openapi import name_keys
 from service.runtime import Runtime
 from service.settings import TIMEOUT_S, Settings
+from service.tracing import ExporterMissing, check_environment, from_environment
 from service.uploads import Uploads
 from service.verify import verify
 
@@ -47,12 +49,14 @@ def start(explainer: Any) -> None:
     logs.configure()
     settings = Settings()
     refuse_open_listeners(settings)
-    app.state.runtime = Runtime(settings, metrics, explainer)
+    tracing = from_environment()
+    app.state.runtime = Runtime(settings, metrics, explainer, tracing)
     name_keys(app, needed=settings.needs_key)
     boundary.open(
         _keys(settings),
         Uploads(settings.upload_mib << 20, settings.upload_seconds),
         RateLimit(settings.requests_per_minute) if settings.requests_per_minute else None,
+        tracing,
     )
     logger.info("ready")
 
@@ -72,13 +76,16 @@ def prepare() -> None:
     try:
         settings = Settings()
         logger.info("settings: %s", settings)
+        if os.geteuid() == 0:
+            logger.warning("the service runs as root and needs no right of it: give it a user of its own")
         if settings.bundle_key:
             signature.verify(settings.bundle, settings.bundle_key)
         verify(Bundle(settings.bundle, settings.bundle_key), settings.precision)
         if settings.api_keys_file is not None:
             KeyFile(settings.api_keys_file)  # or the worker would be started again and again
+        check_environment()
         confine(settings)
-    except (ValidationError, KeyFileError) as error:
+    except (ValidationError, KeyFileError, ExporterMissing) as error:
         raise SystemExit(f"The settings are wrong. {error}") from None
     except BundleError as error:
         raise SystemExit(f"The bundle cannot be served. {error}") from None

@@ -13,10 +13,10 @@ from fastapi import FastAPI, Request
 from cxr.errors import NotDecodable
 from cxr.limits import MAX_BYTES
 from service import errors
-from service.access import Keys
+from service.access.keys import Keys
+from service.access.rates import RateLimit
 from service.logs import JsonLines
 from service.middleware import Boundary
-from service.rates import RateLimit
 from service.refusals import Busy, DeadlineExceeded, ExplainerUnavailable
 from service.uploads import FILE, Uploads
 

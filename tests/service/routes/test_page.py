@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from cxr.labels import DISCLAIMER
-from service.access import Keys
+from service.access.keys import Keys
 from service.app import LIMITS, app
 from service.middleware import Boundary
 from service.page.files import FILES

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Route, expect
 
-from service.access import Keys
+from service.access.keys import Keys
 from service.errors import HTTP_ERRORS
 from tests.service.page.browser.conftest import Open
 from tests.service.page.browser.looking import wait_for_map

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from cxr.model.bundle import Bundle
 from scripts.server import serve
-from service.access import Keys
+from service.access.keys import Keys
 from service.settings import Settings
 from tests import files
 
@@ -45,7 +45,7 @@ def test_every_key_is_compared_even_after_a_match(monkeypatch: pytest.MonkeyPatc
         compared.append(right)
         return left == right
 
-    monkeypatch.setattr("service.access.hmac.compare_digest", compare)
+    monkeypatch.setattr("service.access.keys.hmac.compare_digest", compare)
     assert Keys([FIRST, SECOND, "third"]).refusal({"x-api-key": FIRST}) is None
     assert len(compared) == 3
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from service.access.key_file import MAX_FILE_BYTES, KeyFile, KeyFileError
 from service.bento.api import prepare
-from service.key_file import MAX_FILE_BYTES, KeyFile, KeyFileError
 
 OLD, NEW, OTHER = "0123456789abcdef", "fedcba9876543210", "a key of another ward"
 BAD = [None, b"", b"\n# 0123456789abcdef\n", b"0123456789abcdef\nhunter2\n", b"\xff" * 20, b"k" * (MAX_FILE_BYTES + 1)]

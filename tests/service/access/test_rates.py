@@ -2,8 +2,8 @@
 
 import pytest
 
-from service import rates
-from service.rates import RateLimit
+from service.access import rates
+from service.access.rates import RateLimit
 
 
 class Clock:

@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
-from service.access import Keys
+from service.access.keys import Keys
 from service.settings import MIN_KEY_LENGTH
 
 logger = logging.getLogger("cxr.service")
