@@ -9,7 +9,7 @@ UV := $(or $(shell command -v uv),build/uv/bin/uv)
 export BENTOML_DO_NOT_TRACK := True
 export BENTOML_HOME := $(CURDIR)/.bentoml
 
-.PHONY: setup serve demo test test-all check browser screenshots bench bento bento-api requirements/api.txt
+.PHONY: setup serve demo test test-all check browser screenshots bench bento bento-api requirements/api.txt sbom licences audit
 
 setup: $(STAMP)
 
@@ -73,3 +73,25 @@ requirements/api.txt: | $(UV)
 	$(UV) pip compile pyproject.toml requirements/api.in --constraint requirements/service.txt \
 		--override requirements/api.without $(API_WITHOUT:%=--no-emit-package %) --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command 'make requirements/api.txt' --output-file $@
+
+# What the images hold, as `make bento` and `make bento-api` fill them: lists, licences, known vulnerabilities.
+SHIPPED := api service
+
+sbom: $(SHIPPED:%=sbom-%)
+
+sbom-%: | $(UV) # CycloneDX, of the pinned file as it is
+	$(UV) venv --quiet --clear --python 3.11 build/sbom/$*
+	VIRTUAL_ENV=build/sbom/$* $(UV) pip sync --quiet requirements/$*.txt
+	$(UV) tool run --from 'cyclonedx-bom>=7,<8' cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file build/sbom/$*.json build/sbom/$*
+	rm -r build/sbom/$*
+
+licences: $(SHIPPED:%=licences-%)
+
+licences-%: $(STAMP)
+	$(BIN)/python -m scripts.supply.licences requirements/$*.txt
+
+audit: $(SHIPPED:%=audit-%)
+
+audit-%: $(STAMP) | $(UV)
+	$(BIN)/python -m scripts.supply.audit requirements/$*.txt $(UV) tool run 'pip-audit>=2.10,<3'

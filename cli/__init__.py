@@ -11,6 +11,7 @@ import hospital.app
 from cli import (
     average,
     batch,
+    bundle,
     classify,
     evaluate,
     explain,
@@ -66,4 +67,5 @@ app.command()(evaluate.evaluate)
 app.command()(evaluate.report)
 app.command()(marks.marks)
 app.command()(site.site)
+app.add_typer(bundle.app, name="bundle")
 app.add_typer(hospital.app.app, name="pacs")

@@ -11,6 +11,7 @@ CxrError
 │                               UniformImage, DecoderCrashed, DecodingTooSlow, DecodingTooLarge
 ├── Unavailable                 it cannot be answered now: DecoderUnavailable
 ├── BundleError                 the model's folder is not what its manifest says; the service does not start
+│   └── BundleUnsigned, BundleAltered, KeyUnusable    where a key says who may make it
 ├── ParityError                 an exported graph does not say what its PyTorch network says
 └── DataError                   a training table or one of its images cannot be used
 
@@ -198,6 +199,18 @@ class DecoderUnavailable(Unavailable):
 
 class BundleError(CxrError):
     """A bundle's files are missing, altered or of another version. The message names the file."""
+
+
+class BundleUnsigned(BundleError):
+    """A signed bundle is asked for, and this one is not. The message names the folder."""
+
+
+class BundleAltered(BundleError):
+    """A signed bundle has been altered, or another key signed it. The message names the file."""
+
+
+class KeyUnusable(BundleError):
+    """A key to sign or to verify with cannot be used. The message names the file."""
 
 
 class ParityError(CxrError):

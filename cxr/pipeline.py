@@ -66,15 +66,16 @@ class Finding:
 
 
 class Stopwatch:
-    """Milliseconds by stage, of all its parts together."""
+    """Milliseconds by stage, of all its parts together, and when each began, of `time.perf_counter`."""
 
     def __init__(self) -> None:
         self.timings_ms: dict[str, float] = {}
+        self.began: dict[str, float] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a block under a name; a block that raises is timed too."""
-        start = time.perf_counter()
+        self.began[name] = start = time.perf_counter()
         try:
             yield
         finally:

@@ -63,6 +63,7 @@ HTTP_ERRORS: Final[dict[int, tuple[str, str]]] = {
     404: ("not_found", "There is nothing at this path."),
     405: ("method_not_allowed", "This path does not answer to this method."),
     408: ("head_too_slow", "The request's head did not arrive within 10 seconds."),
+    429: ("rate_limited", "This key has sent its requests of the minute. Try again after Retry-After."),
     431: ("head_too_large", "The request's head is over 64 KiB or 100 fields."),
     499: ("client_disconnected", "The client went away before its request was complete."),
     503: ("too_many_connections", "All connections are taken. Try again shortly."),

@@ -1,10 +1,11 @@
-"""The boundary around every route: request id, origin, key, bounded body, one log line, metrics, no error left over."""
+"""The boundary around every route: id, origin, key, rate, bounded body, one log line, metrics, no error left over."""
 
 import logging
 import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from math import ceil
 from typing import Final
 
 from fastapi import Request
@@ -12,8 +13,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.access import Keys, Origins
+from service.access.keys import Keys
+from service.access.origins import Origins
+from service.access.rates import RateLimit
 from service.errors import answer_http_error, answer_named, log_unexpected
+from service.tracing import Tracing
 from service.uploads import FILE, Body, Limit, Uploads
 
 access_log = logging.getLogger("cxr.access")
@@ -21,7 +25,10 @@ access_log = logging.getLogger("cxr.access")
 OTHER: Final = "other"
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+_TRACEPARENT: Final = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
+)
+_SAMPLED: Final = "01"
 
 _NONE: Final[Mapping[str, str]] = {}
 
@@ -51,11 +58,23 @@ class Boundary:
         self._observe = observe
         self._public = public
 
-    def open(self, keys: Keys, uploads: Uploads, origins: Origins) -> None:
-        """Let requests pass that have a key and come from where they may, and their bodies as far as there is room."""
+    def open(
+        self,
+        keys: Keys,
+        uploads: Uploads,
+        origins: Origins,
+        limit: RateLimit | None = None,
+        tracing: Tracing | None = None,
+    ) -> None:
+        """Let requests pass that have a key and come from where they may, as often as a key may ask.
+
+        Their bodies come in as far as there is room.
+        """
+        self._tracing = tracing
         self._keys = keys
         self._origins = origins
         self._uploads = uploads
+        self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -65,6 +84,8 @@ class Boundary:
         await self._answer(request, _Sender(send, request.state.request_id))
 
     async def _answer(self, request: Request, sender: "_Sender") -> None:
+        if self._tracing:
+            self._tracing.begin(*_trace(request))
         body = Body(request, self._limits.get(request.scope["path"], FILE), self._uploads)
         try:
             await self._inside(request)(request.scope, body.receive, sender)
@@ -90,10 +111,13 @@ class Boundary:
         refusal = self._origins.refusal(request.method, request.headers)
         if refusal is not None:
             return answer_named(request, refusal())
-        status = None if request.scope["path"] in self._public else self._keys.refusal(request.headers)
-        if status is None:
+        if request.scope["path"] in self._public:
             return self.app
-        return answer_http_error(request, status, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
+        status = self._keys.refusal(request.headers)
+        if status is not None:
+            return answer_http_error(request, status, {"WWW-Authenticate": "Bearer"} if status == 401 else None)
+        wait_s = self._limit.wait_s(self._keys.caller(request.headers)) if self._limit else 0.0
+        return answer_http_error(request, 429, {"Retry-After": str(ceil(wait_s))}) if wait_s else self.app
 
     def _record(self, request: Request, status: int) -> None:
         path = request.scope["path"]
@@ -108,7 +132,7 @@ class Boundary:
             "ms": round(seconds * 1000, 1),
             "code": request.state.error_code,
             "request_id": request.state.request_id,
-            "trace_id": _trace_id(request),
+            "trace_id": _trace(request)[0],
         }
         access_log.info("request", extra={"fields": fields})
 
@@ -126,10 +150,11 @@ def _common_headers(request_id: str) -> dict[str, str]:
     return {"X-Request-ID": request_id, "Cache-Control": "no-store"}  # answers are about patients
 
 
-def _trace_id(request: Request) -> str:
-    """The caller's trace, if it names one as W3C Trace Context does; else the request is a trace of its own."""
+def _trace(request: Request) -> tuple[str, str, str]:
+    """The caller's trace, span and flags, if it names them as W3C Trace Context does; else the request is a trace."""
     parent = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
-    return parent[1] if parent else str(request.state.request_id)
+    request_id: str = request.state.request_id
+    return (parent[1], parent[2], parent[3]) if parent else (request_id, request_id[16:], _SAMPLED)
 
 
 class _Sender:

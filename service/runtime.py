@@ -26,6 +26,7 @@ from service.bento.explainer import Outcome
 from service.explaining import ExplainerClient
 from service.metrics import Metrics
 from service.settings import Settings
+from service.tracing import Tracing
 
 logger = logging.getLogger("cxr.service")
 
@@ -42,19 +43,20 @@ class Inferred:
 class Runtime:
     """Loaded and warm once it exists."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, explainer: Any) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, explainer: Any, tracing: Tracing | None = None) -> None:
         """Raises BundleError if the bundle is not what its manifest says, DecoderUnavailable if no decoder starts.
 
         Args:
             settings: see `Settings`.
             metrics: told of every classification and explanation.
             explainer: the remote explainer, as `bentoml.depends` gives it.
+            tracing: told of every stage; None where nobody wants to know.
         """
         self.settings = settings
         self.metrics = metrics
-        self.classifier = Classifier(
-            Bundle(settings.bundle), settings.threads, settings.precision, settings.batch, settings.gate
-        )
+        self._tracing = tracing
+        bundle = Bundle(settings.bundle, settings.bundle_key)
+        self.classifier = Classifier(bundle, settings.threads, settings.precision, settings.batch, settings.gate)
         self.manifest = self.classifier.bundle.manifest
         ensemble, batch = self.classifier.ensemble, self.classifier.ensemble.max_batch
         logger.info("networks compute in %s by %s", ensemble.precision, ensemble.provider)
@@ -129,13 +131,16 @@ class Runtime:
             Busy, DeadlineExceeded: see `Admission.run`.
             Refusal, ExplainerUnavailable, ExplainerDied, ExplanationFailed: see `ExplainerClient.explain`.
         """
-        start, loop = time.monotonic(), asyncio.get_running_loop()
+        start, loop = time.perf_counter(), asyncio.get_running_loop()
 
         def work() -> Future[Outcome]:
             return asyncio.run_coroutine_threadsafe(self._explainer.explain(method=method, **question), loop)
 
         outcome = await self.explanations.run(work, self.settings.deadline(method))
-        self.metrics.explained(method, time.monotonic() - start)
+        seconds = time.perf_counter() - start
+        self.metrics.explained(method, seconds)
+        if self._tracing:
+            self._tracing.ended("explanation", start, seconds)
         return outcome
 
     def _check(self, files: Sequence[bytes]) -> None:
@@ -156,6 +161,9 @@ class Runtime:
         inferring = partial(self._begin, prepare)
         inferred = await self.classifications.run_admitted(inferring, self._seconds_left(came))
         finding = self.classifier.conclude(inferred.prepared, inferred.logits)
+        if self._tracing:
+            for stage, began in inferred.prepared.watch.began.items():
+                self._tracing.ended(stage, began, finding.timings_ms[stage] / 1000)
         waited_ms = (inferred.ended - came) * 1000 - sum(finding.timings_ms.values())
         timings_ms = {"queue": waited_ms, **finding.timings_ms}
         # In the event loop's next turn, which begins when the answer is sent.
@@ -175,7 +183,7 @@ class Runtime:
         """In a thread: all of the work, or all until a batch takes the image along."""
         try:
             prepared = prepare()
-            inferring = time.perf_counter()
+            prepared.watch.began["inference"] = inferring = time.perf_counter()
             logits = self._infer(prepared.views)
         except BaseException as error:
             ended.set_exception(error)

@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, hide_input_in_errors=True)
 
     bundle: Annotated[Path, Field(description="Folder of the bundle to serve.")] = DEFAULT_BUNDLE
+    bundle_key: Annotated[
+        Path | None,
+        Field(
+            description="File of a public key in PEM: only a bundle that its other half has signed (`cxr bundle sign`)."
+        ),
+    ] = None
     threads: Annotated[
         int, Field(ge=1, description="Threads of an inference that runs alone, or of one explanation.")
     ] = CORES
@@ -86,6 +92,14 @@ class Settings(BaseSettings):
         NoDecode,
         Field(description="Keys that open the service, separated by commas, 16 characters or more; none: all may."),
     ] = ()
+    api_keys_file: Annotated[
+        Path | None,
+        Field(description="File with such keys, one a line, instead; replaced while the service runs, it is followed."),
+    ] = None
+    requests_per_minute: Annotated[
+        int | None,
+        Field(ge=1, description="Requests a minute of one key in a replica, a form being one; then 429. None: any."),
+    ] = None
     allow_anonymous: Annotated[
         bool, Field(description="Listen beyond loopback without a key: where a proxy authenticates.")
     ] = False
@@ -121,6 +135,17 @@ class Settings(BaseSettings):
     def longest_s(self) -> float:
         """Seconds that a request may take from its first byte to its answer."""
         return self.upload_seconds + self.classify_seconds + max(map(self.deadline, METHODS))
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether requests without a key are refused."""
+        return bool(self.api_keys) or self.api_keys_file is not None
+
+    @model_validator(mode="after")
+    def _one_source_of_keys(self) -> Self:
+        if self.api_keys and self.api_keys_file:
+            raise ValueError("Set CXR_API_KEYS or CXR_API_KEYS_FILE, not both.")
+        return self
 
     @model_validator(mode="after")
     def _within_timeout(self) -> Self:

@@ -5,6 +5,7 @@
                             images that it has learnt from
     onnx/                   made by `export`, never committed: one graph a member and precision, lungs.onnx,
                             gate.onnx, and manifest.json
+    SHA256SUMS{,.sig}       where it is signed: `cxr.model.signature`
 
 `read_weights` and `read_onnx` return bytes whose SHA-256 has been compared; torch and onnxruntime are given those
 bytes and no path, so that nothing can change between the check and the use.
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cxr.errors import BundleError
 from cxr.labels import LABELS, Label
+from cxr.model import signature
 from cxr.model.architecture import Architecture
 from cxr.model.bundle_files import read_json, read_verified, sha256
 from cxr.model.bundle_schemas import as_schema_2
@@ -253,14 +255,26 @@ class OnnxManifest(_Strict):
 class Bundle:
     """A bundle on disk. The manifest is parsed at once; files are read and verified when asked for."""
 
-    def __init__(self, root: Path) -> None:
-        """Raises BundleError if bundle.json is missing, malformed or of another schema or recipe."""
+    def __init__(self, root: Path, key: Path | None = None) -> None:
+        """Parse its manifest.
+
+        Args:
+            root: the bundle's folder.
+            key: file of a public key. With it both manifests, here and in onnx/, must be as its owner has signed them;
+                they hold the hashes of the rest that a service reads.
+
+        Raises:
+            BundleError: bundle.json is missing, malformed or of another schema or recipe; and what
+                `cxr.model.signature.signed_sums` raises.
+        """
         if not (root / "bundle.json").exists():
             raise BundleError(f"{root / 'bundle.json'} is missing: {_WHERE_A_BUNDLE_IS}")
         self.root = root
+        self._signed = signature.signed_sums(root, key) if key else None
+        data = self._read_manifest("bundle.json")
         # Which holds every weights file's hash: it names the model and its calibration.
-        self.sha256 = sha256(read_json(root, root / "bundle.json"))
-        self.manifest = _parse(Manifest, root, root / "bundle.json", as_schema_2)
+        self.sha256 = sha256(data)
+        self.manifest = _parse(Manifest, root / "bundle.json", data, as_schema_2)
 
     @property
     def explainer(self) -> Member:
@@ -299,7 +313,13 @@ class Bundle:
         path = self.root / "onnx" / "manifest.json"
         if not path.exists():
             raise BundleError(f"{path} is missing: run `cxr export`")
-        return _parse(OnnxManifest, self.root, path)
+        return _parse(OnnxManifest, path, self._read_manifest("onnx/manifest.json"))
+
+    def _read_manifest(self, name: str) -> bytes:
+        data = read_json(self.root, self.root / name)
+        if self._signed is not None:
+            signature.check(self.root, name, data, self._signed)
+        return data
 
 
 def onnx_name(member: Member, precision: Precision) -> str:
@@ -310,9 +330,9 @@ def onnx_name(member: Member, precision: Precision) -> str:
 _M = TypeVar("_M", bound=BaseModel)
 
 
-def _parse(model: type[_M], root: Path, path: Path, present: Callable[[bytes], bytes] = bytes) -> _M:
-    """A JSON file as its model; `present` makes the present schema of an earlier one."""
+def _parse(model: type[_M], path: Path, data: bytes, present: Callable[[bytes], bytes] = bytes) -> _M:
+    """A JSON file's bytes as its model; `present` makes the present schema of an earlier one."""
     try:
-        return model.model_validate_json(present(read_json(root, path)))
+        return model.model_validate_json(present(data))
     except ValueError as error:  # pydantic's is one
         raise BundleError(f"{path} is not valid: {error}") from None

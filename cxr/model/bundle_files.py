@@ -24,7 +24,7 @@ def sha256(data: bytes) -> str:
 
 def read_verified(root: Path, path: Path, expected: str) -> bytes:
     """The bytes of a weights file or a graph below `root`. Raises BundleError unless their SHA-256 is the expected."""
-    data = _read(root, path, MAX_NETWORK_BYTES)
+    data = read_file(root, path, MAX_NETWORK_BYTES)
     if sha256(data) != expected:
         raise BundleError(f"{path} is not the file that the bundle describes: its SHA-256 differs")
     return data
@@ -36,7 +36,7 @@ def read_json(root: Path, path: Path) -> bytes:
     Raises:
         BundleError: it is not JSON, or a key stands twice in it: readers differ on which of the two counts.
     """
-    data = _read(root, path, MAX_JSON_BYTES)
+    data = read_file(root, path, MAX_JSON_BYTES)
     try:
         json.loads(data, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError) as error:
@@ -51,8 +51,8 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _read(root: Path, path: Path, max_bytes: int) -> bytes:
-    """Raises BundleError unless the path leads to a regular file of at most so many bytes inside `root`."""
+def read_file(root: Path, path: Path, max_bytes: int) -> bytes:
+    """The bytes of a file. Raises BundleError unless it is a regular one inside `root`, of at most so many bytes."""
     try:
         if not path.resolve().is_relative_to(root.resolve()):
             raise BundleError(f"{path} is a link that leaves the bundle's folder: put the file itself there")

@@ -1,15 +1,20 @@
 """The entry service: the app of every route, mounted into BentoML, which gives processes, bento and image."""
 
 import logging
+import os
 from typing import Any, Final
 
 import bentoml
 from pydantic import ValidationError
 
 from cxr.errors import BundleError
+from cxr.model import signature
 from cxr.model.bundle import Bundle
 from service import logs
-from service.access import Keys, Origins
+from service.access.key_file import KeyFile, KeyFileError
+from service.access.keys import Keys
+from service.access.origins import Origins
+from service.access.rates import RateLimit
 from service.app import LIMITS, app, boundary, metrics
 from service.bento import protocol
 from service.bento.explainer import ExplainerService
@@ -18,6 +23,7 @@ from service.bento.supervisor import confine, refuse_open_listeners
 from service.routes.openapi import name_keys
 from service.runtime import Runtime
 from service.settings import TIMEOUT_S, Settings
+from service.tracing import ExporterMissing, check_environment, from_environment
 from service.uploads import Uploads
 from service.verify import verify
 
@@ -44,15 +50,26 @@ def start(explainer: Any) -> None:
     logs.configure()
     settings = Settings()
     refuse_open_listeners(settings)
-    app.state.runtime = Runtime(settings, metrics, explainer)
-    keyless = not settings.api_keys
-    name_keys(app, needed=not keyless)
+    tracing = from_environment()
+    app.state.runtime = Runtime(settings, metrics, explainer, tracing)
+    name_keys(app, needed=settings.needs_key)
     boundary.open(
-        Keys([key.get_secret_value() for key in settings.api_keys]),
+        _keys(settings),
         Uploads(settings.upload_mib << 20, settings.upload_seconds),
-        Origins(keyless, loopback_only=not settings.allow_anonymous),
+        Origins(keyless=not settings.needs_key, loopback_only=not settings.allow_anonymous),
+        RateLimit(settings.requests_per_minute) if settings.requests_per_minute else None,
+        tracing,
     )
     logger.info("ready")
+
+
+def _keys(settings: Settings) -> Keys:
+    """The keys that open the service; those of a file are followed. Raises KeyFileError."""
+    if settings.api_keys_file is None:
+        return Keys([key.get_secret_value() for key in settings.api_keys])
+    file = KeyFile(settings.api_keys_file)
+    file.watch()
+    return file.keys
 
 
 def prepare() -> None:
@@ -61,9 +78,16 @@ def prepare() -> None:
     try:
         settings = Settings()
         logger.info("settings: %s", settings)
-        verify(Bundle(settings.bundle), settings.precision)
+        if os.geteuid() == 0:
+            logger.warning("the service runs as root and needs no right of it: give it a user of its own")
+        if settings.bundle_key:
+            signature.verify(settings.bundle, settings.bundle_key)
+        verify(Bundle(settings.bundle, settings.bundle_key), settings.precision)
+        if settings.api_keys_file is not None:
+            KeyFile(settings.api_keys_file)  # or the worker would be started again and again
+        check_environment()
         confine(settings)
-    except ValidationError as error:
+    except (ValidationError, KeyFileError, ExporterMissing) as error:
         raise SystemExit(f"The settings are wrong. {error}") from None
     except BundleError as error:
         raise SystemExit(f"The bundle cannot be served. {error}") from None

@@ -85,7 +85,7 @@ class ExplainerService:
         from attribution.explain import Explainer
 
         torch.set_num_threads(self._settings.threads)
-        self._explainer = Explainer(Bundle(self._settings.bundle))
+        self._explainer = Explainer(Bundle(self._settings.bundle, self._settings.bundle_key))
         cv2.setNumThreads(self._settings.threads)
         self._watchdog = Watchdog()
 

@@ -64,10 +64,10 @@ def _listening_hosts() -> Iterator[str]:
 def _refuse_hosts(hosts: list[str], settings: Settings) -> None:
     if len(hosts) > 1:
         raise SystemExit("The explainer trusts whoever reaches it: unset BENTOML_NO_UDS.")
-    if settings.api_keys or settings.allow_anonymous:
+    if settings.needs_key or settings.allow_anonymous:
         return
     if not all(ipaddress.ip_address(host).is_loopback for host in hosts):
         raise SystemExit(
-            "Without a key the service listens on loopback only. Set CXR_API_KEYS, or CXR_ALLOW_ANONYMOUS=1 where a "
-            "proxy authenticates, or serve with --host 127.0.0.1."
+            "Without a key the service listens on loopback only. Set CXR_API_KEYS or CXR_API_KEYS_FILE, or "
+            "CXR_ALLOW_ANONYMOUS=1 where a proxy authenticates, or serve with --host 127.0.0.1."
         )

@@ -50,7 +50,7 @@ _DESCRIPTIONS: Final = {
     415: "A media type that is not taken, or a content coding.",
     421: "A Host that does not name loopback, where no key is needed.",
     422: "Not decodable, or not a frontal chest radiograph.",
-    429: "At capacity. See Retry-After.",
+    429: "At capacity, or more requests a minute than a key may send. See Retry-After.",
     431: "A head over 64 KiB or 100 fields.",
     503: (
         "The explainer is away, or all connections are taken (see Retry-After); or the explainer ended during this "

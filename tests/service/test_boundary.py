@@ -13,7 +13,9 @@ from fastapi import FastAPI, Request
 from cxr.errors import NotDecodable
 from cxr.limits import MAX_BYTES
 from service import errors
-from service.access import Keys, Origins
+from service.access.keys import Keys
+from service.access.origins import Origins
+from service.access.rates import RateLimit
 from service.logs import JsonLines
 from service.middleware import Boundary
 from service.refusals import Busy, DeadlineExceeded, ExplainerUnavailable
@@ -33,9 +35,11 @@ class Observed:
         self.boundary = Boundary(self.app, {"/route": FILE}, self._observe)
         self.open()
 
-    def open(self, *keys: str, max_bytes: int = 2 * MAX_BYTES, seconds: float = 30.0) -> None:
+    def open(
+        self, *keys: str, max_bytes: int = 2 * MAX_BYTES, seconds: float = 30.0, limit: RateLimit | None = None
+    ) -> None:
         self.uploads = Uploads(max_bytes, seconds)
-        self.boundary.open(Keys(keys), self.uploads, Origins(keyless=not keys, loopback_only=False))
+        self.boundary.open(Keys(keys), self.uploads, Origins(keyless=not keys, loopback_only=False), limit)
 
     def _observe(self, path: str, status: int, seconds: float, code: str | None) -> None:
         assert seconds >= 0
@@ -112,6 +116,21 @@ def test_a_validation_error_does_not_echo_the_input(observed: Observed) -> None:
 def test_a_path_without_a_route_is_called_other(observed: Observed) -> None:
     assert observed.request("GET", f"/{SECRET}").json()["error"]["code"] == "not_found"
     assert observed.seen == [("other", 404, "not_found")]
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_back(observed: Observed) -> None:
+    """Only that key; and what needs no key has no limit."""
+    observed.boundary = Boundary(observed.app, {"/route": FILE}, observed._observe, public={"/page": "page"})
+    observed.open("first", "second", limit=RateLimit(2))
+    first, second = {"x-api-key": "first"}, {"authorization": "Bearer second"}
+    assert [observed.request("GET", "/route", headers=first).status_code for _ in range(3)] == [404, 404, 429]
+    refused = observed.request("POST", "/route", headers=first, content=MIB)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limited")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 30
+    assert observed.seen[-1] == ("/route", 429, "rate_limited")
+    assert observed.request("GET", "/route", headers=second).status_code == 404
+    assert observed.request("GET", "/route").status_code == 401
+    assert {observed.request("GET", "/page").status_code for _ in range(4)} == {404}
 
 
 def test_the_request_id_is_never_the_clients(observed: Observed) -> None:

@@ -1,6 +1,7 @@
 """What runs where, what starts, and what goes on when the explainer does not."""
 
 import json
+import logging
 import os
 import shutil
 import socket
@@ -20,7 +21,7 @@ from pydantic import ValidationError
 from cxr.errors import BundleError
 from cxr.model.bundle import Bundle
 from scripts.server import REPOSITORY, Server, serve
-from service.bento.api import ENTRY
+from service.bento.api import ENTRY, prepare
 from service.bento.explainer import PATIENCE, ExplainerService
 from service.bento.supervisor import refuse_open_sockets
 from service.settings import ELSEWHERE, MAX_SECONDS, TIMEOUT_S, Settings
@@ -129,6 +130,16 @@ def test_names_that_others_read_are_no_settings_and_no_error(monkeypatch: pytest
     assert names - settings - {"CXR_API_KEY"} == set(ELSEWHERE)  # the misspelt one is named as such
     monkeypatch.setenv("CXR_IMAGE", "x")
     Settings()
+
+
+@pytest.mark.parametrize("user", [0, 1034])
+def test_root_is_warned_of(user: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("logs.configure", "bento.api.confine", "bento.api.verify"):
+        monkeypatch.setattr(f"service.{name}", lambda *_: None)
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    monkeypatch.setattr(logging.getLogger("cxr"), "propagate", True)
+    prepare()
+    assert ("as root" in caplog.text) == (user == 0)
 
 
 def test_a_worker_that_listens_everywhere_does_not_start(bundle: Bundle) -> None:

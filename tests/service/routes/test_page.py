@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from cxr.labels import DISCLAIMER
-from service.access import Keys, Origins
+from service.access.keys import Keys
+from service.access.origins import Origins
 from service.app import LIMITS, app
 from service.middleware import Boundary
 from service.page.files import FILES

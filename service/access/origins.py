@@ -1,40 +1,15 @@
-"""Who may use the service: those with a key; where there is none, no page of another origin."""
+"""Where no key is asked for: no page of another origin may use the service."""
 
-import hashlib
-import hmac
 import ipaddress
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
 from cxr.errors import Refusal
 from service.refusals import OtherOrigin, UnknownHost
 
-_BEARER: Final = "bearer "
 _OWN: Final = frozenset({"same-origin", "none"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-class Keys:
-    """The keys that open the service; with none, everyone may use it."""
-
-    def __init__(self, keys: Collection[str]) -> None:
-        self._digests = [_digest(key) for key in keys]
-
-    def refusal(self, headers: Mapping[str, str]) -> int | None:
-        """The status of a request that may not pass: 401 without a key, 403 with a wrong one.
-
-        The key is `Authorization: Bearer KEY` or `X-API-Key: KEY`. Digests are compared, each with each and in
-        constant time, so that the time tells neither which key was near nor how long it is.
-        """
-        if not self._digests:
-            return None
-        key = _key(headers)
-        if not key:
-            return 401
-        digest = _digest(key)
-        matches = [hmac.compare_digest(digest, known) for known in self._digests]
-        return None if any(matches) else 403
 
 
 class Origins:
@@ -64,17 +39,6 @@ class Origins:
         if self._loopback_only and not _names_loopback(headers.get("host", "")):
             return UnknownHost
         return None if method in _SAFE or _is_own(headers) else OtherOrigin
-
-
-def _key(headers: Mapping[str, str]) -> str:
-    authorization = headers.get("authorization", "")
-    if authorization[: len(_BEARER)].lower() == _BEARER:
-        return authorization[len(_BEARER) :].strip()
-    return headers.get("x-api-key", "")
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
 
 
 def _is_own(headers: Mapping[str, str]) -> bool:
