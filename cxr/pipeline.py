@@ -75,7 +75,8 @@ class Stopwatch:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a block under a name; a block that raises is timed too."""
-        self.began[name] = start = time.perf_counter()
+        start = time.perf_counter()
+        self.began.setdefault(name, start)
         try:
             yield
         finally:

@@ -1,6 +1,7 @@
 """Keys in a file: what may stand in it, that a new one takes over, and that a bad one changes nothing."""
 
 import logging
+import time
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,14 @@ def test_the_service_does_not_start_with_a_bad_file_or_with_two_sources(
     monkeypatch.setenv("CXR_API_KEYS", OLD)
     with pytest.raises(SystemExit, match="not both"):
         prepare()
+
+
+def test_a_running_service_looks_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.access.key_file.CHECK_S", 0.01)
+    file = KeyFile(path)
+    file.watch()
+    put(path, NEW.encode())
+    end = time.monotonic() + 10
+    while not opens(file, NEW):
+        assert time.monotonic() < end
+        time.sleep(0.01)
