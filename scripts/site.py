@@ -3,8 +3,9 @@
 Links stay as they are in the repository. In the site, one to another file of the repository becomes its name alone.
 """
 
-import json
 import re
+import subprocess
+import sys
 from os.path import relpath
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ OUTSIDE: Final = {
     ROOT / "SECURITY.md": "about/security.md",
     ROOT / "models" / "default" / "MODEL_CARD.md": "about/model-card.md",
 }
+OPENAPI: Final = "import json; from service.app import app; print(json.dumps(app.openapi(), indent=1))"
 _LINK: Final = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 
 
@@ -26,11 +28,10 @@ def on_files(files: Any, config: Any) -> Any:
     """Add the documents of OUTSIDE, and openapi.json of the service's routes."""
     from mkdocs.structure.files import File
 
-    from service.app import app
-
     for path, page in OUTSIDE.items():
         files.append(File.generated(config, page, content=path.read_text(encoding="utf-8")))
-    files.append(File.generated(config, "openapi.json", content=json.dumps(app.openapi(), indent=1)))
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", OPENAPI], cwd=ROOT, capture_output=True, check=True)
+    files.append(File.generated(config, "openapi.json", content=done.stdout))
     return files
 
 
