@@ -9,7 +9,7 @@ UV := $(or $(shell command -v uv),build/uv/bin/uv)
 export BENTOML_DO_NOT_TRACK := True
 export BENTOML_HOME := $(CURDIR)/.bentoml
 
-.PHONY: setup serve demo test test-all check browser screenshots bench bento bento-api requirements/api.txt sbom licences audit
+.PHONY: setup serve demo test test-all check browser screenshots bench docs bento bento-api requirements/api.txt sbom licences audit
 
 setup: $(STAMP)
 
@@ -51,6 +51,10 @@ check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+docs: $(STAMP) # as a site, in build/site; codespell's words are in pyproject.toml
+	$(BIN)/codespell README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md docs
+	PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(GRAPHS)
 	$(BIN)/python -m loadtests.compare --write

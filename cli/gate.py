@@ -40,7 +40,7 @@ def gate(
         figures = ", ".join(f"{name} {figure}" for name, figure in check.figures.items())
         table.add_row(check.of, check.name, f"{check.images:,}", figures)
     out.print(table)
-    typer.echo(f"Next: cxr export --bundle {bundle}, then cxr report --bundle {bundle}")
+    typer.echo(f"Next: cxr export {bundle}, then cxr report --bundle {bundle}")
 
 
 def hashes(bundle: TargetPath, data: DataPath = None) -> None:

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -125,16 +124,6 @@ def test_what_is_committed() -> None:
     size = sum((ROOT / path).stat().st_size for path in weights if (ROOT / path).exists())
     offenders += [f"weights of {size / 2**20:.1f} MiB"] if size > WEIGHTS_MIB * 2**20 else []
     assert not offenders, "\n".join(offenders)
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
-def test_what_a_page_names_is_there(page: str) -> None:
-    """Folders and modules in backticks, from the root of the tree."""
-    path = rf"(?:{'|'.join(sorted(HOUSE))})/(?:[\w/]*/)?(?:\w+\.py)?"
-    named = re.findall(f"`({path})`", (ROOT / page).read_text(encoding="utf-8"))
-    assert len(named) > 5, "the pattern finds nothing"
-    missing = [path for path in named if not (ROOT / path).exists()]
-    assert not missing, f"{page} names {missing}"
 
 
 CORE = {"torch", "torchvision", "sklearn", "matplotlib", "onnx", "bentoml", "fastapi"}

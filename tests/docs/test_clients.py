@@ -15,6 +15,7 @@ from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
 from scripts.server import REPOSITORY, Server, serve
 from tests import files
+from tests.docs import pages
 from tests.hospital.network import can_be_had, own_network
 from tests.hospital.orthanc import DICOM_PORT, DICOMWEB, PROGRAM, Orthanc
 from tests.hospital.peers import send
@@ -55,6 +56,13 @@ def test_curl(server: Server, folder: Path) -> None:
     FhirBundle.model_validate_json((folder / "bundle.json").read_bytes())
     made = [files.parse((folder / name).read_bytes()).Modality for name in ("report.dcm", "overlay.dcm")]
     assert made == ["SR", "OT"]
+
+
+def test_the_readmes_curl(server: Server, folder: Path) -> None:
+    (block,) = (block for block in pages.blocks("README.md", {"sh"}) if "curl" in block)
+    said = run(server, folder, ["bash", "-ec"], block)
+    assert json.loads(said)["prediction"] in LABELS
+    assert (folder / "overlay.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_python(server: Server, folder: Path) -> None:
