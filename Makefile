@@ -34,7 +34,7 @@ demo: $(GRAPHS)
 	$(BIN)/python -m scripts.demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
 
 test-all: $(STAMP)
 	$(BIN)/python -m pytest -m "not gpu"
