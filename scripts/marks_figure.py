@@ -1,4 +1,4 @@
-"""The figure of docs/radiologist.md: radiologists' boxes beside maps, over outlines of lungs, without a pixel of a radiograph.
+"""The figure of docs/radiologist.md: radiologists' boxes beside maps, over lungs' outlines, without any radiograph.
 
     python -m scripts.marks_figure -o docs/marks.svg
 
