@@ -30,6 +30,7 @@ from tests.bundles import first_member_only, framed
 
 SHAPE = (120, 200)
 OF_ANY = tuple(method for method in METHODS if method not in TAUGHT)
+EACH_OF_ANY = [pytest.param(one, marks=pytest.mark.slow) if one == "occlusion" else one for one in OF_ANY]
 """Methods that a network without the second head has, as the bundle's second one."""
 
 
@@ -87,7 +88,7 @@ def test_the_map_is_the_explaining_members_on_the_prepared_image(
     assert (made.method, made.target, made.member) == (method, "pneumonia", bundle.explainer.name)
 
 
-@pytest.mark.parametrize("method", OF_ANY)
+@pytest.mark.parametrize("method", EACH_OF_ANY)
 def test_any_member_can_be_asked(bundle: Bundle, explainer: Explainer, finding: Finding, method: Method) -> None:
     other = bundle.manifest.members[1]
     made = explainer.explain(radiograph(), finding, "normal", method, other.name)
@@ -95,7 +96,7 @@ def test_any_member_can_be_asked(bundle: Bundle, explainer: Explainer, finding: 
     assert_same(made.heatmap_png, expected_map(bundle, other, method, 0), method)
 
 
-@pytest.mark.parametrize("method", OF_ANY)
+@pytest.mark.parametrize("method", EACH_OF_ANY)
 def test_the_ensembles_map_is_the_mean_weighted_by_the_members_posteriors(
     bundle: Bundle, explainer: Explainer, finding: Finding, method: Method
 ) -> None:
@@ -260,7 +261,7 @@ def test_a_map_over_the_lungs_alone_comes_back_on_the_whole_radiograph(
         assert box.x + box.width <= columns.stop + 20
 
 
-@pytest.mark.parametrize("method", OF_ANY)
+@pytest.mark.parametrize("method", EACH_OF_ANY)
 def test_the_frame_of_the_member_that_is_asked_for_decides_where_a_map_lies(
     of_two_frames: Bundle, found_in_two_frames: Finding, method: Method
 ) -> None:
@@ -284,7 +285,7 @@ def test_the_frame_of_the_member_that_is_asked_for_decides_where_a_map_lies(
 def test_a_panel_shows_the_frame_of_the_member(of_two_frames: Bundle, found_in_two_frames: Finding) -> None:
     explainer = Explainer(of_two_frames)
     panels = {
-        explainer.panel(files.radiograph_png(), found_in_two_frames, "predicted", member).overlay.tobytes()
+        explainer.panel(files.radiograph_png(), found_in_two_frames, "predicted", member, ["gradcam"]).overlay.tobytes()
         for member in of_two_frames.manifest.choices
     }
     assert len(panels) == 3

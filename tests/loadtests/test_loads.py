@@ -91,7 +91,7 @@ def test_compare(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert (one.wrong, one.failed) == (0, 0), name
 
 
-@pytest.mark.parametrize("user", ["Client", "Arrivals", "Systems"])
+@pytest.mark.parametrize("user", ["Client", "Arrivals", "Reader", "Systems"])
 def test_locust(user: str, server: Server, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXR_BUNDLE", str(bundle.root))
     rows = locust(str(server.client.base_url), "test", 0.1, "-u", "2", "--rate", "3", user)

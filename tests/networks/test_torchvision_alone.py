@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.slow
 def test_what_takes_long_is_not_imported_and_can_be() -> None:
     code = (
         "import sys; import networks.architectures\n"
