@@ -285,7 +285,9 @@ def test_the_frame_of_the_member_that_is_asked_for_decides_where_a_map_lies(
 def test_a_panel_shows_the_frame_of_the_member(of_two_frames: Bundle, found_in_two_frames: Finding) -> None:
     explainer = Explainer(of_two_frames)
     panels = {
-        explainer.panel(files.radiograph_png(), found_in_two_frames, "predicted", member, ["gradcam"]).overlay.tobytes()
+        explainer.panel(
+            files.radiograph_png(), found_in_two_frames, "predicted", member, ["gradcam_plus_plus"]
+        ).overlay.tobytes()
         for member in of_two_frames.manifest.choices
     }
     assert len(panels) == 3
