@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from scipy.stats import t as student
 
-from cxr.arrays import Floats, Ints, Mask
+from cxr.arrays import Floats, Ints
 from cxr.labels import LABELS
 from evaluation import metrics
 from evaluation.bootstrap import RESAMPLES, Resampling
@@ -17,7 +17,7 @@ from study.left_out import left_out_rows
 from study.paper import BEST, BEST_BY_LABEL, BEST_PAIR
 from study.study import Part, Study
 from study.tables import MeasuredScores, SeedRow, SeedScores, ShownPart, Snapshot, Spread, TableRow, Tables
-from study.travel import QUESTIONS, between
+from study.within import within_sources
 
 MIN_SEEDS: Final = 3
 SCORES: Final = ("ppv", "recall", "f1")
@@ -54,7 +54,7 @@ class Tabulator:
             accuracy=figures["accuracy"],
             log_loss=figures["log_loss"],
             confusion=tuple(tuple(map(int, line)) for line in metrics.confusion(posterior, labels)[0]),
-            within=within_sources(posterior, self.shown, self.resampling),
+            within=within_sources(posterior, self.shown.rows, self.resampling),
         )
         is_papers = row.kind == "pair" and {name.removesuffix("_bn") for name in row.networks} == BEST_PAIR
         return _beside_the_paper(row) if is_papers and row.rule == "scpa" else row
@@ -141,28 +141,6 @@ def measured(posterior: Floats, labels: Ints, resampling: Resampling) -> dict[st
         return found
 
     return resampling.measure(figures)
-
-
-def within_sources(posterior: Floats, part: Part, resampling: Resampling) -> dict[str, Figure]:
-    """AUC of one label against another within each source that holds both (`study.travel.QUESTIONS`).
-
-    The images of one source come from the same machines, so that a network which knows sources alone has 0.5 there.
-    """
-    sources, labels = np.array([row.source for row in part.rows]), part.labels
-    asked: dict[str, tuple[Floats, Mask, Mask]] = {}
-    for source, (positive, negative) in QUESTIONS.items():
-        pair = [LABELS.index(positive), LABELS.index(negative)]
-        here = (sources == source) & np.isin(labels, pair)
-        if set(labels[here]) == set(pair):
-            asked[source] = (between(posterior, positive, negative)[here], labels[here] == pair[0], here)
-
-    def aurocs(weights: Floats) -> dict[str, Floats]:
-        return {
-            source: metrics.auroc(score, positive, weights[:, here])
-            for source, (score, positive, here) in asked.items()
-        }
-
-    return resampling.measure(aurocs) if asked else {}
 
 
 def _scores(figures: Mapping[str, Figure], of: str) -> MeasuredScores:

@@ -20,6 +20,7 @@ OUT: Final = REPOSITORY / "docs" / "page"
 LARGEST: Final = 300_000  # bytes of a picture
 COLOURS: Final = (256, 192, 128, 96, 64)  # the most that leave a picture small enough
 PATIENCE_MS: Final = 60_000
+BANNER: Final = 40  # pixels at the top that stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,10 @@ def _ask(page: Page, shot: Shot) -> None:
         page.get_by_label("Zones").check()
     if shot.compare:
         page.get_by_text("Methods side by side").click()
-        expect(page.locator("figcaption p").last).to_contain_text("radiologists' boxes", timeout=PATIENCE_MS)
-        page.locator(".compare").scroll_into_view_if_needed()
-        page.mouse.wheel(0, 2000)
+        compared = page.locator(".compare")
+        expect(compared).not_to_contain_text("The map is being made.", timeout=PATIENCE_MS)
+        compared.evaluate("element => element.scrollIntoView()")
+        page.mouse.wheel(0, -BANNER)
     page.wait_for_timeout(500)  # for the canvases to be on the screen
 
 

@@ -21,12 +21,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cxr.arrays import Floats
-from cxr.labels import LABELS
 from cxr.model.posterior import softmax
 from evaluation import metrics
 from evaluation.bootstrap import Resampling
-from evaluation.figure import Figure
-from study.travel import QUESTIONS, between
+from study.within import within_sources
 from training.data import DEFAULT_DATA, Dataset, Row, labels_of, load
 from training.rundir import RunDir
 from training.sources import of_source
@@ -75,24 +73,14 @@ def _last(run: Path, of: str) -> Floats:
 
 
 def _cells(posteriors: Mapping[str, Floats], rows: Mapping[str, Sequence[Row]]) -> str:
-    inside = posteriors[""]
-    labels = labels_of(rows[""])
-    f1 = Resampling([row.patient for row in rows[""]]).measure(
-        lambda weights: {"f1": metrics.macro_f1(inside, labels, weights)}
-    )["f1"]
-    cells = [f1, within(inside, rows[""], "siim")]
-    cells += [within(posteriors[source], rows[source], source) for source in LEFT_OUT if source in posteriors]
+    inside, labels = posteriors[""], labels_of(rows[""])
+    resampling = {source: Resampling([row.patient for row in its]) for source, its in rows.items()}
+    f1 = resampling[""].measure(lambda weights: {"f1": metrics.macro_f1(inside, labels, weights)})["f1"]
+    cells = [f1, within_sources(inside, rows[""], resampling[""])["siim"]]
+    for source in LEFT_OUT:
+        if source in posteriors:
+            cells.append(within_sources(posteriors[source], rows[source], resampling[source])[source])
     return " | ".join(map(str, cells))
-
-
-def within(posterior: Floats, rows: Sequence[Row], source: str) -> Figure:
-    """AUC of the question that is put to a source (`study.travel.QUESTIONS`), on its own images among these."""
-    positive, negative = QUESTIONS[source]
-    here = np.array([row.source == source and row.label in (positive, negative) for row in rows])
-    truth = labels_of(rows)[here] == LABELS.index(positive)
-    score = between(posterior[here], positive, negative)
-    patients = [row.patient for row, kept in zip(rows, here, strict=True) if kept]
-    return Resampling(patients).measure(lambda weights: {"auc": metrics.auroc(score, truth, weights)})["auc"]
 
 
 if __name__ == "__main__":

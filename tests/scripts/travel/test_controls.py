@@ -3,7 +3,7 @@
 import numpy as np
 
 from cxr.labels import LABELS, Label
-from scripts.travel.controls import LEVELS, histograms, learn, within
+from scripts.travel.controls import LEVELS, histograms, learn
 from training.data import Dataset, Row
 
 GREY: dict[Label, int] = {"normal": 40, "pneumonia": 120, "covid19": 200}
@@ -23,8 +23,7 @@ def test_a_histogram_is_the_share_of_each_grey_level() -> None:
     assert (found[0, 0], found[0, 1], found[0, -1]) == (0.5, 0.25, 0.25)
 
 
-def test_what_grey_levels_tell_is_learnt_and_measured_within_a_source() -> None:
+def test_what_grey_levels_tell_is_learnt() -> None:
     learnt, judged = dataset(list(LABELS) * 8), dataset(list(LABELS) * 5)
     posterior = learn(learnt, judged)
     assert posterior.argmax(axis=1).tolist() == [0, 1, 2] * 5
-    assert within(posterior, judged.rows, "siim").value == 1.0

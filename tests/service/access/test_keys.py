@@ -89,24 +89,11 @@ def test_a_live_server_asks_for_its_key_everywhere_but_at_its_probes(server_with
 
 @pytest.mark.slow
 def test_a_live_server_follows_a_new_key(bundle: Bundle, tmp_path: Path) -> None:
-    image = files.radiograph_png()
-    png = {"Content-Type": "image/png"}
     keys = tmp_path / "keys"
     keys.write_text(f"{FIRST}\n{SECOND}\n")
     with serve(tmp_path / "log", bundle.root, api_keys_file=keys) as server:
         client = server.client
-        assert client.post("/classify", content=image, headers=png | {"X-API-Key": SECOND}).status_code == 200
-        for path in ("/metrics", "/docs.json", "/schema.json", "/nothing"):
-            assert client.get(path).status_code == 401
-        answer = client.post("/classify", content=image, headers=png)
-        assert answer.json()["error"]["code"] == "unauthorized"
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
-        wrong = client.post("/classify", content=image, headers=png | {"Authorization": "Bearer not-one-of-them"})
-        assert (wrong.status_code, wrong.json()["error"]["code"]) == (403, "forbidden")
-        for path in ("/livez", "/readyz", "/healthz"):
-            assert client.get(path).status_code == 200
-        document = client.get("/docs.json", headers={"X-API-Key": FIRST}).json()
-        assert document["security"] == [{"bearer": []}, {"key": []}]
+        assert client.get("/docs.json", headers={"X-API-Key": FIRST}).status_code == 200
         keys.write_text(f"{THIRD}\n{SECOND}\n")
         end = time.monotonic() + 10
         while client.get("/docs.json", headers={"X-API-Key": THIRD}).status_code != 200:
@@ -114,4 +101,4 @@ def test_a_live_server_follows_a_new_key(bundle: Bundle, tmp_path: Path) -> None
             time.sleep(0.2)
         assert client.get("/docs.json", headers={"X-API-Key": SECOND}).status_code == 200
         assert client.get("/docs.json", headers={"X-API-Key": FIRST}).status_code == 403
-        assert not any(secret in server.log_text() for secret in (FIRST, SECOND, THIRD, "not-one-of-them"))
+        assert not any(secret in server.log_text() for secret in (FIRST, SECOND, THIRD))

@@ -19,7 +19,7 @@ import pytest
 from pydantic import ValidationError
 
 from cxr.errors import BundleError
-from cxr.model.bundle import Bundle
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from scripts.server import REPOSITORY, Server, serve
 from service.bento.api import ENTRY, prepare
 from service.bento.explainer import PATIENCE, ExplainerService
@@ -82,6 +82,19 @@ def test_one_byte_more_in_any_file_is_noticed(bundle: Bundle, tmp_path: Path, pa
             verify(Bundle(copy))
         path.write_bytes(data)
     verify(Bundle(copy))
+
+
+def test_one_byte_more_in_the_hashes_is_noticed(copy: Path) -> None:
+    stored = Bundle(DEFAULT_BUNDLE).manifest.hashes
+    assert stored is not None
+    manifest = json.loads((copy / "bundle.json").read_text()) | {"hashes": stored.model_dump()}
+    (copy / "bundle.json").write_text(json.dumps(manifest))
+    file, data = copy / "weights" / stored.weights, Bundle(DEFAULT_BUNDLE).read_weights(stored)
+    file.write_bytes(data)
+    verify(Bundle(copy))
+    file.write_bytes(data + b"\0")
+    with pytest.raises(BundleError):
+        verify(Bundle(copy))
 
 
 def test_a_broken_bundle_ends_the_server_with_one_line(bundle: Bundle, tmp_path: Path) -> None:
