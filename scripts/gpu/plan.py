@@ -66,7 +66,7 @@ def plan() -> list[Planned]:
     first = [run for run in main if run.config.seed == 0 and run.config.leave_out in ("", "siim", "cohen")]
     seeds = [run for run in main if run.config.seed > 0]
     others = [run for run in main if run not in first and run not in seeds]
-    six = sorted(_paper(), key=lambda run: -run.seconds)
+    six = sorted([*_paper(), *_outside()], key=lambda run: -run.seconds)
     return [*first, *_remedies(("siim", "cohen")), *seeds, *others, *_controls(), *six, *_remedies(("",))]
 
 
@@ -83,6 +83,16 @@ def _paper() -> Iterator[Planned]:
             yield Planned(f"{network}-{name}", config, fits)
         if architecture != CONVOLUTION.architecture:  # whose run is `convolution-all-s0`
             yield Planned(f"{network}-travel", replace(CONVOLUTION, architecture=architecture), fits)
+
+
+def _outside() -> Iterator[Planned]:
+    """The paper's best pair without `siim`, by its protocol; the larger ResNet by the travelling preset."""
+    for architecture in ("vgg19_bn", "densenet161"):
+        config = replace(paper(), architecture=architecture, sampling="natural", leave_out="siim")
+        yield Planned(f"{architecture.replace('_', '')}-imbalanced-without-siim", config, architecture != "vgg19_bn")
+    for source in ("siim", "cohen"):
+        config = replace(CONVOLUTION, architecture="resnet34", leave_out=source)
+        yield Planned(f"resnet34-travel-without-{source}", config, True)
 
 
 BASELINE: Final = replace(default(), epochs=100)
