@@ -76,8 +76,10 @@ def confirm(
 ) -> None:
     """Measure a committed candidate, and every row of its tables, on the test split.
 
-    Runs that have come since then have lines too; nothing is chosen anew.
+    Runs that have come since then have lines too; nothing is chosen anew. Adds to study.json, and writes tables.md.
     """
+    from reporting.markdown import markdown
+    from reporting.study import study_page
     from study.candidate import Candidate
     from study.candidate import confirm as measure
     from study.study import load_study
@@ -91,6 +93,7 @@ def confirm(
         with err.status("resampling patients"):
             measured = measure(load_study(runs, data or DEFAULT_DATA), candidate, commit, chosen)
         measured.write(output / "study.json")
+        (output / "tables.md").write_text(markdown(study_page(measured)))
     if (tables := measured.test) is not None:
         best, covid = tables.best, tables.best.by_label["covid19"]
         typer.echo(f"{best.name} on {tables.images} test images of {tables.patients} patients:")

@@ -6,6 +6,7 @@ from typing import Final
 
 from cxr.labels import DISCLAIMER
 from evaluation.evaluation_file import BundleEvaluation
+from reporting.claim import claim_section
 from reporting.document import Document, Section, Text
 from reporting.elsewhere import elsewhere_section
 from reporting.gate import gate_section
@@ -34,6 +35,7 @@ def card(evaluation: BundleEvaluation) -> Document:
 
 def _sections(evaluation: BundleEvaluation) -> Iterator[Section]:
     manifest = evaluation.bundle.manifest
+    yield claim_section(evaluation)
     if evaluation.elsewhere:
         yield elsewhere_section(evaluation.elsewhere)
     about = networks(manifest)

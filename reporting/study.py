@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from cxr.labels import DISPLAY_NAMES, LABELS
-from reporting.document import Block, Picture, Section, Table, Text
+from cxr.labels import DISCLAIMER, DISPLAY_NAMES, LABELS
+from reporting.document import Block, Document, Picture, Section, Table, Text
 from reporting.learning_curve import learning_curve
 from reporting.style import svg
 from study.paper import HEADLINES
@@ -34,6 +34,11 @@ LEFT_OUT: Final = (
     "The same network trained with and without the patients of one source, on that source's images. What is lost "
     "without it was the source's own look: what a hospital that gave no images has to expect."
 )
+
+
+def study_page(study: StudyResult) -> Document:
+    """Tables I to III on a page of their own."""
+    return Document("The paper's study: tables I to III", DISCLAIMER, tuple(study_sections(study, ())))
 
 
 def study_sections(study: StudyResult, runs: Sequence[RunDir]) -> Iterator[Section]:

@@ -63,7 +63,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A figure, the mean over a candidate's networks, and its difference to the baseline's on the same images."""
+    """A figure, the mean over a candidate's networks, and its difference to the reference's on the same images."""
 
     networks: int
     value: Figure
@@ -201,12 +201,12 @@ def inside(
 
 
 def out_of(
-    rows: Sequence[Row], given: Sequence[Candidate], source: str, resamples: int = RESAMPLES
+    rows: Sequence[Row], given: Sequence[Candidate], source: str, resamples: int = RESAMPLES, reference: str = BASELINE
 ) -> dict[str, Outside]:
-    """By candidate, figures on a left-out source's training and validation images; arguments as for `inside`."""
+    """By candidate, figures on a left-out source's training and validation images; arguments as for `compare`."""
     judged = left_out_rows(rows, source)
     said = _said(given, source, len(judged), lambda one: one.left_out)
-    main = _within(source, judged, said, resamples)
+    main = _within(source, judged, said, resamples, reference)
     labels = _labels(judged)
     return {
         name: Outside(
@@ -229,8 +229,9 @@ def compare(
     metric: Callable[[Floats, Floats], Floats],
     patients: Sequence[str],
     resamples: int = RESAMPLES,
+    reference: str = BASELINE,
 ) -> dict[str, Compared]:
-    """By candidate the mean over its networks of a metric, with what it differs by from the baseline's.
+    """By candidate the mean over its networks of a metric, with what it differs by from the reference's.
 
     Differences are paired: both are taken on the same resample of patients. The interval holds the choice of patients,
     not that of seeds.
@@ -240,21 +241,26 @@ def compare(
         metric: of a posterior [N, 3] and weights [R, N], as those of `evaluation.metrics`.
         patients: [N].
         resamples: of patients.
+        reference: the candidate that the others are compared with; without it there are no differences.
     """
 
     def figures(weights: Floats) -> dict[str, Floats]:
         means = {name: np.mean([metric(p, weights) for p in ps], axis=0) for name, ps in said.items()}
-        return means | {f"- {name}": means[name] - means[BASELINE] for name in means if BASELINE in means}
+        return means | {f"- {name}": means[name] - means[reference] for name in means if reference in means}
 
     measured = Resampling(patients, resamples).measure(figures)
     return {
-        name: Compared(len(ps), measured[name], None if name == BASELINE else measured.get(f"- {name}"))
+        name: Compared(len(ps), measured[name], None if name == reference else measured.get(f"- {name}"))
         for name, ps in said.items()
     }
 
 
 def _within(
-    source: str, rows: Sequence[Row], said: Mapping[str, Sequence[Floats]], resamples: int
+    source: str,
+    rows: Sequence[Row],
+    said: Mapping[str, Sequence[Floats]],
+    resamples: int,
+    reference: str = BASELINE,
 ) -> dict[str, Compared]:
     """The question of a source, put to those of the rows that are its own."""
     labels = _labels(rows)
@@ -269,7 +275,7 @@ def _within(
             return metrics.mean(posterior.argmax(axis=1) == told, weights)
         return metrics.auroc(between(posterior, *question), told == LABELS.index(question[0]), weights)
 
-    return compare({name: [p[here] for p in ps] for name, ps in said.items()}, metric, patients, resamples)
+    return compare({name: [p[here] for p in ps] for name, ps in said.items()}, metric, patients, resamples, reference)
 
 
 def between(posterior: Floats, positive: Label, negative: Label) -> Floats:

@@ -44,7 +44,7 @@ class Archive:
 
     @property
     def complete(self) -> bool:
-        """Whether the last cycle has its snapshot."""
+        """Whether there is a snapshot of every cycle."""
         return len(self.val) == self.config.cycles
 
     @property
@@ -59,8 +59,13 @@ def recipe_of(name: str) -> str | None:
     return found["recipe"] if found else None
 
 
-def pack(runs: Iterable[RunDir], target: Path) -> None:
+def pack(runs: Iterable[RunDir], target: Path, last: int = 0) -> None:
     """Write runs into a folder, in this order.
+
+    Args:
+        runs: all of one table.
+        target: a folder, made if it is not there.
+        last: how many snapshots of each run, its last ones; 0 takes all.
 
     Raises:
         DataError: there are no runs, or they are of several tables.
@@ -73,7 +78,7 @@ def pack(runs: Iterable[RunDir], target: Path) -> None:
         diverged = next((int(epoch["epoch"]) for epoch in log if not isfinite(epoch["train_loss"])), None)
         described[run.path.name] = {"train": run.config.to_json(), "epochs": len(log), "diverged": diverged}
         tables.add(run.table_sha256)
-        logits = _logits(run)
+        logits = _logits(run, last)
         if logits:
             np.savez_compressed(target / f"{run.path.name}.npz", **logits)
     if len(tables) != 1:
@@ -82,8 +87,8 @@ def pack(runs: Iterable[RunDir], target: Path) -> None:
     (target / INDEX).write_text(text + "\n")
 
 
-def _logits(run: RunDir) -> dict[str, Any]:
-    cycles = archived_cycles(run)
+def _logits(run: RunDir, last: int) -> dict[str, Any]:
+    cycles = archived_cycles(run)[-last:]
     splits: tuple[Any, ...] = ("val", LEFT_OUT) if run.config.leave_out else ("val",)
     if not cycles:
         return {}

@@ -106,6 +106,15 @@ def test_a_card_says_what_each_member_sees_and_what_calibrated_them(bundle: Bund
     assert "| resnet18-0 | float32 | 8 | 1.0e-06 | 1.0e-07 | 2.0e-06 | none |" in card
 
 
+def test_a_card_begins_with_the_papers_claim_and_what_holds_of_it() -> None:
+    first = (DEFAULT_BUNDLE / "MODEL_CARD.md").read_text().split("\n## ")[1].splitlines()
+    claim, inside, outside = (line for line in first if line.startswith("- "))
+    test = BundleEvaluation.read(SHIPPED).splits["test"].figures
+    assert "macro-F1 of 0.945" in claim
+    assert f"macro-F1 {test['macro_f1']}, COVID-19 precision {test['covid19_ppv']}" in inside
+    assert "at `siim` (COVID-19 against normal)" in outside
+
+
 def test_terms_are_those_of_the_table(tmp_path: Path) -> None:
     manifest = json.loads((DEFAULT_BUNDLE / "bundle.json").read_text()) | {"training_manifest_sha256": "0" * 64}
     (tmp_path / "bundle.json").write_text(json.dumps(manifest))
@@ -123,7 +132,7 @@ def test_a_card_shows_the_figures_it_is_given(tmp_path: Path) -> None:
     evaluation.write()
     card = write_card(evaluation).read_text()
     assert DISCLAIMER in card
-    assert "4,321 images" in card
+    assert "(test split, 4,321 images of other patients)" in card
     assert "| macro-F1 | – |" in card  # no interval, no figure
     assert "## Validation split" not in card
     assert json.loads((tmp_path / "evaluation.json").read_text())["splits"]["test"]["images"] == 4321
