@@ -49,6 +49,7 @@ PICKLES = {"pickle", "dill", "joblib", "cloudpickle", "torch.load", "torch.save"
 IMAGES = {".png", ".jpg", ".jpeg", ".dcm", ".dicom", ".gif", ".tif", ".tiff", ".bmp", ".webp", ".npy", ".npz"}
 GRAPHS = {".onnx", ".pt", ".pth", ".pkl", ".ckpt", ".bin"}
 WEIGHTS_MIB = 48
+REST_MB = 15
 
 
 def sources(package: str) -> list[Path]:
@@ -123,6 +124,8 @@ def test_what_is_committed() -> None:
     offenders += [f"{path} is of another model" for path in weights if path.parts[:2] != ("models", "default")]
     size = sum((ROOT / path).stat().st_size for path in weights if (ROOT / path).exists())
     offenders += [f"weights of {size / 2**20:.1f} MiB"] if size > WEIGHTS_MIB * 2**20 else []
+    rest = sum((ROOT / path).stat().st_size for path in tracked if path.parts[0] != "models" and (ROOT / path).exists())
+    offenders += [f"{rest / 1e6:.1f} MB outside models"] if rest > REST_MB * 1e6 else []
     assert not offenders, "\n".join(offenders)
 
 

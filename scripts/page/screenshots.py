@@ -1,6 +1,6 @@
 """`python -m scripts.page.screenshots`: the page with the default model and RG1 of pydicom-data, into docs/page/.
 
-It needs Chromium (`make browser`). Pictures have 256 dithered colours or fewer, so that each stays small.
+It needs Chromium (`make browser`).
 """
 
 import io
@@ -17,8 +17,8 @@ from scripts.demo import radiograph
 from scripts.server import REPOSITORY, serve
 
 OUT: Final = REPOSITORY / "docs" / "page"
-LARGEST: Final = 300_000  # bytes of a picture
-COLOURS: Final = (256, 192, 128, 96, 64)  # the most that leave a picture small enough
+LARGEST: Final = 200_000  # bytes of a picture
+QUALITY: Final = 85  # of WebP
 PATIENCE_MS: Final = 60_000
 BANNER: Final = 40  # pixels at the top that stay
 
@@ -56,7 +56,7 @@ def main() -> int:
         sizes = {shot.name: _take(browser, str(server.client.base_url), shot, payloads) for shot in SHOTS}
         browser.close()
     for name, size in sizes.items():
-        print(f"docs/page/{name}.png {size / 1000:.0f} kB")
+        print(f"docs/page/{name}.webp {size / 1000:.0f} kB")
     return int(max(sizes.values()) > LARGEST)
 
 
@@ -80,7 +80,7 @@ def _take(browser: Browser, base: str, shot: Shot, payloads: list[FilePayload]) 
     _ask(page, shot)
     picture = page.screenshot(full_page=shot.whole)
     context.close()
-    return _store(picture, OUT / f"{shot.name}.png")
+    return _store(picture, OUT / f"{shot.name}.webp")
 
 
 def _ask(page: Page, shot: Shot) -> None:
@@ -98,12 +98,7 @@ def _ask(page: Page, shot: Shot) -> None:
 
 
 def _store(picture: bytes, path: Path) -> int:
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
-    for colours in COLOURS:
-        palette = image.quantize(colours, Image.Quantize.MAXCOVERAGE)
-        image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(path, "PNG", optimize=True)
-        if path.stat().st_size <= LARGEST:
-            break
+    Image.open(io.BytesIO(picture)).save(path, quality=QUALITY, method=6)
     return path.stat().st_size
 
 
