@@ -97,8 +97,14 @@ def main(
             before = one_core(few, Path(scratch))
             rate = engine_rate(one, folder, paths, Path(scratch) / f"{one}.parquet")
             single = (before + one_core(few, Path(scratch))) / 2
-            lines.append((one, f"{rate:.1f}", f"{single:.1f}", f"{rate / (cores * single):.2f}"))
-    head = ("engine", "files/s, start included", "one core, files/s", f"÷ {cores} × one core")
+            share, hours = rate / (cores * single), cores * 1e6 / rate / 3600
+            lines.append(
+                (one, f"{rate:.1f}", f"{single:.1f}", f"{share:.2f}", f"{hours:.1f}", f"{hours * 100 / 24:.0f}")
+            )
+    head = (
+        *("engine", "files/s, start included", "one core, files/s", f"÷ {cores} × one core"),
+        *("core hours for a million", "core days for 10⁸"),
+    )
     command = " ".join(["python -m loadtests.archives", *sys.argv[1:]])
     text = f"{tables.table(head, lines)}\n\n{files} files, all rows right. {tables.machine()}. `{command}`"
     tables.publish(tables.PERFORMANCE, "archives", text, write)
