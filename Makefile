@@ -9,7 +9,7 @@ UV := $(or $(shell command -v uv),build/uv/bin/uv)
 export BENTOML_DO_NOT_TRACK := True
 export BENTOML_HOME := $(CURDIR)/.bentoml
 
-.PHONY: setup serve demo test test-all check browser screenshots bench docs bento bento-api requirements/api.txt sbom licences audit
+.PHONY: setup serve demo test test-all check browser screenshots bench docs bento bento-api bento-cpu requirements/api.txt requirements/cpu.txt sbom licences audit
 
 setup: $(STAMP)
 
@@ -70,6 +70,9 @@ bento: $(GRAPHS)
 bento-api: $(GRAPHS)
 	$(BENTOML) build --bentofile bentofile.api.yaml
 
+bento-cpu: $(GRAPHS)
+	$(BENTOML) build --bentofile bentofile.cpu.yaml
+
 # The service's pins less torch and CUDA: a resolution that overrides them away must not name them either.
 API_WITHOUT := captum contourpy cycler filelock fonttools kiwisolver matplotlib mpmath networkx onnxruntime-gpu \
 	safetensors setuptools sympy torch torchvision tqdm
@@ -79,8 +82,16 @@ requirements/api.txt: | $(UV)
 		--override requirements/api.without $(API_WITHOUT:%=--no-emit-package %) --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command 'make requirements/api.txt' --output-file $@
 
+# The service's pins with PyTorch and onnxruntime for a processor. uv asks PyTorch's own index for the former, or WHEELS.
+requirements/cpu.txt: | $(UV)
+	$(UV) pip compile pyproject.toml requirements/cpu.in --constraint requirements/api.txt \
+		--override requirements/cpu.without --no-emit-package onnxruntime-gpu --python-version 3.11 \
+		--python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		$(if $(WHEELS),--find-links $(WHEELS),--torch-backend cpu) \
+		--custom-compile-command 'make requirements/cpu.txt' --output-file $@
+
 # What the images hold, as `make bento` and `make bento-api` fill them: lists, licences, known vulnerabilities.
-SHIPPED := api service
+SHIPPED := api cpu service
 
 sbom: $(SHIPPED:%=sbom-%)
 

@@ -1,8 +1,9 @@
 """torchvision's networks without what comes along: PyTorch's compiler takes twice as long to import as PyTorch itself.
 
 `torchvision.ops.roi_align`, which no network here uses, imports one function of `torch._dynamo.utils` and with it the
-whole compiler; its data sets and its ONNX operators take two thirds of what is left. While torchvision is imported,
-empty stand-ins are in their places. Who wants one of them later gets the real one; what is loaded already stays.
+whole compiler; its data sets and its ONNX operators take two thirds of what is left. What it registers for its compiled
+operators, which no network here uses either, fails where these were built for CUDA and PyTorch was not. While
+torchvision is imported, empty stand-ins are in their places. Who wants one of them later gets the real one; what is loaded already stays.
 """
 
 import importlib
@@ -17,6 +18,8 @@ def _nothing(*_: Any) -> None:
 
 STAND_INS: Final[dict[str, tuple[str, ...]]] = {
     "torch._dynamo.utils": ("is_compile_supported",),
+    "torchvision._autograd_registrations": (),
+    "torchvision._meta_registrations": (),
     "torchvision.datasets": (),
     "torchvision.ops._register_onnx_ops": ("_register_custom_op",),
 }
