@@ -87,10 +87,16 @@ def test_figures_survive_the_file_and_replace_those_of_their_split(found: tuple[
 def test_the_section_has_a_row_a_map_and_the_claim(found: tuple[Marked, ...]) -> None:
     blocks = marks_section(found).blocks
     tables = [block for block in blocks if isinstance(block, Table)]
-    assert [len(table.rows) for table in tables] == [len(METHODS) + len(NAMES), len(METHODS) - 1 + len(NAMES)]
+    every, without_head = len(METHODS) + len(NAMES), len(METHODS) - 1 + len(NAMES)
+    assert [len(table.rows) for table in tables] == [every, every, without_head, without_head]
     assert "6 images of 3 patients" in tables[0].caption
+    assert "* on 2 of them, drawn at random" in tables[0].caption
+    assert "the 2 images of siim" in tables[1].caption
+    assert [row[0] for row in tables[0].rows if row[0].endswith("*")] == ["Integrated gradients*", "Occlusion*"]
+    assert tables[1].rows[0][1] == str(found[0].figures[f"subset/{METHODS[0]}/pointing"])
     said = " ".join(item for block in blocks if isinstance(block, Items) for item in block.items)
     assert "Average precision" in said
+    assert "Occlusion less mean box map, on the same images" in said
     assert "do not support the paper's claim" in said
 
 
