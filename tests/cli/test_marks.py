@@ -16,18 +16,18 @@ runner = CliRunner()
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """One validation image with a box, one without."""
+    """Two validation images with a box, one without."""
     monkeypatch.setattr("training.data.DEFAULT_CACHE", tmp_path / "cache")
     (tmp_path / "data").mkdir()
-    return write_boxed(tmp_path / "data", 1, normals=1)
+    return write_boxed(tmp_path / "data", 2, normals=1)
 
 
 def test_figures_join_the_bundle_its_card_and_its_report(copy: Path, folder: Path) -> None:
-    done = runner.invoke(app, ["marks", "--slow", "1", "--bundle", str(copy), "--data", str(folder)])
+    done = runner.invoke(app, ["marks", "--slow", "2", "--bundle", str(copy), "--data", str(folder)])
     assert done.exit_code == 0, done.output
     told = Bundle(copy).manifest.pointing
     assert told is not None
-    assert (told.split, told.source, told.images, set(told.hits)) == ("val", "siim", 1, set(METHODS))
+    assert (told.split, told.source, told.images, set(told.hits)) == ("val", "siim", 2, set(METHODS))
     marks = BundleEvaluation.read(Bundle(copy)).marks
     assert [one.network for one in marks] == [member.name for member in Bundle(copy).manifest.members]
     assert "| Integrated gradients |" in done.output
