@@ -90,6 +90,8 @@ def _say(found: "Acceptance") -> None:
     for use in found.uses:
         table.add_row(use.use, use.answer, use.why)
     out.print(table)
+    for reason, count in found.left_out.items():
+        complain(f"left out: {count} × {reason}")
     for need in found.needs:
         if need.missing:
             complain(f"{need.figure}: {need.missing} more images needed ({need.images}; {need.has} of {need.needs})")

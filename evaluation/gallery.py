@@ -105,4 +105,4 @@ def _caption(kind: CaseKind, row: Row, p: Floats) -> str:
     called = (
         f"{DISPLAY_NAMES[row.label]} of {row.source}, called {DISPLAY_NAMES[LABELS[best]]} ({figure(float(p[best]))})"
     )
-    return f"{kind.capitalize()}: {called}."
+    return f"{called}." if kind == "worst" else f"{kind.capitalize()}: {called}."

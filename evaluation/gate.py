@@ -13,7 +13,7 @@ from evaluation.figure import Figure
 
 Of = Literal["strangers", "source", "left out", "elsewhere"]
 
-KEPT_OUT: Final = 0.01
+KEPT_OUT: Final = 0.0075
 """Share of radiographs that a threshold keeps out, cross-fitted, over all sources that count alike."""
 
 

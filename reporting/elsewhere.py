@@ -44,8 +44,8 @@ _HEADER = (
     "source",
     "images",
     "AUROC",
-    *(f"recall of {label}" for label in LABELS),
-    *(f"sets hold {label}" for label in LABELS),
+    *(f"recall of {DISPLAY_NAMES[label]}" for label in LABELS),
+    *(f"sets hold {DISPLAY_NAMES[label]}" for label in LABELS),
     "mean set size",
     "sets of all three",
     "ECE",
@@ -53,7 +53,9 @@ _HEADER = (
 
 
 def _row(one: Elsewhere) -> tuple[str, ...]:
-    auroc = f"{one.auroc} {one.told} against {one.other}" if one.auroc else "–"
+    auroc = (
+        f"{one.auroc} {DISPLAY_NAMES[one.told]} against {DISPLAY_NAMES[one.other]}" if one.auroc and one.other else "–"
+    )
     recalls, coverages = (tuple(_share(values, label) for label in LABELS) for values in (one.recall, one.coverage))
     return (
         f"`{one.source}`",

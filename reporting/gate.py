@@ -16,6 +16,7 @@ KIND_NAMES: Final = {
     "noisy": "drowned in noise",
     "picture": "photographs, textures, brains",
     "drawing": "drawings of limbs, teeth, slices, ultrasound",
+    "slice": "drawn slices of heads and trunks, as CT and MR show them",
 }
 WHOSE: Final = {
     "source": "patients that the gate has not learnt from",

@@ -12,11 +12,14 @@ METHOD_NAMES: Final = {
     "gradcam_plus_plus": "Grad-CAM++",
     "gradcam": "Grad-CAM",
     "lrp": "LRP",
+    "integrated_gradients": "integrated gradients",
+    "occlusion": "occlusion",
     "random": "random map",
     "gaussian": "centred Gaussian",
 }
 CLAIMANT: Final = "gradcam_plus_plus"
-RIVALS: Final = ("gradcam", "lrp")
+RIVALS: Final = ("gradcam", "lrp")  # in the paper
+OTHERS: Final = ("integrated_gradients", "occlusion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,17 @@ class Explanations:
 
     def verdict(self) -> list[str]:
         """What the figures say, in sentences; an interval that holds 0 decides nothing."""
-        return [*(self._against_random(method) for method in (CLAIMANT, *RIVALS)), *self._claim()]
+        return [*(self._against_random(method) for method in self._methods()), *self._claim()]
+
+    def _methods(self) -> list[str]:
+        """The paper's, and others that were measured."""
+        return [CLAIMANT, *RIVALS, *(method for method in OTHERS if f"{method}/deletion" in self.figures)]
 
     def _against_random(self, method: str) -> str:
         beaten = [name for name in ("deletion", "insertion") if _sign(self.figures[f"{method}/{name}"]) > 0]
         said = f"beats a random order on {' and '.join(beaten)}" if beaten else "does not beat a random order"
         missed = [name for name in ("deletion", "insertion") if name not in beaten]
-        return f"{METHOD_NAMES[method]} {said}{f', not on {missed[0]}' if len(missed) == 1 else ''}."
+        return f"{_first_upper(METHOD_NAMES[method])} {said}{f', not on {missed[0]}' if len(missed) == 1 else ''}."
 
     def _claim(self) -> list[str]:
         sentences, holds = [], True
@@ -115,6 +122,10 @@ def _sign(figure: Figure) -> int:
     if figure.low is None or figure.high is None:
         return 0
     return int(figure.low > 0) - int(figure.high < 0)
+
+
+def _first_upper(name: str) -> str:
+    return name[:1].upper() + name[1:]
 
 
 def _listed(criteria: list[str]) -> str:

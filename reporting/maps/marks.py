@@ -35,26 +35,45 @@ def _blocks(found: Sequence[Marked]) -> Iterator[Block]:
     yield Text(ABOUT)
     for one in found:
         yield _table(one)
+        if any(_partly(one, key) for key in SLOW):
+            yield _of_subset(one)
         yield Items(tuple(_readings(one)))
 
 
 def _table(found: Marked) -> Table:
-    shown = METHOD_NAMES | NAMES
-    rows = [
-        (f"{name}{'*' if _partly(found, key) else ''}", *(str(found.figures[f"{key}/{m}"]) for m in MEASURES))
-        for key, name in shown.items()
-        if f"{key}/pointing" in found.figures
-    ]
-    stars = f" * on {found.subset} of them, drawn by chance." if any(row[0].endswith("*") for row in rows) else ""
+    partly = any(_partly(found, key) for key in SLOW)
+    stars = f" * on {found.subset} of them, drawn at random." if partly else ""
     caption = (
         f"{found.network} (frame {found.frame}), {SPLIT_NAMES[found.split].lower()}, {found.source}: {found.images:,} "
         f"images of {found.patients:,} patients, 95 % intervals by patients.{stars}"
     )
-    return Table(("map", *TITLES.values()), tuple(rows), caption)
+    return _rows(found, "", caption)
+
+
+def _of_subset(found: Marked) -> Table:
+    """All maps on the images that slow methods were measured on."""
+    caption = (
+        f"The same of the {found.subset} images of {found.source} on which integrated gradients and occlusion were "
+        "measured, for comparison with them."
+    )
+    return _rows(found, "subset/", caption)
+
+
+def _rows(found: Marked, of: str, caption: str) -> Table:
+    rows = tuple(
+        (
+            f"{name}{'*' if not of and _partly(found, key) else ''}",
+            *(str(found.figures[f"{of}{key}/{measure}"]) for measure in MEASURES),
+        )
+        for key, name in (METHOD_NAMES | NAMES).items()
+        if f"{of}{key}/pointing" in found.figures
+    )
+    return Table(("map", *TITLES.values()), rows, caption)
 
 
 def _partly(found: Marked, key: str) -> bool:
-    return key in SLOW and found.subset < found.images
+    """Whether a map was measured on the subset alone."""
+    return key in SLOW and f"{key}/pointing" in found.figures and found.subset < found.images
 
 
 def _readings(found: Marked) -> Iterator[str]:
@@ -65,6 +84,9 @@ def _readings(found: Marked) -> Iterator[str]:
             f"Average precision of the opacity head's boxes at an IoU of 0.5: {found.figures['boxes/ap']} with "
             f"{found.normals:,} normal images, {found.figures['boxes/ap_marked']} without."
         )
+    for key in (key for key in METHOD_NAMES if key in SLOW and f"{key}/pointing" in found.figures):
+        difference = found.figures[f"{key}-{CONSTANT}/pointing"]
+        yield f"{METHOD_NAMES[key]} less mean box map, on the same images, strongest point in a box: {difference}."
     gains = {key: found.figures.get(f"gain/{key}/pointing") for key in METHOD_NAMES}
     if any(gains.values()):
         said = "; ".join(f"{METHOD_NAMES[key]} {figure}" for key, figure in gains.items() if figure)

@@ -14,7 +14,8 @@ ABOUT: Final = (
     "area between the least and the most relevant first. Infidelity is what squares of the map fail to foretell of the "
     "logit lost when they are blurred. Max-sensitivity: the most that a map changes under noise of five grey levels. "
     "Weights shuffled: how far the map of a network that has forgotten everything is still the same, which it should "
-    "not be. The lungs are a segmenter's."
+    "not be; neither is measured of integrated gradients and occlusion, which take seconds an image. The lungs are a "
+    "segmenter's."
 )
 
 
@@ -48,7 +49,7 @@ def _picture(found: Explanations) -> Picture:
         axes[0, 0].set_yticks(range(len(METHOD_NAMES)), METHOD_NAMES.values())
         axes[0, 0].set_ylim(len(METHOD_NAMES) - 0.5, -0.5)
         drawn = svg(figure)
-    alt = "Three methods and two baselines by six criteria"
+    alt = "Methods and two baselines by six criteria"
     caption = "Means and 95 % intervals by patients; baselines in grey. The arrow points to the better side."
     return Picture(f"maps-{found.architecture}", alt, caption, drawn)
 
@@ -56,9 +57,9 @@ def _picture(found: Explanations) -> Picture:
 def _bars(axis: Any, found: Explanations, name: str, criterion: Criterion) -> None:
     axis.axvline(1.0 if name in ("lungs", "infidelity") else 0.0, color=INK, lw=0.8, ls=":")
     for place, method in enumerate(METHOD_NAMES):
-        figure = found.figures[f"{method}/{name}"]
+        figure = found.figures.get(f"{method}/{name}")
         colour = SOFT if method in ("random", "gaussian") else ACCENT
-        if figure.value is not None:
+        if figure is not None and figure.value is not None:
             interval_bar(axis, figure.low, figure.high, place, colour)
             axis.plot([figure.value], [place], "o", color=colour, ms=6, zorder=3)
     arrow = "→" if criterion.better == "higher" else "←"

@@ -72,8 +72,8 @@ def _verdict(found: Acceptance) -> str:
         return f"**Do not use it here: {suits.why}.** What the other rows say does not count until that has changed."
     if not answers["yes"]:
         return "**These images give no reason to use it here.**"
-    uses = "; ".join(use.use for use in answers["yes"])
-    return f"**In research, and there only, it may {uses}.** For anything else that the table names, it may not."
+    uses = "; ".join(use.use.removeprefix("be ") for use in answers["yes"])
+    return f"**In research, and there only, it may be {uses}.** For anything else that the table names, it may not."
 
 
 def _needs(found: Acceptance) -> Section:

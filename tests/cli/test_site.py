@@ -27,6 +27,7 @@ def folder(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(files.synthetic_dicom(rng.integers(0, 4096, (72, 80)).astype(np.uint16)))
         lines.append(f"{name},{LABELS[number % 2]},p{number // 2}")
+    lines.append("study0/IM999.dcm,Normal,p99")  # which is not there
     (tmp_path / "labels.csv").write_text("\n".join(lines))
     return tmp_path / "Lakeside West"
 
@@ -42,6 +43,7 @@ def test_from_a_folder_to_a_bundle_that_names_the_site(
     done = runner.invoke(app, [*command, "--bundle", str(bundle.root)])
     assert done.exit_code == 0, done.output
     assert "30 more images needed" in done.output  # of pneumonia
+    assert "left out: 1 × the file is missing" in done.output
     found = ADAPTER.validate_json((out / "site.json").read_bytes())
     assert found.counts == {"normal": 52, "pneumonia": 0, "covid19": 52}
     page = (out / "report.html").read_text()

@@ -17,6 +17,7 @@ from cxr.model.preprocess import preprocess
 from networks.gate import SIZE
 from training.data import Row
 from training.gate.pictures import crop, drawing, pictures
+from training.gate.slices import slice_of_a_body
 from training.gate.strangers import KINDS, Sitter
 
 RECIPE: Final = "plain-1"
@@ -25,10 +26,11 @@ KNOWN: Final = "known"
 VARIED: Final = "varied"
 PICTURE: Final = "picture"
 DRAWING: Final = "drawing"
+SLICE: Final = "slice"
 KINDS_EACH: Final = 3
 """Kinds of strangers that are made of each radiograph, in turn."""
 CROPS: Final = 40  # of each picture
-DRAWINGS: Final = 3000
+DRAWINGS: Final = 3000  # and as many slices
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def of_radiographs(
 
 
 def of_pictures(seed: int, first: int) -> Iterator[tuple[str, int, Grey]]:
-    """Kind, origin and image: pictures' origins count from `first`, and each drawing has its own."""
+    """Kind, origin and image: pictures' origins count from `first`, and each drawing and slice has its own."""
     shown: Mapping[str, Grey] = pictures()
     for index, picture in enumerate(shown.values()):
         rng = np.random.default_rng((seed, index))
@@ -79,6 +81,7 @@ def of_pictures(seed: int, first: int) -> Iterator[tuple[str, int, Grey]]:
     for index in range(DRAWINGS):
         rng = np.random.default_rng((seed, len(shown), index))
         yield DRAWING, first + len(shown) + index, seen(exposed(drawing(rng), rng))
+        yield SLICE, first + len(shown) + DRAWINGS + index, seen(exposed(slice_of_a_body(rng), rng))
 
 
 def collect(examples: Iterable[tuple[str, int, Grey]]) -> Examples:

@@ -1,9 +1,7 @@
 """A bundle with random weights against boxes: which figures there are, and what they are made of."""
 
-import csv
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -16,32 +14,16 @@ from evaluation.maps.marks import MEASURES
 from evaluation.maps.on_radiograph import SLOW
 from reporting.document import Items, Table
 from reporting.maps.marks import marks_section
+from tests.evaluation.maps.boxed import write_boxed
 from training.opacities import read_boxes
 
-BOX = (0.125, 0.25, 0.25, 0.5)
 SHOWN = 6
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six validation images with a box, three normal ones, two training images with the same box; and boxes.csv."""
-    root = tmp_path_factory.mktemp("marked")
-    (root / "images").mkdir()
-    rng = np.random.default_rng(0)
-    rows = [(f"images/{i}.png", "covid19", f"p{i // 2}", "val") for i in range(SHOWN)]
-    rows += [(f"images/n{i}.png", "normal", f"n{i}", "val") for i in range(3)]
-    rows += [(f"images/t{i}.png", "covid19", f"t{i}", "train") for i in range(2)]
-    for file, *_ in rows:
-        cv2.imwrite(str(root / file), rng.integers(0, 256, (80, 80)).astype(np.uint8))
-    with (root / "metadata.csv").open("w", newline="") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(["file", "label", "source", "patient", "split"])
-        writer.writerows([file, label, "siim", patient, split] for file, label, patient, split in rows)
-    with (root / "boxes.csv").open("w", newline="") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(["file", *"xywh", "kind", "by"])
-        writer.writerows([file, *BOX, "opacity", "nobody"] for file, label, *_ in rows if label != "normal")
-    return root
+    return write_boxed(tmp_path_factory.mktemp("marked"), SHOWN, normals=3)
 
 
 @pytest.fixture(scope="module")
@@ -105,10 +87,16 @@ def test_figures_survive_the_file_and_replace_those_of_their_split(found: tuple[
 def test_the_section_has_a_row_a_map_and_the_claim(found: tuple[Marked, ...]) -> None:
     blocks = marks_section(found).blocks
     tables = [block for block in blocks if isinstance(block, Table)]
-    assert [len(table.rows) for table in tables] == [len(METHODS) + len(NAMES), len(METHODS) - 1 + len(NAMES)]
+    every, without_head = len(METHODS) + len(NAMES), len(METHODS) - 1 + len(NAMES)
+    assert [len(table.rows) for table in tables] == [every, every, without_head, without_head]
     assert "6 images of 3 patients" in tables[0].caption
+    assert "* on 2 of them, drawn at random" in tables[0].caption
+    assert "the 2 images of siim" in tables[1].caption
+    assert [row[0] for row in tables[0].rows if row[0].endswith("*")] == ["Integrated gradients*", "Occlusion*"]
+    assert tables[1].rows[0][1] == str(found[0].figures[f"subset/{METHODS[0]}/pointing"])
     said = " ".join(item for block in blocks if isinstance(block, Items) for item in block.items)
     assert "Average precision" in said
+    assert "Occlusion less mean box map, on the same images" in said
     assert "do not support the paper's claim" in said
 
 

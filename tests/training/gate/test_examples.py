@@ -10,8 +10,20 @@ import pytest
 from cxr.errors import DataError
 from networks.gate import SIZE
 from training.data import Row
+from training.gate import examples as examples_module
 from training.gate import pictures as module
-from training.gate.examples import KINDS_EACH, KNOWN, VARIED, collect, of_radiographs, seen
+from training.gate.examples import (
+    DRAWING,
+    KINDS_EACH,
+    KNOWN,
+    PICTURE,
+    SLICE,
+    VARIED,
+    collect,
+    of_pictures,
+    of_radiographs,
+    seen,
+)
 from training.gate.pictures import PACKAGES, crop, drawing, pictures
 from training.gate.strangers import KINDS
 
@@ -40,6 +52,16 @@ def test_drawings_and_crops_differ() -> None:
     assert len({drawing(rng).tobytes() for _ in range(20)}) == 20
     picture = drawing(rng)
     assert min(min(crop(picture, rng).shape) for _ in range(20)) >= 128
+
+
+def test_pictures_drawings_and_slices_are_each_of_an_origin_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (90, 100)).astype(np.uint8)
+    monkeypatch.setattr(examples_module, "pictures", lambda: {"a/one.png": picture, "a/two.png": picture.T})
+    monkeypatch.setattr(examples_module, "CROPS", 2)
+    monkeypatch.setattr(examples_module, "DRAWINGS", 3)
+    found = collect(of_pictures(0, first=7))
+    assert found.kinds.tolist() == [PICTURE] * 4 + [DRAWING, SLICE] * 3
+    assert found.origins.tolist() == [7, 7, 8, 8, 9, 12, 10, 13, 11, 14]
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
