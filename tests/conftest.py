@@ -1,19 +1,30 @@
 """Fixtures of many tests."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from cxr.model.bundle import Bundle
 from scripts.server import Server, serve
 from tests import files
 from tests.bundles import make_bundle
 
-settings.register_profile("thorough", max_examples=500)  # of each mode of tests/service/routes/test_openapi.py
+# Of a property fifty examples, the same ones in CI; no example has a time limit.
+settings.register_profile(
+    "suite",
+    max_examples=50,
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("suite")
+# Of each mode of tests/service/routes/test_openapi.py.
+settings.register_profile("thorough", settings.get_profile("suite"), max_examples=500)
 
 FIRST: Final = "0123456789abcdef"
 SECOND: Final = "a key of another ward"
