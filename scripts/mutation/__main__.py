@@ -5,6 +5,7 @@ any beginning holds about the same share of every module. Prints the share that 
 """
 
 import argparse
+import itertools
 import json
 import random
 import shutil
@@ -17,12 +18,13 @@ from typing import Any, Final
 from scipy.stats import binomtest
 
 from scripts.mutation.covering import Covering
-from scripts.mutation.mutants import mutants
+from scripts.mutation.mutants import mutants, mutated
 from scripts.mutation.trial import Outcome, Trials
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PLACE: Final = ROOT / "build" / "mutation"
 RESULTS: Final = PLACE / "results.jsonl"
+AGAIN: Final = PLACE / "again.jsonl"
 SEED: Final = 20
 
 Job = dict[str, Any]
@@ -41,19 +43,14 @@ def main() -> None:
     covering = Covering(ROOT, PLACE / "contexts", PLACE / "durations.txt")
     trials = Trials(_copy_of_the_tree())
     end = time.monotonic() + 60 * options.minutes
-    done = []
-    with RESULTS.with_suffix(".again.jsonl" if options.again else ".jsonl").open("w", encoding="utf-8") as file:
-        for job in jobs:
-            if time.monotonic() > end:
-                break
+    done: list[Job] = []
+    with (AGAIN if options.again else RESULTS).open("w", encoding="utf-8") as file:
+        for job in itertools.takewhile(lambda _: time.monotonic() < end, jobs):
             tests = covering.tests(job["module"], job["line"], options.seconds)
-            outcome = _tried(trials, covering, job, tests)
-            source = job.pop("source")
-            done.append(job | outcome._asdict())
+            done.append(job | _tried(trials, covering, job, tests)._asdict())
             print(json.dumps(done[-1]), file=file, flush=True)
-            if outcome.verdict == "survived":
+            if done[-1]["verdict"] == "survived":
                 print(f"{job['module']}:{job['line']}: {job['before']} -> {job['after']}", flush=True)
-            job["source"] = source
     _report(done, len(jobs))
 
 
@@ -107,8 +104,9 @@ def _copy_of_the_tree() -> Path:
 
 def _tried(trials: Trials, covering: Covering, job: Job, tests: list[str]) -> Outcome:
     """The verdict, where the test that kills passes without the mutant."""
+    source = mutated((ROOT / job["module"]).read_text(encoding="utf-8"), job["number"], job["choice"])
     while tests:
-        outcome = trials.run(job["module"], job["source"], tests, covering.expected(tests))
+        outcome = trials.run(job["module"], source, tests, covering.expected(tests))
         if outcome.verdict == "survived" or trials.passes(outcome.test):
             return outcome
         print(f"left out, it fails as it is: {outcome.test}", flush=True)

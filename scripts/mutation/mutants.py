@@ -25,25 +25,31 @@ class Mutant:
     """One fault."""
 
     line: int
-    """Where it is in the original source, from 1."""
+    """Where it is in the source, from 1."""
     before: str
     after: str
-    source: str
-    """The whole module with it."""
+    number: int
+    """Of its node, in the order of `_nodes`."""
+    choice: int
+    """Which of the node's faults."""
 
 
 def mutants(source: str) -> list[Mutant]:
-    """Every mutant of a module's source, in the order of its lines."""
-    tree = ast.parse(source)
+    """Every mutant of a module's source."""
     found = []
-    for number, node in enumerate(_nodes(tree)):
+    for number, node in enumerate(_nodes(ast.parse(source))):
         for choice in range(len(_faults(node))):
-            mutated = copy.deepcopy(tree)
-            target = list(_nodes(mutated))[number]
-            before = _shown(node)
-            _faults(target)[choice]()
-            found.append(Mutant(node.lineno, before, _shown(target), ast.unparse(mutated)))
-    return sorted(found, key=lambda mutant: mutant.line)
+            wrong = copy.deepcopy(node)
+            _faults(wrong)[choice]()
+            found.append(Mutant(node.lineno, _shown(node), _shown(wrong), number, choice))
+    return found
+
+
+def mutated(source: str, number: int, choice: int) -> str:
+    """The module's source with one of its mutants."""
+    tree = ast.parse(source)
+    _faults(list(_nodes(tree))[number])[choice]()
+    return ast.unparse(tree)
 
 
 class _Fault:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
+import cv2
 import pytest
 
 HOUSE: Final = (
@@ -23,7 +24,7 @@ HOUSE: Final = (
     "tests",
     "training",
 )
-QUIET: Final = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist"]
+PLUGINS: Final = ["-p", "no:cacheprovider", "-p", "no:cov", "-p", "no:xdist", "-p", "tests.in_process"]
 GRACE: Final = 60.0
 SLOWER: Final = 5.0
 """A mutant gets GRACE seconds, and this many times what its tests take: the machine may be busy."""
@@ -70,11 +71,12 @@ class Trials:
         self._bundle = tree.parent / "bundle"
         self._passes: dict[str, bool] = {}
         os.chdir(tree)
+        cv2.setNumThreads(0)  # its pool of threads would not survive a fork
         os.environ |= {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
         sys.path.insert(0, str(tree))
         if not self._bundle.exists():
             _wait(_fork(self._make_bundle), 600.0)
-        pytest.main(["--collect-only", "-qq", *QUIET[2:], "tests/cxr", "tests/attribution"])
+        pytest.main(["--collect-only", "-qq", *PLUGINS, "tests/cxr", "tests/attribution"])
         for name in [name for name in sys.modules if name.partition(".")[0] in HOUSE]:
             del sys.modules[name]
 
@@ -111,7 +113,7 @@ class Trials:
 
     def _tested(self, tests: list[str]) -> int:
         sys.dont_write_bytecode = True  # or a mutant would stay in __pycache__
-        return int(pytest.main([*QUIET, *tests], plugins=[_Watch(self._bundle, self._failure)]))
+        return int(pytest.main(["-x", "-q", *PLUGINS, *tests], plugins=[_Watch(self._bundle, self._failure)]))
 
 
 def _fork(work: Callable[[], int]) -> int:
