@@ -1,5 +1,6 @@
 """Fixtures of many tests."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -37,8 +38,15 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
     The first member has the opacity head. Do not write into it.
     """
-    root = tmp_path_factory.mktemp("bundles") / "pair"
-    return make_bundle(root, ("resnet18", "vgg16_bn"), lungs=True, opacity_heads=("resnet18",))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # that of the whole run: its processes share the bundle
+    root = folder / "pair"
+    with root.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if root.exists():
+            return Bundle(root)
+        return make_bundle(root, ("resnet18", "vgg16_bn"), lungs=True, opacity_heads=("resnet18",))
 
 
 @pytest.fixture(scope="session")
