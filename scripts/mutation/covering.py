@@ -23,15 +23,15 @@ class Covering:
     def tests(self, module: str, line: int, seconds: float) -> list[str]:
         """Tests of this line, in all no longer than that.
 
-        Lines that run at import have the tests of the whole module; a module that runs only in processes of its own
-        has those of its folder.
+        Lines that no test was seen to run, because they run at import or elsewhere, have the tests of the whole
+        module and of its folder.
         """
         lines = self._data.contexts_by_lineno(str(self._root / module))
         nearest = max((number for number in lines if number <= line), default=0)
-        found = _tests(lines.get(nearest, []))
-        found = found or {test for contexts in lines.values() for test in _tests(contexts)}
-        folder = f"tests/{Path(module).parent}/"
-        found = found or {test for test in self._seconds if test.startswith(folder)}
+        found, folder = _tests(lines.get(nearest, [])), f"tests/{Path(module).parent}"
+        if not found:
+            found = {test for contexts in lines.values() for test in _tests(contexts)}
+            found |= {test for test in self._seconds if str(Path(test.partition("::")[0]).parent) == folder}
         return self._shortened(found, Path(module), seconds)
 
     def expected(self, tests: list[str]) -> float:
