@@ -69,10 +69,13 @@ def _sample(modules: list[str]) -> list[Job]:
 def _survivors() -> list[Job]:
     """Those of the last run that are still in the source."""
     lines = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
-    lived = {(job["module"], job["before"], job["after"]) for job in lines if job["verdict"] == "survived"}
-    modules = {module for module, *_ in lived}
-    jobs = [job for module in sorted(modules) for job in _jobs(module)]
-    return [job for job in jobs if (job["module"], job["before"], job["after"]) in lived]
+    lived = {_key(job) for job in lines if job["verdict"] == "survived"}
+    jobs = [job for module in sorted({module for module, *_ in lived}) for job in _jobs(module)]
+    return [job for job in jobs if _key(job) in lived]
+
+
+def _key(job: Job) -> tuple[str, int, str, str]:
+    return job["module"], job["line"], job["before"], job["after"]
 
 
 def _modules() -> list[str]:
