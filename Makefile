@@ -9,7 +9,8 @@ UV := $(or $(shell command -v uv),build/uv/bin/uv)
 export BENTOML_DO_NOT_TRACK := True
 export BENTOML_HOME := $(CURDIR)/.bentoml
 
-.PHONY: setup serve demo test test-all check browser screenshots bench docs bento bento-api bento-cpu requirements/api.txt requirements/cpu.txt sbom licences audit
+.PHONY: setup serve demo test test-all coverage mutation check browser screenshots bench docs bento bento-api bento-cpu \
+	requirements/api.txt requirements/cpu.txt sbom licences audit
 
 setup: $(STAMP)
 
@@ -39,6 +40,22 @@ test: $(STAMP)
 
 test-all: $(STAMP)
 	$(BIN)/python -m pytest -m "not gpu"
+
+# Branch coverage of the default tests, and of the servers and commands that they start; fails under pyproject's bound.
+coverage: export COVERAGE_FILE = build/coverage/data
+coverage: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -p tests.in_process -m "not slow and not gpu" --cov --cov-report=
+	for package in archive attribution cli cxr evaluation export hospital networks reporting service study training; do \
+		echo "$$package $$($(BIN)/coverage report --include="$$package/*" --format=total --precision=1 --fail-under=0) %"; done
+	$(BIN)/coverage report --sort=cover --skip-covered
+
+# One process for up to 45 minutes, after five for the tests of each line; docs/decisions/028-tests-that-bite.md.
+mutation: $(STAMP)
+	mkdir -p build/mutation
+	OMP_NUM_THREADS=1 COVERAGE_FILE=build/mutation/contexts $(BIN)/python -m pytest tests/attribution tests/cxr -n 2 --dist loadfile \
+		-p tests.in_process -m "not slow and not gpu" -vv --durations=0 --cov=cxr --cov=attribution --cov-context=test \
+		--cov-report= --cov-fail-under=0 > build/mutation/durations.txt
+	OMP_NUM_THREADS=1 $(BIN)/python -m scripts.mutation
 
 # Debian's Chromium, for the tests of the page; as root. Playwright's own download is not used.
 browser:

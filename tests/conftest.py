@@ -1,19 +1,31 @@
 """Fixtures of many tests."""
 
+import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from cxr.model.bundle import Bundle
 from scripts.server import Server, serve
 from tests import files
 from tests.bundles import make_bundle
 
-settings.register_profile("thorough", max_examples=500)  # of each mode of tests/service/routes/test_openapi.py
+# Of a property fifty examples, the same ones in CI; no example has a time limit.
+settings.register_profile(
+    "suite",
+    max_examples=50,
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("suite")
+# Of each mode of tests/service/routes/test_openapi.py.
+settings.register_profile("thorough", settings.get_profile("suite"), max_examples=500)
 
 FIRST: Final = "0123456789abcdef"
 SECOND: Final = "a key of another ward"
@@ -26,8 +38,15 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
     The first member has the opacity head. Do not write into it.
     """
-    root = tmp_path_factory.mktemp("bundles") / "pair"
-    return make_bundle(root, ("resnet18", "vgg16_bn"), lungs=True, opacity_heads=("resnet18",))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # that of the whole run: its processes share the bundle
+    root = folder / "pair"
+    with root.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if root.exists():
+            return Bundle(root)
+        return make_bundle(root, ("resnet18", "vgg16_bn"), lungs=True, opacity_heads=("resnet18",))
 
 
 @pytest.fixture(scope="session")

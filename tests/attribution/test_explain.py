@@ -143,11 +143,14 @@ def test_a_mean_over_different_frames_is_over_the_whole_radiograph() -> None:
 
 
 def test_relevance_is_conserved_and_only_lrp_says_so(explainer: Explainer, finding: Finding) -> None:
-    for member in explainer.bundle.manifest.choices:
-        for method in offered(explainer.bundle.manifest, member):
-            error = explainer.explain(radiograph(), finding, "predicted", method, member).conservation_error
-            assert (error is not None) == (method == "lrp")
-            assert error is None or error < 1e-4
+    manifest = explainer.bundle.manifest
+    for member in manifest.choices:
+        error = explainer.explain(radiograph(), finding, "predicted", "lrp", member).conservation_error
+        assert error is not None
+        assert error < 1e-4
+    first = manifest.members[0].name
+    for method in set(offered(manifest, first)) - {"lrp"}:
+        assert explainer.explain(radiograph(), finding, "predicted", method, first).conservation_error is None
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet18-0 ", "../weights", "Ensemble"])

@@ -80,8 +80,18 @@ def test_baselines_know_nothing_of_the_image(baseline: object) -> None:
     assert maps.amin() >= 0
 
 
+def test_half_a_cell_of_lung_is_a_hit() -> None:
+    heatmap, lungs = torch.zeros(1, CELLS, CELLS), torch.zeros(1, 2 * CELLS, 2 * CELLS)
+    heatmap[0, 5, 10] = 1
+    lungs[0, 10:12, 20] = 1
+    assert pointing_game(heatmap, lungs) == 1
+    lungs[0, 11, 20] = 0.9
+    assert pointing_game(heatmap, lungs) == 0
+
+
 def test_the_gaussian_is_centred() -> None:
     (bell,) = centred_gaussian(canonize(randomised("resnet18")), batch(1), torch.tensor([0]))
+    assert bell[0, 0].log() == pytest.approx(-4)  # two standard deviations away on both axes
     assert torch.equal(bell, bell.flip(0))
     assert torch.equal(bell, bell.T)
     assert bell.argmax() in [CELLS * (CELLS // 2 - i) + CELLS // 2 - j for i in (0, 1) for j in (0, 1)]

@@ -144,6 +144,49 @@ def test_the_mediastinum_ends_where_the_lungs_narrow() -> None:
     assert columns[-1] < 92
 
 
+PICTURE = """
+................
+................
+.aaaammmmm......
+.aaaammmmm......
+.aaaammmmmdddd..
+.bbbbmmmmmdddd..
+.bbbbmmmmmeeee..
+.bbbbmmmmmeeee..
+.ccccmmmmmffff..
+.cmmmmmmmmffff..
+.c..............
+................
+................
+................
+................
+................
+"""
+
+
+def test_every_point_of_two_square_lungs_is_in_its_zone() -> None:
+    """The right lung ends in a narrow recess, the left one begins lower: the mediastinum has the taller one's top."""
+    expected = np.array([[*"abcdefm."].index(letter) for row in PICTURE.split() for letter in row]).reshape(16, 16)
+    lungs = Lungs(expected <= 2, (expected >= 3) & (expected <= 5))
+    assert np.array_equal(zones_of(lungs).zones, expected)
+
+
+def test_a_recess_of_half_the_width_is_above_the_diaphragm() -> None:
+    right, left = np.zeros((16, 16), bool), np.zeros((16, 16), bool)
+    right[2:8, 1:5] = left[2:8, 10:14] = True
+    right[8:10, 1:3] = True
+    rows = np.flatnonzero((zones_of(Lungs(right, left)).zones == MEDIASTINUM).any(axis=1))
+    assert (rows[0], rows[-1]) == (2, 9)
+
+
+def test_thirds_of_an_image_meet_at_its_middle_and_at_its_thirds() -> None:
+    zones = zones_of(NoLungs("none")).zones
+    corners = zones[[0, 41, 42, 83, 84, 125]]
+    assert np.array_equal(corners[:, 62], [0, 0, 1, 1, 2, 2])
+    assert np.array_equal(corners[:, 63], [3, 3, 4, 4, 5, 5])
+    assert np.bincount(zones.ravel()).tolist() == [42 * 63] * 6
+
+
 def test_without_lungs_there_is_neither_mediastinum_nor_outside() -> None:
     where = zones_of(NoLungs("none"))
     assert where.zones.shape == (GRID, GRID)

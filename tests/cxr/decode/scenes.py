@@ -105,12 +105,12 @@ def in_fragments(data: bytes, parts: int, offsets: bool) -> bytes:
     return files.part10(dataset)
 
 
-def jpeg_in_16_bits(**elements: Any) -> bytes:
+def jpeg_in_16_bits(syntax: uid.UID = uid.JPEGBaseline8Bit, **elements: Any) -> bytes:
     """A baseline JPEG whose elements allocate 16 bits for its 8."""
     stream = BytesIO()
     Image.fromarray(scene(8).astype(np.uint8)).save(stream, "JPEG", quality=98)
     dataset = files.parse(dicom(scene(8), 8))
-    dataset.file_meta.TransferSyntaxUID = uid.JPEGBaseline8Bit
+    dataset.file_meta.TransferSyntaxUID = syntax
     dataset.PixelData = encapsulate([stream.getvalue()])
     dataset["PixelData"].VR = "OB"
     for keyword, value in elements.items():

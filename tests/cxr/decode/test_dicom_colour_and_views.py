@@ -67,7 +67,8 @@ def test_a_turned_image_is_left_alone_and_said_to_be(orientation: list[str]) -> 
     ("age", "minor"),
     [
         ("017Y", True), ("018Y", False), ("065Y", False), ("006M", True), ("215M", True), ("216M", False),
-        ("003W", True), ("010D", True), ("", False), ("old", False), (None, False),
+        ("003W", True), ("939W", True), ("940W", False), ("010D", True), ("999D", True),
+        ("", False), ("old", False), (None, False),
     ],
 )  # fmt: skip
 def test_children_are_warned_of(age: str | None, minor: bool) -> None:

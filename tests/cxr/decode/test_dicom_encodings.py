@@ -10,7 +10,7 @@ from pydicom.pixels.processing import apply_voi_lut
 from cxr.decode import decode
 from tests import files
 from tests.cxr.decode.dicoms import as_secondary_capture
-from tests.cxr.decode.scenes import COLUMNS, dicom, linear, scene
+from tests.cxr.decode.scenes import COLUMNS, dicom, jpeg_in_16_bits, linear, scene
 from tests.dicom_tools import transcoded
 
 
@@ -101,3 +101,8 @@ def test_published_files_of_many_encodings_decode(name: str) -> None:
     radiograph = decode(as_secondary_capture(name, PatientOrientation=None))
     assert radiograph.pixels.shape == (dataset.Rows, dataset.Columns)
     assert np.ptp(radiograph.pixels) > 60
+
+
+def test_eight_bits_in_the_extended_process_are_those_of_the_baseline() -> None:
+    baseline, extended = (decode(jpeg_in_16_bits(one)).pixels for one in (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit))
+    assert np.array_equal(extended, baseline)

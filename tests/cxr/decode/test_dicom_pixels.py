@@ -164,3 +164,11 @@ def test_a_pixel_spacing_of_zero_is_no_matter() -> None:
 def test_numbers_without_end_are_survived() -> None:
     grey = pixels(GRADIENT, RescaleSlope="1E308", RescaleIntercept="-1E308")
     assert grey.shape == GRADIENT.shape
+
+
+def test_a_table_of_large_values_without_a_sign_begins_where_it_says() -> None:
+    stored = np.tile(np.arange(40_000, 40_256, dtype=np.uint16), (256, 1))
+    data = files.synthetic_dicom(stored, VOILUTSequence=lut_item(40_000, 8, list(range(255, -1, -1))))
+    radiograph = decode(data)
+    assert np.array_equal(radiograph.pixels, 255 - (stored - 40_000))
+    assert radiograph.warnings == decode(files.synthetic_dicom(stored)).warnings

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from cxr.arrays import Floats
 from cxr.labels import LABELS, Label
@@ -110,6 +113,52 @@ def test_members_are_calibrated_before_they_are_combined() -> None:
     expected = (softmax(logits[0], 3.0) + softmax(logits[1], 3.0)) / 2
     np.testing.assert_allclose(combine(logits, 3.0, "scpa"), expected, rtol=1e-14)
     assert not np.allclose(softmax(logits.mean(axis=0), 3.0), expected, atol=1e-2)
+
+
+# --- Of any logits
+
+NUMBERS = st.floats(-50, 50)
+LOGITS = st.tuples(st.integers(1, 4), st.integers(1, 5)).flatmap(
+    lambda shape: arrays(np.float64, (*shape, len(LABELS)), elements=NUMBERS)
+)
+TEMPERATURES = st.floats(0.1, 10)
+
+
+@given(LOGITS, NUMBERS, TEMPERATURES)
+def test_only_differences_of_logits_count(logits: Floats, shift: float, temperature: float) -> None:
+    np.testing.assert_allclose(softmax(logits + shift, temperature), softmax(logits, temperature), atol=1e-9)
+
+
+@given(LOGITS, TEMPERATURES, st.sampled_from(ENSEMBLE_RULES))
+def test_the_posterior_is_a_probability_and_an_image_does_not_change_its_neighbours(
+    logits: Floats, temperature: float, rule: EnsembleRule
+) -> None:
+    posterior = combine(logits, temperature, rule)
+    np.testing.assert_allclose(posterior.sum(axis=-1), 1, atol=1e-12)
+    for image in range(logits.shape[1]):
+        np.testing.assert_allclose(combine(logits[:, image : image + 1], temperature, rule)[0], posterior[image])
+
+
+@given(LOGITS, TEMPERATURES, st.sampled_from(ENSEMBLE_RULES))
+def test_labels_have_no_order(logits: Floats, temperature: float, rule: EnsembleRule) -> None:
+    turned = combine(logits[..., [1, 2, 0]], temperature, rule)
+    np.testing.assert_allclose(turned, combine(logits, temperature, rule)[:, [1, 2, 0]], atol=1e-12)
+
+
+@given(LOGITS, TEMPERATURES)
+def test_rules_lie_between_the_members(logits: Floats, temperature: float) -> None:
+    posteriors = softmax(logits, temperature)
+    for rule in (scpa, pm):
+        assert (rule(posteriors) >= posteriors.min(axis=0) - 1e-12).all()
+        assert (rule(posteriors) <= posteriors.max(axis=0) + 1e-12).all()
+    assert (pm(posteriors).max(axis=-1) == posteriors.max(axis=(0, -1))).all()
+
+
+@given(arrays(np.float64, len(LABELS), elements=st.floats(0, 1)), st.lists(st.floats(0, 1), min_size=3, max_size=3))
+def test_a_larger_threshold_never_takes_a_label_away(posterior: Floats, values: list[float]) -> None:
+    small = dict(zip(LABELS, values, strict=True))
+    large = {label: value + 0.1 for label, value in small.items()}
+    assert set(prediction_set(posterior, small)) <= set(prediction_set(posterior, large))
 
 
 # --- Prediction sets

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import onnxruntime
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
@@ -240,6 +242,23 @@ def test_any_shape_becomes_a_contiguous_square(shape: tuple[int, int], size: int
     assert prepared.flags.c_contiguous
     assert not np.shares_memory(prepared, image)
     assert np.array_equal(image, before)
+
+
+@given(st.integers(MIN_SIDE, 900), st.integers(MIN_SIDE, 900))
+def test_shrinking_keeps_the_ratio_and_the_mean(height: int, width: int) -> None:
+    image = noise((height, width))
+    shrunk = preprocess.shrink(image)
+    assert min(shrunk.shape) == min(SHORT_SIDE, height, width)
+    scale = min(shrunk.shape) / min(image.shape)
+    assert shrunk.shape == pytest.approx((height * scale, width * scale), abs=0.5)
+    assert float(shrunk.mean()) == pytest.approx(float(image.mean()), abs=0.6)
+
+
+@given(st.integers(SHORT_SIDE, 400), st.integers(2, 4), st.booleans(), st.sampled_from(sorted(RECIPES)))
+def test_the_files_resolution_does_not_matter(side: int, times: int, upright: bool, recipe: str) -> None:
+    image = noise((side, SHORT_SIDE) if upright else (SHORT_SIDE, side))
+    larger = np.kron(image, np.ones((times, times), np.uint8))
+    assert np.array_equal(preprocess.preprocess(larger, recipe, 32), preprocess.preprocess(image, recipe, 32))
 
 
 @pytest.mark.parametrize("shape", [(63, 64), (64, 63), (1, 5000), (5000, 1), (1, 1)])

@@ -313,3 +313,18 @@ def test_blending_is_a_mixture_of_grey_and_colour(signed: bool) -> None:
     alpha = OPACITY * table[..., 3:] / 255
     mixed = grey[..., np.newaxis] + alpha * (table[..., :3] - grey[..., np.newaxis])
     assert np.abs(blend(grey, strength, signed) - mixed).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((300, 200), (300, 200)),
+        ((512, 512), (512, 512)),
+        ((1024, 512), (512, 256)),
+        ((64, 40_000), (1, 512)),
+        ((40_000, 64), (512, 1)),
+        ((16, 40_000), (1, 512)),  # which would be rounded to nothing
+    ],
+)
+def test_a_small_heatmap_keeps_the_ratio_and_a_pixel(shape: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert small(shape) == expected

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import socket
 import subprocess
 import sys
@@ -101,3 +102,17 @@ def test_pydicom_and_the_decoders_are_in_the_child_alone() -> None:
 def test_the_limits_fit_each_other() -> None:
     assert wire.CPU_S < wire.DEADLINE_S
     assert decode(files.small_radiograph_dicom()).pixels.size
+
+
+HEADERS = [Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"), Path("/usr/include/asm-generic/unistd.h")]
+
+
+@pytest.mark.parametrize(("column", "header"), list(enumerate(HEADERS)), ids=["x86_64", "aarch64"])
+def test_system_calls_have_the_kernels_numbers(column: int, header: Path) -> None:
+    """A wrong one would allow another call, on a processor that no test has. AArch64 uses the generic table."""
+    if not header.exists():
+        pytest.skip("needs Debian's linux-libc-dev")
+    numbers = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)$", header.read_text(), re.MULTILINE))
+    found = {name: numbers.get(name) for name in confinement._ALLOWED}
+    # Generic tables for 64 bits leave setrlimit out; the kernel keeps its number for AArch64.
+    assert found == {name: str(both[column]) for name, both in confinement._ALLOWED.items()}
