@@ -1,5 +1,6 @@
-"""How much memory this process may still take, as a container's limits allow it."""
+"""How much memory this process may still take, as a container's limits allow it; and giving back what is free."""
 
+import ctypes
 import math
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -15,6 +16,13 @@ def available_bytes() -> float:
     A group's page cache counts as used, but is given back when somebody needs it: of that, what lies idle is free.
     """
     return min(_of_machine(), *_of_groups())
+
+
+def give_back() -> None:
+    """Return what the C library holds free. After each of some dropped bundles it had kept another 100 to 300 MB."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    if trim is not None:
+        trim(0)
 
 
 def _of_machine() -> float:

@@ -54,8 +54,8 @@ class ExplainerClient:
             raise ExplanationFailed
         return outcome
 
-    def adopt(self, root: Path, sha256: str) -> bool:
-        """In a thread: have the explainer hold a bundle, beside the one before it.
+    async def adopt(self, root: Path, sha256: str) -> bool:
+        """Have the explainer hold a bundle, beside the one before it.
 
         Returns:
             Whether it does: it may be away, and /classify goes on without it. Where there is none, nobody has to.
@@ -66,10 +66,9 @@ class ExplainerClient:
         if self._remote is None:
             return True
         try:
-            if not self._remote.to_sync.is_ready(PROBE_S):
-                return False
-            fault = self._remote.to_sync.adopt(root=str(root), sha256=sha256)
-        except Exception as error:  # its connection broke
+            await self._probe()
+            fault = await self._remote.to_async.adopt(root=str(root), sha256=sha256)
+        except Exception as error:  # it is away, or its connection broke
             logger.warning("the explainer was not told of the bundle: %s", type(error).__qualname__)
             return False
         if fault:

@@ -1,17 +1,18 @@
 """A new bundle without a lost request: CXR_BUNDLE names another folder, and from then on that one is served.
 
 The new one is loaded beside the old one in a thread, verified, warmed up and compared with its golden answers; the
-explainer has it; then one assignment swaps them. Whatever goes wrong before that, the old one stays.
+explainer loads it too; then one assignment swaps them. Whatever goes wrong before that, the old one stays.
 """
 
+import asyncio
 import logging
+import weakref
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Thread
 from typing import Final, Protocol
 
 from cxr.errors import BundleError, NoRoom, NotServable
-from cxr.memory import available_bytes
+from cxr.memory import available_bytes, give_back
 from cxr.model.bundle import Bundle
 from service.bundles.link import LastServed, Link
 from service.bundles.served import Served, load
@@ -29,11 +30,11 @@ in the API and a few in the explainer."""
 class Explainer(Protocol):
     """The line to the explainer."""
 
-    def adopt(self, root: Path, sha256: str) -> bool: ...
+    async def adopt(self, root: Path, sha256: str) -> bool: ...
 
 
 class Bundles:
-    """The bundle that is served, `served`, and what may replace it. There is one writer: the thread of `follow`."""
+    """The bundle that is served, `served`, and what may replace it. There is one writer: the task of `follow`."""
 
     def __init__(self, settings: Settings, metrics: Metrics, explainer: Explainer, working: Callable[[], int]) -> None:
         """Load what CXR_BUNDLE names; where that fails, what was served before this worker was started again.
@@ -44,28 +45,32 @@ class Bundles:
         self._settings, self._metrics, self._explainer, self._working = settings, metrics, explainer, working
         self._link, self._last = Link(settings.bundle), LastServed()
         self._known = False  # to the explainer
+        self._gone: weakref.ref[Served] | None = None  # the one before, until its last request has ended
         self._serve(self._first())
 
     def follow(self) -> None:
-        """From now on, for as long as the process lives, serve what CXR_BUNDLE names."""
-        Thread(target=self._follow, name="bundle", daemon=True).start()
+        """From now on, for as long as the running event loop, serve what CXR_BUNDLE names."""
+        self._following = asyncio.get_running_loop().create_task(self._follow())
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Look once: swap if the link has been replaced, and tell the explainer what it does not know yet."""
         if self._link.moved():
-            self._swap(self._link.target)
+            await self._swap(self._link.target)
         if not self._known:
-            self._tell(self.served)
+            await self._tell(self.served)
+        if self._gone is not None and self._gone() is None:
+            self._gone = None
+            await asyncio.to_thread(give_back)
 
     def unknown(self) -> None:
         """The explainer did not know the bundle that it was asked about: it is told again."""
         self._known = False
 
-    def _follow(self) -> None:
-        never = Event()
-        while not never.wait(CHECK_S):
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_S)
             try:
-                self.check()
+                await self.check()
             except Exception as error:  # or nobody would follow any more
                 logger.error("the bundle was not followed: %s", type(error).__qualname__)
 
@@ -79,19 +84,25 @@ class Bundles:
             self._refuse(target, error, f"{before} was served before")
             return load(before, self._settings, self._working, proved=False)
 
-    def _swap(self, target: Path) -> None:
+    async def _swap(self, target: Path) -> None:
         try:
-            self._check_room(target)
-            with self.served.paused():
-                new = load(target, self._settings, self._working, proved=True)
-            self._check_device(new)
-            known = self._explainer.adopt(new.root, new.sha256)
+            new = await asyncio.to_thread(self._load, target)
+            known = await self._explainer.adopt(new.root, new.sha256)
         except Exception as error:
             self._refuse(target, error, f"{self.served.name} stays")
             return
         self._metrics.swapped()
+        self._gone = weakref.ref(self.served)
         self._serve(new)
         self._known = known
+
+    def _load(self, target: Path) -> Served:
+        """In a thread: what may replace the one that is served."""
+        self._check_room(target)
+        with self.served.paused():
+            new = load(target, self._settings, self._working, proved=True)
+        self._check_device(new)
+        return new
 
     def _serve(self, new: Served) -> None:
         self.served = new
@@ -100,9 +111,9 @@ class Bundles:
         self._metrics.served(new.manifest, new.sha256, ensemble.provider, ensemble.precision)
         logger.info("bundle %s from %s is served, SHA-256 %s", new.name, new.root, new.sha256)
 
-    def _tell(self, served: Served) -> None:
+    async def _tell(self, served: Served) -> None:
         try:
-            self._known = self._explainer.adopt(served.root, served.sha256)
+            self._known = await self._explainer.adopt(served.root, served.sha256)
         except BundleError as error:
             logger.error("the explainer cannot explain what is served: %s", error)
 
