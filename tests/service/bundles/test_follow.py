@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cxr.errors import BundleError, NotServable
-from cxr.model.bundle import Bundle
+from cxr.model.bundle import Bundle, onnx_name
 from cxr.model.signature import sign
 from cxr.pipeline import Classifier
 from service.bundles import follow
@@ -145,7 +145,7 @@ def with_another_golden(bundle: Bundle) -> None:
 
 
 def with_an_altered_graph(bundle: Bundle) -> None:
-    graph = next((bundle.root / "onnx").glob("*.float32.onnx"))
+    graph = bundle.root / "onnx" / onnx_name(bundle.manifest.members[0], "float32")
     data = graph.read_bytes()
     graph.unlink()
     graph.write_bytes(data[:-1] + b"\0")
@@ -184,7 +184,7 @@ def test_two_bundles_must_fit_into_memory(
     begin: Callable[[], Bundles], link: Path, second: Bundle, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundles = begin()
-    size = sum(path.stat().st_size for path in (second.root / "weights").iterdir())
+    size = sum((second.root / "weights" / one.weights).stat().st_size for one in second.manifest.stored)
     for available, version in ((follow.ROOM * size - 1, "0"), (follow.ROOM * size, "1")):
         monkeypatch.setattr(follow, "available_bytes", lambda available=available: available)
         point(link, second.root)
