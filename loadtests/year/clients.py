@@ -20,7 +20,7 @@ import aiohttp
 from loadtests.clients import run
 from loadtests.golden import GoldenRequest
 
-CLIENTS: Final = 4
+CLIENTS: Final = 3
 PATIENCE_S: Final = 180.0
 """After which a request without an answer is lost: a worker that is killed again and again may take some attempts."""
 AGAIN: Final = (429, 503, 504)
