@@ -18,7 +18,7 @@ from loadtests.year.bundles import Shelf
 from loadtests.year.clients import KeyRing
 from scripts.server import Server
 
-RETURN_S: Final = 90.0
+RETURN_S: Final = 180.0
 FOLLOWED_S: Final = 3.0  # the file of keys is read every second
 DISK_FULL_S: Final = 10.0
 CLOCK_STEPS: Final = ("+3600s", "-86400s", "+31536000s", "+0s")
