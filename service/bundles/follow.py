@@ -54,7 +54,7 @@ class Bundles:
 
     async def check(self) -> None:
         """Look once: swap if the link has been replaced, and tell the explainer what it does not know yet."""
-        if self._link.moved():
+        if await asyncio.to_thread(self._link.moved):  # a disk of the network may keep it waiting
             await self._swap(self._link.target)
         if not self._known:
             await self._tell(self.served)
