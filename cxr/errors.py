@@ -11,7 +11,8 @@ CxrError
 │                               UniformImage, DecoderCrashed, DecodingTooSlow, DecodingTooLarge
 ├── Unavailable                 it cannot be answered now: DecoderUnavailable
 ├── BundleError                 the model's folder is not what its manifest says; the service does not start
-│   └── BundleUnsigned, BundleAltered, KeyUnusable    where a key says who may make it
+│   ├── BundleUnsigned, BundleAltered, KeyUnusable    where a key says who may make it
+│   └── GoldenDiffers, NoRoom, NotServable             a new one that does not replace the one that is served
 ├── ParityError                 an exported graph does not say what its PyTorch network says
 └── DataError                   a training table or one of its images cannot be used
 
@@ -211,6 +212,18 @@ class BundleAltered(BundleError):
 
 class KeyUnusable(BundleError):
     """A key to sign or to verify with cannot be used. The message names the file."""
+
+
+class GoldenDiffers(BundleError):
+    """A loaded bundle does not say what its networks said when they were exported. The message has the figures."""
+
+
+class NoRoom(BundleError):
+    """There is no memory for a second bundle beside the one that is served. The message has the figures."""
+
+
+class NotServable(BundleError):
+    """A bundle is sound, but not for this service as it runs. The message says why."""
 
 
 class ParityError(CxrError):

@@ -15,7 +15,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from cxr.arrays import Images, Views
-from cxr.model.bundle import Bundle, OnnxManifest, onnx_name
+from cxr.model.bundle import Bundle, OnnxFile, onnx_name
 from cxr.model.sessions import INPUT
 from export.to_onnx import store, write
 
@@ -52,7 +52,7 @@ def quantise_bundle(bundle: Bundle, views: Views) -> None:
         name, images = onnx_name(member, "int8"), views[member.frame]
         chosen = images[:: max(1, len(images) // CALIBRATION_IMAGES)]
         files[name] = store(folder / name, quantise(bundle.read_onnx(member, "float32"), chosen), member)
-    write(folder / "manifest.json", OnnxManifest(files=files).model_dump_json(indent=2).encode() + b"\n")
+    _write_manifest(bundle, files)
 
 
 def discard(bundle: Bundle) -> None:
@@ -60,9 +60,15 @@ def discard(bundle: Bundle) -> None:
     folder = bundle.root / "onnx"
     names = {onnx_name(member, "int8") for member in bundle.manifest.members}
     files = {name: file for name, file in bundle.onnx.files.items() if name not in names}
-    write(folder / "manifest.json", OnnxManifest(files=files).model_dump_json(indent=2).encode() + b"\n")
+    _write_manifest(bundle, files)
     for name in names:
         (folder / name).unlink(missing_ok=True)
+
+
+def _write_manifest(bundle: Bundle, files: dict[str, OnnxFile]) -> None:
+    """The same manifest with other files."""
+    manifest = bundle.onnx.model_copy(update={"files": files})
+    write(bundle.root / "onnx" / "manifest.json", manifest.model_dump_json(indent=2).encode() + b"\n")
 
 
 def quantise(graph: bytes, images: Images) -> onnx.ModelProto:

@@ -24,11 +24,13 @@ from cxr.model.bundle import (
     OnnxFile,
     OnnxManifest,
     Precision,
+    Recipe,
     onnx_name,
 )
 from cxr.model.bundle import Network as Stored
 from cxr.model.bundle_files import sha256
 from cxr.model.gate import GATE_LOGIT
+from cxr.model.golden import golden_image
 from cxr.model.sessions import BATCH, INPUT, outputs
 from networks.architectures import Network, load_member
 from networks.gate import load_gate
@@ -76,8 +78,10 @@ def export_bundle(bundle: Bundle, track: Track = iter) -> None:
     folder = bundle.root / "onnx"
     folder.mkdir(exist_ok=True)
     files: dict[str, OnnxFile] = {}
+    golden: dict[str, tuple[float, float, float]] = {}
     for member in track(bundle.manifest.members):
         network = load_member(bundle, member)
+        golden[member.name] = _golden(network, bundle.manifest.recipe)
         for precision, model in _graphs(network, bundle.manifest.recipe.size, member.opacity_head).items():
             name = onnx_name(member, precision)
             files[name] = store(folder / name, model, member)
@@ -89,7 +93,8 @@ def export_bundle(bundle: Bundle, track: Track = iter) -> None:
     if gate is not None:
         model = _trace(load_gate(bundle, gate), gate.recipe.size, [GATE_LOGIT])
         files[GATE_ONNX] = store(folder / GATE_ONNX, model, gate)
-    write(folder / "manifest.json", OnnxManifest(files=files).model_dump_json(indent=2).encode() + b"\n")
+    manifest = OnnxManifest(files=files, golden=golden)
+    write(folder / "manifest.json", manifest.model_dump_json(indent=2).encode() + b"\n")
     _prune(folder, keep=files)
 
 
@@ -98,6 +103,14 @@ def store(path: Path, model: ModelProto, source: Stored) -> OnnxFile:
     data = model.SerializeToString(deterministic=True)
     write(path, data)
     return OnnxFile(sha256=sha256(data), weights_sha256=source.sha256)
+
+
+def _golden(network: Network, recipe: Recipe) -> tuple[float, float, float]:
+    """What a network in evaluation mode says of the golden picture."""
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(golden_image(recipe))[None, None])[0]
+    first, second, third = logits.tolist()
+    return first, second, third
 
 
 def _graphs(network: Network, size: int, opacity_head: bool) -> dict[Precision, ModelProto]:

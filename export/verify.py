@@ -14,17 +14,13 @@ from cxr.cpu_count import usable_cores
 from cxr.errors import ParityError
 from cxr.model import openvino
 from cxr.model.bundle import Bundle, Member, Precision
+from cxr.model.golden import LOGIT_TOLERANCE
 from cxr.model.posterior import softmax
 from cxr.model.sessions import INPUT, outputs, session_options
 from networks.architectures import Network, load_member
 from networks.opacity_head import BothHeads
 
 BATCH: Final = 32  # VGG-19 at 224 pixels holds 13 MB of activations an image at its widest layer
-
-# float32: the graph folds BatchNorm, which measures 3e-7 to 3e-5. float16: 11 bits through 18 layers measure
-# 4e-3 here, where a CPU computes in float32 between rounded weights, and 3e-2 in float16 throughout, as on a
-# GPU, both on a network with logits of up to 60; a calibrated network's are a tenth of that.
-LOGIT_TOLERANCE: Final[dict[Precision, float]] = {"float32": 1e-3, "float16": 5e-2, "bfloat16": 5e-2}
 
 # The opacity head has no mean over cells behind it, so that bfloat16's 8 bits show more: 0.053 on 1,149 validation
 # images. 0.1 of a logit is at most 0.025 of a cell's probability.
@@ -130,7 +126,8 @@ def _member(bundle: Bundle, member: Member, views: Views, names: Sequence[str]) 
 
 def _precisions() -> list[Precision]:
     """Those that this machine computes in."""
-    return [precision for precision in LOGIT_TOLERANCE if precision != "bfloat16" or openvino.usable()]
+    always: list[Precision] = ["float32", "float16"]
+    return [*always, "bfloat16"] if openvino.usable() else always
 
 
 def _of_torch(network: Network, images: Images) -> list[Floats32]:

@@ -23,7 +23,7 @@ from loadtests.golden import GoldenRequest
 from scripts.forms import FORM, form
 from scripts.server import REPOSITORY, free_port, serve, stop
 from scripts.waiting import wait_until_answering
-from service.runtime import synthetic_png
+from service.bundles.served import synthetic_png
 from service.settings import CORES, Settings
 
 WARM_UP_S: Final = 1.0

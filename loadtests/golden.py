@@ -2,7 +2,8 @@
 
 import json
 from base64 import b64decode
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from typing import Any, Final
 
@@ -42,6 +43,36 @@ class GoldenRequest:
         return _classifies(self.finding, answer) and (
             self.explanation is None or _explains(self.explanation, answer["explanation"])
         )
+
+
+@dataclass(frozen=True, slots=True)
+class FollowingRequest(GoldenRequest):
+    """A request to a service whose bundle is replaced: its answer is the golden one of the bundle that it names.
+
+    `by_bundle`: the same request as each bundle answers it, by the SHA-256 of its bundle.json.
+    """
+
+    by_bundle: Mapping[str, GoldenRequest] = field(default_factory=dict)
+
+    def is_answered_by(self, status: int, body: bytes) -> bool:
+        """Whether an answer is the golden one."""
+        if status != 200:
+            return False
+        golden = self.by_bundle.get(json.loads(body)["bundle"]["sha256"])
+        return golden is not None and golden.is_answered_by(status, body)
+
+
+def following_requests(samples: list[Sample], bundles: Sequence[Bundle]) -> list[GoldenRequest]:
+    """For each sample a request to /classify and one to /explain, of a service that replaces these bundles by turns."""
+    of_each = [golden_requests(samples, explain=True, bundle=bundle) for bundle in bundles]
+    return [
+        FollowingRequest(
+            same[0].route,
+            same[0].sample,
+            by_bundle={bundle.sha256: golden for bundle, golden in zip(bundles, same, strict=True)},
+        )
+        for same in zip(*of_each, strict=True)
+    ]
 
 
 def golden_requests(

@@ -91,7 +91,7 @@ def serve(
     port = port or free_port()
     with (
         tempfile.TemporaryDirectory(prefix="cxr-") as scratch,  # short: Unix sockets' paths are limited
-        log.open("wb") as out,
+        log.open("ab") as out,  # at its end, also when a rotation has cut it short
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
     ):
         process = subprocess.Popen(

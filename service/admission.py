@@ -143,13 +143,16 @@ class _Work(Generic[T]):
 
     def __init__(self, start: Start[T], loop: asyncio.AbstractEventLoop) -> None:
         """`loop`: of the caller, who awaits `ended` there."""
-        self._start = start
+        self._start: Start[T] | None = start
         self._loop = loop
         self.ended: asyncio.Future[Future[T]] = loop.create_future()
 
     def begin(self) -> Future[T]:
+        """Once. What it takes to begin, a bundle among it, is let go of: work and future know each other, a cycle."""
+        start, self._start = self._start, None
+        assert start is not None
         try:
-            return self._start()
+            return start()
         except Exception as error:  # or its place would be lost
             failed: Future[T] = Future()
             failed.set_exception(error)

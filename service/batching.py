@@ -3,8 +3,9 @@
 On a processor a batch of eight takes as long as eight images, and there is no batcher.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from threading import Condition, Lock, Thread
 from typing import Final
 
@@ -38,6 +39,8 @@ class Batcher:
         self._waiting: list[Waiting] = []
         self._came = Condition()
         self._gathering = Lock()  # a lane at a time, so that two do not share what would fill one
+        self._running = 0
+        self._paused = self._closed = False
         for _ in range(LANES):
             Thread(target=self._lane, name="batch", daemon=True).start()
 
@@ -46,19 +49,42 @@ class Batcher:
         future: Future[Logits] = Future()
         with self._came:
             self._waiting.append((image, future))
-            self._came.notify()
+            self._came.notify_all()
         return future
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No batch runs in the block: what comes meanwhile waits."""
+        with self._came:
+            self._paused = True
+            self._came.wait_for(lambda: not self._running)
+        try:
+            yield
+        finally:
+            with self._came:
+                self._paused = False
+                self._came.notify_all()
+
+    def close(self) -> None:
+        """Nobody will submit any more: the threads end."""
+        with self._came:
+            self._closed = True
+            self._came.notify_all()
+
     def _lane(self) -> None:
-        while True:
+        while not self._closed:
             with self._gathering:
                 batch = self._gather()
             self._work(batch)
+            with self._came:
+                self._running -= 1
+                self._came.notify_all()
 
     def _gather(self) -> list[Waiting]:
         """The next batch, as soon as it should not wait any longer."""
         with self._came:
-            self._came.wait_for(lambda: self._waiting)
+            self._came.wait_for(lambda: self._closed or (self._waiting and not self._paused))
+            self._running += 1
             self._came.wait_for(self._complete, WINDOW_S)
             batch, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
         return batch
@@ -67,7 +93,9 @@ class Batcher:
         return len(self._waiting) >= min(self._max_batch, self._coming())
 
     def _work(self, batch: list[Waiting]) -> None:
-        """Run a batch and hand out its results."""
+        """Run a batch and hand out its results; an empty one is none."""
+        if not batch:
+            return
         try:
             logits = self._run(batched([image for image, _ in batch]))
         except Exception as error:

@@ -23,6 +23,7 @@ from service.refusals import (
     ExplainerDied,
     ExplainerUnavailable,
     NotAcceptable,
+    OtherBundle,
     OtherOrigin,
     UnknownHost,
     UnsupportedMedia,
@@ -45,12 +46,14 @@ STATUS: Final[dict[type[Refusal | Unavailable], int]] = {
     Busy: 429,
     ExplainerUnavailable: 503,
     ExplainerDied: 503,
+    OtherBundle: 503,
     DecoderUnavailable: 503,
     DeadlineExceeded: 504,
 }
 
 HEADERS: Final[dict[type[Refusal | Unavailable], dict[str, str]]] = {
     ExplainerUnavailable: {"Retry-After": "5"},
+    OtherBundle: {"Retry-After": "2"},
     DecoderUnavailable: {"Retry-After": "5"},
     BodyEncoded: {"Accept-Encoding": "identity"},
     UploadTooSlow: {"Connection": "close"},  # or its rest would still be read

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Any, Final
 
-from cxr.errors import error_named
+from cxr.errors import NotServable, error_named
 from service.bento.explainer import Outcome
 from service.errors import ExplanationFailed
 from service.refusals import ExplainerDied, ExplainerUnavailable
@@ -52,6 +53,27 @@ class ExplainerClient:
         if outcome.answer is None and not outcome.files:
             raise ExplanationFailed
         return outcome
+
+    async def adopt(self, root: Path, sha256: str) -> bool:
+        """Have the explainer hold a bundle, beside the one before it.
+
+        Returns:
+            Whether it does: it may be away, and /classify goes on without it. Where there is none, nobody has to.
+
+        Raises:
+            NotServable: it cannot load that bundle.
+        """
+        if self._remote is None:
+            return True
+        try:
+            await self._probe()
+            fault = await self._remote.to_async.adopt(root=str(root), sha256=sha256)
+        except Exception as error:  # it is away, or its connection broke
+            logger.warning("the explainer was not told of the bundle: %s", type(error).__qualname__)
+            return False
+        if fault:
+            raise NotServable(f"the explainer cannot load it: {fault}")
+        return True
 
     async def _probe(self) -> None:
         if self._remote is None:

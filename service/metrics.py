@@ -72,7 +72,11 @@ class Metrics:
         )
         ProcessCollector(namespace="cxr", registry=self.registry)  # memory, descriptors and processor time of the API
         self._bundle = Gauge(
-            "cxr_bundle_info", "The bundle that is served.", ["name", "version"], registry=self.registry
+            "cxr_bundle_info", "The bundle that is served.", ["name", "version", "sha256"], registry=self.registry
+        )
+        self._swaps = Counter("cxr_bundle_swaps", "Bundles that replaced another.", registry=self.registry)
+        self._failed_swaps = Counter(
+            "cxr_failed_bundle_swaps", "Bundles that were to replace another and did not.", registry=self.registry
         )
         self._inference = Gauge(
             "cxr_inference_info",
@@ -81,15 +85,24 @@ class Metrics:
             registry=self.registry,
         )
 
-    def served(self, manifest: Manifest, provider: str, precision: Precision) -> None:
-        """Name the bundle that is served, and how."""
-        self._bundle.labels(manifest.name, manifest.version).set(1)
+    def served(self, manifest: Manifest, sha256: str, provider: str, precision: Precision) -> None:
+        """Name the bundle that is served, in place of the one before it, and how."""
+        self._bundle.clear()
+        self._bundle.labels(manifest.name, manifest.version, sha256).set(1)
         self._inference.labels(provider, precision).set(1)
         references = manifest.site.reference if manifest.site else {}
         for figure in FIGURES:
             reference = references.get(figure)
             self._reference["mean"].labels(figure).set(reference.mean if reference else nan)
             self._reference["deviation"].labels(figure).set(reference.deviation if reference else nan)
+
+    def swapped(self) -> None:
+        """Count a bundle that replaces the one before it."""
+        self._swaps.inc()
+
+    def swap_failed(self) -> None:
+        """Count a bundle that was to be served and is not."""
+        self._failed_swaps.inc()
 
     def watch(self, in_flight: Callable[[], int]) -> None:
         """Ask for the files in flight at every scrape."""

@@ -9,7 +9,8 @@ Refusal                         a 4xx, with a fixed message
 ├── TooLarge                    413: BatchTooLarge, TooManyFiles, TooManyFields
 ├── UnsupportedMedia            415: NotAForm, BodyEncoded
 └── UnknownHost                 421
-Unavailable                     Busy (429), ExplainerUnavailable and ExplainerDied (503), DeadlineExceeded (504)
+Unavailable                     Busy (429), ExplainerUnavailable, ExplainerDied and OtherBundle (503), DeadlineExceeded
+                                (504)
 """
 
 from math import ceil
@@ -139,6 +140,13 @@ class ExplainerUnavailable(Unavailable):
 class ExplainerDied(Unavailable):
     code = "explainer_died"
     message = "The explainer ended during this explanation, and another starts. Sent again, the image may end that too."
+
+
+class OtherBundle(Unavailable):
+    code = "explainer_other_bundle"
+    message = (
+        "The explainer does not hold the model that classified this image, which was just replaced. Try again shortly."
+    )
 
 
 class DeadlineExceeded(Unavailable):

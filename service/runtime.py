@@ -1,4 +1,4 @@
-"""What a request needs to be answered: the loaded bundle, the admission to its works, the line to the explainer."""
+"""What a request needs to be answered: the bundle, the admission to its works, the line to the explainer."""
 
 import asyncio
 import logging
@@ -9,22 +9,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import cv2
-import numpy as np
-
-from cxr.arrays import Grey, Logits, Views
+from cxr.arrays import Grey, Logits
 from cxr.decode import Preview, is_dicom, preview
 from cxr.decode.sandbox.pool import decoders
-from cxr.model.bundle import Bundle
 from cxr.model.cuda import LANES
-from cxr.model.views import batched
-from cxr.pipeline import Classifier, Finding, Prepared
+from cxr.pipeline import Finding, Prepared
 from cxr.report.explanation import Method
 from service.admission import Admission
-from service.batching import Batcher
 from service.bento.explainer import Outcome
+from service.bundles.follow import Bundles
+from service.bundles.served import Served
 from service.explaining import ExplainerClient
 from service.metrics import Metrics
+from service.refusals import OtherBundle
 from service.settings import Settings
 from service.tracing import Tracing
 
@@ -55,10 +52,9 @@ class Runtime:
         self.settings = settings
         self.metrics = metrics
         self._tracing = tracing
-        bundle = Bundle(settings.bundle, settings.bundle_key)
-        self.classifier = Classifier(bundle, settings.threads, settings.precision, settings.batch, settings.gate)
-        self.manifest = self.classifier.bundle.manifest
-        ensemble, batch = self.classifier.ensemble, self.classifier.ensemble.max_batch
+        self._explainer = ExplainerClient(explainer)
+        self.bundles = Bundles(settings, metrics, self._explainer, lambda: self.classifications.running)
+        ensemble, batch = self.served.classifier.ensemble, self.served.classifier.ensemble.max_batch
         logger.info("networks compute in %s by %s", ensemble.precision, ensemble.provider)
         # An image that waits for its batch needs no core: those come on top.
         at_once = settings.classifications + (LANES * batch if batch > 1 else 0)
@@ -69,17 +65,16 @@ class Runtime:
         self._decoding_threads = ThreadPoolExecutor(decoders().size, "decode")
         if missing := decoders().warm():
             logger.warning("this kernel does not shut decoders in: %s", ", ".join(missing))
-        self._infer: Callable[[Views], Future[Logits]] = self._infer_here
-        if batch > 1:
-            self._infer = Batcher(ensemble.logits, batch, lambda: self.classifications.running).submit
         # One that would wait past its deadline is better told now.
         self.explanations = Admission(settings.explanations, settings.queue, settings.explain_seconds)
-        self._explainer = ExplainerClient(explainer)
-        self.classifier.warm_up(synthetic_png())
-        metrics.served(self.manifest, ensemble.provider, ensemble.precision)
         metrics.watch(lambda: self.classifications.in_flight + self.decodings.in_flight)
 
-    async def classify(self, data: bytes) -> tuple[Finding, dict[str, float]]:
+    @property
+    def served(self) -> Served:
+        """The bundle for a request that begins now. It keeps it: the next one may get another."""
+        return self.bundles.served
+
+    async def classify(self, served: Served, data: bytes) -> tuple[Finding, dict[str, float]]:
         """A finding, and the milliseconds of each stage with the wait before them.
 
         Raises:
@@ -88,27 +83,30 @@ class Runtime:
             Busy, DeadlineExceeded: see `Admission.run`.
         """
         self._check([data])
-        finding, timings_ms, _ = await self._classified(data)
+        finding, timings_ms, _ = await self._classified(served, data)
         return finding, timings_ms
 
     async def classify_to_explain(
-        self, data: bytes, keep: Callable[[Grey], Grey] | None
+        self, served: Served, data: bytes, keep: Callable[[Grey], Grey] | None
     ) -> tuple[Finding, dict[str, float], Prepared]:
         """As `classify`, and the file as prepared: nobody decodes it twice.
 
         Of its pixels it has what `keep` makes of them, by default none.
         """
         self._check([data])
-        return await self._classified(data, keep)
+        return await self._classified(served, data, keep)
 
-    async def classify_all(self, files: Sequence[bytes]) -> list[tuple[Finding, dict[str, float]] | BaseException]:
+    async def classify_all(
+        self, served: Served, files: Sequence[bytes]
+    ) -> list[tuple[Finding, dict[str, float]] | BaseException]:
         """For each file, in order, what `classify` would have returned or raised.
 
         Raises:
             Busy: there is no room for one more. Otherwise all are admitted, none refused for the others' sake.
         """
         self._check(files)
-        answers = await asyncio.gather(*map(self._classified, files), return_exceptions=True)
+        works = (self._classified(served, data) for data in files)
+        answers = await asyncio.gather(*works, return_exceptions=True)
         return [answer if isinstance(answer, BaseException) else answer[:2] for answer in answers]
 
     async def preview(self, data: bytes) -> Preview:
@@ -130,13 +128,18 @@ class Runtime:
         Raises:
             Busy, DeadlineExceeded: see `Admission.run`.
             Refusal, ExplainerUnavailable, ExplainerDied, ExplanationFailed: see `ExplainerClient.explain`.
+            OtherBundle: the explainer does not hold the bundle of the question; it is told of the one that is served.
         """
         start, loop = time.perf_counter(), asyncio.get_running_loop()
 
         def work() -> Future[Outcome]:
             return asyncio.run_coroutine_threadsafe(self._explainer.explain(method=method, **question), loop)
 
-        outcome = await self.explanations.run(work, self.settings.deadline(method))
+        try:
+            outcome = await self.explanations.run(work, self.settings.deadline(method))
+        except OtherBundle:
+            self.bundles.unknown()
+            raise
         seconds = time.perf_counter() - start
         self.metrics.explained(method, seconds)
         if self._tracing:
@@ -149,18 +152,18 @@ class Runtime:
             self.decodings.check()
 
     async def _classified(
-        self, data: bytes, keep: Callable[[Grey], Grey] | None = None
+        self, served: Served, data: bytes, keep: Callable[[Grey], Grey] | None = None
     ) -> tuple[Finding, dict[str, float], Prepared]:
         """The answer to a file that is admitted."""
         came = time.perf_counter()
-        prepare = partial(self.classifier.prepare, data, keep)
+        prepare = partial(served.classifier.prepare, data, keep)
         if is_dicom(data):
             decoding = partial(self._decoding_threads.submit, prepare)
             prepared = await self.decodings.run_admitted(decoding, self._seconds_left(came))
             prepare = partial(_same, prepared)
-        inferring = partial(self._begin, prepare)
+        inferring = partial(self._begin, served, prepare)
         inferred = await self.classifications.run_admitted(inferring, self._seconds_left(came))
-        finding = self.classifier.conclude(inferred.prepared, inferred.logits)
+        finding = served.classifier.conclude(inferred.prepared, inferred.logits)
         if self._tracing:
             for stage, began in inferred.prepared.watch.began.items():
                 self._tracing.ended(stage, began, finding.timings_ms[stage] / 1000)
@@ -173,18 +176,20 @@ class Runtime:
     def _seconds_left(self, came: float) -> float:
         return self.settings.classify_seconds - (time.perf_counter() - came)
 
-    def _begin(self, prepare: Callable[[], Prepared]) -> Future[Inferred]:
+    def _begin(self, served: Served, prepare: Callable[[], Prepared]) -> Future[Inferred]:
         """Hand a file to a thread."""
         ended: Future[Inferred] = Future()
-        self._threads.submit(self._work, prepare, ended)
+        self._threads.submit(self._work, served, prepare, ended)
         return ended
 
-    def _work(self, prepare: Callable[[], Prepared], ended: Future[Inferred]) -> None:
+    def _work(self, served: Served, prepare: Callable[[], Prepared], ended: Future[Inferred]) -> None:
         """In a thread: all of the work, or all until a batch takes the image along."""
         try:
             prepared = prepare()
             prepared.watch.began["inference"] = inferring = time.perf_counter()
-            logits = self._infer(prepared.views)
+            # On all cores if no other work runs: one that is being decoded needs a core too.
+            alone = self.classifications.running + self.decodings.running == 1
+            logits = served.infer(prepared.views, alone)
         except BaseException as error:
             ended.set_exception(error)
             return
@@ -200,21 +205,6 @@ class Runtime:
 
         logits.add_done_callback(end)
 
-    def _infer_here(self, image: Views) -> Future[Logits]:
-        """In the thread that asks, on all cores if no other work runs: one that is being decoded needs a core too."""
-        alone = self.classifications.running + self.decodings.running == 1
-        done: Future[Logits] = Future()
-        done.set_result(self.classifier.ensemble.logits(batched([image]), alone=alone))
-        return done
-
 
 def _same(prepared: Prepared) -> Prepared:
     return prepared
-
-
-def synthetic_png() -> bytes:
-    """A picture of a gradient: what the warm-up classifies."""
-    ramp = np.linspace(0, 255, 256, dtype=np.uint8)
-    ok, png = cv2.imencode(".png", np.tile(ramp, (256, 1)))
-    assert ok
-    return png.tobytes()

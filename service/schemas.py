@@ -11,7 +11,7 @@ from cxr.anatomy.outlines import Outline
 from cxr.anatomy.zones import ZoneShare
 from cxr.decode import InstanceUIDs
 from cxr.labels import DISCLAIMER, Label
-from cxr.model.bundle import ENSEMBLE, Manifest
+from cxr.model.bundle import ENSEMBLE, Bundle
 from cxr.model.gate import Verdict
 from cxr.model.posterior import EnsembleRule
 from cxr.pipeline import Finding, MemberFinding
@@ -32,6 +32,7 @@ class BundleAnswer(_Answer):
 
     name: str
     version: str
+    sha256: Annotated[str, Field(description="Of its bundle.json, which holds the hashes of its weights.")]
     site: Annotated[str | None, Field(description="Where it was recalibrated by `cxr site`, if it was.")]
     methods: Annotated[list[Method], Field(description="Of /explain: those of the network that explains by default.")]
 
@@ -130,15 +131,15 @@ class Batch(_Answer):
     results: list[Classification | ErrorAnswer]
 
 
-def classification(
-    finding: Finding, manifest: Manifest, timings_ms: dict[str, float], request_id: str
-) -> Classification:
-    """A finding as it is answered."""
+def classification(finding: Finding, bundle: Bundle, timings_ms: dict[str, float], request_id: str) -> Classification:
+    """A finding as it is answered; `bundle` is the one that found it."""
+    manifest = bundle.manifest
     return Classification(
         request_id=request_id,
         bundle=BundleAnswer(
             name=manifest.name,
             version=manifest.version,
+            sha256=bundle.sha256,
             site=manifest.site.name if manifest.site else None,
             methods=list(offered(manifest, manifest.explainer)),
         ),

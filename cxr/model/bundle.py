@@ -247,9 +247,13 @@ class OnnxFile(_Strict):
 
 
 class OnnxManifest(_Strict):
-    """onnx/manifest.json. Calibration is not in the graphs, so a new temperature needs no new export."""
+    """onnx/manifest.json. Calibration is not in the graphs, so a new temperature needs no new export.
+
+    `golden` has, by member, the logits of `cxr.model.golden`; exports made before there were any have none.
+    """
 
     files: dict[FileName, OnnxFile]
+    golden: dict[Name, tuple[float, float, float]] = {}
 
 
 class Bundle:

@@ -20,6 +20,7 @@ from service.bento import protocol
 from service.bento.explainer import ExplainerService
 from service.bento.own_paths import answer_own_paths
 from service.bento.supervisor import confine, refuse_open_listeners
+from service.bundles.link import LastServed
 from service.routes.openapi import name_keys
 from service.runtime import Runtime
 from service.settings import TIMEOUT_S, Settings
@@ -51,7 +52,8 @@ def start(explainer: Any) -> None:
     settings = Settings()
     refuse_open_listeners(settings)
     tracing = from_environment()
-    app.state.runtime = Runtime(settings, metrics, explainer, tracing)
+    app.state.runtime = runtime = Runtime(settings, metrics, explainer, tracing)
+    runtime.bundles.follow()
     name_keys(app, needed=settings.needs_key)
     boundary.open(
         _keys(settings),
@@ -87,6 +89,7 @@ def prepare() -> None:
             KeyFile(settings.api_keys_file)  # or the worker would be started again and again
         check_environment()
         confine(settings)
+        LastServed.begin()
     except (ValidationError, KeyFileError, ExporterMissing) as error:
         raise SystemExit(f"The settings are wrong. {error}") from None
     except BundleError as error:

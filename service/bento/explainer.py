@@ -6,14 +6,14 @@ data, into the log and hand it to the caller flattened into a string.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import bentoml
 import cv2
 
-from cxr.errors import Refusal, Unavailable
+from cxr.errors import BundleError, Refusal, Unavailable
 from cxr.labels import Label
-from cxr.model.bundle import Bundle
 from cxr.pipeline import Finding, Prepared, Stopwatch
 from cxr.report.explanation import Method
 from cxr.report.fhir import fhir_bundle
@@ -22,7 +22,10 @@ from cxr.report.pictures import ENCODINGS, EVERYTHING, Drawing, Pictures, encode
 from cxr.report.result import Result
 from service import logs
 from service.bento.watchdog import Watchdog
+from service.bundles.kept import Kept
+from service.bundles.link import LastServed
 from service.errors import log_unexpected
+from service.refusals import OtherBundle
 from service.schemas import ExplanationAnswer, explanation_answer
 from service.settings import MAX_SECONDS, Settings
 
@@ -32,6 +35,8 @@ CONNECTION: Final = {"max_requests": 10**9, "max_age": 1e9}
 PATIENCE: Final = 2.0
 """Deadlines of a method after which an explanation is taken to hang, and its process ended."""
 
+ADOPT_S: Final = 120.0
+"""After which loading a bundle is taken to hang."""
 
 Wanted = Literal["json", "png", "jpeg", "webp", "heatmap", "sc", "sr", "fhir"]
 """Forms of an explanation: its fields, the overlay encoded, the heatmap as PNG, DICOM secondary capture and structured
@@ -85,13 +90,35 @@ class ExplainerService:
         from attribution.explain import Explainer
 
         torch.set_num_threads(self._settings.threads)
-        self._explainer = Explainer(Bundle(self._settings.bundle, self._settings.bundle_key))
+        self._kept = Kept(Explainer, self._settings.bundle_key)
+        self._kept.adopt(LastServed().read() or self._settings.bundle.resolve())
         cv2.setNumThreads(self._settings.threads)
         self._watchdog = Watchdog()
 
     @bentoml.api  # type: ignore[untyped-decorator]
+    def adopt(self, root: str, sha256: str) -> str:
+        """Hold a bundle that is about to be served, beside the one that is. Never raises.
+
+        Args:
+            root: its folder.
+            sha256: of its bundle.json.
+
+        Returns:
+            Why it cannot be loaded; empty where it was.
+        """
+        try:
+            with self._watchdog.watch(ADOPT_S):
+                self._kept.adopt(Path(root), sha256)
+        except BundleError as error:
+            return str(error)
+        except Exception as error:
+            return type(error).__qualname__
+        return ""
+
+    @bentoml.api  # type: ignore[untyped-decorator]
     def explain(
         self,
+        bundle: str,
         sealed: Any,
         data: bytes,
         finding: Finding,
@@ -105,6 +132,7 @@ class ExplainerService:
         """Explain what the ensemble said about a file. Never raises; a work that hangs ends the process.
 
         Args:
+            bundle: SHA-256 of the bundle.json by which the file was classified.
             sealed: the file, `Sealed`, its pixels shrunk to an overlay's.
             data: its bytes, where an object that repeats its header or names its hash is wanted; else empty.
             finding: what was found in it.
@@ -115,11 +143,14 @@ class ExplainerService:
             pictures: which of them JSON holds; None for both, the heatmap at the radiograph's own size.
             request_id: for the log.
         """
+        explainer = self._kept.get(bundle)
+        if explainer is None:
+            return Outcome(refusal=OtherBundle.__name__)
         try:
             with self._watchdog.watch(PATIENCE * self._settings.deadline(method)):
                 drawn = drawing(wanted, pictures)
-                explanation = self._explainer.explain(sealed.prepared, finding, target, method, member, drawn)
-                return outcome(Result.of(finding, explanation, self._explainer.bundle, data), data, wanted)
+                explanation = explainer.explain(sealed.prepared, finding, target, method, member, drawn)
+                return outcome(Result.of(finding, explanation, explainer.bundle, data), data, wanted)
         except (Refusal, Unavailable) as refusal:
             return Outcome(refusal=type(refusal).__name__)
         except Exception as error:

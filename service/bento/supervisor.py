@@ -5,18 +5,21 @@ could stop the server there. They become Unix sockets in a private folder. And B
 unless told otherwise; beyond loopback that takes an API key, or the operator's word that a proxy authenticates.
 
 A dead worker's requests wait for the next one, so circus looks for dead workers every second, as it does by default.
-BentoML has it look every ten.
+BentoML has it look every ten. And it looks by a clock that nobody sets: tornado, whose event loop circus runs, uses the
+wall clock, and where that was set back by a day, nobody looked for a day (`tornado.ioloop.PeriodicCallback`).
 """
 
 import ipaddress
 import os
 import socket
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, Final
 
 from bentoml._internal.utils import circus
+from tornado.ioloop import IOLoop
 
 from service.settings import Settings
 
@@ -35,6 +38,11 @@ def confine(settings: Settings) -> None:
         self.exit_stack.push(folder)
 
     circus.Arbiter.__init__ = confined  # type: ignore[method-assign]
+    IOLoop.time = _monotonic  # type: ignore[method-assign]
+
+
+def _monotonic(self: IOLoop) -> float:  # noqa: ARG001  # in the place of a method
+    return time.monotonic()
 
 
 def refuse_open_sockets(sockets: Iterable[Any], settings: Settings) -> None:

@@ -20,8 +20,10 @@ async def classify(request: Request) -> Response:
     check_media_type(request)
     runtime = runtime_of(request)
     runtime.classifications.check()
-    finding, timings_ms = await runtime.classify(await body(request))
-    return as_json(classification(finding, runtime.manifest, timings_ms, request.state.request_id))
+    data = await body(request)
+    served = runtime.served
+    finding, timings_ms = await runtime.classify(served, data)
+    return as_json(classification(finding, served.bundle, timings_ms, request.state.request_id))
 
 
 @router.get("/metrics", include_in_schema=False)

@@ -108,8 +108,9 @@ async def explain(
     form = check(request, _offers(object, drawn), PARAMETERS)
     chosen, label = _method(method), _target(target)
     runtime = runtime_of(request)
-    whose = _member(member, runtime.manifest)
-    if chosen not in offered(runtime.manifest, whose):
+    served = runtime.served  # to its end, since the parameters are judged by it
+    whose = _member(member, served.manifest)
+    if chosen not in offered(served.manifest, whose):
         raise NoOpacityHead
     check_media_type(request)
     runtime.explanations.check()
@@ -118,10 +119,11 @@ async def explain(
     if form in (DICOM, RELATED) and not is_dicom(data):
         raise NeedsDicom
     wanted: list[Wanted] = ["heatmap"] if (form, drawn) == (PNG, "heatmap") else WANTED.get(form, objects)
-    keep = _kept(runtime.manifest, overlay=drawing(wanted, drawn).overlay)
-    finding, timings_ms, prepared = await runtime.classify_to_explain(data, keep)
-    answer = classification(finding, runtime.manifest, timings_ms, request.state.request_id)
+    keep = _kept(served.manifest, overlay=drawing(wanted, drawn).overlay)
+    finding, timings_ms, prepared = await runtime.classify_to_explain(served, data, keep)
+    answer = classification(finding, served.bundle, timings_ms, request.state.request_id)
     outcome = await runtime.explain(
+        bundle=served.sha256,
         sealed=Sealed(prepared),
         data=data if form in (DICOM, RELATED, FHIR) else b"",
         finding=finding,

@@ -65,7 +65,7 @@ def is_true(expression: str, before: Samples, after: Samples) -> bool:
 def alerts(manifest: Manifest, one: Seen, times: int = ENOUGH) -> set[str]:
     """Those that are true after an image has come so often."""
     metrics = Metrics()
-    metrics.served(manifest, "provider", "float32")
+    metrics.served(manifest, "0" * 64, "provider", "float32")
     before = scrape(metrics)
     for _ in range(times):
         metrics.classified(*one, TIMINGS)

@@ -26,8 +26,8 @@ COMMAND: Final = typer.main.get_command(app)
 TARGETS: Final = set(re.findall(r"^([\w-]+(?: [\w-]+)*):", text_of("Makefile"), re.MULTILINE))
 PATH: Final = rf"(?:{'|'.join(sorted(HOUSE))})/(?:[\w/]*/)?(?:\w+\.py)?"
 OTHERS: Final = {
-    "apt-get", "cat", "cd", "curl", "docker", "git", "grep", "mkdir", "openssl", "pip", "python", "rm", "service",
-    "storescu", "Orthanc",
+    "apt-get", "cat", "cd", "curl", "docker", "git", "grep", "ln", "mkdir", "mv", "openssl", "pip", "python", "rm",
+    "service", "storescu", "Orthanc",
 }  # fmt: skip
 """Programs of others that the documents use."""
 

@@ -54,7 +54,8 @@ def test_classify_says_what_the_core_says(server: Server, bundle: Bundle, media_
     assert result["gate"] == {"score": pytest.approx(finding.gate.score, abs=1e-6), "verdict": "familiar"}
     assert [member["architecture"] for member in result["members"]] == ["resnet18", "vgg16_bn"]
     assert set(result["timings_ms"]) == {"queue", "decode", "preprocess", "inference"}
-    assert result["bundle"] == {"name": "random", "version": "0", "site": None, "methods": list(METHODS)}
+    named = {"name": "random", "version": "0", "sha256": bundle.sha256, "site": None, "methods": list(METHODS)}
+    assert result["bundle"] == named
     assert result["disclaimer"] == DISCLAIMER
     assert sum(result["probabilities"].values()) == pytest.approx(1)
 

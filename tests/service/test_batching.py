@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import wait
 from threading import Event, Semaphore
+from threading import enumerate as enumerate_threads
 from typing import Any
 
 import numpy as np
@@ -109,3 +110,28 @@ def test_a_failing_device_fails_its_batch_and_not_the_next() -> None:
         with pytest.raises(RuntimeError):
             batcher.submit(image(0)).result(LONG)
     assert ask(batcher, [3]) == [3]
+
+
+def test_nothing_runs_while_it_is_paused_and_what_comes_meanwhile_waits() -> None:
+    device = Device()
+    batcher = Batcher(device, 4, lambda: 1)
+    device.may_go.clear()
+    running = batcher.submit(image(1))
+    assert device.begun.acquire(timeout=LONG)
+    device.may_go.set()
+    with batcher.paused():
+        assert running.done(), "it waited for what ran"
+        later = batcher.submit(image(2))
+        assert not wait([later], 0.05).done
+    assert value(later.result(LONG)) == 2
+
+
+def test_its_threads_end_when_nobody_will_submit_any_more() -> None:
+    before = set(enumerate_threads())
+    batcher = Batcher(Device(), 4, lambda: 1)
+    lanes = set(enumerate_threads()) - before
+    assert len(lanes) == LANES
+    batcher.close()
+    for lane in lanes:
+        lane.join(LONG)
+        assert not lane.is_alive()

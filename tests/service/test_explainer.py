@@ -16,6 +16,7 @@ from cxr.report.pictures import Drawing, Pictures, encode
 from cxr.report.result import Result
 from scripts.server import REPOSITORY
 from service.bento.explainer import Wanted, drawing, outcome
+from service.refusals import OtherBundle
 from service.schemas import ExplanationAnswer
 from tests.findings import make_explanation, make_finding
 
@@ -76,10 +77,11 @@ def test_its_libraries_have_no_more_threads_than_it_may_have_and_refusals_are_na
         "explainer = ExplainerService.inner()\n"
         "print(cv2.getNumThreads(), torch.get_num_threads())\n"
         "explain = ExplainerService.inner.explain.func\n"
-        "asked = explain(explainer, Sealed(None), b'', None, 'normal', 'gradcam', 'alexnet', ['json'], None, 'id')\n"
-        "print(asked.refusal)\n"
+        "asked = (Sealed(None), b'', None, 'normal', 'gradcam', 'alexnet', ['json'], None, 'id')\n"
+        "print(explain(explainer, " + repr(bundle.sha256) + ", *asked).refusal)\n"
+        "print(explain(explainer, '0' * 64, *asked).refusal)\n"
     )
     result = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
-    assert result.stdout.splitlines() == ["1 1", UnknownMember.__name__]
+    assert result.stdout.splitlines() == ["1 1", UnknownMember.__name__, OtherBundle.__name__]

@@ -1,18 +1,19 @@
 """The line to the explainer: what it answers, refuses, and what happens when it is not there."""
 
 import asyncio
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from cxr import errors
-from cxr.errors import LateralView, Refusal
+from cxr.errors import LateralView, NotServable, Refusal
 from cxr.report.explanation import METHODS
 from service import explaining
 from service.bento.explainer import Outcome
 from service.errors import ExplanationFailed
 from service.explaining import ExplainerClient
-from service.refusals import ExplainerDied, ExplainerUnavailable
+from service.refusals import ExplainerDied, ExplainerUnavailable, OtherBundle
 from service.settings import Settings
 
 T = TypeVar("T")
@@ -26,6 +27,7 @@ class Remote:
     def __init__(self, *outcomes: Outcome | Exception, ready: tuple[bool | Exception, ...] = (True,)) -> None:
         self.to_async = self
         self.questions: list[dict[str, Any]] = []
+        self.fault: str | Exception = ""
         self._outcomes = list(outcomes)
         self._ready = list(ready)
 
@@ -35,6 +37,10 @@ class Remote:
     async def explain(self, **question: Any) -> Outcome:
         self.questions.append(question)
         return given(self._outcomes.pop(0))
+
+    async def adopt(self, **question: Any) -> str:
+        self.questions.append(question)
+        return given(self.fault)
 
 
 def given(result: T | Exception) -> T:
@@ -124,3 +130,30 @@ def test_each_method_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings()
     assert all(settings.deadline(method) == own.get(method, 5) for method in METHODS)
     assert settings.longest_s == settings.upload_seconds + settings.classify_seconds + 9
+
+
+def adopt(remote: Any) -> bool:
+    return asyncio.run(ExplainerClient(remote).adopt(Path("folder"), "hash"))
+
+
+def test_it_is_told_of_a_bundle_unless_it_is_away_or_there_is_none() -> None:
+    remote = Remote()
+    assert adopt(remote)
+    assert remote.questions == [{"root": "folder", "sha256": "hash"}]
+    assert adopt(None)
+    assert not adopt(Remote(ready=(False,)))
+    remote = Remote()
+    remote.fault = ConnectionResetError()
+    assert not adopt(remote)
+
+
+def test_a_bundle_that_it_cannot_load_is_named() -> None:
+    remote = Remote()
+    remote.fault = "weights/a is not the file"
+    with pytest.raises(NotServable, match="weights/a is not the file"):
+        adopt(remote)
+
+
+def test_another_bundle_than_it_holds_is_an_error_of_its_own() -> None:
+    with pytest.raises(OtherBundle):
+        ask(Remote(Outcome(refusal=OtherBundle.__name__)))

@@ -5,6 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from cxr.drift import FIGURES
 from cxr.errors import LateralView
 from cxr.labels import LABELS
+from cxr.model.bundle import Bundle
 from scripts.server import Server
 from service.app import LIMITS, app
 from tests import files
@@ -25,7 +26,7 @@ def count(series: Series, metric: str, /, **labels: str) -> float:
     return series.get((metric, tuple(sorted(labels.items()))), 0.0)
 
 
-def test_every_stage_is_timed_and_every_answer_counted(server: Server) -> None:
+def test_every_stage_is_timed_and_every_answer_counted(server: Server, bundle: Bundle) -> None:
     before = scrape(server)
     headers = {"Content-Type": "image/png"}
     label = server.client.post("/classify", content=files.radiograph_png(), headers=headers).json()["prediction"]
@@ -49,7 +50,7 @@ def test_every_stage_is_timed_and_every_answer_counted(server: Server) -> None:
     assert grown("cxr_errors_total", code=LateralView.code) == 1
     for figure in FIGURES:
         assert grown(f"cxr_{figure}_count") == 2
-    assert count(after, "cxr_bundle_info", name="random", version="0") == 1
+    assert count(after, "cxr_bundle_info", name="random", version="0", sha256=bundle.sha256) == 1
 
 
 def test_odd_requests_make_no_series(server: Server) -> None:

@@ -17,9 +17,10 @@ from cxr.model.cpu import Processor
 from cxr.model.views import count_of
 from cxr.pipeline import Finding, Prepared
 from service.bento.explainer import Outcome
+from service.bundles.served import synthetic_png
 from service.metrics import Metrics
 from service.refusals import Busy, DeadlineExceeded
-from service.runtime import Runtime, synthetic_png
+from service.runtime import Runtime
 from service.settings import Settings
 from tests import files
 
@@ -33,7 +34,7 @@ def runtime_of(bundle: Bundle, explainer: Any = None, **settings: Any) -> Runtim
 
 def test_waiting_is_counted_from_the_request_to_the_thread(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = runtime_of(bundle, classifications=1)
-    prepare, begun, ended = runtime.classifier.prepare, list[float](), list[float]()
+    prepare, begun, ended = runtime.served.classifier.prepare, list[float](), list[float]()
 
     def slowly(data: bytes, _keep: object = None) -> Prepared:
         begun.append(time.perf_counter())
@@ -42,10 +43,10 @@ def test_waiting_is_counted_from_the_request_to_the_thread(bundle: Bundle, monke
         ended.append(time.perf_counter())
         return prepared
 
-    monkeypatch.setattr(runtime.classifier, "prepare", slowly)
+    monkeypatch.setattr(runtime.served.classifier, "prepare", slowly)
 
     async def scenario() -> list[tuple[Finding, dict[str, float]]]:
-        return await asyncio.gather(*(runtime.classify(synthetic_png()) for _ in range(4)))
+        return await asyncio.gather(*(runtime.classify(runtime.served, synthetic_png()) for _ in range(4)))
 
     answers = asyncio.run(scenario())
 
@@ -59,7 +60,7 @@ def test_one_alone_has_all_cores_and_one_beside_another_that_is_decoded_has_one(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = runtime_of(bundle, classifications=2)
-    prepare, logits = runtime.classifier.prepare, runtime.classifier.ensemble.logits
+    prepare, logits = runtime.served.classifier.prepare, runtime.served.classifier.ensemble.logits
     said, may_end = list[bool](), Event()
 
     def watched(images: Any, alone: bool) -> Any:
@@ -71,24 +72,24 @@ def test_one_alone_has_all_cores_and_one_beside_another_that_is_decoded_has_one(
             assert may_end.wait(LONG)
         return prepare(data)
 
-    monkeypatch.setattr(runtime.classifier.ensemble, "logits", watched)
-    monkeypatch.setattr(runtime.classifier, "prepare", prepared)
+    monkeypatch.setattr(runtime.served.classifier.ensemble, "logits", watched)
+    monkeypatch.setattr(runtime.served.classifier, "prepare", prepared)
 
     async def scenario() -> None:
-        other = asyncio.create_task(runtime.classify(b"slow"))
+        other = asyncio.create_task(runtime.classify(runtime.served, b"slow"))
         await asyncio.sleep(0)
-        await runtime.classify(synthetic_png())
+        await runtime.classify(runtime.served, synthetic_png())
         may_end.set()
         with pytest.raises(NotDecodable):
             await other
-        await runtime.classify(synthetic_png())
+        await runtime.classify(runtime.served, synthetic_png())
 
     asyncio.run(scenario())
     assert said == [False, True]
 
 
 def test_a_device_that_likes_batches_gets_what_comes_together(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = runtime_of(bundle, precision="float32").classifier.classify(synthetic_png())
+    expected = runtime_of(bundle, precision="float32").served.classifier.classify(synthetic_png())
     monkeypatch.setattr(Processor, "max_batch", 4)
     runtime = runtime_of(bundle, precision="float32")
     logits, sizes = Processor.logits, list[int]()
@@ -100,7 +101,7 @@ def test_a_device_that_likes_batches_gets_what_comes_together(bundle: Bundle, mo
     monkeypatch.setattr(Processor, "logits", watched)
 
     async def scenario() -> list[tuple[Finding, dict[str, float]] | BaseException]:
-        return await runtime.classify_all([synthetic_png(), b"no radiograph", *[synthetic_png()] * 6])
+        return await runtime.classify_all(runtime.served, [synthetic_png(), b"no radiograph", *[synthetic_png()] * 6])
 
     first, bad, *others = asyncio.run(scenario())
     assert isinstance(bad, NotDecodable)
@@ -124,7 +125,7 @@ def test_a_device_that_fails_frees_its_places(bundle: Bundle, monkeypatch: pytes
     monkeypatch.setattr(Processor, "logits", fails)
     for _ in range(3):
         with pytest.raises(RuntimeError):
-            asyncio.run(runtime.classify(synthetic_png()))
+            asyncio.run(runtime.classify(runtime.served, synthetic_png()))
     assert runtime.classifications.in_flight == 0
 
 
@@ -177,9 +178,11 @@ def test_pictures_do_not_wait_for_decoders_that_hang(bundle: Bundle, monkeypatch
         os.kill(pid, signal.SIGSTOP)
 
     async def scenario() -> None:
-        hung = [asyncio.ensure_future(runtime.classify(files.small_radiograph_dicom())) for _ in range(decoders().size)]
+        dicom = files.small_radiograph_dicom()
+        works = (runtime.classify(runtime.served, dicom) for _ in range(decoders().size))
+        hung = [asyncio.ensure_future(work) for work in works]
         await asyncio.sleep(0.2)
-        await runtime.classify(synthetic_png())
+        await runtime.classify(runtime.served, synthetic_png())
         assert not any(work.done() for work in hung)
         outcomes = await asyncio.gather(*hung, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [DecodingTooSlow] * len(hung)

@@ -152,7 +152,7 @@ def test_training_evaluation_command_line_and_service_prepare_the_same_golden_ar
     runtime = Runtime(Settings(bundle=mixed.root), Metrics(), None)
     for classify in (
         lambda: CliRunner().invoke(app, ["classify", str(file), "--bundle", str(mixed.root)]),
-        lambda: asyncio.run(runtime.classify(content)),
+        lambda: asyncio.run(runtime.classify(runtime.served, content)),
     ):
         monkeypatch.setattr(RecordingSession, "seen", [])
         classify()

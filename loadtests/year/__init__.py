@@ -1,0 +1,1 @@
+"""A year of operation in an hour or so: load, and all that happens to a service meanwhile."""
