@@ -1,8 +1,8 @@
-"""torchvision's networks without what comes along: PyTorch's compiler takes twice as long to import as PyTorch itself.
+"""Import torchvision's networks without PyTorch's compiler, which takes twice as long to import as PyTorch itself.
 
-`torchvision.ops.roi_align`, which no network here uses, imports one function of `torch._dynamo.utils` and with it the
-whole compiler; its data sets and its ONNX operators take two thirds of what is left. While torchvision is imported,
-empty stand-ins are in their places. Who wants one of them later gets the real one; what is loaded already stays.
+`torchvision.ops.roi_align`, which no network here uses, imports one function of `torch._dynamo.utils` and so the whole
+compiler. torchvision's data sets and ONNX operators take two thirds of the remaining time. Empty modules replace all
+three while torchvision is imported. A later import gets the real module; modules that are loaded already stay.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 
 def _nothing(*_: Any) -> None:
-    """In the place of every function that is asked for at import."""
+    """Replaces every function that torchvision requests at import."""
 
 
 STAND_INS: Final[dict[str, tuple[str, ...]]] = {
@@ -20,7 +20,7 @@ STAND_INS: Final[dict[str, tuple[str, ...]]] = {
     "torchvision.datasets": (),
     "torchvision.ops._register_onnx_ops": ("_register_custom_op",),
 }
-"""Modules, and the functions that are imported from each."""
+"""The replaced modules, and the functions that are imported from each."""
 
 
 def import_torchvision() -> None:

@@ -102,7 +102,7 @@ async def explain(
     multipart/related or the one named.
 
     The methods that the model has are in the answer of /classify: bundle, methods. The map of method=opacity has been
-    taught by radiologists' boxes, and is the same for every target.
+    trained on radiologists' boxes, and is the same for every target.
     """
     objects, drawn = _objects(object), _pictures(pictures)
     form = check(request, _offers(object, drawn), PARAMETERS)
