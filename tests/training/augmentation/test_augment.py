@@ -16,8 +16,8 @@ SIDE = 48
 
 @pytest.fixture(scope="module")
 def images() -> Tensor:
-    chance = torch.Generator().manual_seed(0)
-    noise = torch.randint(0, 256, (16, 1, SIDE, SIDE), dtype=torch.uint8, generator=chance)
+    rng = torch.Generator().manual_seed(0)
+    noise = torch.randint(0, 256, (16, 1, SIDE, SIDE), dtype=torch.uint8, generator=rng)
     noise[0], noise[1] = 0, 255
     return noise
 
@@ -83,7 +83,7 @@ def test_every_knob_changes_the_image_and_nothing_else_is_needed(knob: str) -> N
 
 
 @pytest.mark.parametrize("how", [GENTLE, STRONG], ids=["gentle", "strong"])
-def test_the_generator_is_the_only_source_of_chance(how: Augmentation, images: Tensor) -> None:
+def test_the_generator_is_the_only_source_of_randomness(how: Augmentation, images: Tensor) -> None:
     torch.manual_seed(1)
     first = vary(images, how)
     torch.manual_seed(2)
