@@ -1,4 +1,4 @@
-"""The API's end of the line to the explainer, which may start, die or hang while /classify goes on."""
+"""The API's client of the explainer, which may start, die or hang while /classify keeps working."""
 
 import asyncio
 import logging
