@@ -117,7 +117,7 @@ def _verdict(reply: Reply) -> str:
     if reply.lost:
         return f"lost ({reply.error})"
     if reply.refused or reply.late:
-        return f"refused for want of room or time ({reply.status})"
+        return f"refused for lack of room or time ({reply.status})"
     return f"wrong ({reply.status} for {reply.request.status})"
 
 

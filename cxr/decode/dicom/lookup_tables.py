@@ -51,6 +51,6 @@ def _entries(data: Any, length: int, word: str) -> NDArray[np.float64]:
     if isinstance(data, bytes) and len(data) % 2:
         return np.frombuffer(data, "u1")[:length].astype(np.float64)
     words = np.frombuffer(data, word) if isinstance(data, bytes) else np.asarray(as_list(data), np.int64) & 0xFFFF
-    if len(words) < length <= 2 * len(words) <= length + 1:  # two entries in a word, the lower byte first
+    if len(words) < length <= 2 * len(words) <= length + 1:  # each word has two entries, the lower byte first
         words = np.stack([words & 0xFF, words >> 8], 1).reshape(-1)
     return words[:length].astype(np.float64)

@@ -73,13 +73,13 @@ def test_presets_keep_shape_and_range(how: Augmentation, side: int, images: Tens
     assert varied.isfinite().all()
 
 
-@pytest.mark.parametrize("knob", [name for name in HYPERPARAMETERS if name != "amplitude_mix"])  # of other images
-def test_every_knob_changes_the_image_and_nothing_else_is_needed(knob: str) -> None:
-    strength = 20.0 if knob == "rotation" else 1.0 if knob in CERTAIN else 0.3
+@pytest.mark.parametrize("name", [name for name in HYPERPARAMETERS if name != "amplitude_mix"])  # of other images
+def test_every_hyperparameter_changes_the_image_and_nothing_else_is_needed(name: str) -> None:
+    strength = 20.0 if name == "rotation" else 1.0 if name in CERTAIN else 0.3
     batch = smooth().expand(8, -1, -1, -1)
-    varied = vary(batch, only(knob, strength))
+    varied = vary(batch, only(name, strength))
     assert ((varied - batch).abs().amax(dim=(1, 2, 3)) > 1).sum() >= 6
-    assert knob in ("flip", "blur") or not torch.equal(varied[0], varied[1]), "images vary independently"
+    assert name in ("flip", "blur") or not torch.equal(varied[0], varied[1]), "images vary independently"
 
 
 @pytest.mark.parametrize("how", [GENTLE, STRONG], ids=["gentle", "strong"])
