@@ -124,7 +124,7 @@ class Admission:
             future.add_done_callback(partial(self._end, work, begun))
 
     def _end(self, work: "_Work[T]", begun: float, future: Future[T]) -> None:
-        """Free the place of a work and start the next one, in the thread where it ended, before delivering its result."""
+        """Free the place of a work and start the next one, in the thread where it ended, before its result is set."""
         with self._lock:
             self._running -= 1
             if future.exception() is None:  # the duration of a refused work says nothing about other works

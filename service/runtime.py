@@ -64,7 +64,8 @@ class Runtime:
         at_once = settings.classifications + (LANES * batch if batch > 1 else 0)
         self.classifications = Admission(at_once, settings.queue, settings.queue_seconds)
         self._threads = ThreadPoolExecutor(settings.classifications, "classify")
-        # A DICOM file waits for a decoder here and holds no other place: where decoders hang, nobody else waits.
+        # A DICOM file waits for a decoder here and holds no other place, so that a hanging decoder delays no other
+        # file.
         self.decodings = Admission(decoders().size, settings.queue, settings.queue_seconds)
         self._decoding_threads = ThreadPoolExecutor(decoders().size, "decode")
         if missing := decoders().warm():
@@ -72,7 +73,7 @@ class Runtime:
         self._infer: Callable[[Views], Future[Logits]] = self._infer_here
         if batch > 1:
             self._infer = Batcher(ensemble.logits, batch, lambda: self.classifications.running).submit
-        # One that would wait past its deadline is better told now.
+        # A request that would wait past its deadline is refused at once.
         self.explanations = Admission(settings.explanations, settings.queue, settings.explain_seconds)
         self._explainer = ExplainerClient(explainer)
         self.classifier.warm_up(synthetic_png())
@@ -201,7 +202,7 @@ class Runtime:
         logits.add_done_callback(end)
 
     def _infer_here(self, image: Views) -> Future[Logits]:
-        """In the thread that asks, on all cores if no other work runs: one that is being decoded needs a core too."""
+        """Run in the calling thread, on all cores if no other work runs. Requests being decoded count as busy."""
         alone = self.classifications.running + self.decodings.running == 1
         done: Future[Logits] = Future()
         done.set_result(self.classifier.ensemble.logits(batched([image]), alone=alone))
