@@ -1,4 +1,4 @@
-"""The folder of a result: begun once, resumed with the same, counted at the end."""
+"""The folder of a result: created once, resumed with the same parameters, counted at the end."""
 
 from dataclasses import replace
 from pathlib import Path

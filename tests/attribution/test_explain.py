@@ -1,4 +1,4 @@
-"""The explainer of a real bundle: the same bytes, the ensemble's figures, the map of whom one asks."""
+"""The explainer of a real bundle: the same bytes, the ensemble's figures, and the requested member's map."""
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor

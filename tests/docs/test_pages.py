@@ -1,4 +1,4 @@
-"""Every document: its links lead somewhere, its commands exist, and tables of names are complete."""
+"""Every document: links have a target, commands exist, tables of names are complete, prose is linted."""
 
 import json
 import re
@@ -31,7 +31,7 @@ OTHERS: Final = {
     "apt-get", "cat", "cd", "cp", "curl", "docker", "echoscu", "git", "grep", "mkdir", "openssl", "pip", "python", "rm",
     "service", "storescu", "Orthanc",
 }  # fmt: skip
-"""Programs of others that the documents use."""
+"""Third-party programs that the documents use."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -76,7 +76,7 @@ def _words(line: str) -> list[str]:
 
 
 def faults(words: list[str]) -> Iterator[str]:
-    """What a command names that is not there."""
+    """The parts of a command that do not exist."""
     program, *rest = words
     program = program.removeprefix(".venv/bin/")
     if program == "cxr":

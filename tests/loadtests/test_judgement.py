@@ -1,4 +1,4 @@
-"""Each load test's verdict on replies that are made up: what must fail, fails."""
+"""The verdicts of the load tests on synthetic replies: bad replies make them fail."""
 
 import math
 import signal

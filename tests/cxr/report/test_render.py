@@ -1,4 +1,4 @@
-"""Pictures: the map lies where it should, and no word leaves the canvas or meets another."""
+"""Pictures: the map is in the right place, and no text leaves the canvas or overlaps other text."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Sentences, in full: what people will read."""
+"""The full sentences that people will read."""
 
 import dataclasses
 from string import Formatter
@@ -29,7 +29,7 @@ AREAS = {"mediastinum": 0.14, "outside": 0.5}
 
 
 def zones(thirds: bool = False, **shares: float) -> tuple[ZoneShare, ...]:
-    """Shares by zone; what is not named holds nothing. Each lung zone has 6 % of the area."""
+    """Shares by zone; zones that are not named have none. Each lung zone has 6 % of the area."""
     present = ZONES[:6] if thirds else ZONES
     return tuple(ZoneShare(zone, shares.get(zone, 0.0), 1 / 6 if thirds else AREAS.get(zone, 0.06)) for zone in present)
 

@@ -1,4 +1,4 @@
-"""Keys in a file: what may stand in it, that a new one takes over, and that a bad one changes nothing."""
+"""Keys in a file: its format, replacement by a new file, and no change by a bad one."""
 
 import logging
 import time

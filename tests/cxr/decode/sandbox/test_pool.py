@@ -1,4 +1,4 @@
-"""Decoders that crash, hang, outgrow or vanish cost one file an answer, and nobody else anything."""
+"""Decoders that crash, hang, exceed memory or vanish affect one file only."""
 
 import os
 import signal
