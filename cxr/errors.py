@@ -10,9 +10,9 @@ CxrError
 │                               NotARadiograph, LateralView, NotAChest, Unfamiliar, NoInstance, TooSmall,
 │                               UniformImage, DecoderCrashed, DecodingTooSlow, DecodingTooLarge
 ├── Unavailable                 it cannot be answered now: DecoderUnavailable
-├── BundleError                 the model's folder differs from its manifest; the service does not start
-│   └── BundleUnsigned, BundleAltered, KeyUnusable    if a signature is required
-├── ParityError                 an exported graph computes something else than its PyTorch network
+├── BundleError                 the model's folder is not what its manifest says; the service does not start
+│   └── BundleUnsigned, BundleAltered, KeyUnusable    where a key says who may make it
+├── ParityError                 an exported graph does not say what its PyTorch network says
 └── DataError                   a training table or one of its images cannot be used
 
 A refusal's message is a constant of its class; at most it quotes our limits. It must not contain anything that a client

@@ -14,7 +14,7 @@ from evaluation.figure import Figure
 Of = Literal["strangers", "source", "left out", "elsewhere"]
 
 KEPT_OUT: Final = 0.01
-"""The share of radiographs that the threshold keeps out, cross-fitted, with equal weight for each source."""
+"""Share of radiographs that a threshold keeps out, cross-fitted, over all sources that count alike."""
 
 
 @dataclass(frozen=True, slots=True)

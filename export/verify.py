@@ -21,13 +21,13 @@ from networks.opacity_head import BothHeads
 
 BATCH: Final = 32  # VGG-19 at 224 pixels has 13 MB of activations per image at its widest layer
 
-# float32: the graph folds BatchNorm; measured error 3e-7 to 3e-5. float16: 11 bits through 18 layers give 4e-3 here,
-# where a CPU computes in float32 with rounded weights, and 3e-2 in float16 throughout, as on a GPU. Both on a network
-# with logits of up to 60; a calibrated network's logits are a tenth of that.
+# float32: the graph folds BatchNorm, which measures 3e-7 to 3e-5. float16: 11 bits through 18 layers measure
+# 4e-3 here, where a CPU computes in float32 between rounded weights, and 3e-2 in float16 throughout, as on a
+# GPU, both on a network with logits of up to 60; a calibrated network's are a tenth of that.
 LOGIT_TOLERANCE: Final[dict[Precision, float]] = {"float32": 1e-3, "float16": 5e-2, "bfloat16": 5e-2}
 
-# The opacity head does not average over cells, so bfloat16's 8 bits have more effect: 0.053 on 1,149 validation
-# images. An error of 0.1 in a logit is at most 0.025 in a cell's probability.
+# The opacity head has no mean over cells behind it, so that bfloat16's 8 bits show more: 0.053 on 1,149 validation
+# images. 0.1 of a logit is at most 0.025 of a cell's probability.
 OPACITY_TOLERANCE: Final = LOGIT_TOLERANCE | {"bfloat16": 1e-1}
 
 
@@ -129,7 +129,7 @@ def _member(bundle: Bundle, member: Member, views: Views, names: Sequence[str]) 
 
 
 def _precisions() -> list[Precision]:
-    """The precisions that this machine can compute."""
+    """Those that this machine computes in."""
     return [precision for precision in LOGIT_TOLERANCE if precision != "bfloat16" or openvino.usable()]
 
 

@@ -90,7 +90,7 @@ def serve(
     """
     port = port or free_port()
     with (
-        tempfile.TemporaryDirectory(prefix="cxr-") as scratch,  # short, because the paths of Unix sockets are limited
+        tempfile.TemporaryDirectory(prefix="cxr-") as scratch,  # short: Unix sockets' paths are limited
         log.open("wb") as out,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
     ):

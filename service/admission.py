@@ -142,7 +142,7 @@ class _Work(Generic[T]):
     """One work, from the queue to its end."""
 
     def __init__(self, start: Start[T], loop: asyncio.AbstractEventLoop) -> None:
-        """`loop`: the caller's event loop, in which it awaits `ended`."""
+        """`loop`: of the caller, who awaits `ended` there."""
         self._start = start
         self._loop = loop
         self.ended: asyncio.Future[Future[T]] = loop.create_future()
@@ -150,7 +150,7 @@ class _Work(Generic[T]):
     def begin(self) -> Future[T]:
         try:
             return self._start()
-        except Exception as error:  # otherwise its place would be lost
+        except Exception as error:  # or its place would be lost
             failed: Future[T] = Future()
             failed.set_exception(error)
             return failed

@@ -37,7 +37,7 @@ class Batcher:
         self._coming = coming
         self._waiting: list[Waiting] = []
         self._came = Condition()
-        self._gathering = Lock()  # only one lane collects at a time, so that two lanes do not divide a batch
+        self._gathering = Lock()  # a lane at a time, so that two do not share what would fill one
         for _ in range(LANES):
             Thread(target=self._lane, name="batch", daemon=True).start()
 
@@ -67,7 +67,7 @@ class Batcher:
         return len(self._waiting) >= min(self._max_batch, self._coming())
 
     def _work(self, batch: list[Waiting]) -> None:
-        """Run a batch and deliver its results."""
+        """Run a batch and hand out its results."""
         try:
             logits = self._run(batched([image for image, _ in batch]))
         except Exception as error:

@@ -82,7 +82,7 @@ class Metrics:
         )
 
     def served(self, manifest: Manifest, provider: str, precision: Precision) -> None:
-        """Set the served bundle, provider and precision."""
+        """Name the bundle that is served, and how."""
         self._bundle.labels(manifest.name, manifest.version).set(1)
         self._inference.labels(provider, precision).set(1)
         references = manifest.site.reference if manifest.site else {}

@@ -73,7 +73,7 @@ class Runtime:
         self._infer: Callable[[Views], Future[Logits]] = self._infer_here
         if batch > 1:
             self._infer = Batcher(ensemble.logits, batch, lambda: self.classifications.running).submit
-        # A request that would wait past its deadline is refused at once.
+        # One that would wait past its deadline is better told now.
         self.explanations = Admission(settings.explanations, settings.queue, settings.explain_seconds)
         self._explainer = ExplainerClient(explainer)
         self.classifier.warm_up(synthetic_png())
@@ -202,7 +202,7 @@ class Runtime:
         logits.add_done_callback(end)
 
     def _infer_here(self, image: Views) -> Future[Logits]:
-        """Run in the calling thread, on all cores if no other work runs. Requests being decoded count as busy."""
+        """In the thread that asks, on all cores if no other work runs: one that is being decoded needs a core too."""
         alone = self.classifications.running + self.decodings.running == 1
         done: Future[Logits] = Future()
         done.set_result(self.classifier.ensemble.logits(batched([image]), alone=alone))

@@ -246,7 +246,7 @@ class OnnxFile(_Strict):
 
 
 class OnnxManifest(_Strict):
-    """onnx/manifest.json. The graphs do not contain the calibration, so a new temperature needs no new export."""
+    """onnx/manifest.json. Calibration is not in the graphs, so a new temperature needs no new export."""
 
     files: dict[FileName, OnnxFile]
 

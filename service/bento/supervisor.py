@@ -4,8 +4,8 @@ BentoML starts its workers with circus, whose control ports are TCP on the loopb
 could stop the server there. They become Unix sockets in a private folder. By default BentoML listens on every address;
 listening beyond loopback requires an API key, or CXR_ALLOW_ANONYMOUS=1 if a proxy authenticates.
 
-Requests to a dead worker wait for its replacement, so circus checks for dead workers every second, its own default.
-BentoML sets ten seconds.
+A dead worker's requests wait for the next one, so circus looks for dead workers every second, as it does by default.
+BentoML has it look every ten.
 """
 
 import ipaddress
