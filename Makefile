@@ -70,8 +70,9 @@ check: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-docs: $(STAMP) # as a site, in build/site; codespell's words are in pyproject.toml
+docs: $(STAMP) # as a site, in build/site; codespell's words are in pyproject.toml, proselint's checks in .proselintrc.json
 	$(BIN)/codespell README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md docs
+	$(BIN)/python -m scripts.prose
 	PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(GRAPHS)

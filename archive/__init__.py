@@ -1,1 +1,1 @@
-"""Archives: which files, scored by many processes, into a folder of Parquet files that a broken run goes on with."""
+"""Classify archives: many files, in many processes, into a folder of Parquet files that an interrupted run resumes."""

@@ -1,7 +1,8 @@
-"""The local engine: as many processes as cores, each with its own model, a chunk of the manifest at a time.
+"""The local engine: one process per core, each with its own model, each scoring one chunk of the manifest at a time.
 
-A chunk is a file, written whole or not at all, so that what a killed run had done is what lies there. A process that
-dies is replaced and its chunk begun again; a file that was being worked on at two deaths becomes a row with an error.
+A chunk becomes one file, which is written whole or not at all, so the files show what a killed run had finished. A
+process that dies is replaced and its chunk starts again. A file that was being scored at two deaths becomes a row with
+an error.
 """
 
 import os
@@ -22,20 +23,20 @@ from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier
 
 TICK_S: Final = 0.5
-DEATHS: Final = 2  # with one file at hand, after which nobody tries it again
-FALSE_STARTS: Final = 3  # deaths before any file, after which it is not the files' fault
+DEATHS: Final = 2  # deaths while scoring the same file, after which it is not tried again
+FALSE_STARTS: Final = 3  # deaths before any file, after which the cause cannot be the files
 
 _MADE, _AT = (
     0,
     1,
-)  # of a process's state: rows of its chunk that are made, and the index at hand; -1 where there is none
+)  # of a process's state: finished rows of its chunk, and the index of the current file or -1
 
 
 def score(output: Output, bundle: Path, workers: int) -> Iterator[int]:
-    """Score what has not been; yields the number of rows made so far, now and then.
+    """Score the files that have no row yet. Yields the number of rows so far from time to time.
 
     Raises:
-        DataError: the processes cannot begin.
+        DataError: the processes cannot start.
     """
     crew = _Crew(output, bundle.resolve())
     try:
@@ -45,7 +46,7 @@ def score(output: Output, bundle: Path, workers: int) -> Iterator[int]:
 
 
 class _Worker:
-    """A process, its line, and the chunk that it has."""
+    """A process, the pipe to it, and the chunk that it scores."""
 
     def __init__(self, output: Output, bundle: Path) -> None:
         context = get_context("spawn")  # a fork would copy threads' locks
@@ -59,7 +60,7 @@ class _Worker:
     def give(self, chunk: int, given_up: Collection[int]) -> None:
         self.chunk = chunk
         self.state[_MADE] = 0
-        with suppress(OSError):  # it is dead, and will be found so
+        with suppress(OSError):  # the process is dead, which the main loop will notice
             self.line.send((chunk, tuple(given_up)))
 
 
@@ -71,12 +72,12 @@ class _Crew:
         self.waiting = output.chunks()[::-1]
         self._workers: list[_Worker] = []
         self._made = self._false_starts = 0
-        self._deaths: Counter[tuple[int, int]] = Counter()  # by chunk and index
+        self._deaths: Counter[tuple[int, int]] = Counter()  # deaths by chunk and index
 
     def work(self, workers: int) -> Iterator[int]:
         self._workers = [_Worker(self._output, self._bundle) for _ in range(workers)]
         while self._workers:
-            # A line that is closed is ready too: so a death is seen at once.
+            # A closed pipe counts as ready too, so a death is noticed at once.
             ready = connection.wait([worker.line for worker in self._workers], TICK_S)
             for worker in [worker for worker in self._workers if worker.line in ready]:
                 self._hear(worker)
@@ -113,7 +114,7 @@ class _Crew:
         if dead.chunk is not None:
             self.waiting.append(dead.chunk)
         if self._false_starts >= FALSE_STARTS:
-            raise DataError("the processes that score end before they begin: is there memory for so many?")
+            raise DataError("the scoring processes end at once: if memory is short, start fewer with --workers")
         self._workers.append(_Worker(self._output, self._bundle))
 
     def _dismiss(self, worker: _Worker) -> None:
@@ -123,8 +124,8 @@ class _Crew:
 
 
 def _work(line: Connection, state: Any, output: Output, bundle: Path) -> None:
-    """In a process: chunk after chunk, until the line is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to answer
+    """Run in a process: score chunk after chunk until the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl+C
     parent = os.getppid()
     try:
         classifier = Classifier(Bundle(bundle), threads=1)
@@ -143,7 +144,7 @@ def _work(line: Connection, state: Any, output: Output, bundle: Path) -> None:
             state[_AT] = at
             rows.append(crashed(path) if at in given_up else row(classifier.classify, path))
             state[_MADE] = at + 1
-            if os.getppid() != parent:  # it was killed: the next run does this chunk
+            if os.getppid() != parent:  # the parent was killed: the next run scores this chunk
                 return
         state[_AT] = -1
         write(output.part(chunk), table(rows, output.made.metadata()))

@@ -1,9 +1,9 @@
 """The engine on Ray Data: this machine, or a cluster by its address.
 
-Ray's checkpoint remembers which paths have been written, in two phases, so that a run that is killed at any moment goes
-on with no row lost or twice. What it takes was found out by measuring: blocks of a known number of rows, since a
-manifest is else one block; slots for reading, writing and the checkpoint's filter beside those of the actors, since
-else nothing is ever read; and an end to waiting without progress.
+Ray's checkpoint records in two phases which paths have been written, so that a run that is killed at any moment resumes
+without a lost or a duplicate row. Experiments showed what this needs: blocks of a fixed number of rows, because
+otherwise the manifest is one block; slots for reading, writing and the checkpoint's filter in addition to those of the
+actors, because otherwise nothing is ever read; and a time limit on waiting without progress.
 """
 
 import logging
@@ -27,21 +27,21 @@ from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier
 
 TICK_S: Final = 1.0
-TRIES: Final = 3  # of the whole plan: where it stalls, it is begun again and goes on
-STALL_S: Final = 600  # without progress; a block of large files takes less
+TRIES: Final = 3  # attempts at the whole plan: if it stalls, it starts again and resumes
+STALL_S: Final = 600  # seconds without progress; a block of large files takes less
 ACTOR_CPUS: Final = 0.5
-TASK_CPUS: Final = 0.25  # of reading and writing
-SPARE_CPUS: Final = 2  # logical ones, for those beside the actors
-STORE_BYTES: Final = 200 << 20  # of Ray's object store, which holds paths and rows, no pixels
+TASK_CPUS: Final = 0.25  # slots for reading and writing
+SPARE_CPUS: Final = 2  # logical CPUs, for the tasks beside the actors
+STORE_BYTES: Final = 200 << 20  # bytes of Ray's object store, which holds paths and rows but no pixels
 LOOPBACK: Final = "127.0.0.1"
 MISSING: Final = "the engine ray needs Ray: install the extra `ray` (uv pip install 'deepcovidexplainer[ray]')"
 
 
 class Scorer:
-    """An actor: a model of its own, and a note for each file while it is worked on."""
+    """An actor with its own model. It keeps a note of the file that it is scoring."""
 
     def __init__(self, bundle: str, folder: str, notes: str) -> None:
-        """`folder`: where the command was given, for relative paths; `notes`: for what is being worked on."""
+        """`folder`: the command's working directory, for relative paths. `notes`: folder for the notes."""
         with suppress(OSError):
             os.chdir(folder)
         self._classify = Classifier(Bundle(Path(bundle)), threads=1).classify
@@ -63,20 +63,20 @@ class Scorer:
 
 
 def score(output: Output, bundle: Path, workers: int, address: str | None) -> Iterator[int]:
-    """Score what has not been; yields the number of rows that this run has written, now and then.
+    """Score the files that have no row yet. Yields the number of rows that this run has written, from time to time.
 
     Args:
-        output: begun.
-        bundle: on every machine at this path.
-        workers: actors.
-        address: of a Ray cluster; None starts Ray here, on loopback, for as long as this lasts.
+        output: from `Output.begun`.
+        bundle: folder of the bundle; it must exist at this path on every machine.
+        workers: number of actors.
+        address: of a Ray cluster; None starts Ray on this machine, on loopback, for the duration of the call.
 
     Raises:
         DataError: Ray is not installed, or the plan failed several times.
     """
     ray = _started(workers, address)
     notes = output.folder.resolve() / RAY / "inflight"
-    shutil.rmtree(notes, ignore_errors=True)  # files at hand when a run was killed have ended no actor
+    shutil.rmtree(notes, ignore_errors=True)  # old notes: these files did not end an actor
     notes.mkdir(parents=True)
     before = output.done()
     try:
@@ -85,7 +85,7 @@ def score(output: Output, bundle: Path, workers: int, address: str | None) -> It
                 plan = thread.submit(_run, output.folder.resolve(), bundle.resolve(), workers, notes)
                 while not plan.done():
                     time.sleep(TICK_S)
-                    with suppress(OSError):  # a file that Ray takes back
+                    with suppress(OSError):  # Ray may remove a file that it has written
                         yield output.done() - before
             if plan.exception() is None:
                 return
@@ -96,10 +96,10 @@ def score(output: Output, bundle: Path, workers: int, address: str | None) -> It
 
 
 def _started(workers: int, address: str | None) -> Any:
-    """Ray. Raises DataError where it is not installed, or would listen to others than this machine."""
+    """Start Ray. Raises DataError if it is not installed, or if it would accept connections from other machines."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     if address is None:
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # on any system: Ray stays on 127.0.0.1
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # makes Ray stay on 127.0.0.1 on any system
     try:
         import ray
     except ImportError:
@@ -119,7 +119,7 @@ def _started(workers: int, address: str | None) -> Any:
 
 
 def _run(folder: Path, bundle: Path, workers: int, notes: Path) -> None:
-    """The plan: it must begin with a read and end with a write of files for the checkpoint to hold."""
+    """Run the plan. For the checkpoint it must begin with a read and end with a write of files."""
     import ray.data
     from ray.data.checkpoint import CheckpointConfig
 

@@ -1,11 +1,11 @@
-"""The folder of a result, and the list of files that it is of, which is made once and resumed from.
+"""The folder of a result, and its manifest: the list of files, which is made once and used to resume.
 
     OUT.parquet/
-      _manifest.parquet     the paths in their order; in its metadata what the result is made with
-      part-000000.parquet   rows: of the local engine those of the manifest's first `CHUNK` paths, and so on
-      _ray/                 what Ray has to remember
+      _manifest.parquet     the paths in order; its metadata says what the result is made with
+      part-000000.parquet   rows; with the local engine those of the manifest's first `CHUNK` paths, and so on
+      _ray/                 Ray's checkpoint
 
-A name that begins with an underscore or a dot is no part of the data set, to pyarrow, Spark and Ray alike.
+pyarrow, Spark and Ray ignore names that begin with an underscore or a dot when they read the data set.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ from cxr.errors import DataError
 from cxr.model.bundle import Bundle
 
 Engine = Literal["local", "ray"]
-CHUNK: Final = 256  # files whose answers are lost at most, a process
+CHUNK: Final = 256  # the largest number of answers that a process can lose
 MANIFEST: Final = "_manifest.parquet"
 RAY: Final = "_ray"
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a result is made with; all of it is in the metadata of its files. A resumed run must be given the same."""
+    """What a result is made with. It is stored in the metadata of the files, and a resumed run must use the same."""
 
     bundle: str
     version: str
@@ -39,7 +39,7 @@ class Made:
 
     @classmethod
     def by(cls, bundle: Bundle, engine: Engine, sources: Iterable[str]) -> "Made":
-        """`sources` goes in as a hash: its names may be those of patients, and a million of them."""
+        """`sources` is stored as a hash: its names may identify patients, and there may be a million."""
         named = hashlib.sha256("\0".join(sources).encode("utf-8", "surrogateescape")).hexdigest()
         manifest = bundle.manifest
         return cls(manifest.name, manifest.version, bundle.sha256, engine, str(CHUNK), named)
@@ -50,7 +50,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A folder with its manifest of so many `rows`."""
+    """A result's folder, with a manifest of `rows` paths."""
 
     folder: Path
     made: Made
@@ -58,10 +58,11 @@ class Output:
 
     @classmethod
     def begun(cls, folder: Path, made: Made, sources: Sequence[str]) -> "Output":
-        """A new one, or the one that is there.
+        """Create the folder, or open an existing one to resume it.
 
         Raises:
-            DataError: what is there is of another bundle, engine or sources, or no result; or the sources name no file.
+            DataError: the folder was made with another bundle, engine or sources, or is not a result; or the sources
+                contain no file.
         """
         arrow, _ = pyarrow()
         from pyarrow import parquet
@@ -72,13 +73,13 @@ class Output:
             for key, value in made.metadata().items():
                 if found.get(key.encode(), b"").decode() != value:
                     what = key.removeprefix("cxr.")
-                    raise DataError(f"{folder} is of another {what}: resume with the same, or name a new folder")
+                    raise DataError(f"{folder} was made with another {what}: use the same, or name a new folder")
             return cls(folder, made, parquet.read_metadata(path).num_rows)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise DataError(f"{folder} is there and holds no result: name a new folder")
+            raise DataError(f"{folder} exists but is not a result: name a new folder")
         paths = list(paths_of(sources))
         if not paths:
-            raise DataError("the sources name no file")
+            raise DataError("the sources contain no file")
         folder.mkdir(parents=True, exist_ok=True)
         schema = arrow.schema([(PATH, arrow.string())], metadata=made.metadata())
         write(path, arrow.table([arrow.array(paths, arrow.string())], schema=schema))
@@ -88,7 +89,7 @@ class Output:
         return self.folder / f"part-{chunk:06}.parquet"
 
     def chunks(self) -> list[int]:
-        """Numbers of the chunks that the local engine has yet to score."""
+        """Numbers of the chunks that the local engine has not scored yet."""
         return [chunk for chunk in range(-(-self.rows // CHUNK)) if not self.part(chunk).exists()]
 
     def paths(self) -> Any:
@@ -101,16 +102,16 @@ class Output:
         return sorted(path for path in self.folder.glob("*.parquet") if not path.name.startswith(("_", ".")))
 
     def done(self) -> int:
-        """Rows that are on the disk."""
+        """The number of rows on the disk."""
         from pyarrow import parquet
 
         return sum(parquet.read_metadata(path).num_rows for path in self.parts())
 
     def errors(self) -> Counter[str]:
-        """How many rows have which error; "" counts those that have none.
+        """The number of rows by error code; "" counts rows without an error.
 
         Raises:
-            DataError: a path of the manifest has no row, or two.
+            DataError: a path of the manifest has no row, or more than one.
         """
         _, dataset = pyarrow()
         counts: Counter[str] = Counter()

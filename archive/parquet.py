@@ -1,4 +1,4 @@
-"""Rows as Parquet, by pyarrow, which is an optional package."""
+"""Write rows as Parquet with pyarrow, which is an optional package."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ MISSING: Final = "Archives need pyarrow: install the extra `archive` (uv pip ins
 
 
 def pyarrow() -> tuple[Any, Any]:
-    """pyarrow and pyarrow.dataset. Raises DataError where it is not installed."""
+    """pyarrow and pyarrow.dataset. Raises DataError if pyarrow is not installed."""
     try:
         import pyarrow
         import pyarrow.dataset
@@ -24,7 +24,7 @@ def pyarrow() -> tuple[Any, Any]:
 
 
 def schema(metadata: Mapping[str, str] | None = None) -> Any:
-    """Of the result: `archive.rows.Row`."""
+    """The Parquet schema of a result, that of `archive.rows.Row`."""
     arrow, _ = pyarrow()
     words = arrow.list_(arrow.string())
     fields = [
@@ -46,10 +46,10 @@ def table(rows: Sequence[Row], metadata: Mapping[str, str] | None = None) -> Any
 
 
 def write(path: Path, table: Any) -> None:
-    """Write a table so that the file is there whole, and on the disk, or not at all."""
+    """Write a table atomically and durably: after a crash the file is complete or absent."""
     from pyarrow import parquet
 
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # readers pass over names that begin so
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # readers ignore such names
     try:
         with unfinished.open("wb") as file:
             parquet.write_table(table, file, compression="zstd")
@@ -62,7 +62,7 @@ def write(path: Path, table: Any) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """So that the name, too, is on the disk."""
+    """Flush the folder, so that the file's name is on the disk too."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""One file → one row: what the model says of it, or the code of why it says nothing."""
+"""One file → one row: the model's answer, or the code of the error."""
 
 import time
 from collections.abc import Callable
@@ -18,10 +18,10 @@ CRASHED: Final = DecoderCrashed.code
 
 
 class Row(TypedDict, total=False):
-    """A row of the result; what a refused file lacks is null.
+    """A row of the result. A refused file has null in the columns of the answer.
 
-    error:   null, or a code: the API's own, `UNREADABLE` where the file cannot be read
-    seconds: of reading and judging it
+    error:   null, or an error code of the API, or `UNREADABLE` if the file cannot be read
+    seconds: for reading and classifying the file
     """
 
     path: str
@@ -36,7 +36,7 @@ class Row(TypedDict, total=False):
 
 
 def row(classify: "Callable[[bytes], Finding]", path: str) -> Row:
-    """The row of a file. Never raises, for one bad file must not end the work on a million others."""
+    """The row of a file. Never raises, because one bad file must not stop the work on a million others."""
     start = time.perf_counter()
     try:
         said = _said(classify(read(Path(path))))
@@ -50,7 +50,7 @@ def row(classify: "Callable[[bytes], Finding]", path: str) -> Row:
 
 
 def crashed(path: str) -> Row:
-    """The row of a file that has ended the process that worked on it."""
+    """The row of a file that made its scoring process end."""
     return {"path": path, **_unsaid(CRASHED), "seconds": 0.0}  # type: ignore[typeddict-item]
 
 

@@ -1,4 +1,4 @@
-"""What a command is asked about: files, folders, globs, lists and Parquet manifests, as paths."""
+"""Expand a command's sources (files, folders, globs, lists and Parquet manifests) into paths."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,21 +8,21 @@ from cxr.errors import BodyTooLarge, DataError
 from cxr.limits import MAX_BYTES
 
 PATH: Final = "path"
-"""The column of a Parquet manifest that has the paths."""
+"""The name of the column with the paths in a Parquet manifest."""
 
 _GLOB: Final = frozenset("*?[")
 _BATCH: Final = 65_536  # rows of a manifest in memory at once
 
 
 def paths_of(sources: Iterable[str]) -> Iterator[str]:
-    """The paths that sources name, in their order, each once.
+    """The paths of all sources, in order, each once.
 
     Args:
         sources: each one of
-            a file, which comes as it is, whether or not it can be read;
-            a folder, all files below it, hidden ones left out, sorted;
+            a file, which is not checked: it may be unreadable;
+            a folder: all files below it except hidden ones, sorted;
             a glob, `**` for folders of any depth, sorted;
-            `@LIST`, a text file with a path a line;
+            `@LIST`, a text file with one path per line;
             a Parquet file, or a folder of them whose name ends in .parquet, with a column `path`.
 
     Raises:
@@ -37,10 +37,10 @@ def paths_of(sources: Iterable[str]) -> Iterator[str]:
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a file, refused by size before they are read.
+    """Read a file. The size is checked first.
 
     Raises:
-        BodyTooLarge: it is larger than the service takes.
+        BodyTooLarge: it is larger than the service accepts.
         OSError: it cannot be read.
     """
     if path.stat().st_size > MAX_BYTES:
@@ -77,7 +77,7 @@ def _listed(path: Path) -> list[str]:
     try:
         return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError):
-        raise DataError(f"{path} is no list of paths, one a line") from None
+        raise DataError(f"{path} is not a text file with one path per line") from None
 
 
 def _manifest(path: Path) -> Iterator[str]:
@@ -88,4 +88,4 @@ def _manifest(path: Path) -> Iterator[str]:
         for batch in dataset.dataset(path).to_batches(columns=[PATH], batch_size=_BATCH):
             yield from batch.column(PATH).to_pylist()
     except (OSError, arrow.ArrowInvalid, arrow.ArrowKeyError):
-        raise DataError(f"{path} is no Parquet file with a column {PATH}") from None
+        raise DataError(f"{path} is not a Parquet file with a column {PATH}") from None

@@ -1,1 +1,1 @@
-"""Where a network found evidence: class activation maps. Needs torch; knows neither files nor HTTP."""
+"""Explanation methods: maps of the evidence that a network found. Needs torch; does not handle files or HTTP."""

@@ -1,16 +1,16 @@
-"""A network rewritten so that relevance can be propagated through it layer by layer, with the same logits.
+"""Rewrite a network, with the same logits, so that relevance can be propagated through it layer by layer.
 
-LRP's rules are defined on linear layers, activations and pools; torchvision's networks also have BatchNorm, in-place
-sums and functional calls, which the rules would treat wrongly or not see at all. The canonical copy is a tree of
+LRP's rules are defined for linear layers, activations and pools. torchvision's networks also have BatchNorm, in-place
+sums and functional calls, which the rules would treat wrongly or miss. The canonical copy is a tree of
 
 - `nn.Sequential`,
 - `Residual`: add(body(x), shortcut(x)),
 - `Concatenation`: x and body(x), stacked along the channels,
 - and leaves, each used once: Conv2d, Linear, ReLU, BatchNorm2d, pools, Flatten, `Add`.
 
-`run` is the one place that knows the tree, and every convolution of it but the first reads values ≥ 0. (Montavon et al.
-2019, "Layer-Wise Relevance Propagation: An Overview"; Guillemot et al. 2020, "Breaking Batch Normalization for better
-explainability of deep neural networks through Layer-wise Relevance Propagation".)
+Only `run` traverses the tree. Every convolution except the first has inputs ≥ 0. (Montavon et al. 2019, "Layer-Wise
+Relevance Propagation: An Overview"; Guillemot et al. 2020, "Breaking Batch Normalization for better explainability of
+deep neural networks through Layer-wise Relevance Propagation".)
 """
 
 import copy
@@ -29,7 +29,7 @@ Apply = Callable[..., Tensor]
 
 
 class Add(nn.Module):
-    """The sum of a residual block, as a module so that a rule can have it."""
+    """The sum of a residual block, as a module so that a rule can apply to it."""
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         """Two tensors of one shape → their sum."""
@@ -37,7 +37,7 @@ class Add(nn.Module):
 
 
 class Residual(nn.Module):
-    """add(body(x), shortcut(x)); the ReLU behind it is a leaf of its own."""
+    """add(body(x), shortcut(x)). The ReLU after it is a separate leaf."""
 
     def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Residual(nn.Module):
 
 
 class Concatenation(nn.Module):
-    """x and body(x) along the channels: what a layer of a dense block hands on."""
+    """x and body(x) stacked along the channels: the output of a layer in a dense block."""
 
     def __init__(self, body: nn.Module) -> None:
         super().__init__()
@@ -61,11 +61,11 @@ class Concatenation(nn.Module):
 
 
 class CanonicalNetwork(Network):
-    """What `canonize` makes: a `Network` with the same A and logits, always in evaluation mode, nothing to learn."""
+    """The result of `canonize`: a `Network` with the same A and logits, in evaluation mode, nothing trainable."""
 
 
 def run(module: nn.Module, x: Tensor, apply: Apply) -> Tensor:
-    """A canonical module's output for x, each leaf applied by `apply`."""
+    """A canonical module's output for x. Each leaf is applied by `apply`."""
     match module:
         case nn.Sequential():
             for child in module:
@@ -80,17 +80,17 @@ def run(module: nn.Module, x: Tensor, apply: Apply) -> Tensor:
 
 
 def canonize(network: Network) -> CanonicalNetwork:
-    """A canonical copy of a network; the network itself is untouched and shares no tensor with it.
+    """A canonical copy of a network. The network itself is not changed and shares no tensor with the copy.
 
-    Convolutions take in the BatchNorm behind them. A BatchNorm in front of a ReLU (DenseNet) stays. The average pool
-    of a DenseNet's transition moves in front of its 1 x 1 convolution: both are linear and commute, and so the pool
-    averages values ≥ 0. Dropout goes; ReLUs work in place no longer.
+    A BatchNorm after a convolution is fused into it. A BatchNorm before a ReLU (DenseNet) stays. The average pool of a
+    DenseNet's transition moves before its 1 x 1 convolution: both are linear and commute, and the pool then averages
+    values ≥ 0. Dropout is removed; ReLUs are no longer in place.
 
     Args:
-        network: one of `cxr.model.architecture.ARCHITECTURES`, in either mode, on any device, of any float type.
+        network: of any of `cxr.model.architecture.ARCHITECTURES`, in either mode, on any device, of any float type.
 
     Raises:
-        TypeError: the network has a module that has no canonical form.
+        TypeError: the network contains a module without a canonical form.
     """
     frozen = copy.deepcopy(network).eval().requires_grad_(False)
     return CanonicalNetwork(_sequence(frozen.trunk), _sequence(frozen.head)).eval()
@@ -102,7 +102,7 @@ def _call(leaf: nn.Module, *inputs: Tensor) -> Tensor:
 
 
 def _sequence(*modules: nn.Module) -> nn.Sequential:
-    """The modules' canonical forms in a row, each convolution fused with a BatchNorm behind it."""
+    """The modules' canonical forms in sequence, each convolution fused with the BatchNorm after it."""
     layers: list[nn.Module] = []
     for layer in (layer for module in modules for layer in _layers(module)):
         if layers and isinstance(layer, nn.BatchNorm2d) and isinstance(layers[-1], nn.Conv2d):

@@ -1,4 +1,4 @@
-"""From the bytes of a file and its finding to an explanation, on a GPU where there is one."""
+"""From a file's bytes and its finding to an explanation, on a GPU if there is one."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
@@ -33,21 +33,22 @@ MAPS: Final[dict[Method, Callable[[Network, Tensor, Tensor], Tensor]]] = {
     "occlusion": occlusion,
     "opacity": opacity,
 }
-"""Every method but LRP, which needs another form of the network: network in evaluation mode, images [N, 1, H, W] uint8
-and targets [N] → maps [N, h, w] of any size over the network's frame, in any unit, as `Method` says of signs."""
+"""Every method except LRP, which needs another form of the network. A method takes a network in evaluation mode, images
+[N, 1, H, W] uint8 and targets [N], and returns maps [N, h, w] of any size over the network's frame, in any unit. The
+signs are those that `cxr.report.explanation` states for the method."""
 
 
 class Explainer:
-    """Explains what a bundle's ensemble found, by any member or all together. Safe to call from several threads."""
+    """Explains findings of a bundle's ensemble, by any member or by all together. Safe to call from several threads."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Load the explaining member; others are loaded when they are asked for.
+        """Load the explaining member. Others are loaded at their first use.
 
         Args:
-            bundle: its lung segmenter, where it has one, must have been exported.
+            bundle: if it has a lung segmenter, this must have been exported.
 
         Raises:
-            BundleError: weights or graph are not those that the bundle describes.
+            BundleError: weights or graph do not match the bundle's description.
         """
         self.bundle = bundle
         self._networks = Networks(bundle)
@@ -64,23 +65,23 @@ class Explainer:
         member: str | None = None,
         drawing: Drawing = EVERYTHING,
     ) -> Explanation:
-        """Explain what `cxr.pipeline.Classifier` of the same bundle found in the same file.
+        """Explain the finding that `cxr.pipeline.Classifier` of the same bundle made for the same file.
 
-        Label and probabilities shown are the ensemble's, from `finding`; the map is one member's, and the
-        statement says so where that member favours another label.
+        Label and probabilities are the ensemble's, from `finding`. The map is one member's; the statement warns if that
+        member favours another label.
 
         Args:
-            data: PNG, JPEG or DICOM Part 10; or that file prepared already, with the pixels that
-                `cxr.report.render.for_overlay` keeps where an overlay is wanted.
+            data: PNG, JPEG or DICOM Part 10; or the file already prepared, and if an overlay is requested with the
+                pixels that `cxr.report.render.for_overlay` keeps.
             finding: of this file.
-            target: the label to look for evidence of; `predicted` is the finding's.
+            target: the label to explain; `predicted` is the finding's label.
             method: how to make the map.
-            member: whose map; by default the bundle's explaining member's. `ENSEMBLE` takes the mean over all.
-            drawing: which pictures are wanted.
+            member: whose map; by default that of the bundle's explaining member. `ENSEMBLE` is the mean over all.
+            drawing: which pictures to make.
 
         Raises:
-            Refusal: the bytes cannot be classified, there is no such member, or it has no such map; its class says
-                which.
+            Refusal: the bytes cannot be classified, the member does not exist, or it has no such map. The subclass
+                says which.
         """
         watch = Stopwatch()
         question = self._question(data, finding, target, member)
@@ -98,7 +99,7 @@ class Explainer:
         member: str | None = None,
         methods: Sequence[Method] | None = None,
     ) -> Panel:
-        """The maps of some methods side by side, by default of all that there are; otherwise as `explain`."""
+        """The maps of several methods side by side, by default of all available ones; otherwise as `explain`."""
         question = self._question(data, finding, target, member)
         methods = methods or offered(self.bundle.manifest, question.member)
         return self._illustrator.panel(question, {method: self._map(question, method)[0] for method in methods})
@@ -107,12 +108,12 @@ class Explainer:
         name = member or self.bundle.explainer.name
         if name not in self.bundle.manifest.choices:
             raise UnknownMember
-        # Classifying has timed the stages of this.
+        # The classification has timed the stages of preparing already.
         prepared = self._prepare(data) if isinstance(data, bytes) else data
         return Question(prepared, finding, finding.prediction if target == "predicted" else target, name)
 
     def _map(self, question: Question, method: Method) -> tuple[PlacedMap, float | None]:
-        """The map asked for, and for LRP its conservation error."""
+        """The requested map, and for LRP its conservation error."""
         members = self.bundle.manifest.members
         if question.member != ENSEMBLE:
             members = tuple(member for member in members if member.name == question.member)
@@ -124,7 +125,7 @@ class Explainer:
         return mean_map(maps, [weights[member.name] for member in members]), max(found, default=None)
 
     def _member_map(self, member: Member, question: Question, method: Method) -> tuple[PlacedMap, float | None]:
-        """A member's map over the frame that it sees."""
+        """A member's map over its frame."""
         image = torch.from_numpy(question.prepared.views[member.frame])
         batch = image[None, None].to(self._networks.device)
         target = torch.tensor([LABELS.index(question.target)], device=self._networks.device)
@@ -144,8 +145,8 @@ class Explainer:
 def mean_map(maps: Sequence[PlacedMap], weights: Sequence[float]) -> PlacedMap:
     """The weighted mean of several networks' maps, each first scaled to a positive evidence of 1.
 
-    Networks of different architecture have maps of different size and unit; the mean has the size of the largest. Where
-    they see different frames, the mean is over the whole radiograph. A map without positive evidence adds nothing.
+    Maps of different architectures differ in size and unit; the mean has the size of the largest. If the frames differ,
+    the mean is over the whole radiograph. A map without positive evidence adds nothing.
     """
     if len({placed.place for placed in maps}) > 1:
         maps = [_on_the_whole(placed) for placed in maps]
@@ -161,7 +162,7 @@ def mean_map(maps: Sequence[PlacedMap], weights: Sequence[float]) -> PlacedMap:
 
 
 def _on_the_whole(placed: PlacedMap) -> PlacedMap:
-    """A map over the whole radiograph, of no fewer cells: a coarse one has the most that are not pixel-wise."""
+    """A map over the whole radiograph, with at least as many cells; a coarse map gets `PIXEL_WISE` a side."""
     side = max(PIXEL_WISE, *placed.heatmap.shape)
     return PlacedMap(resample(placed.heatmap, (side, side), placed.place))
 

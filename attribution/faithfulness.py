@@ -1,7 +1,7 @@
-"""Does a map say what the network's answer hangs on? The image is changed where the map points, and one looks.
+"""Faithfulness of a map: change the image where the map points, and measure how the network's answer changes.
 
-What is taken away is replaced by a blurred copy of the image, not by black, which no network has seen (Sturmfels et
-al. 2020). Cells are taken whole, in the order of a map on the grid of `attribution.metrics` (Samek et al. 2017).
+Removed parts are replaced by a blurred copy of the image and not by black, which no network was trained on (Sturmfels
+et al. 2020). Whole cells of the grid of `attribution.metrics` are changed, in the map's order (Samek et al. 2017).
 """
 
 import math
@@ -16,8 +16,8 @@ from attribution.metrics import CELLS, on_grid
 from networks.architectures import Network
 
 STEPS: Final = 20
-BLUR: Final = 0.05  # standard deviation, in sides of the image
-SIDES: Final = (CELLS // 7, CELLS // 2)  # of the squares that infidelity takes away, in cells
+BLUR: Final = 0.05  # standard deviation, as a share of the image's side
+SIDES: Final = (CELLS // 7, CELLS // 2)  # smallest and largest side, in cells, of the squares that infidelity removes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class Curves:
     def aopc(self) -> Tensor:
         """[N] area between the logits with the least and with the most relevant cells blurred first.
 
-        That is AOPC of MoRF minus AOPC of LeRF (Samek et al. 2017), 0 for a random order. What insertion has after
-        a share of cells is what is left when all others, the least relevant, are blurred: the curve backwards.
+        This is AOPC of MoRF minus AOPC of LeRF (Samek et al. 2017), 0 for a random order. After a share of cells,
+        insertion shows the image with all other, less relevant cells blurred: it is the LeRF curve reversed.
         """
         return _area(self.insertion_logit.flip(1) - self.deletion_logit)
 
@@ -66,9 +66,9 @@ def blurred(images: Tensor) -> Tensor:
 
 
 def order(maps: Tensor, generator: torch.Generator) -> Tensor:
-    """Each cell's place in the order of relevance: maps [N, h, w] → [N, CELLS²] int64, 0 for the most relevant.
+    """Each cell's rank by relevance: maps [N, h, w] → [N, CELLS²] int64, 0 for the most relevant.
 
-    Equal cells, of which Grad-CAM has many zeros, are in random order: top to bottom would be an opinion.
+    Equal cells, such as Grad-CAM's many zeros, are in random order, because an order by position would favour one side.
     """
     grid = on_grid(maps).flatten(1)
     shuffled = torch.rand(grid.shape, generator=generator, device=grid.device).argsort(dim=1)
@@ -77,11 +77,11 @@ def order(maps: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def curves(network: Network, images: Tensor, targets: Tensor, places: Tensor) -> Curves:
-    """Deletion and insertion along an order; 2 · STEPS forward passes an image.
+    """Deletion and insertion in a given order; 2 · STEPS forward passes per image.
 
     Args:
         network: in evaluation mode.
-        images: [N, 1, H, W] uint8, N a batch that the device can take.
+        images: [N, 1, H, W] uint8; N must be a batch that fits the device.
         targets: [N] int64.
         places: from `order`.
     """
@@ -91,7 +91,7 @@ def curves(network: Network, images: Tensor, targets: Tensor, places: Tensor) ->
         for step in range(STEPS):
             changed = _pixels(places < round(step / STEPS * CELLS**2), images)
             states.append(_logits(network, torch.where(changed, second, first)))
-    # All changed is the other curve's beginning.
+    # With all cells changed, a curve ends where the other begins.
     logits = torch.stack([*states[:STEPS], states[STEPS], *states[STEPS:], states[0]], dim=1)
     probabilities = _of_target(logits.softmax(dim=-1), targets).split(STEPS + 1, dim=1)
     return Curves(*probabilities, *_of_target(logits, targets).split(STEPS + 1, dim=1))
@@ -100,10 +100,10 @@ def curves(network: Network, images: Tensor, targets: Tensor, places: Tensor) ->
 def square_removals(
     network: Network, images: Tensor, targets: Tensor, count: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """What is lost when random squares are blurred (Yeh et al. 2019, section 3); count + 1 forward passes an image.
+    """The loss of logit when random squares are blurred (Yeh et al. 2019, section 3); count + 1 passes per image.
 
     Returns:
-        Squares [N, count, CELLS²] bool, and by how much the target's logit falls, [N, count].
+        Squares [N, count, CELLS²] bool, and the decrease of the target's logit, [N, count].
     """
     baseline = blurred(images)
     whole = _of_target(_logits(network, images), targets)
@@ -114,17 +114,17 @@ def square_removals(
 
 
 def infidelity(maps: Tensor, squares: Tensor, losses: Tensor) -> Tensor:
-    """How badly a map's evidence in a square foretells what is lost without it: 0 perfect, 1 worthless.
+    """How badly a map's evidence in a square predicts the loss without that square: 0 perfect, 1 worthless.
 
-    Infidelity of Yeh et al. 2019, definition 2.1, E[(β · Σ_square map - loss)²] / E[loss²], with the best β ≥ 0, since
-    maps have units of their own. That is 1 - E[m·l]² / (E[m²] E[l²]), or 1 for a map that says the opposite.
+    Infidelity of Yeh et al. 2019, definition 2.1, E[(β · Σ_square map - loss)²] / E[loss²], with the best β ≥ 0,
+    because maps differ in their units. This is 1 - E[m·l]² / (E[m²] E[l²]), or 1 for a map that predicts the opposite.
 
     Args:
         maps: [N, h, w].
-        squares: and losses, from `square_removals`: one set serves all methods.
+        squares, losses: from `square_removals`. All methods can share one set.
 
     Returns:
-        [N]; NaN where no square makes a difference.
+        [N]; NaN if no square changes the logit.
     """
     foretold = torch.einsum("nk,npk->np", on_grid(maps).flatten(1).double(), squares.double())
     losses = losses.double()
@@ -134,7 +134,7 @@ def infidelity(maps: Tensor, squares: Tensor, losses: Tensor) -> Tensor:
 
 
 def _squares(count: int, device: torch.device, generator: torch.Generator) -> Tensor:
-    """[count, CELLS²] bool, one square each, anywhere in the image, its side uniform between `SIDES`."""
+    """[count, CELLS²] bool: one square each, anywhere in the image, with a side uniform between `SIDES`."""
     draw = torch.rand(3, count, 1, generator=generator, device=device)
     side = SIDES[0] + (draw[0] * (SIDES[1] - SIDES[0] + 1)).floor()
     top, left = ((draw[i] * (CELLS - side + 1)).floor() for i in (1, 2))

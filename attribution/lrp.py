@@ -1,7 +1,7 @@
-"""Layer-wise relevance propagation: what each pixel contributed to a logit (Bach et al. 2015).
+"""Layer-wise relevance propagation: the contribution of each pixel to a logit (Bach et al. 2015).
 
-Relevance takes the way of the gradient. Each leaf of a canonical network becomes an autograd function: forward it is
-the layer, backward its rule. So fan-out, in residual and dense blocks, is autograd's business, and there are no hooks,
+Relevance follows the path of the gradient. Each leaf of a canonical network becomes an autograd function: forward it
+computes the layer, backward its rule. Autograd handles the branches of residual and dense blocks. There are no hooks,
 no changed weights and no state: several threads may share a network.
 """
 
@@ -18,10 +18,10 @@ from attribution.rules import Epsilon, Flat, Inputs, Rule, ZBox, ZPlus, proporti
 
 @dataclass(frozen=True, slots=True)
 class Composite:
-    """Which rule each layer has: pixels are unlike activations, and convolutions unlike dense layers.
+    """The rule for each kind of layer: first layer (pixels), convolutions, dense layers.
 
-    Activations and BatchNorm pass relevance on, max pools hand it to the maximum, sums and average pools share it in
-    proportion.
+    Activations and BatchNorm pass relevance on unchanged. Max pools give it to the maximum. Sums and average pools
+    divide it in proportion.
     """
 
     first: Rule
@@ -38,8 +38,8 @@ def lrp(
 ) -> Tensor:
     """The relevance of every pixel for one logit of each image.
 
-    The target's logit is shared out among the pixels. No rule of the two composites above gives biases a share, so
-    that the sum over an image's pixels is the logit, up to rounding and to what reaches a neuron without evidence.
+    The target's logit is divided among the pixels. The rules of the two composites above give biases no share, so the
+    sum over an image's pixels is the logit, except for rounding and for relevance that reaches a neuron without input.
 
     Args:
         canonical: from `attribution.canonize.canonize`, in evaluation mode.
@@ -48,9 +48,8 @@ def lrp(
         composite: the rules.
 
     Returns:
-        [N, H, W] in units of the logit, positive where a pixel speaks for the label, negative where against it (of
-        its logit's sign throughout, where all rules are of positive contributions); each map depends on its own
-        image alone.
+        [N, H, W] in units of the logit: positive for evidence for the label, negative against it. If all rules use
+        positive contributions only, every pixel has the logit's sign. Each map depends on its own image only.
 
     Raises:
         ValueError: the network is in training mode.
@@ -67,7 +66,7 @@ def lrp(
 
 
 def _applying(canonical: CanonicalNetwork, composite: Composite) -> Apply:
-    """Leaves with their rules; max pools and Flatten keep their gradient, which is the rule for them."""
+    """Apply leaves with their rules. Max pools and Flatten keep their gradient, which is their rule."""
     first = next(module for module in canonical.modules() if isinstance(module, nn.Conv2d))
 
     def apply(leaf: nn.Module, *inputs: Tensor) -> Tensor:

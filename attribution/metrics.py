@@ -1,7 +1,7 @@
-"""Figures of merit of single maps: conservation and agreement with the lungs; two baselines.
+"""Metrics of maps: conservation and agreement with the lungs; and two baseline maps.
 
-A map is [N, h, w], of any resolution over the whole image; what is compared lies on one grid of `CELLS` x `CELLS`
-cells, so that no method is judged by its resolution.
+A map is [N, h, w], of any resolution over the whole image. Maps are compared on a common grid of `CELLS` x `CELLS`
+cells, so that a method's resolution does not matter.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from attribution.canonize import CanonicalNetwork
 Attribute = Callable[[CanonicalNetwork, Tensor, Tensor], Tensor]
 """A method: network, images [N, 1, H, W] uint8 and targets [N] → maps [N, h, w]."""
 
-CELLS: Final = 28  # 8 pixels of 224; Grad-CAM itself has 7 x 7 or 14 x 14 positions
+CELLS: Final = 28  # a cell is 8 of 224 pixels; Grad-CAM itself has 7 x 7 or 14 x 14 positions
 
 
 def on_grid(maps: Tensor) -> Tensor:
@@ -28,12 +28,12 @@ def on_grid(maps: Tensor) -> Tensor:
 
 
 def random_map(_: CanonicalNetwork, images: Tensor, __: Tensor) -> Tensor:
-    """A baseline that knows nothing: uniform noise, new at each call, from torch's global generator."""
+    """A baseline without any information: uniform noise, new at each call, from torch's global generator."""
     return torch.rand(len(images), CELLS, CELLS, device=images.device)
 
 
 def centred_gaussian(_: CanonicalNetwork, images: Tensor, __: Tensor) -> Tensor:
-    """A baseline that knows only that a radiograph is centred: a Gaussian of a standard deviation of a quarter."""
+    """A baseline that uses only that radiographs are centred: a Gaussian whose sigma is a quarter of the side."""
     axis = torch.linspace(-1, 1, CELLS, device=images.device)
     bell = torch.exp(-0.5 * (axis / 0.5) ** 2)
     return (bell[:, None] * bell[None, :]).expand(len(images), -1, -1)
@@ -45,11 +45,11 @@ def conservation_error(relevance: Tensor, logits: Tensor) -> Tensor:
 
 
 def lung_concentration(maps: Tensor, lungs: Tensor) -> Tensor:
-    """The lungs' share of the positive evidence over their share of the image: 1 is chance, more is better.
+    """The lungs' share of the positive evidence over their share of the image: 1 for random maps, higher is better.
 
     Args:
         maps: [N, h, w].
-        lungs: [N, H, W] bool or share of a pixel that is lung; all false where nothing is known of them.
+        lungs: [N, H, W] bool, or the share of a pixel that is lung; all false if the lungs are unknown.
 
     Returns:
         [N]; NaN for a map without positive evidence and for an image without lungs.
@@ -60,7 +60,7 @@ def lung_concentration(maps: Tensor, lungs: Tensor) -> Tensor:
 
 
 def pointing_game(maps: Tensor, lungs: Tensor) -> Tensor:
-    """1 where the map's maximum is in a lung, else 0 (Zhang et al. 2018). Arguments and NaN as `lung_concentration`."""
+    """1 if the map's maximum is in a lung, else 0 (Zhang et al. 2018). Arguments and NaN as `lung_concentration`."""
     grid, area = on_grid(maps).flatten(1), on_grid(lungs.float()).flatten(1)
     hit = area.gather(1, grid.argmax(dim=1, keepdim=True))[:, 0] >= 0.5
     known = (area.amax(dim=1) > 0) & (grid.amax(dim=1) > 0)

@@ -1,4 +1,4 @@
-"""The second head's map: where a radiologist would draw a box around an opacity."""
+"""The second head's map: where a radiologist would probably draw a box around an opacity."""
 
 from typing import Final
 
@@ -8,15 +8,15 @@ from torch import Tensor
 from networks.architectures import Network
 
 FAINT: Final = 0.25
-"""The least of a cell that a box must be expected to cover. On the training split's images of SIIM-FISABIO-RSNA 95 % of
-those with boxes reach it somewhere, and a quarter of the normal ones do."""
+"""The smallest predicted share of a cell that counts as a mark. On the training split of SIIM-FISABIO-RSNA 95 % of the
+images with boxes reach it in some cell, and a quarter of the normal ones do."""
 
 
 def opacity(network: Network, images: Tensor, _targets: Tensor) -> Tensor:
-    """What the second head marks: `opacities`, or nothing where they reach `FAINT` nowhere.
+    """The second head's marks: `opacities`, or all 0 if no cell reaches `FAINT`.
 
-    A map is shown by its own strongest cell, and would else have one in every lung. It was taught by radiologists'
-    boxes and not by labels, so that it is the same for every target.
+    Without this limit every image would show a mark, because a map is drawn relative to its strongest cell. The head
+    was trained on radiologists' boxes and not on labels, so the map is the same for every target.
 
     Returns:
         [N, h, w] in [0, 1].
@@ -26,7 +26,7 @@ def opacity(network: Network, images: Tensor, _targets: Tensor) -> Tensor:
 
 
 def opacities(network: Network, images: Tensor) -> Tensor:
-    """For each cell of A, what share of it the second head expects radiologists' boxes to cover.
+    """For each cell of A, the share that radiologists' boxes cover, as predicted by the second head.
 
     Args:
         network: with the second head (`networks.opacity_head`), in evaluation mode.

@@ -1,7 +1,7 @@
-"""Integrated gradients and occlusion by captum: what an image's pixels add to a logit, beside an image without content.
+"""Integrated gradients and occlusion by captum: what an image's pixels add to a logit, relative to an empty image.
 
-Both compare with the image's own mean grey: in a lung frame that is what fills the outside, which so has no evidence.
-Neither hooks nor changes the network: several threads may share it.
+The empty image has the image's own mean grey. In a lung frame this is the grey of the background, which therefore gets
+no evidence. Neither method hooks or changes the network: several threads may share it.
 """
 
 from typing import Final
@@ -12,10 +12,10 @@ from torch.nn import functional
 
 from networks.architectures import Network
 
-STEPS: Final = 32  # of the path from grey to the image: Gauss-Legendre's points, each a pass forth and back
-AT_ONCE: Final = 8  # images of a path, or of a sweep, that a network is given together: bounds the memory
-WINDOW: Final = 7  # windows to a side: what is covered at once, a Grad-CAM cell of a ResNet
-STRIDE: Final = 14  # steps to a side: half a window
+STEPS: Final = 32  # Gauss-Legendre points on the path from grey to the image; each is a forward and a backward pass
+AT_ONCE: Final = 8  # images of a path, or of a sweep, in one batch: limits the memory
+WINDOW: Final = 7  # windows per side: a covered window is as large as a Grad-CAM cell of a ResNet
+STRIDE: Final = 14  # steps per side: half a window
 
 
 def integrated_gradients(network: Network, images: Tensor, targets: Tensor) -> Tensor:
@@ -27,13 +27,13 @@ def integrated_gradients(network: Network, images: Tensor, targets: Tensor) -> T
         targets: [N] int64, for each image the index of the label to explain.
 
     Returns:
-        [N, H, W] in units of the logit; they sum to the image's logit less that of its mean grey, as far as the
+        [N, H, W] in units of the logit. Their sum is the image's logit minus that of its mean grey, as far as the
         quadrature is exact.
 
     Raises:
         ValueError: the network is in training mode.
     """
-    from captum.attr import IntegratedGradients  # late: it loads matplotlib, which other methods need not wait for
+    from captum.attr import IntegratedGradients  # imported late: it loads matplotlib
 
     grey = _checked(network, images)
     method = IntegratedGradients(network, multiply_by_inputs=True)
@@ -45,10 +45,10 @@ def integrated_gradients(network: Network, images: Tensor, targets: Tensor) -> T
 
 
 def occlusion(network: Network, images: Tensor, targets: Tensor) -> Tensor:
-    """By how much the logit falls where a square of the image is covered (Zeiler & Fergus 2014, section 4.2).
+    """The decrease of the logit when a square of the image is covered (Zeiler & Fergus 2014, section 4.2).
 
-    The one map that looks at nothing but the network's answers. A square is a `WINDOW`-th of the side and moves by a
-    `STRIDE`-th; a place has the mean over the squares that cover it.
+    This is the only method that uses nothing but the network's outputs. A square is a `WINDOW`-th of the side and moves
+    by a `STRIDE`-th; each position gets the mean over the squares that cover it.
 
     Arguments and errors are those of `integrated_gradients`.
 
@@ -73,7 +73,7 @@ def occlusion(network: Network, images: Tensor, targets: Tensor) -> Tensor:
 
 
 def _checked(network: Network, images: Tensor) -> Tensor:
-    """The baseline of images: each one's mean grey, [N, 1, H, W] float32."""
+    """The baseline images: each image's mean grey, [N, 1, H, W] float32."""
     if network.training:
         raise ValueError("an attribution needs the network in evaluation mode")
     values = images.float()

@@ -1,4 +1,4 @@
-"""Does a map hang on the image's noise, and does it hang on what the network has learnt?"""
+"""Robustness of a map: is it stable under image noise, and does it depend on what the network learnt?"""
 
 import copy
 import math
@@ -12,22 +12,22 @@ from attribution.canonize import CanonicalNetwork
 from attribution.metrics import Attribute
 from networks.architectures import Network
 
-RADIUS: Final = 5  # grey levels of 255, what two exposures differ by: captum's default 0.02 of the range
+RADIUS: Final = 5  # in grey levels of 255, the difference between two exposures: captum's default, 0.02 of the range
 DRAWS: Final = 10
 STAGES: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""Shares of the layers that are randomised, from the logits down; 0 stands for the last layer alone."""
+"""Shares of the layers that are randomised, counted from the logits. 0 stands for the last layer only."""
 
 
 def max_sensitivity(
     attribute: Attribute, network: CanonicalNetwork, images: Tensor, targets: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """The most that a map changes under noise that nobody sees, in units of its own norm; 0 is best.
+    """The largest change of a map under invisible noise, in units of its own norm; 0 is best.
 
     max over `DRAWS` of ‖Φ(x + δ) - Φ(x)‖ / ‖Φ(x)‖, δ uniform within ±`RADIUS` grey levels (Yeh et al. 2019,
-    definition 3.1). A map that never changes is insensitive and may be worthless: read it beside infidelity.
+    definition 3.1). A constant map is perfectly stable and may be worthless, so read this together with infidelity.
 
     Returns:
-        [N]; NaN where the map is all zero.
+        [N]; NaN for a map that is all zero.
     """
     maps = attribute(network, images, targets)
     distances = []
@@ -40,14 +40,14 @@ def max_sensitivity(
 
 
 def cascade(network: Network, generator: torch.Generator) -> Iterator[Network]:
-    """Copies of a network that know less and less: for each of `STAGES`, one randomised so far.
+    """Copies of a network with more and more layers randomised, one for each of `STAGES`.
 
-    Cascading randomisation of Adebayo et al. 2018. A layer is randomised by shuffling its values, each tensor for
-    itself, running statistics too: what it has learnt is gone, the scale of what it does is not, so that no map
-    vanishes for want of signal.
+    Cascading randomisation of Adebayo et al. 2018. A layer is randomised by shuffling the values within each tensor,
+    running statistics included. This removes what it learnt but keeps the scale of its output, so that no map vanishes
+    for lack of signal.
 
     Args:
-        network: on any device; untouched.
+        network: on any device; it is not changed.
         generator: on the CPU.
     """
     layers = [
@@ -66,6 +66,6 @@ def cascade(network: Network, generator: torch.Generator) -> Iterator[Network]:
 
 def _shuffle(layer: nn.Module, generator: torch.Generator) -> None:
     for tensor in layer.state_dict().values():
-        if tensor.ndim:  # not BatchNorm's step counter
+        if tensor.ndim:  # skips BatchNorm's step counter
             order = torch.randperm(tensor.numel(), generator=generator).to(tensor.device)
             tensor.copy_(tensor.flatten()[order].view_as(tensor))

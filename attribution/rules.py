@@ -1,11 +1,11 @@
 """The rules of layer-wise relevance propagation: from the relevance of a layer's outputs to that of its inputs.
 
-All are of one form, R_j = Σ_k q_jk / (Σ_i q_ik) · R_k, and differ in the contribution q_jk of input j to output k
-(Bach et al. 2015; Montavon et al. 2017 and 2019). **Biases have no part in q** unless a rule says so: what a bias
-adds to an output is shared among the inputs like the rest, so that no relevance is lost on the way to the pixels.
+All rules have the form R_j = Σ_k q_jk / (Σ_i q_ik) · R_k and differ in the contribution q_jk of input j to output k
+(Bach et al. 2015; Montavon et al. 2017 and 2019). **Biases do not contribute to q** unless a rule says so: what a bias
+adds to an output is divided among the inputs like the rest, so that no relevance is lost on the way to the pixels.
 
-A rule is called with the layer, the layer's inputs, and the relevance R of its output, of the output's shape; it
-returns the relevance of each input. Where Σ_i q_ik = 0 there is nobody to give R_k to, and it is lost.
+A rule is called with the layer, the layer's inputs, and the relevance R of its output in the output's shape. It returns
+the relevance of each input. Where Σ_i q_ik = 0 no input can receive R_k, and it is lost.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from torch.nn.grad import conv2d_input
 Inputs = tuple[Tensor, ...]
 Rule = Callable[[nn.Module, Inputs, Tensor], Inputs]
 
-# Against 0 / 0 alone. Any q that makes up a sum below it is smaller still, so that the quotient stays under 1.
+# Only to avoid 0 / 0. Any q in a sum below it is smaller still, so the quotient stays under 1.
 TINY: Final = 1e-30
 
 
@@ -28,8 +28,8 @@ TINY: Final = 1e-30
 class Epsilon:
     """q = x·w, with the sum moved away from 0 by epsilon (Bach et al. 2015, equation 58).
 
-    With `bias` the bias joins the sum and keeps its share; all layers so and epsilon = 0, this is LRP-0, which is
-    x · gradient for networks of linear layers, ReLU and max pools.
+    With `bias` the bias is part of the sum and keeps its share. With this rule on all layers and epsilon = 0 the result
+    is LRP-0, which equals x · gradient for networks of linear layers, ReLU and max pools.
     """
 
     epsilon: float = 1e-12
@@ -45,9 +45,9 @@ class Epsilon:
 
 @dataclass(frozen=True, slots=True)
 class ZPlus:
-    """q = (x·w)⁺: evidence for alone (Bach et al. 2015, equation 60 with alpha = 1 and beta = 0).
+    """q = (x·w)⁺: positive contributions only (Bach et al. 2015, equation 60 with alpha = 1 and beta = 0).
 
-    For x ≥ 0 that is x·w⁺, which is half the work; x < 0 needs `signed`, x⁺·w⁺ + x⁻·w⁻.
+    For x ≥ 0 this is x·w⁺, which is half the work. Inputs < 0 need `signed`: x⁺·w⁺ + x⁻·w⁻.
     """
 
     signed: bool = False
@@ -78,10 +78,10 @@ class ZBox:
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """q = 1: each output shares evenly among the inputs it sees (Lapuschkin et al. 2019; Kohlbrenner et al. 2020)."""
+    """q = 1: each output divides evenly among its inputs (Lapuschkin et al. 2019; Kohlbrenner et al. 2020)."""
 
     def __call__(self, layer: nn.Module, inputs: Inputs, relevance: Tensor) -> Inputs:
-        """For Conv2d of one group and Linear. All outputs of a position see the same inputs: they are summed first."""
+        """For Conv2d of one group and Linear. A position's outputs share their inputs, so they are summed first."""
         (x,) = inputs
         linear = _Linear(layer)
         ones = torch.ones_like(linear.weight[:1])
@@ -99,7 +99,7 @@ def proportional(layer: nn.Module, inputs: Inputs, relevance: Tensor) -> Inputs:
 
 
 class _Linear:
-    """A Conv2d or Linear layer with other weights: the map and its transpose."""
+    """A Conv2d or Linear layer with other weights: the linear map and its transpose."""
 
     def __init__(self, layer: nn.Module) -> None:
         assert isinstance(layer, nn.Conv2d | nn.Linear)

@@ -1,6 +1,6 @@
-"""The console command `cxr`, a module a command.
+"""The console command `cxr`, with one module for each command.
 
-Commands import what they need inside themselves: `cxr --help` and `cxr classify` load no torch.
+Commands import heavy packages inside their functions, so that `cxr --help` and `cxr classify` load no torch.
 """
 
 from typing import Annotated
@@ -30,12 +30,11 @@ from cxr import __version__
 app = typer.Typer(
     help="Classify and explain frontal chest radiographs: normal, pneumonia or COVID-19. Research use only.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
-def _tell_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"cxr {__version__}")
         raise typer.Exit
@@ -44,7 +43,7 @@ def _tell_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     _version: Annotated[
-        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_tell_version)
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
     pass

@@ -14,7 +14,7 @@ def average(
     last: Annotated[int, typer.Option(min=2, help="How many of the last snapshots to average.")] = 3,
     data: DataPath = None,
 ) -> None:
-    """Average the weights of a run's last snapshots: one more run, of one snapshot, for `cxr select` to weigh."""
+    """Average the weights of a run's last snapshots into a new run with one snapshot, which `cxr select` can choose."""
     from training.average import write_average
     from training.data import DEFAULT_DATA, held_out, load
     from training.rundir import RunDir

@@ -18,28 +18,32 @@ def batch(
     sources: Annotated[
         list[str],
         typer.Argument(
-            help="Files, folders, globs, @LIST with a path a line, or Parquet files with a column path.",
+            help="Files, folders, globs, @LIST (a text file of paths), or Parquet files with a column path.",
             show_default=False,
         ),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Folder for the result; one that is there is resumed.")
+        Path, typer.Option("-o", "--output", help="Folder for the result; an existing result is resumed.")
     ],
     engine: Annotated[Engine, typer.Option(help="This machine's processes, or Ray.")] = "local",
     address: Annotated[
-        str | None, typer.Option(help="Of a Ray cluster; without it Ray starts here, on loopback.", metavar="HOST:PORT")
+        str | None,
+        typer.Option(
+            help="Address of a Ray cluster; without it Ray starts on this machine, on loopback.", metavar="HOST:PORT"
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; by default the usable cores.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Number of processes; by default the number of usable cores.", show_default=False),
     ] = None,
     bundle: BundlePath = DEFAULT_BUNDLE,
 ) -> None:
-    """Classify an archive into a folder of Parquet files: a row a file, those that are refused with an error code.
+    """Classify an archive into a folder of Parquet files: one row per file; refused files have an error code.
 
-    Given again after it was interrupted or killed, the same command goes on where it was.
+    If it was interrupted or killed, run the same command again to resume.
     """
     if address and engine != "ray":
-        raise typer.BadParameter("is of --engine ray.", param_hint="--address")
+        raise typer.BadParameter("needs --engine ray.", param_hint="--address")
     with failing_cleanly():
         begun = Output.begun(output, Made.by(Bundle(bundle), engine, sources), sources)
         done = begun.done()
@@ -66,7 +70,7 @@ def _scoring(output: Output, engine: Engine, bundle: Path, workers: int, address
 
 
 class _Rate(ProgressColumn):
-    """Files a second."""
+    """Files per second."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.finished_speed or task.speed or 0:.1f}/s")

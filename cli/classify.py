@@ -30,19 +30,19 @@ def classify(
     sources: Annotated[
         list[str],
         typer.Argument(
-            help="PNG, JPEG or DICOM files, folders, globs, @LIST with a path a line; - is a file from stdin.",
+            help="PNG, JPEG or DICOM files, folders, globs, @LIST (a text file of paths); - reads one file from stdin.",
             show_default=False,
         ),
     ],
     bundle: BundlePath = DEFAULT_BUNDLE,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV table.")] = False,
 ) -> None:
-    """Classify radiographs. A file that is refused is named on stderr; the others are answered."""
+    """Classify radiographs. Errors of refused files go to stderr; the other files are still classified."""
     from cxr.pipeline import Classifier
 
     if as_json and as_csv:
-        raise typer.BadParameter("is another form than --json.", param_hint="--csv")
+        raise typer.BadParameter("cannot be combined with --json.", param_hint="--csv")
     with failing_cleanly():
         paths = list(paths_of(sources))
         classifier = Classifier(Bundle(bundle))
@@ -58,7 +58,7 @@ def classify(
 
 
 Told = tuple[str, "Finding | None", "tuple[str, str] | None"]
-"""A path, and either what was found or why not: code and message."""
+"""A path, and either its finding or its error (code, message)."""
 
 
 def _told(classifier: "Classifier", paths: list[str]) -> Iterator[Told]:
@@ -91,7 +91,7 @@ def _print_json(told: list[Told]) -> None:
 
 
 def _print_csv(told: list[Told]) -> None:
-    """Labels of a prediction set and warnings are joined by semicolons."""
+    """Print CSV. Several labels or warnings in a cell are joined by semicolons."""
     table = csv.writer(sys.stdout, lineterminator="\n")
     table.writerow(("file", "prediction", *(f"p_{label}" for label in LABELS), "prediction_set", "warnings", "error"))
     for path, finding, refusal in told:

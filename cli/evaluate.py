@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 StudyPath = Annotated[
     Path | None,
-    typer.Option("--study", help="What `cxr select` wrote, for tables I to III; runs below it for learning curves."),
+    typer.Option(
+        "--study", help="Folder that `cxr select` wrote, for tables I to III; with runs below it, for learning curves."
+    ),
 ]
 ReportPath = Annotated[
     Path | None, typer.Option("--report", help="Folder for the report as Markdown, with its figures as SVG.")
@@ -29,24 +31,24 @@ ReportPath = Annotated[
 
 
 def evaluate(
-    split: Annotated[Literal["val", "test"], typer.Option(help="Choose nothing by the test split.")] = "val",
+    split: Annotated[
+        Literal["val", "test"], typer.Option(help="Split to measure on; never use test to choose anything.")
+    ] = "val",
     bundle: BundlePath = DEFAULT_BUNDLE,
     run: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of a run: its last snapshot becomes a bundle in the folder `bundle` there, and is evaluated."
-        ),
+        typer.Option(help="Folder of a run: its last snapshot becomes a bundle in RUN/bundle, which is evaluated."),
     ] = None,
     data: DataPath = None,
     study: StudyPath = None,
     report: ReportPath = None,
     explanations: Annotated[
-        int, typer.Option(help="Measure the maps on so many validation images: 420 forward passes each.")
+        int, typer.Option(help="Number of validation images to measure the maps on: 420 forward passes each.")
     ] = 0,
 ) -> None:
     """Measure a bundle on a split, with 95 % intervals, and write evaluation.json, MODEL_CARD.md and report.html.
 
-    On the validation split ONNX graphs are compared with PyTorch as well, and what the model looks at is checked.
+    On the validation split it also compares the ONNX graphs with PyTorch, and checks which parts of the image matter.
     """
     from evaluation.evaluation_file import BundleEvaluation
     from training.data import DEFAULT_DATA
@@ -67,7 +69,8 @@ def report(
     study: StudyPath = None,
     report: ReportPath = None,
     explanations: Annotated[
-        list[Path] | None, typer.Option(help="What `python -m evaluation.maps.explanations` wrote; may be given again.")
+        list[Path] | None,
+        typer.Option(help="File that `python -m evaluation.maps.explanations` wrote; may be repeated."),
     ] = None,
 ) -> None:
     """Write a bundle's model card and report again from its evaluation.json; nothing is measured."""
@@ -81,7 +84,7 @@ def report(
 
 
 def _released(run: Path, data: Path) -> Bundle:
-    """The bundle of a run's last snapshot, in the run's folder."""
+    """Make a bundle of a run's last snapshot, in the run's folder."""
     from study.release import Contents, Source, release
     from training.rundir import RunDir
 
@@ -94,7 +97,7 @@ def _released(run: Path, data: Path) -> Bundle:
 def _measured(
     evaluation: "BundleEvaluation", split: Literal["val", "test"], folder: Path
 ) -> "tuple[BundleEvaluation, list[Case]]":
-    """What was found, and radiographs to look at."""
+    """The measured figures, and example radiographs for the report."""
     from evaluation.bundle_images import bundle_images
     from evaluation.checks import checks
     from evaluation.evaluate import evaluate as measure
@@ -121,7 +124,7 @@ def _measured(
     if split == "val":
         with err.status(f"comparing with PyTorch on {len(images.rows)} images"):
             parity = verify(bundle, images.views, [row.file for row in images.rows])
-        with err.status("taking parts of the images away"):
+        with err.status("removing parts of the images"):
             evaluation = replace(
                 evaluation, parity=tuple(parity), checks=checks(bundle, folder, images, said.posterior)
             )
@@ -130,7 +133,7 @@ def _measured(
 
 
 def _explained(evaluation: "BundleEvaluation", folder: Path, count: int) -> "BundleEvaluation":
-    """And how good the explaining member's maps are, on validation images."""
+    """Add metrics of the explaining member's maps, on `count` validation images."""
     from evaluation.bundle_images import bundle_images
     from evaluation.maps.explanations import choose, explanations
     from evaluation.maps.lung_masks import segmented
@@ -146,7 +149,7 @@ def _explained(evaluation: "BundleEvaluation", folder: Path, count: int) -> "Bun
 def _write(
     evaluation: "BundleEvaluation", study: Path | None, report: Path | None, cases: "Sequence[Case]" = ()
 ) -> None:
-    """Card and report. A study's folder may hold study.json, or runs, or both."""
+    """Write card and report. A study's folder may contain study.json, or runs, or both."""
     from reporting.build import report as build
     from reporting.build import runs_below
     from reporting.card import write_card

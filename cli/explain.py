@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from cxr.report.result import Result
 
 SUFFIXES: Final[dict[str, Encoding]] = {".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
-"""Of an overlay that is no PNG."""
+"""Encodings of an overlay by file suffix, other than PNG."""
 
 
 def explain(
     file: Annotated[Path, typer.Argument(help="PNG, JPEG or DICOM file.", show_default=False)],
     method: Annotated[
-        Literal[Method, "all"], typer.Option(help="How to make the map; all: every map side by side.")
+        Literal[Method, "all"], typer.Option(help="How to make the map; all: every method side by side.")
     ] = METHODS[0],
     target: Annotated[
         Literal["predicted", "normal", "pneumonia", "covid19"], typer.Option(help="Label to explain.")
@@ -32,7 +32,7 @@ def explain(
     member: Annotated[
         str | None,
         typer.Option(
-            help="Whose map: a member's name, or ensemble; by default the explaining member's.", metavar="NAME"
+            help="Whose map to make: a member's name, or ensemble; by default the explaining member.", metavar="NAME"
         ),
     ] = None,
     output: Annotated[
@@ -40,11 +40,11 @@ def explain(
         typer.Option(
             "-o",
             "--output",
-            help="Picture to write: .png, .jpg or .webp; else the file's name with .overlay.png or .heatmap.png, here.",
+            help="Picture to write: .png, .jpg or .webp; by default FILE's name with .overlay.png or .heatmap.png.",
         ),
     ] = None,
     pictures: Annotated[
-        Pictures, typer.Option(help="Overlay for people, heatmap in grey levels for machines, both, or none.")
+        Pictures, typer.Option(help="Overlay for people, grey heatmap for software, both, or none.")
     ] = "overlay",
     dicom: Annotated[
         Path | None,
@@ -56,14 +56,14 @@ def explain(
     ] = None,
     bundle: BundlePath = DEFAULT_BUNDLE,
 ) -> None:
-    """Classify a radiograph, draw where a network found evidence, and say it."""
+    """Classify a radiograph, draw where a network found evidence, and describe it in words."""
     from cxr.pipeline import Classifier, Preprocessor
     from cxr.report.result import Result
 
     if dicom and method == "all":
-        raise typer.BadParameter("is of one map: name a method.", param_hint="--dicom")
+        raise typer.BadParameter("works with a single map: name a --method other than all.", param_hint="--dicom")
     if pictures != "overlay" and method == "all":
-        raise typer.BadParameter("is of one map: name a method.", param_hint="--pictures")
+        raise typer.BadParameter("works with a single map: name a --method other than all.", param_hint="--pictures")
     files: dict[Path, bytes] = {}
     written: list[Path] = []
     with failing_cleanly(), err.status("explaining"):
@@ -77,7 +77,7 @@ def explain(
                 classifier = Classifier(loaded, threads=1)
                 prepared = preparing.result()
             finding = classifier.infer(prepared)
-            # Late: PyTorch takes seconds to load, and what is wrong is told before.
+            # Imported late: PyTorch takes seconds to load, and wrong arguments should be reported before.
             from attribution.explain import Explainer
 
             explainer = Explainer(loaded)
@@ -104,7 +104,7 @@ def explain(
 
 
 def _files(shown: Explanation | Panel, pictures: Pictures, output: Path | None, stem: str) -> dict[Path, bytes]:
-    """What to write where."""
+    """The files to write: paths and contents."""
     files = {}
     if pictures in ("overlay", "both") and shown.overlay is not None:
         path = output or Path(f"{stem}.overlay.png")
@@ -117,7 +117,7 @@ def _files(shown: Explanation | Panel, pictures: Pictures, output: Path | None, 
 
 
 def _write_objects(folder: Path, stem: str, result: "Result", data: bytes) -> list[Path]:
-    """Write the DICOM objects of a result. Raises what `dicom_objects` does."""
+    """Write the DICOM objects of a result. Raises what `dicom_objects` raises."""
     from cxr.report.objects import dicom_objects
 
     objects = dicom_objects(result, data)

@@ -19,15 +19,17 @@ def export(
     bundle: Annotated[Path, typer.Argument(help="Folder of the model.", show_default=False)] = DEFAULT_BUNDLE,
     data: Annotated[
         Path | None,
-        typer.Option(help="Data set whose validation split verifies the graphs; else one public radiograph."),
+        typer.Option(
+            help="Data set whose validation split verifies the graphs; by default one public radiograph does."
+        ),
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Eight bits as well, if they cost little macro-F1; needs --data.")
+        bool, typer.Option("--int8", help="Also write int8 graphs, if they lose little macro-F1; needs --data.")
     ] = False,
 ) -> None:
     """Write a bundle's networks as ONNX, in float32 and float16, and verify them against PyTorch."""
     if int8 and data is None:
-        raise typer.BadParameter("--int8 is calibrated and judged on the validation split of --data")
+        raise typer.BadParameter("--int8 needs --data: it is calibrated and measured on the validation split")
     from export.to_onnx import export_bundle
     from export.verify import verify
 
@@ -44,7 +46,7 @@ def export(
 
 
 def _quantise(bundle: Bundle, data: Path) -> None:
-    """Eight-bit graphs, kept if the ensemble's macro-F1 on the validation split allows it."""
+    """Make int8 graphs. Keep them if the ensemble's macro-F1 on the validation split stays high enough."""
     import numpy as np
 
     from cxr.model.inference import Ensemble
@@ -71,7 +73,7 @@ def _quantise(bundle: Bundle, data: Path) -> None:
     out.print(
         f"Macro-F1 on {len(validation.rows)} validation images: "
         f"{loss.float32:.4f} in float32, {loss.int8:.4f} in int8; "
-        f"{'kept' if loss.acceptable else 'not kept'} (it may cost {MAX_LOSS})"
+        f"{'kept' if loss.acceptable else 'not kept'} (limit of the loss: {MAX_LOSS})"
     )
 
 

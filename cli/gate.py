@@ -1,4 +1,4 @@
-"""`cxr gate` and `cxr hashes`: what a bundle knows of its own training images, other than how to classify them."""
+"""`cxr gate` and `cxr hashes`: add to a bundle the gate and the hashes of its training images."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,18 +10,18 @@ from rich.table import Table
 from cli.output import DataPath, failing_cleanly, out
 from cxr.model.bundle import Bundle
 
-TargetPath = Annotated[Path, typer.Argument(help="Folder of the model that gets it.", show_default=False)]
+TargetPath = Annotated[Path, typer.Argument(help="Folder of the model to add it to.", show_default=False)]
 
 
 def gate(
     bundle: TargetPath,
     data: DataPath = None,
-    seed: Annotated[int, typer.Option(help="All chance comes from it.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random generators.")] = 0,
 ) -> None:
-    """Train the gate on the data's images against what they must not be, and put it into a bundle.
+    """Train the gate to tell the data's radiographs from other images, and put it into a bundle.
 
-    Its figures, cross-fitted, go into the bundle's evaluation.json; `cxr export` then makes its graph. Fourteen small
-    networks are trained: about ten minutes on two cores.
+    Its cross-fitted figures go into the bundle's evaluation.json. Run `cxr export` afterwards to make its graph. This
+    trains fourteen small networks: about ten minutes on two cores.
     """
     from evaluation.evaluation_file import BundleEvaluation
     from study.gate import examples_of, install, study_gate
@@ -44,9 +44,9 @@ def gate(
 
 
 def hashes(bundle: TargetPath, data: DataPath = None) -> None:
-    """Put hashes of the data's training and validation images into a bundle, by which `cxr site` finds copies.
+    """Put hashes of the data's training and validation images into a bundle, so that `cxr site` can detect copies.
 
-    `cxr release` does so itself.
+    `cxr release` does this already.
     """
     from study.site.copies import install_hashes
     from training.data import DEFAULT_DATA

@@ -14,12 +14,14 @@ HELD_OUT = ("val", "test")
 
 
 def lungs(
-    bundle: Annotated[Path, typer.Argument(help="Folder of the model that gets the segmenter.", show_default=False)],
+    bundle: Annotated[Path, typer.Argument(help="Folder of the model to add the segmenter to.", show_default=False)],
     data: DataPath = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training masks; fixed beforehand.")] = 100,
-    seed: Annotated[int, typer.Option(help="All chance comes from it.")] = 0,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Passes over the training masks; choose the number beforehand.")
+    ] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of all random generators.")] = 0,
 ) -> None:
-    """Train the lung segmenter on the data's masks and put it into a bundle; `cxr export` then makes its graph."""
+    """Train the lung segmenter on the data's masks and put it into a bundle. Run `cxr export` afterwards."""
     from evaluation.bootstrap import Resampling
     from study.segmenter import install
     from training.data import DEFAULT_DATA

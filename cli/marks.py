@@ -10,16 +10,21 @@ from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 
 
 def marks(
-    split: Annotated[Literal["val", "test"], typer.Option(help="Choose nothing by the test split.")] = "val",
+    split: Annotated[
+        Literal["val", "test"], typer.Option(help="Split to measure on; never use test to choose anything.")
+    ] = "val",
     slow: Annotated[
-        int, typer.Option(min=0, help="Marked images for integrated gradients and occlusion: seconds each.")
+        int,
+        typer.Option(
+            min=0, help="Number of marked images for integrated gradients and occlusion, which take seconds each."
+        ),
     ] = 60,
     bundle: BundlePath = DEFAULT_BUNDLE,
     data: DataPath = None,
 ) -> None:
-    """Hold a bundle's maps against radiologists' boxes; the figures join evaluation.json, card, report and bundle.json.
+    """Compare a bundle's maps with radiologists' boxes. Figures go to evaluation.json, card, report and bundle.json.
 
-    bundle.json is told how often a map's strongest point lies in a box, so that explanations can say it.
+    bundle.json stores how often a map's strongest point lies in a box, so that explanations can state it.
     """
     from evaluation.evaluation_file import BundleEvaluation
     from evaluation.maps.marked import against_marks, pointing
@@ -35,7 +40,7 @@ def marks(
         loaded = Bundle(bundle)
         found = against_marks(loaded, data or DEFAULT_DATA, split, slow)
         if not found:
-            err.print("There is no image with boxes: nothing to hold the maps against.")
+            err.print("No image of this split has boxes to compare the maps with.")
             raise typer.Exit(1)
         manifest = loaded.manifest.model_copy(update={"pointing": pointing(found, loaded)})
         (bundle / "bundle.json").write_text(manifest.model_dump_json(indent=2) + "\n")

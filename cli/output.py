@@ -1,4 +1,4 @@
-"""What all commands share: consoles, options, and one line for what went wrong."""
+"""What all commands share: consoles, options, and one-line errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from rich.console import Console
 from cxr.errors import BundleError, DataError, ParityError
 from cxr.labels import DISCLAIMER
 
-out, err = Console(markup=False), Console(stderr=True)  # a file name is no markup
+out, err = Console(markup=False), Console(stderr=True)  # a file name must not be read as markup
 
 DataPath = Annotated[
     Path | None,
@@ -22,7 +22,7 @@ BundlePath = Annotated[Path, typer.Option("--bundle", help="Folder of the model.
 
 @contextmanager
 def failing_cleanly() -> Iterator[None]:
-    """Errors that the user can mend end the command with one line and status 2."""
+    """End the command with one line and exit status 2 on errors that the user can fix."""
     try:
         yield
     except (BundleError, DataError, ParityError, OSError) as error:

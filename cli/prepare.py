@@ -22,17 +22,20 @@ NO_PATIENTS = (
 
 
 def prepare(
-    folder: Annotated[Path, typer.Argument(help="What you have: see docs/data.md.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to be made.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="Folder of the collection: see docs/data.md.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to create.", show_default=False)],
     kind: Annotated[
         Literal["covidx", "cohen", "folders", "csv"] | None,
-        typer.Option("--from", help="Kind of the collection; by default told from its files.", show_default=False),
+        typer.Option(
+            "--from", help="Kind of the collection; by default recognised from its files.", show_default=False
+        ),
     ] = None,
     tables: Annotated[
-        list[Path] | None, typer.Option("--table", help="CSV, or a COVIDx list for each part.", show_default=False)
+        list[Path] | None,
+        typer.Option("--table", help="CSV, or a COVIDx list for each part; may be repeated.", show_default=False),
     ] = None,
-    source: Annotated[str, typer.Option(help="Name of the collection, where it has none of its own.")] = "unknown",
-    licence: Annotated[str, typer.Option(help="Licence of the images, where none is stated.")] = "see source",
+    source: Annotated[str, typer.Option(help="Name of the collection, if its tables give none.")] = "unknown",
+    licence: Annotated[str, typer.Option(help="Licence of the images, if none is stated.")] = "see source",
     patient_pattern: Annotated[
         str, typer.Option(help="Regular expression for the patient in a file's path: '(person\\d+)_'.")
     ] = "",
@@ -43,17 +46,20 @@ def prepare(
         list[str] | None, typer.Option("--label", help="WORD=LABEL: your own word for a label.", show_default=False)
     ] = None,
     val: Annotated[float, typer.Option(help="Share of the images for validation.")] = 0.1,
-    test: Annotated[float, typer.Option(help="Share for testing, where the publisher has not chosen.")] = 0.2,
-    resplit: Annotated[bool, typer.Option(help="Do not keep the publisher's test split.")] = False,
-    seed: Annotated[int, typer.Option(help="Deals the patients anew.")] = 0,
+    test: Annotated[float, typer.Option(help="Share for testing, if the publisher has no test split.")] = 0.2,
+    resplit: Annotated[bool, typer.Option(help="Ignore the publisher's test split and make a new one.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the random split by patient.")] = 0,
     mapping: Annotated[
-        Path | None, typer.Option(help="Also write which file became which image. Keep it safe.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Also write a CSV of file and image names. It may identify patients: keep it safe.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Turn a collection into a folder that `cxr train --data` reads: small grey images, split by patient.
 
-    Near-duplicates are found and kept together; what is left out is listed with its reason. No name, date or
-    identifier is written; words burnt into the pixels stay.
+    Near-duplicates are detected and stay in one split. Images that are left out are listed with the reason. No name,
+    date or identifier is written, but text burnt into the pixels stays.
     """
     from training.prepare.assemble import prepare as assemble
     from training.prepare.assemble import without_published_test
@@ -78,10 +84,10 @@ def prepare(
 
 
 def data_of(run: Path, given: Path | None) -> Path:
-    """The prepared folder that a run learns from and is measured on.
+    """The prepared folder that a run is trained and measured on.
 
-    The folder given if it is prepared, else what `cxr prepare` makes of it by default, in RUN/data. That is made once:
-    what a run has learnt from stays beside it, and need not be given again.
+    This is the given folder if it is prepared. Otherwise the folder is prepared once, with the defaults of `cxr
+    prepare`, into RUN/data, and later commands find it there without --data.
     """
     from training.data import DEFAULT_DATA, is_prepared
 
@@ -91,7 +97,7 @@ def data_of(run: Path, given: Path | None) -> Path:
     if is_prepared(given) or not given.is_dir():
         return given
     if is_prepared(own):
-        typer.echo(f"{given} is not prepared: going on with {own}, made of it before.", err=True)
+        typer.echo(f"{given} is not prepared: using {own}, which was made from it before.", err=True)
     else:
         prepare(given, own)
     return own
@@ -105,7 +111,7 @@ def _pattern(expression: str) -> re.Pattern[str] | None:
 
 
 def report(prepared: "PreparedFolder") -> None:
-    """Print what was kept, what was left out, and what to beware of."""
+    """Print what was kept, what was left out, and warnings."""
     out.print(_splits_table(prepared))
     if prepared.left_out:
         out.print(_left_out_table(prepared.left_out))

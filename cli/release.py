@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 def release(
     runs: Annotated[
         list[Path],
-        typer.Argument(help="Folders of runs, a member each: RUN for its last snapshot, RUN@7 for that of cycle 7."),
+        typer.Argument(
+            help="Folders of runs, one for each member: RUN for its last snapshot, RUN@7 for that of cycle 7."
+        ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the bundle to write.")],
     candidate: Annotated[
         Path | None,
-        typer.Option(help="What `cxr select` chose: members, rule and explainer. Then RUNS are where to find them."),
+        typer.Option(
+            help="candidate.json of `cxr select`: members, rule and explainer. RUNS are then searched for the members."
+        ),
     ] = None,
     segmenter: Annotated[
         Path | None,
@@ -31,9 +35,9 @@ def release(
     version: Annotated[str, typer.Option(help="Version of the bundle.")] = "1",
     data: DataPath = None,
 ) -> None:
-    """Make a bundle of one or several snapshots: store, export and calibrate them, and choose which one explains.
+    """Make a bundle of one or several snapshots: store, export and calibrate them, and choose the explaining member.
 
-    Members of several frames, as `lungs-1` and `full-1`, go together; each is shown its own.
+    Members with different frames, such as `lungs-1` and `full-1`, can be combined; each sees its own frame.
     """
     from study.candidate import Candidate
     from study.release import Contents
@@ -63,7 +67,7 @@ def _source(text: Path) -> "Source":
 
 
 def _chosen(candidate: "Candidate", runs: list[Path], data: Path) -> "Contents":
-    """What a candidate names. Raises DataError unless its members are the snapshots that it was chosen from."""
+    """The contents that a candidate names. Raises DataError unless the runs have exactly the chosen snapshots."""
     from study.candidate import archive_hashes
     from study.release import Choice, Contents, Source
     from study.study import load_study
@@ -75,7 +79,7 @@ def _chosen(candidate: "Candidate", runs: list[Path], data: Path) -> "Contents":
     for member in members:
         frame = study.configs[member.run].frame
         if candidate.frames.get(str(member), frame) != frame:
-            raise DataError(f"{member} was trained on the frame {frame}, and the candidate says another")
+            raise DataError(f"{member} was trained on the frame {frame}, but the candidate states another")
     return Contents(
         sources=[Source(study.runs[member.run], member.cycle) for member in members],
         rule=candidate.chosen.rule,

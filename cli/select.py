@@ -1,4 +1,4 @@
-"""`cxr select` and `cxr confirm`: choose on validation, then run the test split once."""
+"""`cxr select` and `cxr confirm`: choose on the validation split, then measure once on the test split."""
 
 import subprocess
 from pathlib import Path
@@ -19,22 +19,23 @@ def select(
     runs: Runs,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the results.")] = Path("study"),
     only_kept: Annotated[
-        bool, typer.Option("--only-kept", help="Choose among snapshots whose weights are here.")
+        bool, typer.Option("--only-kept", help="Choose only among snapshots whose weights are present.")
     ] = False,
     members: Annotated[
         list[str] | None,
         typer.Option(
-            "--member", metavar="RUN@CYCLE", help="Choose nothing: the candidate has this member; may be given again."
+            "--member", metavar="RUN@CYCLE", help="Do not choose: put this member into the candidate; may be repeated."
         ),
     ] = None,
     explainer: Annotated[
-        str | None, typer.Option(metavar="RUN@CYCLE", help="The member that explains, instead of the surest one.")
+        str | None,
+        typer.Option(metavar="RUN@CYCLE", help="The member that explains, instead of the most reliable one."),
     ] = None,
     data: DataPath = None,
 ) -> None:
-    """Choose snapshots and ensembles on half of the validation split, and say why.
+    """Choose snapshots and ensembles on half of the validation split, and document the choice.
 
-    Writes study.json, selection.md and candidate.json. The other half calibrates; the test split is not read.
+    Writes study.json, selection.md and candidate.json. The other half is for calibration. The test split is not read.
     """
     from reporting.selection_page import selection_page
     from study.selection import select as choose
@@ -45,7 +46,9 @@ def select(
     with failing_cleanly():
         file = output / "study.json"
         if file.exists() and StudyResult.read(file).test is not None:
-            raise DataError(f"{file} has figures of the test split: choosing now would be choosing by them")
+            raise DataError(
+                f"{file} has figures of the test split already: a choice now could depend on them. Name a new folder"
+            )
         study = load_study(runs, data or DEFAULT_DATA)
         named = [_snapshot(member) for member in members or ()]
         found = choose(study, only_kept, named=named, explainer=_snapshot(explainer) if explainer else None)
@@ -76,7 +79,7 @@ def confirm(
 ) -> None:
     """Measure a committed candidate, and every row of its tables, on the test split.
 
-    Runs that have come since then have lines too; nothing is chosen anew. Adds to study.json, and writes tables.md.
+    Runs that were added since get rows too. The choice does not change. Adds to study.json, and writes tables.md.
     """
     from reporting.markdown import markdown
     from reporting.study import study_page
@@ -101,12 +104,12 @@ def confirm(
 
 
 def _commit_of(file: Path) -> str:
-    """The commit that fixed a file. Raises DataError unless the file is as that commit has it."""
+    """The last commit of a file. Raises DataError if the file differs from that commit."""
     folder = file.resolve().parent
     changed = _git(folder, "status", "--porcelain", "--ignored", "--", file.name)
     commit = _git(folder, "log", "-1", "--format=%H", "--", file.name)
     if changed or not commit:
-        raise DataError(f"{file} is not committed: fix the candidate before its test figures are seen")
+        raise DataError(f"{file} is not committed: commit the candidate before its test figures are measured")
     return commit
 
 

@@ -30,7 +30,10 @@ def site(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for report and bundle.", show_default=False)],
     bundle: BundlePath = DEFAULT_BUNDLE,
     name: Annotated[
-        str, typer.Option(help="Of the site, as answers will name it; by default the folder's.", show_default=False)
+        str,
+        typer.Option(
+            help="Name of the site, which answers will show; by default the folder's name.", show_default=False
+        ),
     ] = "",
     words: Annotated[
         list[str] | None, typer.Option("--label", help="WORD=LABEL: your own word for a label.", show_default=False)
@@ -38,12 +41,13 @@ def site(
     file_column: Annotated[str, typer.Option(help="Name of the CSV's column.")] = "",
     label_column: Annotated[str, typer.Option(help="Name of the CSV's column.")] = "",
     patient_column: Annotated[str, typer.Option(help="Name of the CSV's column.")] = "",
-    cases: Annotated[int, typer.Option(min=0, help="Worst cases that the report shows with their maps.")] = 6,
+    cases: Annotated[int, typer.Option(min=0, help="Number of worst cases that the report shows with their maps.")] = 6,
 ) -> None:
     """Test a model on a hospital's own labelled radiographs, and recalibrate it for them.
 
-    Writes report.html and site.json, and with enough images a bundle with temperature and thresholds of this site, to
-    be served with CXR_BUNDLE. Nothing leaves this machine; the report shows radiographs, so keep it where they are.
+    Writes report.html and site.json. With enough images it also writes a bundle with the temperature and thresholds of
+    this site; serve it with CXR_BUNDLE. Nothing leaves this machine. The report contains radiographs: protect it as you
+    protect them.
     """
     from cxr.json_file import write_json
     from evaluation.gallery import worst_cases
@@ -78,7 +82,7 @@ def site(
 
 
 def _name(folder: Path) -> str:
-    """A folder's name as a bundle may have it."""
+    """A folder's name, reduced to the characters that a bundle allows."""
     return re.sub("[^a-z0-9_.-]+", "-", folder.resolve().name.lower()).strip("_.-")[:32] or "site"
 
 

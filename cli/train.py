@@ -10,28 +10,37 @@ from cli.prepare import data_of
 
 
 def train(
-    run: Annotated[Path, typer.Argument(help="Folder of the run; an interrupted run in it goes on.")],
+    run: Annotated[Path, typer.Argument(help="Folder of the run; an interrupted run is resumed.")],
     preset: Annotated[
         Literal["default", "paper", "plain", "quick", "travel", "travel-full"],
-        typer.Option(help="Named set of hyperparameters; travel and travel-full are two members of one ensemble."),
+        typer.Option(
+            help="Named set of hyperparameters; travel and travel-full train the two members of one ensemble."
+        ),
     ] = "default",
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a hyperparameter: mixup=0.2, augmentation.flip=0.")
+        list[str] | None,
+        typer.Option("--set", help="Change a hyperparameter: mixup=0.2, augmentation.flip=0; may be repeated."),
     ] = None,
     keep: Annotated[
-        Literal["all", "last"], typer.Option(help="Whose weights to keep; what a snapshot said is always kept.")
+        Literal["all", "last"],
+        typer.Option(help="Snapshots whose weights to keep; the predictions of every snapshot are always kept."),
     ] = "all",
     minutes: Annotated[
-        float | None, typer.Option(help="Begin no cycle that would end later than this.", show_default=False)
+        float | None,
+        typer.Option(help="Do not start a cycle that would end after this many minutes.", show_default=False),
     ] = None,
     masks: Annotated[
-        Path | None, typer.Option(help="Lungs of all images, for a frame that needs them: training.lungs.mask_file.")
+        Path | None,
+        typer.Option(
+            help="Lung masks of all images, for a frame that needs them; made by python -m training.lungs.mask_file."
+        ),
     ] = None,
     data: DataPath = None,
 ) -> None:
-    """Train a network from scratch, with a snapshot at the bottom of each cycle of the learning rate.
+    """Train a network from scratch, with a snapshot at the end of each cycle of the learning rate.
 
-    A folder that is not prepared, such as one folder of images for each label, is prepared into RUN/data first.
+    If the data folder is not prepared, such as a folder with one subfolder of images per label, it is prepared into
+    RUN/data first.
     On several GPUs: torchrun --nproc-per-node 2 .venv/bin/cxr train ...
     """
     from reporting.learning_curve import plot_learning_curve

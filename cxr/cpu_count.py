@@ -1,4 +1,4 @@
-"""How many processors this process may use, as a container's limits allow it."""
+"""How many processor cores this process may use within its container's limits."""
 
 import math
 import os
@@ -10,16 +10,15 @@ OWN_CGROUP: Final = Path("/proc/self/cgroup")
 
 
 def usable_cores() -> int:
-    """The processors of this process's affinity, or fewer where a control group's quota gives it less time.
+    """The cores in this process's CPU affinity, or fewer where a control group's quota gives it less time.
 
-    Docker's `--cpus 2` is such a quota: all processors are visible, and threads for all of them would only be
-    throttled together.
+    Docker's `--cpus 2` is such a quota: all cores stay visible, but a thread on each would be throttled.
     """
     return max(1, math.ceil(min(len(os.sched_getaffinity(0)), *_quotas())))
 
 
 def _quotas() -> list[float]:
-    """Processors' worth of time that each control group around this process grants; those without a limit: inf."""
+    """The quota of each control group around this process, in cores; inf for a group without a limit."""
     unified = next((line.split(":", 2)[2] for line in _lines(OWN_CGROUP) if line.startswith("0::")), "/")
     path = PurePosixPath(unified)
     second = [_granted(_lines(CGROUPS / str(group).lstrip("/") / "cpu.max")) for group in (path, *path.parents)]
@@ -28,7 +27,7 @@ def _quotas() -> list[float]:
 
 
 def _granted(lines: list[str]) -> float:
-    """Quota over period, from "QUOTA PERIOD" in microseconds; QUOTA is "max" or -1 where there is none."""
+    """Quota divided by period, from "QUOTA PERIOD" in microseconds. QUOTA is "max" or -1 where there is no limit."""
     quota, period = lines[0].split() if lines and len(lines[0].split()) == 2 else ("max", "1")
     return int(quota) / int(period) if quota.isdecimal() else math.inf
 

@@ -1,4 +1,4 @@
-"""What of an image and its answer changes when a hospital changes: the service observes it, `cxr site` records it."""
+"""Figures of an image and its answer that show drift. The service observes them; `cxr site` records a reference."""
 
 from typing import Final, NamedTuple
 
@@ -6,7 +6,7 @@ from cxr.pipeline import Finding, Prepared
 
 
 class Observed(NamedTuple):
-    """What a figure is, and the bounds of its histogram."""
+    """A figure's description, and the bounds of its histogram."""
 
     about: str
     buckets: tuple[float, ...]
@@ -27,7 +27,7 @@ FIGURES: Final = {
 
 
 def figures(finding: Finding, prepared: Prepared) -> dict[str, float]:
-    """Of one image, by name; without `gate_score` where there is no gate."""
+    """The figures of one image, by name; without `gate_score` if there is no gate."""
     found = {
         "top_probability": max(finding.probabilities.values()),
         "set_size": float(len(finding.prediction_set)),

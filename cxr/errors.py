@@ -1,4 +1,4 @@
-"""Every error the core raises on purpose; those of HTTP are in `service.refusals`.
+"""Every error that the core raises on purpose. Those of HTTP are in `service.refusals`.
 
 CxrError
 ├── Refusal                     what was sent cannot be answered, with a fixed message
@@ -16,8 +16,8 @@ CxrError
 ├── ParityError                 an exported graph does not say what its PyTorch network says
 └── DataError                   a training table or one of its images cannot be used
 
-A refusal's message is a constant of its class, made of the limits that it quotes. Nothing a client sent may enter it:
-messages reach logs and answers, and what a client sends may name a patient.
+A refusal's message is a constant of its class; at most it quotes our limits. It must not contain anything that a client
+sent: messages reach logs and answers, and a client's data may name a patient.
 """
 
 from typing import ClassVar
@@ -40,7 +40,7 @@ class _Coded(CxrError):
 
 
 class Refusal(_Coded):
-    """What a client sent cannot be answered. Sending it again will not help."""
+    """The client's file or request cannot be answered. Sending it again will not help."""
 
 
 class BadRequest(Refusal):
@@ -60,7 +60,7 @@ class UnknownMember(BadRequest):
 class NoOpacityHead(BadRequest):
     code = "no_opacity_head"
     message = (
-        "This network has no head that radiologists' boxes have taught, so there is no such map. Use a method that "
+        "This network has no head trained on radiologists' boxes, so there is no such map. Use a method that "
         "/classify lists under bundle, methods."
     )
 
@@ -85,7 +85,7 @@ class TooManyPixels(TooLarge):
 
 
 class Unprocessable(Refusal):
-    """The bytes were understood as far as needed to know that they cannot be classified."""
+    """The bytes were understood well enough to know that they cannot be classified."""
 
 
 class NotDecodable(Unprocessable):
@@ -199,19 +199,19 @@ class DecoderUnavailable(Unavailable):
 
 
 class BundleError(CxrError):
-    """A bundle's files are missing, altered or of another version. The message names the file."""
+    """A bundle's files are missing, altered or of an unsupported version. The message names the file."""
 
 
 class BundleUnsigned(BundleError):
-    """A signed bundle is asked for, and this one is not. The message names the folder."""
+    """A signed bundle is required, and this one is not signed. The message names the folder."""
 
 
 class BundleAltered(BundleError):
-    """A signed bundle has been altered, or another key signed it. The message names the file."""
+    """A signed bundle was altered, or was signed with another key. The message names the file."""
 
 
 class KeyUnusable(BundleError):
-    """A key to sign or to verify with cannot be used. The message names the file."""
+    """The key for signing or verifying cannot be used. The message names the file."""
 
 
 class GoldenDiffers(BundleError):
@@ -227,11 +227,11 @@ class NotServable(BundleError):
 
 
 class ParityError(CxrError):
-    """An exported graph does not say what its network says. The message has graph, figure and limit."""
+    """An exported graph computes something else than its network. The message has graph, figure and limit."""
 
 
 class PrecisionUnavailable(CxrError):
-    """What was asked to be computed in is not to be had on this machine. The message says what it takes."""
+    """The requested precision is not available on this machine. The message says what it needs."""
 
 
 class DataError(CxrError):
@@ -239,8 +239,8 @@ class DataError(CxrError):
 
 
 def error_named(name: str) -> Refusal | Unavailable:
-    """The error of a class's name, as another process has sent it. Raises KeyError where there is none."""
+    """The error whose class has this name, which another process sent. Raises KeyError if there is none."""
     kinds: list[type[Refusal | Unavailable]] = [Refusal, Unavailable]
-    for kind in kinds:  # grows while it is walked
+    for kind in kinds:  # the list grows during the loop
         kinds.extend(kind.__subclasses__())
     return {kind.__name__: kind for kind in kinds if hasattr(kind, "code")}[name]()

@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 def read_json(adapter: TypeAdapter[T], path: Path, what: str) -> T:
-    """What a file holds.
+    """Read a value from a JSON file.
 
     Args:
-        adapter: of the type to read.
+        adapter: pydantic's adapter of the type to read.
         path: the file.
         what: the type in words, for the error: "a candidate".
 
@@ -30,5 +30,5 @@ def read_json(adapter: TypeAdapter[T], path: Path, what: str) -> T:
 
 
 def write_json(adapter: TypeAdapter[T], path: Path, value: T) -> None:
-    """As `read_json` reads it, indented, for people too."""
+    """Write a value as indented JSON that `read_json` reads."""
     path.write_bytes(adapter.dump_json(value, indent=1) + b"\n")

@@ -1,4 +1,4 @@
-"""The three findings, in the order in which every array of the project holds them."""
+"""The three labels, in the order that every array of the project uses."""
 
 from typing import Final, Literal
 

@@ -1,7 +1,7 @@
-"""What a file may be at most, and what an image at least. The errors quote these."""
+"""The largest file, and the largest and smallest image. The errors quote these limits."""
 
 from typing import Final
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_PIXELS: Final = 40_000_000
-MIN_SIDE: Final = 64  # pixels; less is a thumbnail, and its enlargement would be invention
+MIN_SIDE: Final = 64  # in pixels; a smaller image is a thumbnail, and enlarging it would invent detail

@@ -1,4 +1,4 @@
-"""From the bytes of a file to a finding: the one path that the command line, the service and its explainer share."""
+"""From the bytes of a file to a finding: the single path that command line, service and explainer share."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -36,7 +36,7 @@ UNFAMILIAR: Final = (
 
 @dataclass(frozen=True, slots=True)
 class MemberFinding:
-    """What one network says, at the bundle's temperature. `frame` is the part of the radiograph that it has seen."""
+    """One network's answer, at the bundle's temperature. `frame` is the part of the radiograph that it saw."""
 
     name: str
     architecture: str
@@ -48,9 +48,9 @@ class MemberFinding:
 class Finding:
     """The ensemble's answer for one radiograph.
 
-    `probabilities` are calibrated and sum to 1; `prediction` is their largest. `prediction_set` holds the labels
-    that cannot be ruled out at the bundle's coverage and may be empty. `gate` is None where the bundle has none or it
-    is off. `timings_ms` has the milliseconds of decode, preprocess and inference.
+    `probabilities` are calibrated and sum to 1; `prediction` is the label of the largest. `prediction_set` has the
+    labels that cannot be ruled out at the bundle's coverage, and may be empty. `gate` is None if the bundle has no
+    gate or it is off. `timings_ms` has the milliseconds of decode, preprocess and inference.
     """
 
     prediction: Label
@@ -66,7 +66,7 @@ class Finding:
 
 
 class Stopwatch:
-    """Milliseconds by stage, of all its parts together, and when each began, of `time.perf_counter`."""
+    """Total milliseconds of each stage, and its start by `time.perf_counter`."""
 
     def __init__(self) -> None:
         self.timings_ms: dict[str, float] = {}
@@ -74,7 +74,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a block under a name; a block that raises is timed too."""
+        """Time a block under a name, also if it raises."""
         start = time.perf_counter()
         self.began.setdefault(name, start)
         try:
@@ -85,12 +85,12 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A decoded file and what the networks see of it.
+    """A decoded file and the networks' inputs made from it.
 
     views:      [S, S] uint8 in each of the bundle's frames
-    placements: where on the radiograph each of them lies
-    lungs:      what the segmenter found; None where no frame needs lungs
-    gate:       what the gate says; None where there is none or it is off
+    placements: the position of each frame on the radiograph
+    lungs:      the segmenter's result; None if no frame needs lungs
+    gate:       the gate's judgement; None if there is no gate or it is off
     mean_grey:  of the radiograph, 0 to 255
     watch:      how long it took
     """
@@ -104,35 +104,35 @@ class Prepared:
     watch: Stopwatch
 
     def without_pixels(self) -> "Prepared":
-        """What waits, or is kept, is small."""
+        """The same without pixels, which is small enough to queue or to keep."""
         return replace(self, radiograph=self.radiograph.without_pixels())
 
     @property
     def no_lungs(self) -> bool:
-        """No lungs were found where a network should see nothing else."""
+        """Whether no lungs were found although a network's frame needs them."""
         return isinstance(self.lungs, NoLungs)
 
     @property
     def unfamiliar(self) -> bool:
-        """The gate would keep it out."""
+        """Whether the gate judges the image unfamiliar."""
         return self.gate is not None and self.gate.verdict == "unfamiliar"
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The radiograph's, that no lungs were found, and that the gate would keep it out."""
+        """The radiograph's own warnings, and those about missing lungs and an unfamiliar image."""
         own = (NO_LUNGS,) * self.no_lungs + (UNFAMILIAR,) * self.unfamiliar
         return (*self.radiograph.warnings, *own)
 
 
 class Preprocessor:
-    """A bundle's way from a file to what its networks see. Safe to call from several threads."""
+    """Prepares files for a bundle's networks. Safe to call from several threads."""
 
     def __init__(self, bundle: Bundle, gated: bool = False) -> None:
-        """Raises BundleError unless lung segmenter and gate, where they are needed, are those described.
+        """Raises BundleError unless lung segmenter and gate, where needed, are the ones that the bundle describes.
 
         Args:
             bundle: exported.
-            gated: whether the bundle's gate, where it has one, judges each image.
+            gated: whether the bundle's gate, if it has one, judges each image.
         """
         manifest = bundle.manifest
         self._gate = GateKeeper(bundle, manifest.gate) if manifest.gate and gated else None
@@ -157,7 +157,7 @@ class Preprocessor:
         return Prepared(radiograph, views, placements, lungs, judgement, float(small.mean()), watch)
 
     def views(self, pixels: Grey) -> tuple[Views, Lungs | NoLungs | None]:
-        """A radiograph [H, W] in each frame, and the lungs by which that was cut, if a frame needs them.
+        """A radiograph [H, W] in each frame, and the lungs that it was cut by, if a frame needs them.
 
         Raises:
             TooSmall: see `cxr.model.preprocess.preprocess`.
@@ -165,7 +165,7 @@ class Preprocessor:
         return self._views(shrink(pixels))
 
     def _views(self, small: Grey) -> tuple[Views, Lungs | NoLungs | None]:
-        """Of a radiograph that has been shrunk: once, for segmenter, gate and frames."""
+        """The same for a radiograph that is shrunk already: once for segmenter, gate and frames."""
         lungs = self._segmenter.find(small) if self._segmenter else None
         mask = union(lungs) if lungs else None
         recipe, size = self._recipe.id, self._recipe.size
@@ -184,7 +184,7 @@ class Classifier:
         gate: GatePolicy = "warn",
     ) -> None:
         """Arguments and errors: see `Ensemble` and `Preprocessor`."""
-        cv2.setNumThreads(1)  # callers have threads of their own, which would wait for those of OpenCV
+        cv2.setNumThreads(1)  # callers have their own threads, which would wait for OpenCV's
         self.bundle = bundle
         self._refuses = gate == "refuse"
         self._preprocessor = Preprocessor(bundle, gated=gate != "off")
@@ -203,9 +203,10 @@ class Classifier:
         return self.infer(self.prepare(data), alone)
 
     def prepare(self, data: bytes, keep: Callable[[Grey], Grey] | None = None) -> Prepared:
-        """The first half of `classify`, for those who have it done elsewhere.
+        """The first half of `classify`, for callers that run the second half elsewhere.
 
-        What waits should be small: it has what `keep` makes of the radiograph's pixels [H, W], by default none.
+        To keep the result small, it contains only the pixels that `keep` returns for the radiograph's pixels [H, W];
+        by default none.
         """
         prepared = self._preprocessor.prepare(data)
         if self._refuses and prepared.unfamiliar:
@@ -216,7 +217,7 @@ class Classifier:
         return replace(prepared, radiograph=small)
 
     def warm_up(self, data: bytes) -> None:
-        """Classify a file, whatever the gate says of it, so that the first request finds everything loaded."""
+        """Classify a file, whatever the gate's verdict, so that everything is loaded before the first request."""
         self.infer(self._preprocessor.prepare(data))
 
     def infer(self, prepared: Prepared, alone: bool = True) -> Finding:
@@ -226,7 +227,7 @@ class Classifier:
         return self.conclude(prepared, logits)
 
     def conclude(self, prepared: Prepared, logits: Logits) -> Finding:
-        """What the members' logits [M, 1, 3] say of a prepared file: for those who run the networks themselves."""
+        """The finding for a prepared file and the members' logits [M, 1, 3], for callers that run the networks."""
         manifest = self.bundle.manifest
         radiograph = prepared.radiograph
         members = softmax(logits, manifest.temperature)

@@ -1,1 +1,1 @@
-"""Figures of merit with their intervals: a bundle, a network or an explanation, measured."""
+"""Metrics with confidence intervals, of a bundle, a network or an explanation."""

@@ -9,14 +9,14 @@ from cxr.arrays import Floats
 from evaluation.figure import Figure
 
 RESAMPLES: Final = 2000
-BLOCK: Final = 250  # resamples at a time: as matrices, and none of them large
+BLOCK: Final = 250  # resamples computed at a time, which limits the size of the matrices
 
 Figures = Callable[[Floats], Mapping[str, Floats]]
-"""Weights [R, N], how often each image counts in R resamples → figures [R, …], as `evaluation.metrics` has them."""
+"""Weights [R, N], how often each image counts in R resamples → figures [R, …], named as in `evaluation.metrics`."""
 
 
 class Resampling:
-    """Resamples of some images by patient, drawn once for every figure that is asked of them.
+    """Resamples of some images by patient, drawn once and used for every figure.
 
     Percentile intervals of figures of a whole data set (Efron & Tibshirani 1993, chapter 13). Resamples in which a
     figure is NaN do not count for it.
@@ -26,7 +26,7 @@ class Resampling:
         """Draw as many patients as there are with replacement, `resamples` times.
 
         Args:
-            patients: [N] the patient of each image; a patient's images come and go together.
+            patients: [N] the patient of each image. All images of a patient are drawn together.
             resamples: number of bootstrap samples.
             seed: of the drawing.
         """
@@ -37,23 +37,23 @@ class Resampling:
         self._times = np.stack([np.bincount(row, minlength=self.patients) for row in drawn]).astype(np.uint16)
 
     def intervals(self, figures: Figures) -> dict[str, tuple[Floats, Floats]]:
-        """For each figure (low, high), of the figure's shape."""
+        """For each figure (low, high), in the figure's shape."""
         blocks = [figures(weights) for weights in self._weights()]
         return {name: interval(np.concatenate([block[name] for block in blocks])) for name in blocks[0]}
 
     def measure(self, figures: Figures) -> dict[str, Figure]:
-        """Figures [R] of the images themselves, with their intervals."""
+        """Figures of the images themselves, with intervals."""
         values, intervals = figures(np.ones((1, len(self._patient)))), self.intervals(figures)
         return {name: Figure.of(float(value[0]), *map(float, intervals[name])) for name, value in values.items()}
 
     def _weights(self) -> Iterator[Floats]:
-        """[≤ BLOCK, N] at a time."""
+        """The weights in blocks of [≤ BLOCK, N]."""
         for start in range(0, self.resamples, BLOCK):
             yield self._times[start : start + BLOCK][:, self._patient].astype(np.float64)
 
 
 def means_of(values: Mapping[str, Floats]) -> Figures:
-    """The figures that are means over images, from the values [N] of all of them; NaN is left out of a mean."""
+    """Figures that are means over images, from the images' values [N]. NaN is left out of a mean."""
     names, table = list(values), np.stack(list(values.values()), axis=1)
     known = ~np.isnan(table)
     filled = np.nan_to_num(table)
@@ -66,7 +66,7 @@ def means_of(values: Mapping[str, Floats]) -> Figures:
 
 
 def interval(values: Floats) -> tuple[Floats, Floats]:
-    """The 2.5th and 97.5th percentile over the first axis, NaN left out; NaN where all of them are."""
+    """The 2.5th and 97.5th percentile over the first axis, without NaN; NaN if all values are NaN."""
     empty = np.isnan(values).all(axis=0)
     low, high = np.nanpercentile(np.where(empty, 0.0, values), [2.5, 97.5], axis=0)
     return np.where(empty, np.nan, low), np.where(empty, np.nan, high)

@@ -1,4 +1,4 @@
-"""Images of a data set as a bundle's networks see them: its recipe, its size, its frames."""
+"""Images of a data set prepared for a bundle's networks: by its recipe, size and frames."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from training.lungs.mask_file import find_masks
 
 @dataclass(frozen=True, slots=True)
 class BundleImages:
-    """Some rows and their images: [N, S, S] uint8 in each of a bundle's frames, in the rows' order."""
+    """Rows of a table and their images: [N, S, S] uint8 in each of a bundle's frames, in the rows' order."""
 
     rows: tuple[Row, ...]
     views: Views
@@ -23,7 +23,7 @@ class BundleImages:
         return labels_of(self.rows)
 
     def of(self, frame: str) -> Dataset:
-        """What a network of that frame sees."""
+        """The images in one frame."""
         return Dataset(self.rows, self.views[frame])
 
     def where(self, keep: Iterable[bool]) -> "BundleImages":
@@ -33,12 +33,12 @@ class BundleImages:
         return BundleImages(next(iter(parts.values())).rows, {frame: part.images for frame, part in parts.items()})
 
     def changed(self, change: Callable[[Images], Images]) -> "BundleImages":
-        """The same rows with other images, made of those of each frame."""
+        """The same rows, with `change` applied to the images of each frame."""
         return BundleImages(self.rows, {frame: change(images) for frame, images in self.views.items()})
 
 
 def bundle_images(bundle: Bundle, folder: Path, split: Split) -> BundleImages:
-    """A split of a folder, its lungs found by the exported bundle's own segmenter where a frame needs them.
+    """A split of a folder. If a frame needs lungs, the exported bundle's own segmenter outlines them.
 
     Raises:
         DataError: as `training.data.load`.

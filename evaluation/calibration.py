@@ -1,4 +1,4 @@
-"""Temperature and conformal thresholds, fitted on images that chose nothing else."""
+"""Temperature and conformal thresholds, to be fitted on images that were not used for selection."""
 
 import math
 
@@ -17,7 +17,7 @@ def fit_temperature(logits: Scores, labels: Ints, rule: EnsembleRule) -> float:
     Args:
         logits: [M, N, 3] of the members.
         labels: [N] indices into `LABELS`.
-        rule: how the members are combined after each has been calibrated.
+        rule: how the members are combined after each was calibrated.
 
     Returns:
         A temperature between 0.05 and 20.
@@ -30,7 +30,7 @@ def fit_temperature(logits: Scores, labels: Ints, rule: EnsembleRule) -> float:
 
 
 def calibrated_log_loss(logits: Scores, labels: Ints, rule: EnsembleRule) -> float:
-    """In nats, at the temperature that minimises it on the same images; arguments as for `fit_temperature`."""
+    """The log loss in nats at the temperature that minimises it on the same images. Arguments: `fit_temperature`."""
     return float(log_loss(combine(logits, fit_temperature(logits, labels, rule), rule), labels)[0])
 
 

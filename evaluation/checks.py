@@ -1,8 +1,9 @@
-"""What a model looks at, measured: parts of the image taken away, and the source read off its features.
+"""Measure what a model uses: remove parts of the image, and predict the source from its features.
 
-High figures are bad news here where the lungs are gone or where the source is guessed. Nothing is chosen by them.
+High figures are bad here: they show that the model works without lungs, or that its features reveal the source. These
+figures are not used for selection.
 
-A part that is taken away is black in the network's input, after pre-processing: what is left looks as it always does.
+A removed part is black in the network's input, after pre-processing, so that the rest of the image does not change.
 """
 
 from collections.abc import Iterator
@@ -30,18 +31,19 @@ from networks.architectures import load_member
 
 CheckName = Literal["whole", "without_border", "border_only", "with_lungs", "without_lungs", "probe"]
 
-FEWEST: Final = 2 * FOLDS  # images of a source, for a probe to be asked about it
+FEWEST: Final = 2 * FOLDS  # smallest number of images of a source for the probe
 
 BORDER: Final = 0.1
-"""Width of the border, as a share of the side: 36 % of the image."""
+"""Width of the border, as a share of the side. The border covers 36 % of the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """Figures of one check on some images.
 
-    Of `whole` to `without_lungs` they are `macro_f1`, `accuracy` and each `<label>_recall`; of `probe`, whose `of` is a
-    label or "all", `accuracy` in naming the source, and `commonest`, what naming the commonest one gives.
+    For `whole` to `without_lungs` these are `macro_f1`, `accuracy` and each `<label>_recall`. For `probe`, whose `of`
+    is a label or "all", they are `accuracy`, the share of correctly predicted sources, and `commonest`, the accuracy of
+    always answering the commonest source.
     """
 
     name: CheckName
@@ -56,8 +58,8 @@ def checks(bundle: Bundle, folder: Path, data: BundleImages, posterior: Floats) 
     Args:
         bundle: exported.
         folder: of the table whose rows `data` has.
-        data: as the bundle's networks see them.
-        posterior: [N, K] what the bundle says of the whole images.
+        data: the images prepared for the bundle's networks.
+        posterior: [N, K] the bundle's answers for the whole images.
     """
     return (
         _check("whole", data, posterior),
@@ -69,7 +71,7 @@ def checks(bundle: Bundle, folder: Path, data: BundleImages, posterior: Floats) 
 
 
 def _lungs(bundle: Bundle, folder: Path, data: BundleImages, posterior: Floats) -> Iterator[Check]:
-    """On the images whose lungs the bundle's segmenter finds; nothing where it has none or finds none."""
+    """Checks on the images whose lungs the bundle's segmenter finds; none if it has no segmenter or finds no lungs."""
     if bundle.manifest.lungs is None:
         return
     masks = segmented(bundle, folder, data.rows)
@@ -83,7 +85,7 @@ def _lungs(bundle: Bundle, folder: Path, data: BundleImages, posterior: Floats) 
 
 
 def _ablated(name: CheckName, bundle: Bundle, data: BundleImages) -> Check:
-    """What the bundle says of images that are not as they were."""
+    """The check of a bundle on changed images."""
     logits = logits_of(Ensemble(bundle, precision="float32"), data)
     return _check(name, data, combine(logits, bundle.manifest.temperature, bundle.manifest.ensemble))
 
@@ -101,7 +103,7 @@ def _check(name: CheckName, data: BundleImages, posterior: Floats) -> Check:
 
 
 def _probes(bundle: Bundle, data: BundleImages) -> Iterator[Check]:
-    """Of the explaining member's features: on all images, and on those of each label, which cannot give it away."""
+    """Probes of the explaining member's features: on all images, and on those of each label, where it cannot help."""
     features = penultimate(load_member(bundle, bundle.explainer), data.views[bundle.explainer.frame])
     for of in ("all", *LABELS):
         chosen = np.array([of in ("all", row.label) for row in data.rows])
@@ -125,14 +127,14 @@ def _probe(features: Floats, sources: NDArray[np.str_], data: BundleImages) -> d
 
 
 def without_border(images: Images) -> Images:
-    """[N, S, S] with the border black: no labels, collimator edges, tubes at the rim."""
+    """[N, S, S] with a black border: removes letters, collimator edges, and tubes at the rim."""
     kept = np.array(images)
     kept[:, _is_border(images.shape[1])] = 0
     return kept
 
 
 def border_only(images: Images) -> Images:
-    """[N, S, S] with all but the border black: hardly a lung is left."""
+    """[N, S, S] with everything black except the border, where there is hardly any lung."""
     kept = np.array(images)
     kept[:, ~_is_border(images.shape[1])] = 0
     return kept

@@ -1,7 +1,7 @@
-"""What a perfectly calibrated model would score on as many images: the yardstick for calibration and coverage.
+"""The scores of a perfectly calibrated model on the same number of images, as a reference for calibration and coverage.
 
-Even perfect calibration has an ECE above 0, and coverage off its target, on a finite number of images. Both intervals
-take images as independent; patients with several make them a little too narrow.
+On a finite number of images even a perfectly calibrated model has an ECE above 0 and a coverage that differs from its
+target. Both intervals assume independent images; patients with several images make them a little too narrow.
 """
 
 import math
@@ -18,7 +18,7 @@ SIMULATIONS: Final = 2000
 
 
 def if_calibrated(posterior: Floats, simulations: int = SIMULATIONS, seed: int = 0) -> dict[str, Floats]:
-    """ECE, Brier score, log loss and accuracy by bin when labels are drawn from the posteriors (Bröcker & Smith 2007).
+    """ECE, Brier score, log loss and accuracy by bin if labels are drawn from the posteriors (Bröcker & Smith 2007).
 
     Args:
         posterior: [N, K].
@@ -52,8 +52,8 @@ def _simulated(posterior: Floats, count: int, rng: np.random.Generator) -> dict[
 def expected_coverage(calibrated_on: int, measured_on: int, coverage: float) -> tuple[float, float, float]:
     """Mean and 95 % interval of a conformal predictor's coverage of one label (Angelopoulos & Bates 2023, 3.2).
 
-    With n calibration images the coverage is Beta(k, n + 1 - k) distributed, k = ⌈(n + 1) · coverage⌉, and what m
-    images show of it is beta-binomial.
+    With n calibration images the coverage is Beta(k, n + 1 - k) distributed, k = ⌈(n + 1) · coverage⌉, and the coverage
+    observed on m images is beta-binomial.
 
     Args:
         calibrated_on: n.
@@ -63,7 +63,7 @@ def expected_coverage(calibrated_on: int, measured_on: int, coverage: float) -> 
     rank = math.ceil((calibrated_on + 1) * coverage)
     if not measured_on:
         return math.nan, math.nan, math.nan
-    if rank > calibrated_on:  # too few for any guarantee: nothing is ever ruled out
+    if rank > calibrated_on:  # too few for any guarantee: no label is ever ruled out
         return 1.0, 1.0, 1.0
     found = betabinom(measured_on, rank, calibrated_on + 1 - rank)
     return found.mean() / measured_on, found.ppf(0.025) / measured_on, found.ppf(0.975) / measured_on

@@ -1,4 +1,4 @@
-"""Curves of a report, under many weightings at once: weights [R, N] → [R, points], as `evaluation.metrics` has them."""
+"""Curves of a report, for many weightings at once: weights [R, N] as in `evaluation.metrics` → [R, points]."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from cxr.arrays import Floats, Ints, Mask, Scores
 from evaluation import metrics
 
 GRID: Final[Floats] = np.linspace(0.0, 1.0, 51)
-"""Where curves are sampled: false positive rates, recalls, coverages."""
+"""The x values at which curves are sampled: false positive rates, recalls, coverages."""
 
 
 def roc(score: Scores, positive: Mask, weights: Floats) -> Floats:
@@ -20,7 +20,7 @@ def roc(score: Scores, positive: Mask, weights: Floats) -> Floats:
 
 
 def precision_recall(score: Scores, positive: Mask, weights: Floats) -> Floats:
-    """Precision at the highest threshold whose recall reaches each of `GRID`; steps, since lines would flatter."""
+    """Precision at the highest threshold whose recall reaches each of `GRID`. In steps: lines would overstate it."""
     hits, alarms = metrics.above_thresholds(score, positive, weights)
     precision = metrics.ratio(hits, hits + alarms)[:, 1:]
     recall = metrics.ratio(hits, hits[:, -1:])[:, 1:]
@@ -30,7 +30,7 @@ def precision_recall(score: Scores, positive: Mask, weights: Floats) -> Floats:
 
 
 def risk_coverage(posterior: Floats, labels: Ints, weights: Floats) -> Floats:
-    """Error rate at the coverages of `GRID`, where the most certain images are answered; NaN at coverage 0."""
+    """Error rate at the coverages of `GRID` if only the most certain images are answered; NaN at coverage 0."""
     drawn, risk = _risk(posterior, labels, weights)
     covered = metrics.ratio(np.cumsum(drawn, axis=1), drawn.sum(axis=1, keepdims=True))
     at = np.stack([np.searchsorted(row, GRID - 1e-12) for row in covered]).clip(max=len(labels) - 1)
@@ -44,7 +44,7 @@ def aurc(posterior: Floats, labels: Ints, weights: Floats) -> Floats:
 
 
 def _risk(posterior: Floats, labels: Ints, weights: Floats) -> tuple[Floats, Floats]:
-    """Weights, and the error rate among the images at least as certain as each, from the most certain on: [R, N]."""
+    """Weights, and the error rate among all images that are at least as certain, most certain first: [R, N]."""
     order = np.argsort(-posterior.max(axis=1), kind="stable")
     wrong = (posterior.argmax(axis=1) != labels)[order]
     drawn = weights[:, order]
@@ -52,7 +52,7 @@ def _risk(posterior: Floats, labels: Ints, weights: Floats) -> tuple[Floats, Flo
 
 
 def reliability(posterior: Floats, labels: Ints, weights: Floats) -> dict[str, Floats]:
-    """For each of the calibration error's bins mean confidence, accuracy and share of images, [R, bins] each."""
+    """Mean confidence, accuracy and share of images for each bin of the calibration error, [R, bins] each."""
     confidence, correct = posterior.max(axis=1), posterior.argmax(axis=1) == labels
     bins = metrics.in_bins(confidence)
     count = weights @ bins

@@ -1,4 +1,4 @@
-"""What is known of a model at a hospital that it has not learnt from: figures of left-out sources."""
+"""Figures of a model at hospitals outside its training data: those of left-out sources."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from evaluation.figure import Figure
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """One source in the part of a new hospital: networks of the members' recipes, trained without it, judge it.
+    """One source in the role of a new hospital, classified by networks of the members' recipes trained without it.
 
-    `auroc` tells the label `told` from `other`; None where the source holds one label alone. `recall` is that of each
-    label there is when the largest probability is the answer. `coverage` of prediction sets, by label with enough
-    images, `mean_size` and `full` (the share of sets that rule nothing out) and `ece` are those of a temperature and
+    `auroc` separates the label `told` from `other`; None if the source has a single label. `recall` is that of each
+    existing label if the largest probability is the answer. `coverage` of prediction sets (by label with enough
+    images), `mean_size`, `full` (the share of sets that rule nothing out) and `ece` are for a temperature and
     thresholds that were fitted on the other sources.
     """
 

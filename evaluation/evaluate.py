@@ -1,4 +1,4 @@
-"""A bundle on a split it has not learnt from: every figure and curve with its interval."""
+"""Evaluate a bundle on a split that it was not trained on: every figure and curve with its interval."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -24,14 +24,14 @@ def evaluate(
     calibration_rows: tuple[Row, ...] = (),
     near_duplicates: Collection[str] = (),
 ) -> SplitEvaluation:
-    """Measure what a bundle said of a split.
+    """Measure a bundle's predictions for a split.
 
     Args:
         bundle: exported.
         said: its predictions for the split.
         split: its name.
-        train_rows: what the classifier that knows only the source learns from.
-        calibration_rows: the rows that fitted temperature and thresholds, empty if they are not at hand.
+        train_rows: training data of the classifier that knows only the source.
+        calibration_rows: the rows that fitted temperature and thresholds; empty if they are not available.
         near_duplicates: files with a near-duplicate among the training images.
     """
     measures = Measures(said, train_rows, near_duplicates)

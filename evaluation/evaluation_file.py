@@ -1,4 +1,4 @@
-"""evaluation.json: all that has been measured of a bundle, beside the bundle's manifest."""
+"""evaluation.json: all measured figures of a bundle, stored beside the bundle's manifest."""
 
 import json
 import re
@@ -27,12 +27,12 @@ ANSWERS: Final = {"name", "version", "labels", "recipe", "members", "ensemble", 
 
 @dataclass(frozen=True, slots=True)
 class BundleEvaluation:
-    """What is known of one model at one calibration.
+    """The figures of one model with one calibration.
 
-    `splits` holds an evaluation for each split that was run, `parity` ONNX against PyTorch, `checks` what
-    `evaluation.checks` found about where the model looks, `gate` what its gate keeps out, cross-fitted (`study.gate`),
-    `explanations` how good its maps are, `marks` how well they meet what people have marked, `elsewhere` what it is
-    worth at sources left out of training, and `data` what the table is.
+    `splits` has an evaluation for each measured split, `parity` the comparison of ONNX with PyTorch, `checks` the
+    results of `evaluation.checks`, `gate` the cross-fitted figures of the gate (`study.gate`), `explanations` the
+    quality of the maps, `marks` their agreement with radiologists' boxes, `elsewhere` the figures at sources left out
+    of training, and `data` a description of the table.
     """
 
     bundle: Bundle
@@ -47,10 +47,10 @@ class BundleEvaluation:
 
     @staticmethod
     def read(bundle: Bundle) -> "BundleEvaluation":
-        """What was found before; nothing, if that was of another model or of another calibration.
+        """Read the earlier figures; empty if they are of another model or calibration.
 
         Raises:
-            DataError: the bundle's evaluation.json is none.
+            DataError: the bundle's evaluation.json is not an evaluation.
         """
         file = bundle.root / FILE
         if not file.exists() or read_json(_OF_WHAT, file, _SAID).answers_sha256 != _identity(bundle):
@@ -59,16 +59,16 @@ class BundleEvaluation:
         return BundleEvaluation(bundle, **{name: getattr(stored, name) for name in _MEASURED})
 
     def with_split(self, found: SplitEvaluation) -> "BundleEvaluation":
-        """The same and a split's evaluation, in place of an older one."""
+        """A copy with a split's evaluation, which replaces an older one."""
         return replace(self, splits={**self.splits, found.split: found})
 
     def with_explanations(self, found: Explanations) -> "BundleEvaluation":
-        """The same and figures of one network's maps, in place of older ones."""
+        """A copy with figures of one network's maps, which replace older ones."""
         others = (one for one in self.explanations if one.architecture != found.architecture)
         return replace(self, explanations=(*others, found))
 
     def with_marks(self, found: tuple[Marked, ...]) -> "BundleEvaluation":
-        """The same and figures of maps against marks, in place of older ones of the same split."""
+        """A copy with figures of maps against marks, which replace older ones of the same split."""
         splits = {one.split for one in found}
         return replace(self, marks=(*(one for one in self.marks if one.split not in splits), *found))
 
@@ -81,7 +81,7 @@ class BundleEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class _OfWhat:
-    """Whose figures a file holds, whatever else is in it."""
+    """Only the identity of the bundle that a file's figures are of."""
 
     answers_sha256: str
 
@@ -108,15 +108,15 @@ _SAID: Final = "an evaluation (remove it and run `cxr evaluate`)"
 
 
 def read_explanations(path: Path) -> Explanations:
-    """What `python -m evaluation.maps.explanations` wrote. Raises DataError if the file is missing or another one."""
+    """Read a file of `python -m evaluation.maps.explanations`. Raises DataError if it is missing or of another kind."""
     return read_json(_EXPLANATIONS, path, "of `python -m evaluation.maps.explanations`")
 
 
 def _identity(bundle: Bundle) -> str:
-    """A hash of what answers depend on; that maps are explained by another member changes no figure."""
+    """A hash of everything that answers depend on. The choice of the explaining member changes no figure."""
     manifest = bundle.manifest
     include = ANSWERS | {"lungs"} if manifest.sees_lungs else ANSWERS
-    # No answer needs the second head, and the full frame is left out as it was before there were others.
+    # Answers do not need the second head. The full frame is left out, because older manifests did not state it.
     exclude = {
         "members": {
             number: {"opacity_head"} | ({"frame"} if member.frame == FULL else set())
@@ -127,5 +127,5 @@ def _identity(bundle: Bundle) -> str:
 
 
 def _compact(text: str) -> str:
-    """Indented JSON with what holds numbers alone on one line: a figure a line, a curve in five."""
+    """Indented JSON, with objects and lists of numbers only on a single line: a figure takes one line, a curve five."""
     return re.sub(r"([\[{])\n[^\[\]{}]*\n\s*[\]}]", lambda inner: re.sub(r"\n\s*", " ", inner[0]), text)

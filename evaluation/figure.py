@@ -1,4 +1,4 @@
-"""A measured value and its interval: what every table, card and report is made of."""
+"""A measured value and its interval, the element of every table, card and report."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value and its 95 % interval; NaN, where there is nothing to measure, is None and in JSON null."""
+    """A value and its 95 % interval. NaN, for nothing to measure, is stored as None and as null in JSON."""
 
     value: float | None
     low: float | None
@@ -19,13 +19,13 @@ class Figure:
         return Figure(*(None if np.isnan(x) else round(float(x), 4) for x in (value, low, high)))
 
     def __str__(self) -> str:
-        """Value and interval, or a dash where there is nothing to measure."""
+        """Value and interval, or a dash if there is nothing to measure."""
         if self.value is None or self.low is None or self.high is None:
             return "–"
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
     def side_of(self, yardstick: "Figure") -> int | None:
-        """-1 where this value is below another's interval, 1 above, 0 inside; None where one is not known."""
+        """-1 if this value is below another's interval, 1 above, 0 inside; None if either is unknown."""
         if self.value is None or yardstick.low is None or yardstick.high is None:
             return None
         return int(self.value > yardstick.high) - int(self.value < yardstick.low)

@@ -1,6 +1,6 @@
-"""Cases of a split to look at: right, wrong and uncertain ones, with the maps of all three methods.
+"""Example cases of a split: right, wrong and uncertain ones, with the maps of all three methods.
 
-Nobody picks them: of each kind those come first whose file's hash is the smallest.
+They are not hand-picked: of each kind those with the smallest hash of the file name come first.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ WIDTH: Final = 1200  # pixels
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One radiograph with its maps, a PNG that must not leave the place where the data is, and a line below it."""
+    """One radiograph with its maps (a PNG, to be protected like the data), and a caption."""
 
     kind: CaseKind
     file: str
@@ -42,8 +42,8 @@ class Case:
 def gallery(bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Floats) -> list[Case]:
     """Three cases of each kind, or as many as there are.
 
-    Right: the prediction is the label and alone in the prediction set, one case for each label. Wrong: it is not the
-    label. Uncertain: the set does not hold one label alone.
+    Right: the prediction is the label, and the prediction set contains nothing else; one case for each label. Wrong:
+    the prediction is not the label. Uncertain: the set does not have exactly one label.
 
     Args:
         bundle: exported.
@@ -55,7 +55,7 @@ def gallery(bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Floats
 
 
 def worst_cases(bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Floats, count: int) -> list[Case]:
-    """Those whose own label has the least probability, least first; arguments as for `gallery`."""
+    """The cases whose true label got the smallest probability, smallest first. Arguments as for `gallery`."""
     own = [float(posterior[index, LABELS.index(row.label)]) for index, row in enumerate(rows)]
     chosen: list[tuple[CaseKind, int]] = [("worst", int(index)) for index in np.argsort(own, kind="stable")[:count]]
     return _cases(bundle, folder, rows, posterior, chosen)
@@ -64,7 +64,7 @@ def worst_cases(bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Fl
 def _cases(
     bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Floats, chosen: Sequence[tuple[CaseKind, int]]
 ) -> list[Case]:
-    """Each with its maps."""
+    """Make the cases with their maps."""
     classifier, explainer = Classifier(bundle, precision="float32"), Explainer(bundle)
     cases = []
     for kind, index in track(chosen, "gallery", transient=True):
@@ -76,7 +76,7 @@ def _cases(
 
 
 def smaller(panel: Image.Image) -> bytes:
-    """A PNG at a width of `WIDTH` and compressed as well as can be: a page holds nine of them."""
+    """A PNG of width `WIDTH` with maximum compression, because a page contains nine of them."""
     picture = cv2.cvtColor(np.asarray(panel), cv2.COLOR_RGB2BGR)
     height = round(picture.shape[0] * WIDTH / picture.shape[1])
     shrunk = cv2.resize(picture, (WIDTH, height), interpolation=cv2.INTER_AREA)

@@ -1,4 +1,4 @@
-"""What a gate keeps out, and whom it keeps out by mistake: figures of scores that no image helped to train."""
+"""Metrics of a gate: what it keeps out, rightly and by mistake. Scores must be of images it was not trained on."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,10 @@ KEPT_OUT: Final = 0.0075
 class GateCheck:
     """A gate on images of one kind.
 
-    `of` says what `name` names: a kind of strangers, with `auroc` against radiographs as they are and `let_in`, the
-    share that passes; or a source of radiographs, whose patients were in no training (`source`), of which nothing was
-    in training (`left out`), or that the data set has beside its own (`elsewhere`), with `kept_out`.
+    `of` gives the meaning of `name`. For a kind of other images, there are `auroc` against unchanged radiographs and
+    `let_in`, the share that passes. For a source of radiographs there is `kept_out`: of patients that were not in the
+    training (`source`), of a source that was not in the training (`left out`), or of images that the data set has in
+    addition to its splits (`elsewhere`).
     """
 
     of: Of
@@ -33,10 +34,10 @@ class GateCheck:
 
 
 def threshold(scores: Floats, sources: Sequence[str]) -> float:
-    """The score that a share `KEPT_OUT` of radiographs is under, each source counting alike.
+    """The score that a share `KEPT_OUT` of the radiographs is below, with equal weight for each source.
 
     Args:
-        scores: [N] of radiographs that were not trained on.
+        scores: [N] of radiographs outside the training data.
         sources: [N].
     """
     names, places, counts = np.unique(np.asarray(sources), return_inverse=True, return_counts=True)
@@ -46,13 +47,13 @@ def threshold(scores: Floats, sources: Sequence[str]) -> float:
 
 
 def strangers(kind: str, known: Floats, others: Floats, patients: Sequence[str], limit: float) -> GateCheck:
-    """How well scores [M] of strangers are told from those [N] of known radiographs.
+    """How well scores separate other images [M] from known radiographs [N].
 
     Args:
         kind: its name.
         known: [N].
         others: [M].
-        patients: [N + M] whose image each is, or is made of.
+        patients: [N + M] the patient of each image, or of the image it was made from.
         limit: a score under it is kept out.
     """
     is_known = np.repeat([True, False], [len(known), len(others)])
@@ -66,7 +67,7 @@ def strangers(kind: str, known: Floats, others: Floats, patients: Sequence[str],
 
 
 def kept_out(of: Of, name: str, scores: Floats, patients: Sequence[str], limit: float) -> GateCheck:
-    """Radiographs [N] shut out by mistake."""
+    """The share of radiographs [N] that are kept out by mistake."""
 
     def figures(weights: Floats) -> dict[str, Floats]:
         return {"kept_out": metrics.mean(scores < limit, weights)}

@@ -1,6 +1,7 @@
-"""Every figure and curve of an evaluation as a function of how often each image counts.
+"""Every figure and curve of an evaluation as a function of the images' weights.
 
-Weights are [R, N], figures [R], curves [R, points]: one call measures, and 2,000 resamples give the intervals.
+Weights are [R, N], figures [R], curves [R, points]. The same call gives the value and, with 2,000 resamples, the
+interval.
 """
 
 from collections import Counter
@@ -25,7 +26,8 @@ COVID19, PNEUMONIA = LABELS.index("covid19"), LABELS.index("pneumonia")
 class Measures:
     """All figures of some predictions.
 
-    `train_rows` teach the classifier that knows only the source; `near_duplicates` are files that have one among them.
+    `train_rows` train the classifier that knows only the source. `near_duplicates` are files with a near-duplicate
+    among `train_rows`.
     """
 
     def __init__(self, said: Predictions, train_rows: Sequence[Row], near_duplicates: Collection[str] = ()) -> None:
@@ -52,7 +54,7 @@ class Measures:
         }
 
     def curves(self, weights: Floats) -> dict[str, Floats]:
-        """Weights [R, N] → curves [R, points]; those over confidence on held-out images."""
+        """Weights [R, N] → curves [R, points]. Curves over confidence use held-out images."""
         said, held_out = self.said, weights * self.said.held_out
         found = {"risk": curves.risk_coverage(said.posterior, said.labels, weights)}
         for index, label in enumerate(LABELS):
@@ -73,7 +75,7 @@ class Measures:
                 yield f"source_only/{label}_{name}", told[name][:, index]
 
     def _new(self, weights: Floats) -> NamedFigures:
-        """Headline figures of the images without a near-duplicate, where some have one."""
+        """Headline figures of the images without a near-duplicate, if some have one."""
         if self.is_new.all():
             return
         told = metrics.discrimination(self.said.posterior, self.said.labels, weights * self.is_new)
@@ -82,7 +84,7 @@ class Measures:
 
 
 def at_prevalences(told: dict[str, Floats]) -> NamedFigures:
-    """Predictive values by Bayes' rule from sensitivity and specificity, were the label this common."""
+    """Predictive values at given prevalences, by Bayes' rule from sensitivity and specificity."""
     for label in LABELS:
         recall, specificity = told[f"{label}_recall"], told[f"{label}_specificity"]
         for share in PREVALENCES:
@@ -132,6 +134,6 @@ def _sources(said: Predictions, weights: Floats) -> NamedFigures:
 
 
 def source_only(train_rows: Sequence[Row], rows: Sequence[Row]) -> Floats:
-    """Scores [N, K] of a classifier that sees no image: how often each label came from the row's source."""
+    """Scores [N, K] of a classifier that sees no image: the frequency of each label in the row's source."""
     learnt = Counter((row.source, row.label) for row in train_rows)
     return np.array([[learnt[row.source, label] for label in LABELS] for row in rows], dtype=np.float64)

@@ -1,8 +1,8 @@
-"""Figures of merit of scores against labels, under many weightings at once, which is what a bootstrap comes down to.
+"""Metrics of scores against labels, for many weightings at once, as a bootstrap needs them.
 
 Every function takes posteriors (or any scores) [N, K], labels [N] in 0..K-1 and weights [R, N]: how often each image
-counts in each of R resamples; by default each counts once, and R is 1. It returns one figure a resample, [R]. Whatever
-is a sum over images is a product of matrices; what needs an order is sorted once for all resamples.
+counts in each of R resamples. By default each image counts once, and R is 1. The result has one value per resample,
+[R]. Sums over images are matrix products; sorting is done once for all resamples.
 """
 
 from collections.abc import Sized
@@ -25,11 +25,11 @@ def figures(posterior: Floats, labels: Ints) -> dict[str, float]:
 
 
 def discrimination(posterior: Floats, labels: Ints, weights: Floats | None = None) -> dict[str, Floats]:
-    """Figures of how well labels are told apart, for each of R weightings [R, N].
+    """Metrics of discrimination, for each of R weightings [R, N].
 
-    For each label PPV, recall (sensitivity), F1, specificity, NPV, AUROC and average precision; their macro means,
-    where a label without a value makes the mean NaN, save that of F1; and micro averages over all pairs of image and
-    label. With one label an image, micro PPV, recall and F1 are the accuracy.
+    For each label PPV, recall (sensitivity), F1, specificity, NPV, AUROC and average precision. Then their macro means;
+    a label without a value makes a mean NaN, except that of F1. Then micro averages over all pairs of image and label.
+    With one label per image, micro PPV, recall and F1 equal the accuracy.
     """
     weights = once(labels) if weights is None else weights
     told = by_label(posterior, labels, weights)
@@ -66,7 +66,7 @@ def confusion(scores: Scores, labels: Ints, weights: Floats | None = None) -> Fl
 
 
 def macro_f1(scores: Scores, labels: Ints, weights: Floats | None = None) -> Floats:
-    """The unweighted mean of the labels' F1; a label that never occurs nor is predicted counts 0."""
+    """The unweighted mean of the labels' F1. A label that neither occurs nor is predicted counts 0."""
     return np.asarray(np.nan_to_num(by_label(scores, labels, weights)["f1"]).mean(axis=1))
 
 
@@ -86,7 +86,7 @@ def by_label(scores: Scores, labels: Ints, weights: Floats | None = None) -> dic
 
 
 def mean(values: NDArray[np.number] | Mask, weights: Floats | None = None) -> Floats:
-    """The weighted mean of [N] values; NaN where nothing has weight."""
+    """The weighted mean of [N] values; NaN if all weights are 0."""
     weights = once(values) if weights is None else weights
     return ratio(weights @ np.asarray(values, dtype=np.float64), weights.sum(axis=1))
 
@@ -110,12 +110,12 @@ def calibration_error(posterior: Floats, labels: Ints, weights: Floats | None = 
 
 
 def in_bins(confidence: Floats) -> Floats:
-    """[N, 15] one-hot: the bin of equal width, of a confidence in [0, 1], that the calibration error puts it in."""
+    """[N, 15] one-hot: the bin of equal width for a confidence in [0, 1], as used by the calibration error."""
     return np.asarray(np.eye(ECE_BINS)[np.minimum((confidence * ECE_BINS).astype(np.int64), ECE_BINS - 1)])
 
 
 def auroc(score: Scores, positive: Mask, weights: Floats) -> Floats:
-    """Area under the ROC curve of one score [N], ties counted half; NaN where one of two classes has no weight."""
+    """Area under the ROC curve of one score [N], ties count half; NaN if one of the two classes has no weight."""
     hits, alarms = above_thresholds(score, positive, weights)
     widths, heights = np.diff(alarms, axis=1), (hits[:, 1:] + hits[:, :-1]) / 2
     return ratio((widths * heights).sum(axis=1), hits[:, -1] * alarms[:, -1])
@@ -131,7 +131,7 @@ def average_precision(score: Scores, positive: Mask, weights: Floats) -> Floats:
 def above_thresholds(score: Scores, positive: Mask, weights: Floats) -> tuple[Floats, Floats]:
     """Weights of positives and of negatives at or above each distinct score, descending: [R, 1 + distinct], from 0."""
     order = np.argsort(-score, kind="stable")
-    starts = np.flatnonzero(np.diff(score[order], prepend=np.inf))  # images of one score pass a threshold together
+    starts = np.flatnonzero(np.diff(score[order], prepend=np.inf))  # images with equal scores pass a threshold together
     both = []
     for chosen in (positive, ~positive):
         steps = np.add.reduceat(weights[:, order] * chosen[order], starts, axis=1)
@@ -140,20 +140,20 @@ def above_thresholds(score: Scores, positive: Mask, weights: Floats) -> tuple[Fl
 
 
 def ratio(numerator: Floats, denominator: Floats, empty: float = np.nan) -> Floats:
-    """Element by element, with `empty` where there is nothing to divide by."""
+    """Elementwise quotient, `empty` where the denominator is 0."""
     safe = np.where(denominator > 0, denominator, 1.0)
     return np.where(denominator > 0, numerator / safe, empty)
 
 
 def once(values: Sized) -> Floats:
-    """[1, N] the weights of images that all count once."""
+    """[1, N] weights of 1."""
     return np.ones((1, len(values)))
 
 
 def spearman(x: Scores, y: Scores) -> Floats:
-    """Spearman's rank correlation along the last axis, [..., K] → [...], equal values sharing their mean rank.
+    """Spearman's rank correlation along the last axis, [..., K] → [...]. Equal values share their mean rank.
 
-    NaN where one of the two never changes.
+    NaN if one of the two is constant.
     """
     varies = (np.ptp(x, axis=-1) > 0) & (np.ptp(y, axis=-1) > 0)
     found = np.full(varies.shape, np.nan)

@@ -1,7 +1,6 @@
-"""Held-out images whose near-duplicate is in training: a model that remembers gets them right for nothing.
+"""Held-out images with a near-duplicate in training: a model can get them right by memory alone.
 
-`scripts.near_duplicates` lists the pairs of a table; docs/near-duplicates.csv has those of the data that this project
-trains on.
+`scripts.near_duplicates` lists the pairs of a table; docs/near-duplicates.csv has those of this project's data.
 """
 
 import csv
@@ -16,7 +15,7 @@ PAIRS: Final = Path(__file__).parents[1] / "docs" / "near-duplicates.csv"
 
 
 def near_duplicates_in_train(pairs: Path, rows: Sequence[Row]) -> frozenset[str]:
-    """Files of other splits that have a near-duplicate in train, as a list of pairs says.
+    """Files of other splits that have a near-duplicate in train, according to a list of pairs.
 
     Raises:
         DataError: the list cannot be read or lacks the columns `file` and `other_file`.

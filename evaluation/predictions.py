@@ -1,4 +1,4 @@
-"""What a bundle says of a data set, and which of its images it was not calibrated on."""
+"""A bundle's predictions for a data set, and which of the images it was not calibrated on."""
 
 import math
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ BATCH: Final = 16
 class Predictions:
     """N images and the ensemble's answers.
 
-    `posterior` [N, K] is calibrated, `uncalibrated` [N, K] is at temperature 1, `in_set` [N, K] says which labels the
-    conformal predictor keeps, and `held_out` [N] which images fitted neither temperature nor thresholds. `provider`
-    is onnxruntime's.
+    `posterior` [N, K] is calibrated, `uncalibrated` [N, K] is at temperature 1, `in_set` [N, K] has the labels of the
+    prediction sets, and `held_out` [N] the images that were not used to fit temperature or thresholds. `provider` is
+    onnxruntime's execution provider.
     """
 
     rows: tuple[Row, ...]
@@ -39,12 +39,12 @@ class Predictions:
 
     @property
     def sources(self) -> NDArray[np.str_]:
-        """[N] where each image comes from."""
+        """[N] the source of each image."""
         return np.array([row.source for row in self.rows])
 
     @property
     def patients(self) -> list[str]:
-        """[N] whose image it is."""
+        """[N] the patient of each image."""
         return [row.patient for row in self.rows]
 
 
@@ -54,7 +54,7 @@ def predictions(bundle: Bundle, data: BundleImages, calibration_rows: tuple[Row,
     Args:
         bundle: exported.
         data: the images.
-        calibration_rows: those that fitted the bundle's temperature and thresholds; empty if they are not at hand.
+        calibration_rows: the rows that fitted the bundle's temperature and thresholds; empty if not available.
     """
     manifest, ensemble = bundle.manifest, Ensemble(bundle, precision="float32")
     logits = logits_of(ensemble, data)

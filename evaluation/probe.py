@@ -1,4 +1,4 @@
-"""Can the source be read off a network's features? A linear probe (Alain & Bengio 2017), by cross-validation."""
+"""Predict the source from a network's features: a cross-validated linear probe (Alain & Bengio 2017)."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ BATCH: Final = 32
 
 
 def penultimate(network: Network, images: Images) -> Floats:
-    """[N, C] what the last linear layer of a network sees of prepared images [N, S, S]."""
+    """[N, C] the inputs of a network's last linear layer for prepared images [N, S, S]."""
     before_last = network.head[:-1]  # type: ignore[index]
     with torch.inference_mode():
         batches = [
@@ -29,12 +29,12 @@ def penultimate(network: Network, images: Images) -> Floats:
 
 
 def guesses(features: Floats, sources: NDArray[np.str_], patients: list[str]) -> NDArray[np.str_]:
-    """[N] the source that a logistic regression guesses for each image, never having seen its patient.
+    """[N] the source that a logistic regression predicts for each image, trained without the image's patient.
 
     Args:
         features: [N, C].
-        sources: [N], of at least two kinds, each with `FOLDS` images or more.
-        patients: [N] whose images stay on one side of a split.
+        sources: [N], at least two different ones, each with `FOLDS` images or more.
+        patients: [N]; a patient's images stay in one fold.
     """
     guessed = np.empty_like(sources)
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)

@@ -1,4 +1,4 @@
-"""What `cxr evaluate` found on one split: all that a model card and a report show of it."""
+"""The results of `cxr evaluate` on one split, which model card and report show."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ Numbers = list[float | None]
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Points of a curve, x ascending, and the 95 % interval of each; None where there is nothing to measure."""
+    """Points of a curve, x ascending, and the 95 % interval of each; None if there is nothing to measure."""
 
     x: Numbers
     value: Numbers
@@ -32,27 +32,27 @@ class Curve:
 class SplitEvaluation:
     """Figures and curves of one bundle on one split, with intervals of a patient-clustered bootstrap.
 
-    `figures` are named as in `evaluation.metrics`: those of a label `<label>_<figure>`, means `macro_<figure>`. Further
-    ones, where `<label>` and `<source>` stand for each that there is:
+    `figures` are named as in `evaluation.metrics`: `<label>_<figure>` for a label, `macro_<figure>` for means. There
+    are also the following, for each `<label>` and `<source>`:
 
         uncalibrated/ece, /log_loss, /brier     before the temperature
-        if_calibrated/ece, /log_loss, /brier    mean and interval that perfect calibration would give
+        if_calibrated/ece, /log_loss, /brier    mean and interval under perfect calibration
         <label>_ppv@<prevalence>, …_npv@…       at stated prevalences
-        conformal/<label>/coverage, /set_size   of the prediction sets of images of the label
-        conformal/<label>/expected              mean and interval of the coverage that theory gives
+        conformal/<label>/coverage, /set_size   of the prediction sets of the label's images
+        conformal/<label>/expected              mean and interval of the coverage by theory
         conformal/set_size, /size_<n>           labels in a set, share of sets of n labels
-        risk/aurc, risk/<coverage>              error rate when the least certain are left out
+        risk/aurc, risk/<coverage>              error rate if the least certain images are not answered
         source/<source>/accuracy, /coverage, /<label>/recall
         source_only/macro_f1, /accuracy, /<label>_<figure>     of a classifier that knows only the source
-        <source>/covid19_vs_pneumonia_auroc     within a source that holds both
-        new/macro_f1, /accuracy, /covid19_…     of the `new` images, without a near-duplicate in training,
-                                                where it is known how many they are
+        <source>/covid19_vs_pneumonia_auroc     within a source that has both
+        new/macro_f1, /accuracy, /covid19_…     of the `new` images, those without a near-duplicate in training,
+                                                if near-duplicates are known
 
-    Calibration and conformal figures are those of the `held_out` images, which fitted neither; all others are of all
-    `images`. `curves` are `roc/<label>`, `pr/<label>`, `risk`, and over mean confidence `reliability`,
-    `uncalibrated/reliability` and `if_calibrated/reliability`; `share` is how many images a bin of confidence holds.
-    `counts` has the number of images for each label, and for each `<source>/<label>`. `confusion` has rows of true and
-    columns of predicted labels.
+    Calibration and conformal figures are of the `held_out` images, which were not used to fit them; all others are of
+    all `images`. `curves` are `roc/<label>`, `pr/<label>`, `risk`, and over mean confidence `reliability`,
+    `uncalibrated/reliability` and `if_calibrated/reliability`; `share` is the share of the images in a bin of
+    confidence. `counts` has the number of images for each label, and for each `<source>/<label>`. `confusion` has rows
+    of true and columns of predicted labels.
     """
 
     bundle: str
@@ -71,25 +71,25 @@ class SplitEvaluation:
 
     @property
     def sources(self) -> list[str]:
-        """Where its images come from."""
+        """The sources of its images."""
         return sorted({name.split("/")[0] for name in self.counts if "/" in name})
 
     @property
     def recalls(self) -> list[list[float]]:
-        """The confusion matrix as shares of each true label; 0 where there is none."""
+        """The confusion matrix as shares of each true label; 0 for a label without images."""
         return [[cell / max(sum(row), 1) for cell in row] for row in self.confusion]
 
     @property
     def worst_source(self) -> str | None:
-        """The source with the least accuracy; None where there are not two that have one."""
+        """The source with the lowest accuracy; None unless at least two sources have one."""
         accuracies = {source: self.figures[f"source/{source}/accuracy"].value for source in self.sources}
         known = {source: value for source, value in accuracies.items() if value is not None}
         return min(known, key=known.__getitem__) if len(known) > 1 else None
 
     def share(self, label: Label) -> float:
-        """Of its images that have a label."""
+        """The share of the images with a label."""
         return self.counts.get(label, 0) / self.images
 
     def some(self, *names: str) -> Iterator[tuple[str, Figure]]:
-        """Those of these figures that were measured; a shipped evaluation may be older than a figure."""
+        """The named figures that exist: an older evaluation may lack a figure."""
         return ((name, self.figures[name]) for name in names if name in self.figures)

@@ -1,4 +1,4 @@
-"""What a data set is, for a report: how many images of whom in which split, and whether any is in two."""
+"""Facts about a data set for a report: images and patients by split, and files that are in two splits."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -16,9 +16,9 @@ from training.data import Row, read_table, table_sha256
 class TableFacts:
     """`images` counts by split and label, `patients` by split, `sources` by source and label.
 
-    `in_two_splits` names files whose bytes are also in another split. A patient, or group of near-duplicates, is in
-    one split only: a table that says otherwise is not read. `near_duplicates` counts by split the images that have one
-    in train that the table does not know of; version 1's files call them `doubles`.
+    `in_two_splits` names files whose bytes are also in another split. A patient, or a group of near-duplicates, is
+    always in one split: other tables are refused. `near_duplicates` counts, by split, images with a near-duplicate in
+    train that the table does not group with it; files of version 1 call them `doubles`.
     """
 
     sha256: str
@@ -32,7 +32,7 @@ class TableFacts:
 
 
 def table_facts(folder: Path, near_duplicates: Collection[str] = ()) -> TableFacts:
-    """Count a table and compare its files. Raises DataError as `read_table` does, OSError for a missing file."""
+    """Count a table and compare its files. Raises what `read_table` raises, and OSError for a missing file."""
     rows = read_table(folder)
     images: dict[str, Counter[str]] = defaultdict(Counter)
     sources: dict[str, Counter[str]] = defaultdict(Counter)

@@ -1,1 +1,1 @@
-"""Bundles to ONNX, and the proof that the graphs say what the PyTorch networks say."""
+"""Export bundles to ONNX, and verify that the graphs compute the same as the PyTorch networks."""

@@ -1,7 +1,7 @@
-"""Members' graphs in eight bits, for processors: a third of the time for a little accuracy, measured before it is kept.
+"""Members' graphs in 8-bit integers, for CPUs: a third of the time, for a small loss of accuracy that is measured.
 
-Static quantisation (Jacob et al. 2018, arXiv 1712.05877): weights by channel, activations by the range that they have
-on calibration images. Only the service's CXR_PRECISION=int8 uses these graphs; nothing needs them.
+Static quantisation (Jacob et al. 2018, arXiv 1712.05877): weights per channel, activations by their range on
+calibration images. These graphs are optional: only the service with CXR_PRECISION=int8 uses them.
 """
 
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from export.to_onnx import store, write
 
 CALIBRATION_IMAGES: Final = 64
 MAX_LOSS: Final = 0.005
-"""Of macro-F1: what eight bits may cost."""
+"""The largest accepted loss of macro-F1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Macro-F1 of the ensemble on the same images, in float32 and in eight bits."""
+    """Macro-F1 of the ensemble on the same images, in float32 and in int8."""
 
     float32: float
     int8: float
@@ -37,11 +37,11 @@ class Loss:
 
 
 def quantise_bundle(bundle: Bundle, views: Views) -> None:
-    """Write onnx/<member>.int8.onnx for every member, and onnx/manifest.json anew.
+    """Write onnx/<member>.int8.onnx for every member, and rewrite onnx/manifest.json.
 
     Args:
         bundle: exported.
-        views: [N, S, S] uint8 in each of its frames; some images, spread over all, calibrate the ranges.
+        views: [N, S, S] uint8 in each of its frames. Evenly spaced images of these calibrate the ranges.
 
     Raises:
         BundleError: a float32 graph is missing or altered.
@@ -56,7 +56,7 @@ def quantise_bundle(bundle: Bundle, views: Views) -> None:
 
 
 def discard(bundle: Bundle) -> None:
-    """Remove the eight-bit graphs again."""
+    """Remove the int8 graphs."""
     folder = bundle.root / "onnx"
     names = {onnx_name(member, "int8") for member in bundle.manifest.members}
     files = {name: file for name, file in bundle.onnx.files.items() if name not in names}
@@ -72,7 +72,7 @@ def _write_manifest(bundle: Bundle, files: dict[str, OnnxFile]) -> None:
 
 
 def quantise(graph: bytes, images: Images) -> onnx.ModelProto:
-    """A float32 graph with eight-bit convolutions; its ends stay as they are. onnxruntime does it in files."""
+    """Quantise the convolutions of a float32 graph; inputs and outputs keep their types. onnxruntime works on files."""
     with TemporaryDirectory() as folder:
         source, ready, target = (Path(folder) / name for name in ("source.onnx", "ready.onnx", "target.onnx"))
         source.write_bytes(graph)
@@ -90,7 +90,7 @@ def quantise(graph: bytes, images: Images) -> onnx.ModelProto:
 
 
 class _Calibration(CalibrationDataReader):  # type: ignore[misc]
-    """The images one by one, as onnxruntime asks for them."""
+    """Gives onnxruntime the calibration images one by one."""
 
     def __init__(self, images: Images) -> None:
         self._images = iter(images)

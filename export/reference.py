@@ -1,4 +1,4 @@
-"""Radiographs to verify an export with where no data set is at hand."""
+"""Radiographs to verify an export without a data set."""
 
 from pathlib import Path
 
@@ -12,17 +12,17 @@ from cxr.model.bundle import Bundle
 from cxr.model.views import batched
 from cxr.pipeline import Preprocessor
 
-REFERENCE = "RG1_UNCR.dcm"  # a real chest radiograph; the package is under MIT
+REFERENCE = "RG1_UNCR.dcm"  # a real chest radiograph; the package has the MIT licence
 
 
 def reference_images(bundle: Bundle) -> tuple[Views, list[str]]:
-    """pydicom-data's chest radiograph in its eight orientations, as an exported bundle's networks see it.
+    """pydicom-data's chest radiograph in eight orientations, prepared for an exported bundle's networks.
 
     Returns:
         [8, S, S] uint8 in each of the bundle's frames, and a name for each of the eight.
 
     Raises:
-        BundleError: the lung segmenter, where a frame needs it, is not the one described.
+        BundleError: a frame needs the lung segmenter, and it does not match the bundle's description.
         DataError: the package pydicom-data is not installed.
     """
     path = get_testdata_file(REFERENCE, download=False)

@@ -1,8 +1,8 @@
-"""A bundle's members → ONNX graphs, in float32 for CPUs and float16 for GPUs.
+"""Export a bundle's members to ONNX graphs, in float32 for CPUs and float16 for GPUs.
 
-One file a member and precision, weights inside; the same weights and library versions give the same bytes.
-A member is traced once: its float16 graph is the float32 one with rounded constants, so that BatchNorm is
-folded into the convolutions before anything is rounded.
+There is one file for each member and precision, with the weights inside. The same weights and library versions give the
+same bytes. A member is traced once. Its float16 graph is the float32 one with rounded constants, so that BatchNorm is
+folded into the convolutions before rounding.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -41,10 +41,10 @@ Track = Callable[[Sequence[Member]], Iterable[Member]]
 
 
 class Deployed(nn.Module):
-    """The graph that is shipped: uint8 [N, 1, S, S] → float32 logits [N, 3], normalisation inside.
+    """The network to export: uint8 [N, 1, S, S] → float32 logits [N, 3], with normalisation inside.
 
-    A network with the opacity head has that one's logits [N, 1, h, w] as a second output. Takes the network over: its
-    BatchNorm layers become plain scales and shifts, and its first filters take a part of the normalisation.
+    A network with the opacity head has that head's logits [N, 1, h, w] as a second output. The given network is
+    modified: its BatchNorm layers become scales and shifts, and its first filters absorb a part of the normalisation.
     """
 
     def __init__(self, network: Network) -> None:
@@ -62,15 +62,15 @@ class Deployed(nn.Module):
 
 
 def export_bundle(bundle: Bundle, track: Track = iter) -> None:
-    """Write onnx/<member>.<precision>.onnx for every member and precision, onnx/lungs.onnx and onnx/gate.onnx where
-    the bundle has their networks, then onnx/manifest.json.
+    """Write onnx/<member>.<precision>.onnx for every member and precision, onnx/lungs.onnx and onnx/gate.onnx if the
+    bundle has these networks, then onnx/manifest.json.
 
-    Each file appears whole or not at all and the manifest comes last, so a killed export leaves a bundle that
-    verifies or one that is refused. Graphs of members that the bundle no longer has are removed.
+    Each file is written atomically and the manifest comes last, so that after an interrupted export the bundle is
+    either valid or refused. Graphs of members that the bundle no longer has are removed.
 
     Args:
-        bundle: its weights must be in place.
-        track: wraps the members that are iterated over, for a progress bar.
+        bundle: its weights must be present.
+        track: wraps the iteration over members, for a progress bar.
 
     Raises:
         BundleError: a member's weights are missing, altered, or not of its architecture.
@@ -99,7 +99,7 @@ def export_bundle(bundle: Bundle, track: Track = iter) -> None:
 
 
 def store(path: Path, model: ModelProto, source: Stored) -> OnnxFile:
-    """Write a graph; what the manifest says of it."""
+    """Write a graph. Returns its entry for the manifest."""
     data = model.SerializeToString(deterministic=True)
     write(path, data)
     return OnnxFile(sha256=sha256(data), weights_sha256=source.sha256)
@@ -124,7 +124,7 @@ def _graphs(network: Network, size: int, opacity_head: bool) -> dict[Precision, 
 
 
 def _trace(network: nn.Module, size: int, names: list[str]) -> ModelProto:
-    batch: Final = 2  # torch.export takes an example's batch of 1 for a constant
+    batch: Final = 2  # torch.export would treat an example's batch of 1 as a constant
     program = torch.onnx.export(
         network,
         (torch.zeros(batch, 1, size, size, dtype=torch.uint8),),
@@ -143,10 +143,10 @@ def _trace(network: nn.Module, size: int, names: list[str]) -> ModelProto:
 
 
 def _take_exact_images(network: Network) -> None:
-    """Divide images by a power of two, and let the first filters make up for it.
+    """Divide images by a power of two, and let the first filters compensate.
 
-    Then the eight bits of bfloat16 hold a normalised image exactly. Rounded, it was a quarter of the mean error that
-    bfloat16 makes in the probabilities.
+    bfloat16 can then represent a normalised image exactly in its eight bits. Rounding the image caused a quarter of
+    bfloat16's mean error in the probabilities.
     """
     first = next(module for module in network.trunk.modules() if isinstance(module, nn.Conv2d))
     exact: Final = 64.0
@@ -156,7 +156,7 @@ def _take_exact_images(network: Network) -> None:
 
 
 def _to_affine(norm: nn.BatchNorm2d) -> None:
-    """Move mean and variance into weight and bias: float16 has no digits left for a variance of 1e-7."""
+    """Move mean and variance into weight and bias: float16 cannot represent a variance of 1e-7 precisely."""
     if norm.running_mean is None or norm.running_var is None:
         raise ValueError("BatchNorm without running statistics cannot be exported")
     with torch.no_grad():
@@ -168,7 +168,7 @@ def _to_affine(norm: nn.BatchNorm2d) -> None:
 
 
 def _strip(model: ModelProto) -> None:
-    """Drop the exporter's diary: stack traces name local paths, and shapes can be inferred."""
+    """Remove the exporter's metadata: stack traces contain local paths, and shapes can be inferred."""
     graph = model.graph
     graph.ClearField("value_info")
     for proto in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
@@ -177,10 +177,10 @@ def _strip(model: ModelProto) -> None:
 
 
 def _chain_concatenations(model: ModelProto) -> None:
-    """Let each concatenation begin with the one before it: concat(a, b, c) becomes concat(concat(a, b), c).
+    """Build each concatenation on the one before it: concat(a, b, c) becomes concat(concat(a, b), c).
 
-    A dense block's layer l concatenates the l tensors before it, up to 48 of them. onnxruntime's CUDA kernel takes 32
-    while a CUDA graph is captured; two are always enough, and the bytes that come out are the same.
+    Layer l of a dense block concatenates l earlier tensors, up to 48. While a CUDA graph is captured, onnxruntime's
+    CUDA kernel accepts at most 32. With two inputs each the limit is never reached, and the output is the same.
     """
     known: dict[tuple[int, tuple[str, ...]], str] = {}
     for node in model.graph.node:
@@ -216,7 +216,7 @@ def _half(tensor: TensorProto) -> TensorProto:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write beside, then rename: readers see the old file or the new one."""
+    """Write a temporary file beside it, then rename: readers see either the old file or the new one."""
     partial = path.with_name(f"{path.name}.part")
     partial.write_bytes(data)
     partial.replace(path)

@@ -1,4 +1,4 @@
-"""Do the exported graphs say what the PyTorch networks say? Measured on images, refused above tolerance."""
+"""Compare exported graphs with their PyTorch networks on images, and refuse differences above tolerance."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from cxr.model.sessions import INPUT, outputs, session_options
 from networks.architectures import Network, load_member
 from networks.opacity_head import BothHeads
 
-BATCH: Final = 32  # VGG-19 at 224 pixels holds 13 MB of activations an image at its widest layer
+BATCH: Final = 32  # VGG-19 at 224 pixels has 13 MB of activations per image at its widest layer
 
 # The opacity head has no mean over cells behind it, so that bfloat16's 8 bits show more: 0.053 on 1,149 validation
 # images. 0.1 of a logit is at most 0.025 of a cell's probability.
@@ -42,7 +42,7 @@ class Flip:
 class Parity:
     """How far one graph is from its network: the largest errors of logits and of calibrated probabilities.
 
-    `max_opacity` is that of the second head's logits; None of a network without one.
+    `max_opacity` is the largest error of the second head's logits; None for a network without it.
     """
 
     member: str
@@ -55,9 +55,9 @@ class Parity:
 
     @property
     def holds(self) -> bool:
-        """Both heads within tolerance, and no label flipped that two probabilities so near could not have swapped.
+        """Whether both heads are within tolerance, and labels flip only where two probabilities are nearly equal.
 
-        Written so that a NaN, as float16 makes when it overflows, does not hold.
+        The comparisons are written so that a NaN, which float16 gives on overflow, fails.
         """
         explained = all(flip.margin <= 2 * self.max_probability for flip in self.flips)
         opacity_holds = self.max_opacity is None or self.max_opacity <= OPACITY_TOLERANCE[self.precision]
@@ -67,7 +67,7 @@ class Parity:
 def verify(bundle: Bundle, views: Views, names: Sequence[str]) -> list[Parity]:
     """Compare every member's graphs, run by onnxruntime on the CPU, with its network in PyTorch float32.
 
-    bfloat16 is compared where it can be computed: see `cxr.model.openvino.usable`.
+    bfloat16 is compared only where it can be computed: see `cxr.model.openvino.usable`.
 
     Args:
         bundle: exported.
@@ -80,7 +80,7 @@ def verify(bundle: Bundle, views: Views, names: Sequence[str]) -> list[Parity]:
 
     Raises:
         BundleError: a file is missing or altered.
-        ParityError: a graph is above tolerance; the message has the figures of all that are.
+        ParityError: a graph is above tolerance; the message has the figures of all such graphs.
     """
     found = [parity for member in bundle.manifest.members for parity in _member(bundle, member, views, names)]
     wrong = "; ".join(_describe(parity) for parity in found if not parity.holds)
@@ -131,7 +131,7 @@ def _precisions() -> list[Precision]:
 
 
 def _of_torch(network: Network, images: Images) -> list[Floats32]:
-    """A network's outputs, in the order of its graph's."""
+    """A network's outputs, in the order of its graph's outputs."""
     both = network if network.opacities is None else BothHeads(network)
     with torch.inference_mode():
         answers = [both(torch.from_numpy(batch)) for batch in _batches(images, BATCH)]
@@ -154,7 +154,7 @@ def _run(session: onnxruntime.InferenceSession, images: Images, names: list[str]
 
 
 def _batches(images: Images, batch: int) -> Iterator[Images]:
-    """[N, S, S] → batches [≤ batch, 1, S, S], copied so that a read-only memory map will do."""
+    """[N, S, S] → batches [≤ batch, 1, S, S], copied so that a read-only memory map can be used."""
     for start in range(0, len(images), batch):
         yield np.array(images[start : start + batch, np.newaxis])
 

@@ -1,1 +1,1 @@
-"""Between a hospital's archive and the service: radiographs come in by DICOM, result objects go back."""
+"""The connection of a hospital's archive to the service: radiographs arrive by DICOM, result objects go back."""

@@ -1,4 +1,4 @@
-"""The command, for an image that holds this package and what it needs."""
+"""The command as a module, for an image with only this package and its dependencies."""
 
 from hospital.app import app
 

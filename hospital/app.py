@@ -1,4 +1,4 @@
-"""`cxr pacs`, or `python -m hospital` where the rest of the project is not installed."""
+"""`cxr pacs`, or `python -m hospital` if the rest of the project is not installed."""
 
 import logging
 import signal
@@ -16,14 +16,19 @@ if TYPE_CHECKING:
     from hospital.sender import Archive
 
 app = typer.Typer(
-    help="Radiographs from a hospital's archive to the service, and results back: a DICOM node with a durable spool.",
+    help="A DICOM node that sends radiographs from a hospital's archive to the service, and results back.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 SpoolPath = Annotated[
-    Path, typer.Option("--spool", help="Folder of what waits. It holds patients' images and names.", show_default=False)
+    Path,
+    typer.Option(
+        "--spool",
+        help="Folder for waiting radiographs and results. It contains patients' images and names.",
+        show_default=False,
+    ),
 ]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -42,30 +47,32 @@ def serve(
     key_file: Annotated[Path | None, typer.Option(help="File with the service's API key.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 11112,
-    title: Annotated[str, typer.Option(help="Our AE title: who calls another is turned away.")] = "CXR",
+    title: Annotated[str, typer.Option(help="Our AE title; callers that use another title are rejected.")] = "CXR",
     caller: Annotated[
-        list[str] | None, typer.Option(help="AE title that may call; several times for several. None: all may.")
+        list[str] | None, typer.Option(help="AE title that may call; may be repeated. Without it, all may call.")
     ] = None,
     tls: Annotated[
         tuple[Path, Path] | None, typer.Option(help="Certificate and key, PEM: listen with TLS.", metavar="CERT KEY")
     ] = None,
     trust: Annotated[
         Path | None,
-        typer.Option(help="Certificates to trust, PEM: callers must have one, and the archive is called with TLS."),
+        typer.Option(
+            help="Trusted certificates, PEM: callers must have one of them, and the archive is called with TLS."
+        ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Radiographs that the service is asked about at once.")] = 1,
-    keep_hours: Annotated[float, typer.Option(min=0, help="How long results stay after they were sent.")] = 0.0,
+    workers: Annotated[int, typer.Option(min=1, help="Number of radiographs sent to the service at once.")] = 1,
+    keep_hours: Annotated[float, typer.Option(min=0, help="Hours to keep results after they were sent.")] = 0.0,
     most_gib: Annotated[
-        float, typer.Option(help="What may wait, all together; then the sender is told 0xA700.")
+        float, typer.Option(help="Largest size of the spool; beyond it the sender gets 0xA700 (out of resources).")
     ] = 20.0,
-    least_free_gib: Annotated[float, typer.Option(help="What the disk must have left.")] = 1.0,
+    least_free_gib: Annotated[float, typer.Option(help="Free space that the disk must keep.")] = 1.0,
     orthanc: Annotated[
-        str | None, typer.Option(help="URL of an Orthanc whose new radiographs are fetched as well.")
+        str | None, typer.Option(help="URL of an Orthanc whose new radiographs are fetched too.")
     ] = None,
     orthanc_login: Annotated[Path | None, typer.Option(help="File with USER:PASSWORD for it.")] = None,
     metrics_port: Annotated[int | None, typer.Option(help="Port of /metrics, at the same address.")] = None,
 ) -> None:
-    """Receive radiographs by C-STORE, have the service explain them, and send structured report and overlay back."""
+    """Receive radiographs by C-STORE, let the service explain them, and send structured report and overlay back."""
     if find_spec("pynetdicom") is None:
         _complain("pynetdicom is not installed: pip install 'deepcovidexplainer[hospital]'")
         raise typer.Exit(2)
@@ -76,7 +83,9 @@ def serve(
     from hospital.spool import Spool, SpoolInUse
 
     if host not in LOOPBACK and not caller:
-        raise typer.BadParameter("name who may call with --caller, to listen beyond loopback.", param_hint="--host")
+        raise typer.BadParameter(
+            "to listen beyond loopback, name the allowed callers with --caller.", param_hint="--host"
+        )
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("cxr").setLevel(logging.INFO)
     _complain(DISCLAIMER)
@@ -96,7 +105,7 @@ def serve(
     try:
         run(plan, folder, ended)
     except SpoolInUse:
-        _complain(f"{spool}: another process serves this spool.")
+        _complain(f"{spool}: another process uses this spool.")
         raise typer.Exit(2) from None
     except OSError as error:
         _complain(f"{host}:{port}: {error.strerror}")
@@ -108,7 +117,7 @@ def feed(
     spool: SpoolPath,
     files: Annotated[list[Path], typer.Argument(help="DICOM files.", show_default=False)],
 ) -> None:
-    """Put DICOM files into the spool of a node, which answers them like those that it has received."""
+    """Put DICOM files into the spool of a node, which processes them like received ones."""
     from hospital.feeders import NotDicom
     from hospital.feeders import feed as put
     from hospital.spool import Spool, SpoolFull
@@ -119,7 +128,7 @@ def feed(
             put(folder, path)
             continue
         except NotDicom:
-            _complain(f"{path}: This is no DICOM file.")
+            _complain(f"{path}: This is not a DICOM file.")
         except SpoolFull:
             _complain(f"{path}: The spool or its disk is full.")
         except OSError as error:
@@ -140,12 +149,12 @@ def _archive(text: str, login: tuple[str, str] | None, title: str, tls: ssl.SSLC
     called, _, address = text.partition("@")
     host, _, port = address.rpartition(":")
     if not (called and host and port.isdigit()):
-        raise typer.BadParameter("is TITLE@HOST:PORT, or a URL.", param_hint="--archive")
+        raise typer.BadParameter("must be TITLE@HOST:PORT, or a URL.", param_hint="--archive")
     return Dimse(host, int(port), called, title, tls)
 
 
 def _calling(tls: tuple[Path, Path] | None, trust: Path | None) -> ssl.SSLContext | None:
-    """For calls to the archive: with TLS where its certificate can be checked."""
+    """The TLS context for calls to the archive; None without certificates to check it."""
     if trust is None:
         return None
     context = ssl.create_default_context(cafile=str(trust))

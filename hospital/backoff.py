@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt: twice as long each time, up to a bound, and without end."""
+"""Exponential backoff: wait twice as long after each failure, up to a limit, and retry forever."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ LONGEST_S: Final = 300.0
 
 
 class Backoff:
-    """Of one thing that is tried again and again."""
+    """The backoff of one repeated action."""
 
     def __init__(self, first_s: float = FIRST_S, longest_s: float = LONGEST_S) -> None:
         self._first_s = first_s
@@ -15,7 +15,7 @@ class Backoff:
         self._next_s = first_s
 
     def failed(self, asked_s: float | None = None) -> float:
-        """Seconds to wait after a failure; at least what the other side has asked for, within the bound."""
+        """Seconds to wait after a failure; at least what the other side asked for, up to the limit."""
         wait_s = min(max(self._next_s, asked_s or 0.0), self._longest_s)
         self._next_s = min(2 * self._next_s, self._longest_s)
         return wait_s

@@ -1,4 +1,4 @@
-"""The service as `cxr pacs` asks it: by its HTTP API, so that its limits, its metrics and its restarts are shared."""
+"""The client of `cxr pacs` for the service. It uses the HTTP API, with the same limits, metrics and restarts."""
 
 import email.policy
 import re
@@ -9,9 +9,9 @@ import httpx
 
 DICOM: Final = "application/dicom"
 
-# Answers to what will be no better the next time. Others are for the operator to mend, or pass by themselves.
+# Statuses that a retry cannot change. Other errors end by themselves or need the operator.
 _FINAL: Final = frozenset({400, 406, 413, 415, 422})
-# Answers to a file that the service failed on: a few times may be chance.
+# Statuses of a failure that the file may have caused: a few retries are useful.
 _ATTEMPTS: Final = frozenset({500, 504})
 _FATAL_TO_EXPLAINER: Final = "explainer_died"
 _CODE: Final = re.compile(r"[a-z0-9_]{1,40}")
@@ -19,7 +19,7 @@ _TIMEOUT: Final = httpx.Timeout(240.0, connect=5.0)
 
 
 class Refused(Exception):
-    """The service will not answer this file."""
+    """The service refuses this file."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -29,9 +29,9 @@ class Refused(Exception):
 class NotNow(Exception):
     """The service cannot answer now.
 
-    after_s:     seconds that it asks to wait; None where it does not say
-    of_the_file: whether the file may be the reason
-    code:        the service's word for it
+    after_s:     seconds that it asks to wait, or None
+    of_the_file: whether the file may be the cause
+    code:        the service's error code
     """
 
     def __init__(self, code: str, after_s: float | None = None, of_the_file: bool = False) -> None:
@@ -51,11 +51,11 @@ class Service:
         self._client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT)
 
     def objects(self, data: bytes) -> dict[str, bytes]:
-        """The DICOM objects made of a DICOM file, by kind.
+        """The DICOM objects made from a DICOM file, by kind.
 
         Raises:
-            Refused: it will not be answered.
-            NotNow: it may be answered later.
+            Refused: the service refuses the file.
+            NotNow: the service may answer later.
         """
         try:
             response = self._client.post("/explain", content=data)
@@ -86,7 +86,7 @@ def _parts(response: httpx.Response) -> dict[str, bytes]:
 
 
 def _code(response: httpx.Response) -> str:
-    """The error's code, as the service answers it; its status where something else answered."""
+    """The error code of the service's answer; the HTTP status if something else answered."""
     try:
         code = str(response.json()["error"]["code"])
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Other ways into the spool: files, and an Orthanc that tells what has changed."""
+"""Other inputs of the spool: files, and the list of changes of an Orthanc."""
 
 import logging
 import os
@@ -17,14 +17,14 @@ from hospital.spool import Spool, SpoolFull
 logger = logging.getLogger("cxr.pacs")
 
 MODALITIES: Final = frozenset({"CR", "DX"})
-"""Our own results are SR and OT: an archive's list of changes holds them too."""
+"""Modalities to take. Our own results are SR and OT, and are in an archive's list of changes too."""
 _POLL_S: Final = 2.0
 _LIMIT: Final = 100
 _CURSOR: Final = "orthanc-cursor"
 
 
 class NotDicom(Exception):
-    """A file is no DICOM Part 10 file with an instance's UID."""
+    """A file is not a DICOM Part 10 file with an instance UID."""
 
 
 def feed(spool: Spool, path: Path) -> None:
@@ -38,10 +38,10 @@ def feed(spool: Spool, path: Path) -> None:
 
 
 class OrthancChanges:
-    """Puts every radiograph that is new to an Orthanc into a spool.
+    """Puts every new radiograph of an Orthanc into a spool.
 
-    How far it has come is in a file of the spool, written after the radiographs: one that dies repeats some and misses
-    none.
+    Its position in the list of changes is stored in a file of the spool, written after the radiographs. After a crash
+    some radiographs are repeated, but none is missed.
     """
 
     def __init__(self, url: str, spool: Spool, auth: tuple[str, str] | None = None) -> None:
@@ -52,7 +52,7 @@ class OrthancChanges:
         self._backoff = Backoff()
 
     def step(self) -> float:
-        """Take over what is new. Returns the seconds to wait before asking again."""
+        """Fetch new radiographs. Returns the seconds to wait before the next call."""
         try:
             changes = self._get("/changes", since=self._since(), limit=_LIMIT).json()
             self._take(changes["Changes"])

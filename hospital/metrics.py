@@ -1,4 +1,4 @@
-"""What `cxr pacs` counts, for Prometheus. No label comes from a file."""
+"""Prometheus metrics of `cxr pacs`. No label comes from a file."""
 
 from typing import Final
 
@@ -15,7 +15,9 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.received = self._counter("received", "Radiographs that were accepted.")
-        self.turned_away = self._counter("turned_away", "Radiographs that had no room: 0xA700.")
+        self.turned_away = self._counter(
+            "turned_away", "Radiographs rejected because the spool or its disk was full (0xA700)."
+        )
         self.rejected = self._counter("rejected_associations", "Associations that were not accepted.")
         self.answered = self._counter("answered", "Radiographs that the service answered.")
         self.refused = self._counter("refused", "Radiographs that the service refused.")

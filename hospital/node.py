@@ -1,4 +1,4 @@
-"""`cxr pacs serve` in one process: receiver, workers, sender, feeder, metrics, until it is told to end."""
+"""`cxr pacs serve` in one process: receiver, workers, sender, feeder and metrics, until it is stopped."""
 
 import logging
 import threading
@@ -20,17 +20,17 @@ logger = logging.getLogger("cxr.pacs")
 _JOIN_S: Final = 10.0
 
 Step = Callable[[], float]
-"""Does what there is to do, and returns the seconds to wait before it is worth trying again."""
+"""Does the available work, and returns the seconds to wait before the next call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a node consists of.
+    """The parts of a node.
 
-    workers: radiographs that the service is asked about at once
-    keep_s:  seconds for which results are kept after they have arrived
-    changes: an Orthanc that is asked for what is new, beside the receiver
-    metrics: address of /metrics; None: nowhere
+    workers: number of radiographs sent to the service at once
+    keep_s:  seconds to keep results after they have arrived
+    changes: an Orthanc to fetch new radiographs from, in addition to the receiver
+    metrics: address of /metrics, or None
     """
 
     node: Node
@@ -64,13 +64,13 @@ def run(plan: Plan, spool: Spool, ended: threading.Event) -> None:
 
 
 def repeat(step: Step, ended: threading.Event) -> None:
-    """Take a step again and again. One that fails is taken again later: the thread outlives what it did not foresee."""
+    """Repeat a step until `ended` is set. A step that fails is retried later, so that the thread survives any error."""
     backoff = Backoff()
     while not ended.is_set():
         try:
             wait_s = step()
             backoff.succeeded()
-        except Exception as error:  # a disk that is full, a file that is damaged
+        except Exception as error:  # for example a full disk or a damaged file
             wait_s = backoff.failed()
             logger.error("unexpected %s: the next attempt is in %.0f s", type(error).__name__, wait_s)
         ended.wait(wait_s)

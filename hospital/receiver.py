@@ -1,7 +1,7 @@
-"""The DICOM node that an archive or a router sends radiographs to: C-ECHO, and C-STORE into the spool.
+"""The DICOM node that receives radiographs from an archive or a router: C-ECHO, and C-STORE into the spool.
 
-It takes CR images and DX images for presentation and no other class, so that results which a router sends back find
-no presentation context, and cannot go round in circles. Success is said once the radiograph is on the disk.
+It accepts only CR images and DX images for presentation. So results that a router sends back find no presentation
+context, and cannot go round in circles. It answers success once the radiograph is on the disk.
 """
 
 import logging
@@ -36,10 +36,10 @@ _TIMEOUT_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Where and as whom the receiver listens.
+    """The receiver's address and title.
 
-    callers: titles that may call; none: all may
-    tls:     of the receiver's certificate; None: without TLS
+    callers: AE titles that may call; if empty, all may
+    tls:     context with the receiver's certificate; None: without TLS
     """
 
     host: str = "127.0.0.1"
@@ -52,9 +52,9 @@ class Node:
 
 @contextmanager
 def receiving(node: Node, spool: Spool, metrics: Metrics) -> Iterator[int]:
-    """Receive into a spool for as long as the context lasts. Yields the port. Raises OSError where it is taken."""
+    """Receive into a spool while the context lasts. Yields the port. Raises OSError if the port is in use."""
     _be_quiet()
-    _config.STORE_RECV_CHUNKED_DATASET = True  # a radiograph goes to the disk as it comes, and not into memory
+    _config.STORE_RECV_CHUNKED_DATASET = True  # write a radiograph to the disk while it arrives, and not to memory
     elsewhere, tempfile.tempdir = tempfile.tempdir, str(spool.root / "tmp")
     entity = AE(ae_title=node.title)
     for sop_class in RADIOGRAPHS:
@@ -86,11 +86,11 @@ def _store(event: Event, spool: Spool, metrics: Metrics) -> int:
     try:
         spool.accept(Path(event.dataset_path), uid)
     except SpoolFull:
-        logger.error("a radiograph was turned away: the spool or its disk is full")
+        logger.error("a radiograph was rejected: the spool or its disk is full")
         metrics.turned_away.inc()
         return OUT_OF_RESOURCES
     except OSError as error:
-        logger.error("a radiograph was turned away: the disk failed with errno %s", error.errno)
+        logger.error("a radiograph was rejected: the disk failed with errno %s", error.errno)
         metrics.turned_away.inc()
         return OUT_OF_RESOURCES
     metrics.received.inc()
@@ -98,7 +98,7 @@ def _store(event: Event, spool: Spool, metrics: Metrics) -> int:
 
 
 def _be_quiet() -> None:
-    """pynetdicom logs identifiers and titles, and the text of exceptions."""
+    """Silence pynetdicom, which logs identifiers, titles and the text of exceptions."""
     _config.LOG_HANDLER_LEVEL = "none"
     _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
     for name in ("pynetdicom", "pydicom"):

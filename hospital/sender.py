@@ -1,4 +1,4 @@
-"""Sends results to the archive, again and again until they have arrived: by C-STORE, or by STOW-RS."""
+"""Send results to the archive by C-STORE or STOW-RS, and retry until they have arrived."""
 
 import logging
 import ssl
@@ -33,15 +33,15 @@ class Unreachable(Exception):
 
 
 class Archive(Protocol):
-    """Where results go."""
+    """The destination of results."""
 
     def store(self, objects: Sequence[FileDataset]) -> bool:
-        """Whether the archive has taken all of the objects. Raises Unreachable."""
+        """Send objects. Returns whether the archive accepted all of them. Raises Unreachable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dimse:
-    """An archive by C-STORE: its address and title, ours, and its certificate's check where it speaks TLS."""
+    """An archive with C-STORE: its address and title, our title, and the TLS context if it uses TLS."""
 
     host: str
     port: int
@@ -61,7 +61,7 @@ class Dimse:
             raise Unreachable
         try:
             return all(_status(association.send_c_store(made)) in _ARRIVED for made in objects)
-        except ValueError:  # it takes no such class
+        except ValueError:  # it does not accept this class
             return False
         finally:
             association.release()
@@ -69,7 +69,7 @@ class Dimse:
 
 @dataclass(frozen=True, slots=True)
 class Stow:
-    """An archive by STOW-RS (PS3.18, 10.5): its URL up to /studies, and a user's name and password."""
+    """An archive with STOW-RS (PS3.18, 10.5): its URL up to /studies, and a user's name and password."""
 
     url: str
     auth: tuple[str, str] | None = None
@@ -101,24 +101,26 @@ class Stow:
 
 
 class Sender:
-    """Sends one result after another. To be run by one thread."""
+    """Sends one result after another. Run it in a single thread."""
 
     def __init__(
         self, spool: Spool, archive: Archive, metrics: Metrics, keep_s: float = 0.0, backoff: Backoff | None = None
     ) -> None:
-        """`keep_s`: for how long results are kept after they have arrived."""
+        """`keep_s`: seconds to keep results after they have arrived."""
         self._spool = spool
         self._archive = archive
         self._metrics = metrics
         self._keep_s = keep_s
-        self._backoff = backoff or Backoff()  # of the archive; of each result that it will not take, one more
+        self._backoff = (
+            backoff or Backoff()
+        )  # one backoff for the archive, and one for each result that it does not accept
         self._backoffs: dict[str, Backoff] = {}
         self._due: dict[str, float] = {}
 
     def step(self) -> float:
-        """Send the results that are due. Returns the seconds to wait before looking again.
+        """Send the results that are due. Returns the seconds to wait before the next call.
 
-        One that the archive will not take keeps no other back; an archive that is away keeps all.
+        A result that the archive does not accept does not block others. If the archive is unreachable, all wait.
         """
         for result in self._spool.results():
             try:
@@ -151,7 +153,7 @@ def _read(result: Path) -> list[FileDataset]:
 
 
 def _status(answer: Any) -> int:
-    """The status of a C-STORE's answer; -1 where none came."""
+    """The status of a C-STORE's answer; -1 without an answer."""
     return int(answer.Status) if "Status" in answer else -1
 
 
@@ -162,5 +164,5 @@ def _file(made: FileDataset) -> bytes:
 
 
 def _failed(answer: Any) -> bool:
-    """Whether a STOW answer names an instance that was not stored: the sequence is always there, mostly empty."""
+    """Whether a STOW answer lists an instance that was not stored. The sequence is always there, but usually empty."""
     return bool(answer.get("00081198", {}).get("Value"))

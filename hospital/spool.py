@@ -1,17 +1,17 @@
-"""The durable folder between receiver, worker and sender: a radiograph that was accepted is answered, whatever dies.
+"""The durable folder between receiver, worker and sender. An accepted radiograph is answered even after crashes.
 
-    tmp/      what is being written; emptied at start
-    new/      radiographs that were accepted, each a file
-    work/     radiographs that the service is being asked about; they go back to new/ at start
-    out/      results to be sent, each a folder of DICOM objects
-    done/     results that were sent, for as long as they are kept
+    tmp/      incomplete files; emptied at start
+    new/      accepted radiographs, one file each
+    work/     radiographs that the service is processing; they return to new/ at start
+    out/      results to send, a folder of DICOM objects each
+    done/     sent results, until they expire
     refused/  a note for each radiograph that the service refused
 
-Nothing changes in place. What is complete is written through to the disk, then renamed to where it belongs: a
+Nothing changes in place. A complete file is flushed to the disk and then renamed to its next folder: a
 radiograph is received (tmp/ to new/), claimed (new/ to work/), answered (tmp/ to out/) and sent (out/ to done/). A
-process that dies at any of the four repeats at most one step, with the same objects of the same UIDs.
+process that dies at any of the four repeats at most one step, with the same objects and UIDs.
 
-Names are hashes: they name no patient, and no UID. What lies in the files does.
+File names are hashes and reveal no patient and no UID. The files' contents do.
 """
 
 import fcntl
@@ -31,7 +31,7 @@ from typing import Final
 FOLDERS: Final = ("tmp", "new", "work", "out", "done", "refused")
 _SUFFIX: Final = ".dcm"
 _NAME_LENGTH: Final = 32
-_ABANDONED_S: Final = 120.0  # four times as long as a connection may be silent
+_ABANDONED_S: Final = 120.0  # four times the time that a connection may be silent
 
 
 class SpoolFull(Exception):
@@ -39,7 +39,7 @@ class SpoolFull(Exception):
 
 
 class SpoolInUse(Exception):
-    """Another process serves the folder."""
+    """Another process uses the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ class Spool:
     """A spool folder. Safe to use from several threads; one process serves it, others may add to it."""
 
     def __init__(self, root: Path, most_bytes: int = 20 << 30, least_free: int = 1 << 30) -> None:
-        """Make what is missing of the folder, for its owner alone.
+        """Create the folder and its subfolders, accessible to their owner only.
 
         Args:
             root: the folder.
-            most_bytes: radiographs and results that may wait, all together.
-            least_free: bytes that the disk must have left for another radiograph to be accepted.
+            most_bytes: largest total size of waiting radiographs and results.
+            least_free: free bytes that the disk must have to accept another radiograph.
         """
         self.root = root
         self._most_bytes = most_bytes
@@ -72,9 +72,9 @@ class Spool:
 
     @contextmanager
     def served(self) -> Iterator[None]:
-        """For as long as this process serves the folder. What was in work is new again, and what is half is gone.
+        """Serve the folder while the context lasts. At start work/ returns to new/, and incomplete files are deleted.
 
-        Raises SpoolInUse where another process serves it.
+        Raises SpoolInUse if another process uses the folder.
         """
         with (self.root / "lock").open("w") as lock:
             try:
@@ -90,14 +90,14 @@ class Spool:
     # --- Radiographs
 
     def check_room(self) -> None:
-        """Raises SpoolFull where another radiograph would have no room."""
+        """Raises SpoolFull if there is no room for another radiograph."""
         if shutil.disk_usage(self.root).free < self._least_free or self.bytes_waiting() > self._most_bytes:
             raise SpoolFull
 
     def accept(self, path: Path, sop_instance_uid: str) -> None:
-        """Take over a file that lies in tmp/. Once this returns, the radiograph will be answered.
+        """Accept a file in tmp/. Once this returns, the radiograph will be answered.
 
-        The same instance once more replaces the one that waits. Raises SpoolFull, and OSError where the disk fails.
+        The same instance sent again replaces the waiting one. Raises SpoolFull, and OSError if the disk fails.
         """
         self.check_room()
         _write_through(path)
@@ -110,11 +110,11 @@ class Spool:
             self.accept(path, sop_instance_uid)
 
     def claim(self) -> Job | None:
-        """The radiograph that has waited longest; None where none waits. It is not claimed a second time."""
+        """Claim the radiograph that has waited longest; None if none waits."""
         with self._claiming:
             for path in sorted(self._entries("new"), key=self._waits_since):
                 target = self.root / "work" / path.name
-                if target.exists():  # it came again while it is being answered
+                if target.exists():  # the same instance arrived again while it is being answered
                     continue
                 with suppress(FileNotFoundError):
                     self._move(path, target)
@@ -122,13 +122,13 @@ class Spool:
         return None
 
     def release(self, job: Job) -> None:
-        """Put a radiograph back, to be claimed again; it goes to the end of the queue, and is as old as it was."""
+        """Put a radiograph back to the end of the queue. Its age does not change."""
         self._released[job.path.name] = time.time()
         with suppress(FileNotFoundError):
             self._put_back(job.path)
 
     def answer(self, job: Job, objects: Mapping[str, bytes]) -> None:
-        """Keep the objects made of a radiograph until they are sent, and let go of it."""
+        """Store the objects made from a radiograph until they are sent, and delete the radiograph."""
         made = hashlib.sha256(b"".join(objects[kind] for kind in sorted(objects))).hexdigest()[:_NAME_LENGTH]
         target = self.root / "out" / f"{job.name}.{made}"
         if not target.exists():  # else a process died between these two steps
@@ -141,7 +141,7 @@ class Spool:
         self._let_go(job)
 
     def refuse(self, job: Job, code: str) -> None:
-        """Note that the service will not answer, and why, and let go of the radiograph."""
+        """Note why the service refused a radiograph, and delete it."""
         with self._scratch_file(json.dumps({"code": code}).encode()) as path:
             _write_through(path)
             self._move(path, self.root / "refused" / f"{job.name}.json")
@@ -150,16 +150,16 @@ class Spool:
     # --- Results
 
     def results(self) -> list[Path]:
-        """The folders of results that are to be sent, the oldest first."""
+        """The folders of results to send, oldest first."""
         return list(self._entries("out"))
 
     def sent(self, result: Path) -> None:
-        """A result has arrived."""
+        """Mark a result as sent."""
         os.utime(result)
         self._move(result, self.root / "done" / result.name)
 
     def expire(self, seconds: float) -> None:
-        """Delete results that were sent longer ago than that, and what broken connections left behind."""
+        """Delete results that were sent more than `seconds` ago, and remains of broken connections."""
         now = time.time()
         for folder, age in (("done", seconds), ("tmp", max(seconds, _ABANDONED_S))):
             for path in self._entries(folder):
@@ -173,11 +173,11 @@ class Spool:
         return sum(1 for _ in self._entries(folder))
 
     def bytes_waiting(self) -> int:
-        """Of what is neither sent nor refused."""
+        """Total size of everything that is neither sent nor refused."""
         return sum(_size(path) for folder in ("tmp", "new", "work", "out") for path in self._entries(folder))
 
     def oldest_s(self) -> float:
-        """Seconds that the oldest radiograph or result has waited; 0 where none waits."""
+        """Seconds that the oldest radiograph or result has waited; 0 if none waits."""
         times = []
         for path in (path for name in ("new", "work", "out") for path in self._entries(name)):
             with suppress(FileNotFoundError):
@@ -187,7 +187,7 @@ class Spool:
     # ---
 
     def _waits_since(self, path: Path) -> float:
-        """Where a radiograph stands in the queue: when it came, or was released last."""
+        """A radiograph's position in the queue: the time when it arrived or was last released."""
         with suppress(FileNotFoundError):
             return self._released.get(path.name, path.stat().st_mtime)
         return 0.0
@@ -204,7 +204,7 @@ class Spool:
             self._move(path, target)
 
     def _entries(self, folder: str) -> Iterator[Path]:
-        """The oldest first; what vanishes meanwhile is left out."""
+        """The entries of a folder, oldest first. Entries that vanish meanwhile are left out."""
         found = []
         for path in (self.root / folder).iterdir():
             with suppress(FileNotFoundError):
@@ -222,7 +222,7 @@ class Spool:
             Path(name).unlink(missing_ok=True)
 
     def _move(self, path: Path, target: Path) -> None:
-        """The one rename of the spool, written through: afterwards it survives a loss of power."""
+        """Rename and flush, so that the result survives a loss of power. All renames of the spool use this."""
         path.rename(target)
         _write_through(target.parent)
 
@@ -232,7 +232,7 @@ def _name(sop_instance_uid: str) -> str:
 
 
 def _write_through(path: Path) -> None:
-    """Return when a file, or what a folder lists, is on the disk."""
+    """Flush a file, or a folder's list of entries, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

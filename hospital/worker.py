@@ -1,4 +1,4 @@
-"""Takes radiographs out of the spool, asks the service, and puts the results, or the refusal, back."""
+"""Take radiographs from the spool, ask the service, and store the results or the refusal in the spool."""
 
 import logging
 from collections import Counter
@@ -12,13 +12,13 @@ from hospital.spool import Job, Spool
 logger = logging.getLogger("cxr.pacs")
 
 ATTEMPTS: Final = 5
-"""How often the service may fail on one file before that counts as its answer: a file that ends the explainer would end
-it for ever."""
+"""How often the service may fail on one file before the file counts as refused. Otherwise a file that crashes the
+explainer would do so forever."""
 _IDLE_S: Final = 0.25
 
 
 class Worker:
-    """Answers one radiograph after another. To be run by one thread; several may serve a spool."""
+    """Answers one radiograph after another. Run each worker in one thread; several may share a spool."""
 
     def __init__(self, spool: Spool, service: Service, metrics: Metrics, backoff: Backoff | None = None) -> None:
         self._spool = spool
@@ -28,7 +28,7 @@ class Worker:
         self._failures: Counter[str] = Counter()
 
     def step(self) -> float:
-        """Answer a radiograph where one waits. Returns the seconds to wait before the next."""
+        """Answer a radiograph, if one waits. Returns the seconds to wait before the next call."""
         job = self._spool.claim()
         if job is None:
             return _IDLE_S

@@ -1,1 +1,1 @@
-"""Load from outside: everything here talks to a running server."""
+"""Load tests: everything here sends requests to a running server."""

@@ -1,9 +1,9 @@
-"""Locust at the knee, and Poisson arrivals at 0.8 of capacity: percentiles by endpoint and media type.
+"""Run Locust at the knee, and with Poisson arrivals at 0.8 of capacity: percentiles by endpoint and media type.
 
     python -m loadtests.bench
 
-The knee is the smallest number of clients that gets at least 95 % of the most answers a second that any number gets.
-Locust's CSV and HTML reports are kept under build/locust.
+The knee is the smallest number of clients with at least 95 % of the highest throughput. Locust's CSV and HTML reports
+are in build/locust.
 """
 
 import csv
@@ -30,7 +30,7 @@ PERCENTILES: Final = ("50%", "95%", "99%", "99.9%")
 
 
 def knee(url: str, asked: Sequence[GoldenRequest], seconds: float) -> tuple[int, float]:
-    """The smallest number of clients that is enough, and the most answers a second."""
+    """The smallest sufficient number of clients, and the highest throughput in answers per second."""
     rates = {}
     for clients in CLIENTS:
         replies = run(closed_loop(url, asked, clients, lasting(seconds)))
@@ -41,12 +41,12 @@ def knee(url: str, asked: Sequence[GoldenRequest], seconds: float) -> tuple[int,
 
 
 def locust(url: str, name: str, minutes: float, *arguments: str) -> list[dict[str, str]]:
-    """The rows of Locust's statistics. Raises CalledProcessError when it ends with anything but 0 or failures (1)."""
+    """The rows of Locust's statistics. Raises CalledProcessError unless its exit status is 0, or 1 for failures."""
     REPORTS.mkdir(parents=True, exist_ok=True)
     report = REPORTS / name
     command = [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--host", url]
     options = ["--run-time", f"{minutes * 60:.0f}s", "--csv", str(report), "--html", f"{report}.html", "--only-summary"]
-    options += ["--stop-timeout", "120"]  # what was asked is counted, however long it takes
+    options += ["--stop-timeout", "120"]  # wait for all requests that were sent
     done = subprocess.run([*command, *options, *arguments], cwd=REPOSITORY, check=False, capture_output=True, text=True)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"locust failed:\n{done.stderr[-4000:]}")

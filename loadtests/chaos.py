@@ -1,9 +1,9 @@
-"""Workers die under load: what is lost, what is wrong, how soon the next one answers.
+"""Kill workers under load: measure lost and wrong answers, and the time until the next worker answers.
 
     python -m loadtests.chaos
 
-A kill -9 may lose what was in flight in that worker and nothing else; after a SIGTERM every accepted request is
-answered. Whatever happens to the explainer, /classify does not notice.
+A kill -9 may lose the requests in flight in that worker and no others. After a SIGTERM every accepted request must be
+answered. Nothing that happens to the explainer may affect /classify.
 """
 
 import itertools
@@ -38,7 +38,7 @@ RETURN_S: Final = 90.0
 
 @dataclass
 class Load:
-    """Clients in threads of their own, from entry to exit."""
+    """Clients in their own threads, which run while the context lasts."""
 
     url: str
     asked: Sequence[GoldenRequest]
@@ -66,21 +66,21 @@ class Load:
 
 @dataclass(frozen=True)
 class StrikeOutcome:
-    """What many signals of one kind to one worker did to everybody's requests."""
+    """The effects on all requests of many signals of one kind to one worker."""
 
     worker: str
     signal: signal.Signals
     blows: list[float]
-    """When each came, of `time.monotonic()`."""
+    """Times of the signals, of `time.monotonic()`."""
     ends: list[float]
-    """When its process was gone: a dying one's connections stay open until its memory is given back."""
+    """Times when the process was gone: the connections of a dying process stay open until its memory is released."""
     back_s: list[float]
-    """Seconds from each to the next answer of a new worker."""
+    """Seconds from each signal to the first answer of a new worker."""
     replies: list[Reply]
 
     @property
     def in_flight(self) -> int:
-        """Requests that were under way at the blows."""
+        """Number of requests in flight at the signals."""
         return sum(_meets(reply, blow, blow) for reply in self.replies for blow in self.blows)
 
     @property
@@ -88,7 +88,7 @@ class StrikeOutcome:
         return [reply for reply in self.replies if reply.lost]
 
     def faults(self) -> list[str]:
-        """What must not be."""
+        """Violated requirements."""
         deaths = list(zip(self.blows, self.ends, strict=True))
         stray = [reply for reply in self.lost if not any(_meets(reply, *death) for death in deaths)]
         errors = ", ".join(sorted({reply.error for reply in self.lost}))
@@ -137,12 +137,12 @@ def strike(
     kind: signal.Signals,
     times: int,
 ) -> StrikeOutcome:
-    """Send a worker a signal so many times, each at a random moment and when the last one is replaced.
+    """Send a signal to a worker `times` times, each at a random moment after the last worker was replaced.
 
     Args:
-        servers: they take turns.
-        url: whom the clients ask: the one server, or a proxy before several.
-        asked: what they ask.
+        servers: the signalled servers, in turn.
+        url: the URL for clients: the single server, or a proxy before several.
+        asked: the clients' requests.
         worker: a key of `WORKERS`.
         kind: the signal.
         times: how often.
@@ -182,7 +182,9 @@ def command(
         outcomes = []
         for worker, kind in itertools.product(WORKERS, SIGNALS):
             outcomes.append(strike([server], url, asked, worker, kind, times))
-            console.print(*outcomes[-1].row(), sep=" | ")  # it takes a quarter of an hour: say what is known
+            console.print(
+                *outcomes[-1].row(), sep=" | "
+            )  # the whole test takes a quarter of an hour, so print results early
     faults = [fault for outcome in outcomes for fault in outcome.faults()]
     clients = " and ".join(f"{count} of {route}" for route, count in CLIENTS.items())
     text = tables.table(HEAD, [outcome.row() for outcome in outcomes]) + (

@@ -1,4 +1,4 @@
-"""Clients of a service: closed loops, where each waits for its answer, and Poisson arrivals, where nobody waits."""
+"""Clients of a service: closed loops, which wait for each answer, and Poisson arrivals, which do not wait."""
 
 import asyncio
 import io
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What became of one request. `status` is 0 where no answer came; times are of `time.monotonic()`."""
+    """The outcome of one request. `status` is 0 without an answer; times are of `time.monotonic()`."""
 
     request: GoldenRequest
     begun: float
@@ -33,44 +33,44 @@ class Reply:
 
     @property
     def refused(self) -> bool:
-        """The service said that it has no room."""
+        """Refused because the service is at capacity."""
         return self.status in (429, 503)
 
     @property
     def late(self) -> bool:
-        """The service said that its time was over."""
+        """Refused because the deadline passed."""
         return self.status == 504
 
     @property
     def lost(self) -> bool:
-        """No answer came."""
+        """There was no answer."""
         return self.status == 0
 
     @property
     def wrong(self) -> bool:
-        """An answer that contradicts the golden one; a refusal contradicts nothing."""
+        """An answer that differs from the golden one. A refusal for lack of capacity does not count."""
         return self.status == 200 and not self.right
 
     @property
     def failed(self) -> bool:
-        """A 5xx that is no honest refusal."""
+        """A 5xx that is not a refusal for lack of capacity or time."""
         return self.status >= 500 and not self.refused
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run one load in an event loop that costs the servers little of their processor."""
+    """Run a load in an event loop that takes little CPU time from the servers."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
 
 
 def lasting(seconds: float) -> Callable[[], bool]:
-    """True for so many seconds from now."""
+    """Returns true for `seconds` from now on."""
     end = time.monotonic() + seconds
     return lambda: time.monotonic() < end
 
 
 async def closed_loop(url: str, asked: Sequence[GoldenRequest], clients: int, going: Callable[[], bool]) -> list[Reply]:
-    """So many clients, each asking its next request when it has the answer to the last; all requests in turn."""
+    """A closed loop: each client sends its next request when it has the last answer; requests in turn."""
     replies: list[Reply] = []
     turn = itertools.cycle(asked)
 
@@ -86,7 +86,7 @@ async def closed_loop(url: str, asked: Sequence[GoldenRequest], clients: int, go
 async def poisson(
     url: str, asked: Sequence[GoldenRequest], rate: float, going: Callable[[], bool], seed: int = 0
 ) -> list[Reply]:
-    """Requests at exponential intervals, `rate` a second on average, however slow the answers are."""
+    """Requests at exponential intervals, `rate` per second on average, independent of the answers."""
     chance = random.Random(seed)
     turn = itertools.cycle(asked)
     tasks = []
@@ -100,10 +100,10 @@ async def poisson(
 
 
 async def ask(session: aiohttp.ClientSession, request: GoldenRequest) -> Reply:
-    """One request; a broken connection is a reply too."""
+    """Send one request. A broken connection gives a reply too."""
     begun = time.monotonic()
     headers = {"Content-Type": request.sample.media_type}
-    body = io.BytesIO(request.sample.data)  # sent in pieces: megabytes at once would hold up the other clients
+    body = io.BytesIO(request.sample.data)  # sent in pieces, because megabytes at once would delay the other clients
     try:
         async with session.post(request.route, data=body, headers=headers) as response:
             answer = await response.read()
@@ -114,7 +114,7 @@ async def ask(session: aiohttp.ClientSession, request: GoldenRequest) -> Reply:
 
 
 def milliseconds(replies: Iterable[Reply], *percentiles: float) -> list[float]:
-    """Percentiles of the time to an answer; NaN where there is none."""
+    """Percentiles of the response time; NaN without answers."""
     return list(np.percentile([reply.seconds * 1000 for reply in replies] or [np.nan], percentiles))
 
 

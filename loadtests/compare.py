@@ -1,11 +1,10 @@
-"""The service beside a bare loop and beside other servers: one run, interleaved rounds, paired ratios.
+"""Compare the service with a bare loop and with other servers: one run, interleaved rounds, paired ratios.
 
     python -m loadtests.compare
 
-Every contestant has the same graph, images, clients and threads; those in float32 have onnxruntime's own provider for
-processors, the others what the service chooses. Within a round each is measured for some seconds, in an order drawn
-anew, while the others are stopped. A ratio is of two measurements of one round, so that whatever else the machine does
-meets both alike.
+Every contestant has the same graph, images, clients and threads. Those in float32 use onnxruntime's CPU provider, the
+others the service's choice. Within a round each is measured for some seconds, in random order, while the others are
+stopped. A ratio is of two measurements of the same round, so that other load on the machine affects both equally.
 """
 
 import math
@@ -35,7 +34,7 @@ from service.settings import Settings
 
 CLIENTS: Final = 8
 Peer = tuple[str, Sending, PrecisionChoice]
-"""Its module, how it is asked, and what its networks compute in; auto: what this service was told."""
+"""A contestant's module, its form of request, and its precision; auto: that of this service."""
 
 OURS: Final = "this service"
 CEILING: Final = "the same pipeline in threads, no HTTP"
@@ -48,18 +47,18 @@ PEERS: Final[dict[str, Peer]] = {
 }
 
 Rounds = dict[tuple[str, int], list[Measured]]
-"""By contestant and number of clients, one measurement a round."""
+"""By contestant and number of clients, one measurement per round."""
 
 Golden = Mapping[PrecisionChoice, Sequence[GoldenRequest]]
-"""What is asked, and what is the right answer to it in a precision."""
+"""The requests, and the golden answers for a precision."""
 
 MeasuredPair = tuple[Measured, Measured]
-"""Of one round: ours and another's."""
+"""Our figure and another contestant's, of one round."""
 
 
 @contextmanager
 def contestants(settings: Settings, logs: Path) -> Iterator[list[Contestant]]:
-    """All of them, started, and stopped where they stand."""
+    """Start all contestants and pause them."""
     with ExitStack() as stack:
         everybody = [ceiling(CEILING, settings), stack.enter_context(service(OURS, logs / "service.log", settings))]
         float32 = settings.model_copy(update={"precision": "float32"})
@@ -74,7 +73,7 @@ def contestants(settings: Settings, logs: Path) -> Iterator[list[Contestant]]:
 
 
 def measure(everybody: Sequence[Contestant], asked: Golden, rounds: int, seconds: float, alone: bool = False) -> Rounds:
-    """Every contestant in every round, with `CLIENTS` clients and with one; `alone` on the machine or beside others."""
+    """Measure every contestant in every round, with `CLIENTS` clients and with one. `alone`: pause everything else."""
     chance = random.Random(0)
     measured: Rounds = {(one.name, clients): [] for one in everybody for clients in (CLIENTS, 1)}
     for _ in track(range(rounds), "rounds", console=Console(stderr=True)):
@@ -97,18 +96,18 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def ratio(pairs: Sequence[MeasuredPair]) -> tuple[float, float, float]:
-    """Our throughput over another's: geometric mean of the rounds' ratios and its interval."""
+    """Our throughput relative to another's: geometric mean of the rounds' ratios, with its interval."""
     mean, low, high = interval([math.log(a.per_second / b.per_second) for a, b in pairs])
     return math.exp(mean), math.exp(low), math.exp(high)
 
 
 def added_ms(pairs: Sequence[MeasuredPair]) -> tuple[float, float, float]:
-    """Our median latency less another's: mean of the rounds' differences and its interval."""
+    """Our median latency minus another's: mean of the rounds' differences, with its interval."""
     return interval([a.median_ms - b.median_ms for a, b in pairs])
 
 
 def result(measured: Rounds) -> str:
-    """The table, one row a contestant."""
+    """The table, one row per contestant."""
     head = (
         "contestant",
         f"{CLIENTS} clients: requests/s",
@@ -142,7 +141,7 @@ def _compared(
     ours: Sequence[Measured],
     theirs: Sequence[Measured],
 ) -> str:
-    """Figures of the rounds in which both answered something, and how many rounds were none such."""
+    """Figures of the rounds in which both answered, and the number of other rounds."""
     pairs = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.per_second and b.per_second]
     said = [form.format(*figures(pairs))] if pairs else []
     if silent := len(ours) - len(pairs):
@@ -158,7 +157,7 @@ def command(
     alone: Annotated[bool, typer.Option("--undisturbed", help="Let all other work wait (root).")] = False,
     write: Annotated[bool, typer.Option(help="Put the table into docs/performance.md.")] = False,
 ) -> None:
-    """Compare this service with its ceiling and its peers."""
+    """Compare this service with its ceiling and with other servers."""
     settings = Settings()
     samples, bundle = [sample for sample in radiographs(count) if sample.media_type == media], Bundle(settings.bundle)
     precisions: tuple[PrecisionChoice, ...] = (settings.precision, "float32")

@@ -1,4 +1,4 @@
-"""Who takes part in a comparison: how each is started, measured, and kept from the processor while others run."""
+"""The contestants of a comparison: how each is started, measured, and paused while others run."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ Sending = Callable[[GoldenRequest], GoldenRequest]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One contestant, so many clients, some seconds. Rate and latency are of golden answers alone."""
+    """A measurement of one contestant. Rate and latency count golden answers only."""
 
     per_second: float
     median_ms: float
@@ -44,9 +44,9 @@ class Measured:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A name, a way to measure (requests, clients, seconds), the process to stop meanwhile, if it has one.
+    """A name, a function to measure with (requests, clients, seconds), and the process to pause, if there is one.
 
-    `precision` is what its networks compute in, and so which answers are golden.
+    `precision` is that of its networks, which decides which answers are golden.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Contestant:
 
     @contextmanager
     def awake(self) -> Iterator[None]:
-        """Running inside, stopped afterwards."""
+        """Running within the context, paused afterwards."""
         self.go()
         try:
             yield
@@ -64,12 +64,12 @@ class Contestant:
             self.stop()
 
     def go(self) -> None:
-        """Let it run."""
+        """Resume it."""
         for process in self._family():
             process.resume()
 
     def stop(self) -> None:
-        """Let it use no processor."""
+        """Pause it."""
         for process in self._family():
             process.suspend()
 
@@ -82,7 +82,7 @@ def service(name: str, log: Path, settings: Settings) -> Iterator[Contestant]:
     """This service, from this checkout."""
     chosen = settings.model_dump(include={"threads", "classifications", "precision"})
     with serve(log, settings.bundle, **chosen) as server:
-        server.wait_for_explainer(synthetic_png())  # whose start takes a core for seconds
+        server.wait_for_explainer(synthetic_png())  # its start takes a core for seconds
         measure = partial(_over_http, str(server.client.base_url), unchanged)
         yield Contestant(name, measure, psutil.Process(server.process.pid), settings.precision)
 

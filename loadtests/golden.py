@@ -1,4 +1,4 @@
-"""What the service must answer: computed once, in this process, by the same `cxr` and `attribution` without HTTP."""
+"""The right answers: computed once in this process, with the same `cxr` and `attribution`, without HTTP."""
 
 import json
 from base64 import b64decode
@@ -16,8 +16,8 @@ from cxr.pipeline import Classifier, Finding
 from cxr.report.explanation import Explanation, Method
 from loadtests.samples import Bad, Sample
 
-TOLERANCE: Final = 1e-5  # of a probability: thread counts change the order of sums
-GREY_LEVELS: Final = 1  # of a heatmap's pixel, for the same reason
+TOLERANCE: Final = 1e-5  # tolerance of a probability: thread counts change the order of sums
+GREY_LEVELS: Final = 1  # tolerance of a heatmap's pixel, for the same reason
 METHOD: Final[Method] = "gradcam_plus_plus"
 
 Answer = dict[str, Any]
@@ -25,7 +25,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class GoldenRequest:
-    """One request and the answer to it: a finding, with an explanation where one is asked for, or a refusal."""
+    """One request and its right answer: a finding, with an explanation if requested, or a refusal."""
 
     route: str
     sample: Sample
@@ -78,7 +78,7 @@ def following_requests(samples: list[Sample], bundles: Sequence[Bundle]) -> list
 def golden_requests(
     samples: list[Sample], explain: bool, bundle: Bundle | None = None, precision: PrecisionChoice = "auto"
 ) -> list[GoldenRequest]:
-    """For each sample a request to /classify, and one to /explain where explanations are wanted (loads torch)."""
+    """For each sample a request to /classify, and optionally one to /explain (loads torch)."""
     bundle = bundle or Bundle(DEFAULT_BUNDLE)
     classifier = Classifier(bundle, precision=precision)
     asked = [GoldenRequest("/classify", sample, finding=classifier.classify(sample.data)) for sample in samples]
@@ -100,7 +100,7 @@ def golden_requests(
 
 
 def refusals(bad: list[Bad]) -> list[GoldenRequest]:
-    """Bad files, asked of /classify."""
+    """Requests to /classify with bad files."""
     return [GoldenRequest("/classify", one.sample, one.status) for one in bad]
 
 

@@ -1,6 +1,6 @@
-"""The service with explanations planted in it that hang, or that end the explainer, to see it replaced.
+"""The service with explanations that hang or crash, to test that the explainer is replaced.
 
-LRP hangs for as long as nobody ends it, and Grad-CAM ends the explainer. Grad-CAM++ is as ever.
+LRP hangs forever, and Grad-CAM ends the explainer. Grad-CAM++ is unchanged.
 """
 
 import os
@@ -13,12 +13,12 @@ from service.bento.explainer import ExplainerService
 
 __all__ = ["Api"]
 
-_service: Final[Any] = ExplainerService  # the decorator has made a BentoML service of the class
+_service: Final[Any] = ExplainerService  # the decorator has turned the class into a BentoML service
 _start: Final = _service.inner.__init__
 
 
 class Planted:
-    """In the place of the explainer's networks."""
+    """Replaces the explainer's networks."""
 
     def __init__(self, explainer: Any) -> None:
         self._explainer = explainer

@@ -1,9 +1,9 @@
-"""Files that attack, beside clients that must not notice: what each is answered, and how long `/livez` then takes.
+"""Send hostile files while other clients are served: measure the answers, and the latency of `/livez`.
 
     python -m loadtests.hostile FOLDER --rounds 2
 
-FOLDER holds DICOM files that end or hang a decoder. Eight clients in closed loops ask for radiographs meanwhile, each
-answer compared with the golden one, and a probe asks `/livez` every 20 ms on one connection.
+FOLDER contains DICOM files that crash or hang a decoder. Meanwhile eight clients in closed loops send radiographs and
+compare each answer with the golden one, and a probe requests `/livez` every 20 ms on one connection.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ def main(
     folder: Annotated[Path, typer.Argument(help="DICOM files that attack.")],
     rounds: Annotated[int, typer.Option(min=1, help="How often each is sent.")] = 2,
 ) -> None:
-    """Serve the default bundle, attack it, and print what came of it; status 1 where a promise was broken."""
+    """Serve the default bundle, attack it, and print the results. Exit status 1 if a requirement is violated."""
     files = sorted(folder.glob("*.dcm")) * rounds
     asked = golden_requests(radiographs(4), explain=False)
     with tempfile.TemporaryDirectory() as logs, serve(Path(logs) / "server.log", None) as server:
@@ -51,7 +51,7 @@ def main(
 async def attacked(
     url: str, files: Sequence[Path], asked: Sequence[GoldenRequest]
 ) -> tuple[list[int], list[Reply], list[float]]:
-    """The files' statuses, the clients' replies, and the milliseconds of each probe."""
+    """The statuses of the files, the clients' replies, and the milliseconds of each probe."""
     over = asyncio.Event()
 
     def going() -> bool:

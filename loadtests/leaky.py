@@ -1,4 +1,4 @@
-"""The service with a leak planted in it, so that the soak can show that it would find one."""
+"""The service with a deliberate memory leak, to show that the soak test detects one."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ _kept: Final[list[bytearray]] = []
 
 
 class Leak:
-    """Keeps a copy of every body, as a cache without a bound would."""
+    """Keeps a copy of every body, like an unbounded cache."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -47,19 +47,19 @@ def golden() -> list[GoldenRequest]:
 
 @cache
 def asked() -> list[GoldenRequest]:
-    """The mix."""
+    """The mix of requests."""
     return mix.draw(golden())
 
 
 @cache
 def seen() -> list[tuple[Sample, bytes]]:
-    """What readers look at, and the values that they must get."""
+    """The radiographs that readers view, and the expected values."""
     return [(sample, preview(sample.data).values.astype("<u2").tobytes()) for sample in radiographs(4)]
 
 
 @cache
 def of_dicom() -> list[tuple[GoldenRequest, Result]]:
-    """What is asked of /explain for DICOM files, and what its golden answers are made of."""
+    """Requests to /explain for DICOM files, and the data for their golden answers."""
     bundle = Bundle(Settings().bundle)
     chosen = [q for q in golden() if q.route == "/explain" and q.sample.media_type == "application/dicom"]
     return [(request, result_of(request, bundle)) for request in chosen]
@@ -78,13 +78,13 @@ def _compute(environment: Environment, **_: Any) -> None:  # noqa: ARG001
 
 
 class _Asking(FastHttpUser):
-    """Asks the next request of the mix."""
+    """Sends the next request of the mix."""
 
     abstract = True
     network_timeout = connection_timeout = 120.0
 
     def ask(self) -> None:
-        """One request, judged."""
+        """Send one request and check the answer."""
         requests_ = asked()
         request = requests_[next(_turn) % len(requests_)]
         media_type = request.sample.media_type
@@ -100,7 +100,7 @@ class _Asking(FastHttpUser):
 
 
 class Client(_Asking):
-    """A closed loop: the next request follows the last answer at once."""
+    """A closed loop: the next request follows immediately after the last answer."""
 
     wait_time = constant(0)
 
@@ -110,7 +110,7 @@ class Client(_Asking):
 
 
 class Reader(_Asking):
-    """Someone at the page, which is loaded first: looks at a radiograph, asks what it shows, and looks at the next."""
+    """A user of the page: loads it, views a radiograph, requests an explanation, and continues with the next."""
 
     wait_time = constant(1)
 
@@ -135,13 +135,13 @@ class Reader(_Asking):
 
 
 class Systems(FastHttpUser):
-    """A hospital's systems: each form that /explain answers for them, in a closed loop."""
+    """A hospital's systems: request each form of answer of /explain, in a closed loop."""
 
     network_timeout = connection_timeout = 120.0
     wait_time = constant(0)
 
     def ask(self, form: Representation) -> None:
-        """One request, judged."""
+        """Send one request and check the answer."""
         request, result = of_dicom()[next(_turn) % len(of_dicom())]
         with self.client.post(
             f"/explain{form.query}",
@@ -171,7 +171,7 @@ class Systems(FastHttpUser):
 
 
 class Arrivals(_Asking):
-    """One user who starts requests at exponential intervals and waits for none."""
+    """One user who starts requests at exponential intervals without waiting for answers."""
 
     fixed_count = 1
     concurrency = 1000

@@ -1,4 +1,4 @@
-"""What a hospital sends, in these tests: mostly classifications, of all three media types, some explanations."""
+"""The requests of a hospital in these tests: mostly classifications, of all three media types, some explanations."""
 
 import random
 from collections import defaultdict
@@ -10,11 +10,11 @@ from loadtests.golden import GoldenRequest
 MEDIA_SHARES: Final = {"image/jpeg": 0.5, "image/png": 0.3, "application/dicom": 0.2}
 ROUTE_SHARES: Final = {"/classify": 0.9, "/explain": 0.1}
 BAD_SHARE: Final = 0.1
-DRAWN: Final = 2000  # before the draw repeats itself
+DRAWN: Final = 2000  # number of requests before the sequence repeats
 
 
 def draw(requests: Sequence[GoldenRequest], bad: Sequence[GoldenRequest] = (), seed: int = 0) -> list[GoldenRequest]:
-    """`DRAWN` requests in these shares, the same ones for a seed; one in ten is bad where bad ones are given."""
+    """`DRAWN` requests in these proportions, determined by the seed. One in ten is bad if bad ones are given."""
     chance = random.Random(seed)
     kinds: dict[tuple[str, str], list[GoldenRequest]] = defaultdict(list)
     for request in requests:

@@ -1,9 +1,9 @@
-"""More than the service can do: goodput, quick refusals, and how soon all is well again.
+"""Overload: goodput, fast refusals, and the time to recover.
 
     python -m loadtests.overload
 
-Capacity is what a closed loop of eight clients gets. Then requests arrive at two and at five times that rate, and
-nobody waits for anybody.
+Capacity is the throughput of a closed loop of eight clients. Then requests arrive at two and at five times that rate,
+independent of the answers.
 """
 
 import tempfile
@@ -26,13 +26,13 @@ FACTORS: Final = (2.0, 5.0)
 AFTERWARDS_S: Final = 10.0
 REJECT_MS: Final = 100.0
 GOODPUT: Final = 0.9
-NORMAL: Final = 2.0  # times the slowest of 95 % in the calm before
+NORMAL: Final = 2.0  # a request is slow if it takes this many times the 95th percentile without load
 WITHIN_S: Final = 5.0
 
 
 @dataclass(frozen=True)
 class Calm:
-    """One server left in peace: answers a second of `CLIENTS` clients, and 95 % of one client's waits."""
+    """A server without overload: answers per second of `CLIENTS` clients, and the 95th percentile of a single one."""
 
     per_second: float
     usual_ms: float
@@ -40,7 +40,7 @@ class Calm:
 
 @dataclass(frozen=True)
 class Storm:
-    """What became of `factor` times the capacity."""
+    """The results at `factor` times the capacity."""
 
     factor: float
     seconds: float
@@ -50,7 +50,7 @@ class Storm:
 
     @property
     def goodput(self) -> float:
-        """Right answers a second, as a share of capacity."""
+        """Right answers per second, as a share of capacity."""
         return sum(reply.right for reply in self.replies) / self.seconds / self.calm.per_second
 
     @property
@@ -59,18 +59,18 @@ class Storm:
 
     @property
     def faults(self) -> list[Reply]:
-        """Answers that are neither right nor an honest refusal."""
+        """Answers that are neither right nor a refusal for lack of capacity or time."""
         return [reply for reply in self.replies if not (reply.right or reply.refused)]
 
     @property
     def recovery_s(self) -> float:
-        """From the last arrival to the end of the last answer that is refused or slow."""
+        """Seconds from the last arrival to the end of the last refused or slow answer."""
         end = max(reply.begun for reply in self.replies)
         slow = [r for r in self.afterwards if not r.right or r.seconds * 1000 > NORMAL * self.calm.usual_ms]
         return max((reply.begun + reply.seconds - end for reply in slow), default=0.0)
 
     def missed(self) -> list[str]:
-        """The goals that were not reached."""
+        """The goals that were missed."""
         slowest = milliseconds(self.refused, 99)[0] if self.refused else 0.0
         goals = {
             f"goodput {self.goodput:.2f} of capacity": self.goodput >= GOODPUT,
@@ -113,7 +113,7 @@ HEAD: Final = (
 
 
 def calm(url: str, asked: Sequence[GoldenRequest], seconds: float) -> Calm:
-    """Capacity, and what a single client is used to."""
+    """Measure the capacity, and the latency of a single client."""
     many = run(closed_loop(url, asked, CLIENTS, lasting(seconds)))
     one = run(closed_loop(url, asked, 1, lasting(seconds / 2)))
     begin, end = min(r.begun for r in many), max(r.begun + r.seconds for r in many)
@@ -121,7 +121,7 @@ def calm(url: str, asked: Sequence[GoldenRequest], seconds: float) -> Calm:
 
 
 def storm(url: str, asked: Sequence[GoldenRequest], factor: float, seconds: float, before: Calm) -> Storm:
-    """Arrivals at a multiple of the capacity, then a single client again."""
+    """Send arrivals at a multiple of the capacity, then requests of a single client."""
     replies = run(poisson(url, asked, factor * before.per_second, lasting(seconds)))
     afterwards = run(closed_loop(url, asked, 1, lasting(AFTERWARDS_S)))
     return Storm(factor, seconds, replies, afterwards, before)
@@ -131,7 +131,7 @@ def command(
     seconds: Annotated[float, typer.Option(help="Of each load.")] = 60,
     write: Annotated[bool, typer.Option(help="Put the table into docs/reliability.md.")] = False,
 ) -> None:
-    """Load the service with twice and five times what it can do."""
+    """Load the service with two and five times its capacity."""
     asked = [q for q in golden_requests(radiographs(32), explain=False) if q.sample.media_type == "image/jpeg"]
     with tempfile.TemporaryDirectory() as logs, serve(Path(logs) / "log", None) as server:
         url = str(server.client.base_url)

@@ -1,20 +1,20 @@
-"""A route beside an earlier checkout's, request by request: how many milliseconds it has become slower.
+"""Compare a route with that of an earlier checkout, request by request: how many milliseconds slower it is.
 
     git worktree add ../base 5de5efd    # and its model: `models/default/onnx`
     python -m loadtests.paired ../base --theirs service.classifier:Api
     python -m loadtests.paired ../base --rg1 --route '/explain?pictures=none' --their-route /explain
     python -m loadtests.paired ../base --rg1 --accept image/jpeg --route /explain
 
-Both services run, and one client asks both for the same file, one after the other in an order drawn anew. So whatever
-else the machine does meets both alike. Both are started several times, since a process keeps for its life what it got
-of memory and cores. What is told is the median of the pairs' differences, and the ratio of both medians, with their
-95 % intervals: of the whole request, of each stage that the answers of both time, and of all but the network, which is
-most of the time and of the noise. With --clients, several ask one service at once, then the other, burst by burst; the
-95th percentiles are told in any case.
+Both services run, and one client sends the same file to both, one after the other in random order, so that other load
+on the machine affects both equally. Both are started several times, because a process keeps its memory layout and cores
+for its lifetime. The output is the median of the pairs' differences, and the ratio of both medians, with 95 %
+intervals: for the whole request, for each stage that both answers time, and for everything except the network, which
+causes most of the time and noise. With --clients, several clients send to one service at once, then to the other, burst
+by burst. The 95th percentiles are always printed.
 
-Pairs come in bursts. With --undisturbed (root) everything else on the machine waits while a burst lasts, at most some
-seconds: beside other work the network's time depends on what the scheduler did before, and differs by milliseconds
-between processes whose networks are the same.
+Pairs come in bursts. With --undisturbed (root) everything else on the machine is paused during a burst, for some
+seconds at most: with other load the network's time depends on earlier scheduling, and differs by milliseconds between
+processes with identical networks.
 """
 
 import itertools
@@ -47,28 +47,28 @@ OURS: Final = "service.bento.classifier:ApiWithoutExplainer"
 EXPLAINS: Final = "service.bento.api:Api"
 IMAGES: Final = 32
 BURST: Final = 25  # pairs that count
-WARM_UP: Final = 10  # pairs before them that do not
+WARM_UP: Final = 10  # warm-up pairs before them, which do not count
 PAUSE_S: Final = 1.5  # for the others
 WHOLE: Final = "whole request"
 NETWORK: Final = "inference"
 
 Timings = Mapping[str, float]
-"""Milliseconds by stage, and of the whole request."""
+"""Milliseconds by stage and of the whole request."""
 
 Pair = tuple[Timings, Timings]
-"""Of one file: ours and theirs."""
+"""Our and their times for one file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """A client of one service, with what it asks for."""
+    """A client of one service, with its route and Accept header."""
 
     client: httpx.Client
     route: str = "/classify"
     accept: str = "application/json"
 
     def ask(self, sample: Sample) -> Timings:
-        """One request's milliseconds. Raises HTTPStatusError unless it is answered with success."""
+        """The milliseconds of one request. Raises HTTPStatusError unless it succeeds."""
         headers = {"Content-Type": sample.media_type, "Accept": self.accept}
         start = time.perf_counter()
         answer = self.client.post(self.route, content=sample.data, headers=headers)
@@ -80,7 +80,7 @@ class Asker:
 
 
 Both = tuple[Asker, Asker]
-"""Ours and theirs."""
+"""Our client and theirs."""
 
 
 @contextmanager
@@ -92,20 +92,20 @@ def both(base: Path, services: tuple[str, str], questions: tuple[tuple[str, str]
         other = stack.enter_context(serve(logs / "theirs", None, services[1:], cwd=base.resolve()))
         askers = Asker(ours.client, *questions[0]), Asker(other.client, *questions[1])
         radiograph = real_radiograph()
-        for server, (route, _) in zip((ours, other), questions, strict=True):  # an explainer imports torch first
+        for server, (route, _) in zip((ours, other), questions, strict=True):  # an explainer must first import torch
             server.wait_for_answer(route, radiograph.data, radiograph.media_type, 240)
         yield askers
 
 
 def pairs(askers: Both, samples: Sequence[Sample], rng: random.Random) -> Iterator[Pair]:
-    """For each file, what both take."""
+    """For each file, the times of both services."""
     for sample in samples:
         timed = {turn: askers[turn].ask(sample) for turn in rng.sample(range(2), 2)}
         yield timed[0], timed[1]
 
 
 def crowds(askers: Both, samples: Sequence[Sample], clients: int, rng: random.Random) -> Iterator[Pair]:
-    """For each file, what both take where so many clients ask one of them at once."""
+    """For each file, the times of both services with several clients at once."""
     with ThreadPoolExecutor(clients) as pool:
         timed = {turn: list(pool.map(askers[turn].ask, samples)) for turn in rng.sample(range(2), 2)}
     yield from zip(timed[0], timed[1], strict=True)
@@ -129,7 +129,7 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float,
 def measure(
     askers: Both, samples: Sequence[Sample], bursts: int, clients: int, alone: bool, rng: random.Random
 ) -> Iterator[Pair]:
-    """So many bursts of pairs, `alone` on the machine or beside what else it does."""
+    """Measure bursts of pairs. `alone`: pause everything else on the machine."""
     turn = itertools.cycle(samples)
     for _ in track(range(bursts), "bursts", console=Console(stderr=True)):
         with undisturbed() if alone else nullcontext():
@@ -141,7 +141,7 @@ def measure(
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """This process and all its children go before everything else. Raises PermissionError where that takes root."""
+    """Give this process and its children priority over everything else. Raises PermissionError without root."""
     _schedule(os.SCHED_RR, 1)
     try:
         yield
@@ -158,7 +158,7 @@ def _schedule(policy: int, priority: int) -> None:
 
 
 def result(measured: Sequence[Pair]) -> str:
-    """The table, one row for the whole request and one a stage that both tell."""
+    """The table: one row for the whole request, and one for each stage that both report."""
     rows = []
     for stage in (stage for stage in measured[0][0] if stage in measured[0][1]):
         ours, theirs = ([timings[stage] for timings in side] for side in zip(*measured, strict=True))

@@ -1,9 +1,9 @@
-"""Two replicas behind nginx, and kill -9: nothing is lost with one retry, which nginx makes.
+"""Kill -9 on two replicas behind nginx: nothing may be lost with one retry, which nginx makes.
 
     python -m loadtests.replicas
 
-Two ways to die: a worker alone, whose supervisor keeps the socket and starts another; and a whole replica, as a
-container would, which is then started again.
+There are two cases: a single worker, whose supervisor keeps the socket and starts another; and a whole replica, like a
+container, which is then started again.
 """
 
 import random
@@ -34,7 +34,7 @@ WHOLE: Final = "whole replica"
 def fell(
     url: str, asked: Sequence[GoldenRequest], log: Path, port: int, bundle: Path | None, times: int
 ) -> StrikeOutcome:
-    """Kill a replica whole so many times and start it anew, while clients ask a proxy before it and another one."""
+    """Kill a whole replica `times` times and restart it, while clients send to a proxy before it and another one."""
     chance = random.Random(0)
     blows: list[float] = []
     ends: list[float] = []
@@ -42,7 +42,7 @@ def fell(
     with Load(url, asked) as load:
         for _ in track(range(times), WHOLE, console=Console(stderr=True)):
             with serve(log, bundle, port=port) as server:
-                time.sleep(chance.uniform(2, 4))  # nginx tries it again after 5 s
+                time.sleep(chance.uniform(2, 4))  # nginx retries the replica after 5 s
                 if blows:
                     back_s.append(time.monotonic() - blows[-1])
                 blows.append(time.monotonic())
@@ -53,13 +53,16 @@ def fell(
 
 
 def unretried(outcome: StrikeOutcome) -> list[str]:
-    """What must not be behind a proxy that asks once more."""
+    """Violated requirements behind a proxy that retries once."""
     return outcome.faults() + ([f"{len(outcome.lost)} lost"] if outcome.lost else [])
 
 
 def _kill(server: Server) -> None:
     supervisor = psutil.Process(server.process.pid)
-    for process in [supervisor, *supervisor.children(recursive=True)]:  # it first: it would start them again
+    for process in [
+        supervisor,
+        *supervisor.children(recursive=True),
+    ]:  # the supervisor first, because it would restart the workers
         process.kill()
     server.process.wait()
 

@@ -1,4 +1,4 @@
-"""The forms of an explanation that other systems ask for, and whether an answer in one is the golden one."""
+"""The forms of an explanation for other systems, and checks of such answers against the golden one."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Scores = dict[Label, float]
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """A form of /explain's answer: its name in reports, the Accept header, the query, and its judge."""
+    """A form of /explain's answer: its name in reports, the Accept header, the query, and its check."""
 
     name: str
     accept: str
@@ -29,7 +29,7 @@ class Representation:
 
 
 def result_of(request: GoldenRequest, bundle: Bundle) -> Result:
-    """What the golden answer to a request to /explain is made of."""
+    """The data for the golden answer to a request to /explain."""
     assert request.finding is not None
     assert request.explanation is not None
     return Result.of(request.finding, request.explanation, bundle, request.sample.data)

@@ -1,8 +1,8 @@
-"""The files that a load test sends: real radiographs as PNG, JPEG and DICOM of native size, and bad ones.
+"""The files that a load test sends: real radiographs as PNG, JPEG and DICOM of native size, and bad files.
 
-The images are those of the data set where it lies beside the checkout. Elsewhere they are made of the one radiograph
-of pydicom-data, darker and brighter. A DICOM file is that radiograph's object with another image in it, enlarged to
-its 1955 × 1841 pixels, since the data set's own images are stored at a short side of 256.
+The images are those of the data set if it is beside the checkout. Otherwise they are darker and brighter variants of
+pydicom-data's radiograph. A DICOM file is that radiograph's object with another image, enlarged to its 1955 × 1841
+pixels, because the data set's images are stored with a short side of 256.
 """
 
 import io
@@ -26,7 +26,7 @@ STORED_BITS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A file as it is posted."""
+    """A file to send."""
 
     name: str
     media_type: str
@@ -35,14 +35,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A file, and the status that refuses it."""
+    """A file, and the expected status of its refusal."""
 
     sample: Sample
     status: int
 
 
 def radiographs(count: int, folder: Path = IMAGES) -> list[Sample]:
-    """So many images as the data set stores them, each three times: JPEG, PNG, and DICOM of native size."""
+    """Images of the data set, each in three formats: JPEG, PNG, and DICOM of native size."""
     samples = []
     for name, jpeg in _jpegs(count, folder):
         pixels = decode(jpeg).pixels
@@ -55,7 +55,7 @@ def radiographs(count: int, folder: Path = IMAGES) -> list[Sample]:
 
 
 def native_dicom(name: str, pixels: Grey) -> bytes:
-    """[H, W] uint8 → a CR object of 1955 × 1841 pixels of 12 bits, uncompressed: 7 MB. Names make its UIDs."""
+    """[H, W] uint8 → a CR object of 1955 × 1841 pixels of 12 bits, uncompressed: 7 MB. The name determines its UIDs."""
     dataset = pydicom.dcmread(io.BytesIO(real_radiograph().data))
     large = cv2.resize(pixels, (dataset.Columns, dataset.Rows), interpolation=cv2.INTER_CUBIC)
     stored = large.astype(np.uint16) << (STORED_BITS - 8)
@@ -70,7 +70,7 @@ def native_dicom(name: str, pixels: Grey) -> bytes:
 
 
 def bad_ones(good: list[Sample]) -> list[Bad]:
-    """One of each kind of mistake that clients make."""
+    """One example of each kind of client mistake."""
     by_type = {sample.media_type: sample for sample in good}
     half = {media: Sample(f"half {media}", media, s.data[: len(s.data) // 2]) for media, s in by_type.items()}
     lateral = pydicom.dcmread(io.BytesIO(by_type["application/dicom"].data))
@@ -85,7 +85,7 @@ def bad_ones(good: list[Sample]) -> list[Bad]:
 
 
 def _jpegs(count: int, folder: Path) -> list[tuple[str, bytes]]:
-    """Name and bytes of images evenly spread over a folder, or variants of the one at hand."""
+    """Name and bytes of images evenly spaced in a folder, or variants of pydicom-data's radiograph."""
     found = sorted(folder.glob("*.jpg")) if folder.is_dir() else []
     if found:
         return [(path.stem, path.read_bytes()) for path in found[:: max(1, len(found) // count)][:count]]
@@ -97,7 +97,7 @@ def _jpegs(count: int, folder: Path) -> list[tuple[str, bytes]]:
 
 
 def real_radiograph() -> Sample:
-    """RG1 of pydicom-data as it is: a CR object of 1955 × 1841 pixels, uncompressed."""
+    """RG1 of pydicom-data, unchanged: a CR object of 1955 × 1841 pixels, uncompressed."""
     path = get_testdata_file("RG1_UNCR.dcm", download=False)
     if path is None:
         raise RuntimeError("pydicom-data is not installed: run `make setup`")

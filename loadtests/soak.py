@@ -1,10 +1,10 @@
-"""Half an hour at half capacity, one bad file in ten, explanations among them: does anything grow?
+"""Soak test: half an hour at half capacity, with explanations and 10 % bad files, to detect growth of any resource.
 
     python -m loadtests.soak
-    python -m loadtests.soak --leak    # the same with a planted leak: must fail
+    python -m loadtests.soak --leak    # the same with a deliberate leak: must fail
 
-Memory, descriptors and threads of each process are read every few seconds. What counts is the median of the last
-readings against that of the first after the warm-up.
+Memory, descriptors and threads of each process are read every few seconds. The median of the last readings is compared
+with that of the first after the warm-up.
 """
 
 import tempfile
@@ -29,15 +29,15 @@ from scripts.server import Server, serve
 SERVICES: Final = ("deepcovidexplainer", "explainer")
 CLIENTS: Final = 8
 EVERY_S: Final = 2.0
-WARM_UP: Final = 0.25  # of the time
-EDGE: Final = 0.15  # of the readings after it, at either end, that are compared
+WARM_UP: Final = 0.25  # warm-up, as a share of the time
+EDGE: Final = 0.15  # share of the later readings, at either end, that is compared
 GROWTH_MB: Final = 50.0
-FLAT: Final = 5  # descriptors come and go with connections
+FLAT: Final = 5  # allowed growth: the number of descriptors varies with connections
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One process at one moment."""
+    """A reading of one process."""
 
     at_s: float
     memory_mb: float
@@ -49,7 +49,7 @@ Readings = dict[str, list[Reading]]
 
 
 def watch(server: Server, over: threading.Event) -> Readings:
-    """Read every service's process until it is over."""
+    """Read every service's process until the end."""
     processes = {name: server.worker(name) for name in SERVICES}
     readings: Readings = {name: [] for name in SERVICES}
     begin = time.monotonic()
@@ -60,7 +60,7 @@ def watch(server: Server, over: threading.Event) -> Readings:
 
 
 def soak(server: Server, asked: Sequence[GoldenRequest], rate: float, seconds: float) -> tuple[list[Reply], Readings]:
-    """The load in this thread, the readings in another."""
+    """Run the load in this thread and the readings in another."""
     over = threading.Event()
     kept: list[Readings] = []
     watcher = threading.Thread(target=lambda: kept.append(watch(server, over)))
@@ -81,7 +81,7 @@ def edges(readings: Sequence[Reading]) -> tuple[Reading, Reading]:
 
 
 def faults(replies: Sequence[Reply], readings: Readings) -> list[str]:
-    """What must not be."""
+    """Violated requirements."""
     found = []
     for name, of_one in readings.items():
         first, last = edges(of_one)
@@ -96,7 +96,7 @@ def faults(replies: Sequence[Reply], readings: Readings) -> list[str]:
 
 
 def result(readings: Readings) -> str:
-    """One row a process."""
+    """One row per process."""
     rows = []
     for name, of_one in readings.items():
         first, last = edges(of_one)
@@ -113,11 +113,11 @@ def result(readings: Readings) -> str:
 
 
 def _verdict(reply: Reply) -> str:
-    """What a reply is that is not the golden answer. At half of capacity there is room for everybody."""
+    """Describe a reply that is not the golden answer. At half of the capacity nothing may be refused."""
     if reply.lost:
         return f"lost ({reply.error})"
     if reply.refused or reply.late:
-        return f"refused for want of room or time ({reply.status})"
+        return f"refused for lack of room or time ({reply.status})"
     return f"wrong ({reply.status} for {reply.request.status})"
 
 
@@ -138,7 +138,7 @@ def command(
     leak: Annotated[bool, typer.Option("--leak", help="Serve `loadtests.leaky` instead: the soak must fail.")] = False,
     write: Annotated[bool, typer.Option(help="Put the table into docs/reliability.md.")] = False,
 ) -> None:
-    """Soak the service and watch its processes."""
+    """Run the soak test and monitor the processes."""
     good = radiographs(16)
     asked = mix.draw(golden_requests(good, explain=True), refusals(bad_ones(good)))
     entry = "loadtests.leaky:Api" if leak else "service.bento.api:Api"

@@ -1,4 +1,4 @@
-"""Markdown tables, written into a document between two markers of their own."""
+"""Markdown tables, written into a document between two markers."""
 
 import os
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def publish(document: Path, name: str, text: str, write: bool) -> None:
-    """Show a text, and put it into its place in a document where that is wanted."""
+    """Print a text, and optionally write it into a document."""
     Console(width=160).print(Markdown(text))
     if write:
         replace(document, name, text)
 
 
 def replace(document: Path, name: str, text: str) -> None:
-    """Put a text between `<!-- NAME -->` and `<!-- /NAME -->`. Raises ValueError where there is no such place."""
+    """Write a text between `<!-- NAME -->` and `<!-- /NAME -->`. Raises ValueError without these markers."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, found, rest = document.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)
@@ -36,7 +36,7 @@ def replace(document: Path, name: str, text: str) -> None:
 
 
 def machine() -> str:
-    """What this machine is, for the line under a table."""
+    """A description of this machine, for the line under a table."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
     return f"{len(os.sched_getaffinity(0))} cores of an {model}"

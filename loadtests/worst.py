@@ -1,9 +1,9 @@
-"""The worst files that are legal, from four clients at once: what they are answered, and the memory of all processes.
+"""Send the most expensive legal files from four clients at once: measure answers, and the memory of all processes.
 
     python -m loadtests.worst --seconds 60
 
-They are of 40 megapixels, nearly all that a file may have: DICOM of 16 bits in RLE and in JPEG 2000, PNG in colour with
-alpha, and forms with sixteen of the latter.
+They have 40 megapixels, nearly the limit: 16-bit DICOM in RLE and in JPEG 2000, PNG in colour with alpha, and forms
+with sixteen of the latter.
 """
 
 import io
@@ -68,7 +68,7 @@ def _dicom(stored: NDArray[np.uint16], syntax: str) -> bytes:
 
 @contextmanager
 def watched(server: Server) -> Iterator[list[float]]:
-    """GiB that the server and all its children hold together, read again and again while the block runs."""
+    """Read repeatedly, while the block runs, the GiB that the server and all its children use together."""
     readings: list[float] = [_gib(server)]
     over = threading.Event()
 
@@ -95,7 +95,7 @@ def _gib(server: Server) -> float:
 
 
 def ask(url: str, posted: list[Posted], going: Callable[[], bool], first: int) -> Counter[int]:
-    """One client: each request when the last one is answered. How often which status came."""
+    """One client in a closed loop. Returns the counts of statuses."""
     statuses: Counter[int] = Counter()
     with httpx.Client(base_url=url, timeout=120) as client:
         while going():
@@ -105,7 +105,7 @@ def ask(url: str, posted: list[Posted], going: Callable[[], bool], first: int) -
 
 
 def main(seconds: Annotated[float, typer.Option(help="How long.")] = 60) -> None:
-    """Serve the default bundle, load it, and print what came of it; status 1 where a promise was broken."""
+    """Serve the default bundle, load it, and print the results. Exit status 1 if a requirement is violated."""
     posted = worst_files()
     small = next(sample for sample in radiographs(1) if sample.media_type == "image/jpeg")
     with tempfile.TemporaryDirectory() as logs, serve(Path(logs) / "server.log", None) as server:

@@ -1,7 +1,6 @@
 """The paper's six networks, and the BatchNorm variants of its VGGs, with one input channel and three outputs.
 
-torchvision's architectures with random weights: trained from scratch, not from ImageNet, is the paper's
-point.
+torchvision's architectures with random weights: as in the paper, networks are trained from scratch, not from ImageNet.
 """
 
 from collections import OrderedDict
@@ -23,18 +22,18 @@ from networks.opacity_head import MARK, add_opacity_head
 if TYPE_CHECKING:  # so that training/ runs where there is no pydantic
     from cxr.model.bundle import Bundle, Member
 
-# torchvision's 4,096 would be 120 M weights for three classes; the paper's own code uses 512 to 1,024.
+# torchvision's 4,096 would mean 120 M weights for three classes; the paper's own code uses 512 to 1,024.
 VGG_HEAD_WIDTH: Final = 512
 
 GREY_LEVELS: Final = 63.75
-"""How many of an image's 8-bit grey levels are one unit of a network's input."""
+"""The number of 8-bit grey levels in one unit of a network's input."""
 
 
 class Network(nn.Module):
     """A classifier in two parts, so that a class activation map needs no hook.
 
-    `trunk` maps normalised grey [N, 1, H, W] to non-negative activations A [N, C, h, w], the last ones with a
-    spatial extent and after their ReLU: the A of Grad-CAM. `head` maps A to logits [N, 3].
+    `trunk` maps normalised grey [N, 1, H, W] to the activations A [N, C, h, w] of Grad-CAM: the last ones with a
+    spatial extent, after their ReLU, so ≥ 0. `head` maps A to logits [N, 3].
     """
 
     def __init__(self, trunk: nn.Module, head: nn.Module) -> None:
@@ -61,14 +60,14 @@ class Network(nn.Module):
 
 
 def build(architecture: Architecture, opacity_head: bool = False) -> Network:
-    """A network with torchvision's random initialisation, in training mode; with the second head if asked for."""
+    """A network with torchvision's random initialisation, in training mode, optionally with the second head."""
     build_one = next(made for family, made in _FAMILIES.items() if architecture.startswith(family))
     network = build_one(architecture)
     return add_opacity_head(network) if opacity_head else network
 
 
 def load_weights(architecture: Architecture, data: bytes) -> Network:
-    """A network in evaluation mode and float32 from the bytes of a safetensors file, with the heads that it holds.
+    """A network in evaluation mode and float32 from the bytes of a safetensors file, with the heads that the file has.
 
     Raises:
         RuntimeError: the tensors' names or shapes are not this architecture's.
@@ -83,7 +82,7 @@ def load_member(bundle: "Bundle", member: "Member") -> Network:
     """A member of a bundle as a network in evaluation mode and float32, on the CPU.
 
     Raises:
-        BundleError: its weights are missing, altered, not of its architecture, or have other heads than it says.
+        BundleError: the weights are missing, altered, not of this architecture, or have other heads than stated.
     """
     path = bundle.root / "weights" / member.weights
     try:
@@ -96,10 +95,10 @@ def load_member(bundle: "Bundle", member: "Member") -> Network:
 
 
 def storable(network: nn.Module) -> dict[str, Tensor]:
-    """The state as it is shipped: matrices and filters in float16, vectors in float32.
+    """The state dict in the form for a bundle: matrices and filters in float16, vectors in float32.
 
-    A running variance can lie under float16's range, and vectors weigh next to nothing. Step counters of
-    BatchNorm are kept as float32 as well: safetensors' loader above knows one type.
+    A running variance can be below float16's range, and vectors take little space. Step counters of BatchNorm are
+    stored as float32 too, because the loader above expects floating-point tensors.
     """
     return {
         name: tensor.detach().cpu().to(torch.float16 if tensor.ndim > 1 else torch.float32).contiguous()
@@ -121,13 +120,13 @@ def _densenet(architecture: Architecture) -> Network:
     width = body.features.conv0.out_channels
     body.features.conv0 = nn.Conv2d(1, width, kernel_size=7, stride=2, padding=3, bias=False)
     nn.init.kaiming_normal_(body.features.conv0.weight)
-    # torchvision applies this last ReLU as a function; norm5 alone is signed and no A for Grad-CAM.
+    # torchvision applies this last ReLU as a function. The output of norm5 is signed and so cannot be Grad-CAM's A.
     body.features.add_module("relu5", nn.ReLU(inplace=False))
     return Network(body.features, _pooled_linear(body.classifier))
 
 
 def _vgg(architecture: Architecture) -> Network:
-    with torch.device("meta"):  # torchvision's head of 120 M weights would be drawn only to be thrown away
+    with torch.device("meta"):  # avoids initialising torchvision's head of 120 M weights, which is replaced
         body = models.get_model(architecture, weights=None)
     layers = list(body.features.to_empty(device="cpu"))
     layers[0] = nn.Conv2d(1, 64, kernel_size=3, padding=1)
@@ -135,13 +134,13 @@ def _vgg(architecture: Architecture) -> Network:
     for layer, after in pairwise(layers):
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
-            if isinstance(after, nn.BatchNorm2d):  # takes a bias off with the mean: it would only cost time
+            if isinstance(after, nn.BatchNorm2d):  # which removes a bias with the mean
                 layer.bias = None
                 after.reset_parameters()
             elif layer.bias is not None:
                 nn.init.zeros_(layer.bias)
     head = nn.Sequential(
-        layers[-1],  # the last max pool: behind A, so that A keeps 14 x 14 positions
+        layers[-1],  # the last max pool belongs to the head, so that A keeps 14 x 14 positions
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
         nn.Linear(512, VGG_HEAD_WIDTH),
@@ -161,4 +160,4 @@ _FAMILIES: Final[dict[str, Callable[[Architecture], Network]]] = {
     "densenet": _densenet,
     "vgg": _vgg,
 }
-"""By what torchvision's names begin with."""
+"""Builders by the prefix of torchvision's name."""

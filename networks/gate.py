@@ -1,4 +1,4 @@
-"""The gate's network: is this an upright frontal radiograph of a chest?"""
+"""The gate's network, which decides whether an image is an upright frontal radiograph of a chest."""
 
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
@@ -17,14 +17,15 @@ if TYPE_CHECKING:  # so that training/ runs where there is no pydantic
 WIDTHS: Final = (8, 24, 40, 64)
 SIZE: Final = 64
 FLATTEST: Final = 8.0
-"""Grey levels: the least standard deviation by which an image is divided, so that flat ones stay flat."""
+"""In grey levels: the smallest standard deviation that an image is divided by, so that flat images stay flat."""
 
 
 class GateNetwork(nn.Module):
-    """Four levels of two convolutions and a linear layer over what is left, 4 x 4 cells: 0.1 M weights.
+    """Four levels of two convolutions, and a linear layer over the remaining 4 x 4 cells: 0.1 M weights.
 
-    Its last layer sees each cell in its place, since a chest upside down has the same parts in other places. Each image
-    is brought to mean 0 and standard deviation 1 first: brightness and contrast differ from hospital to hospital.
+    There is no pooling before the last layer, so that it sees where each part is: an upside-down chest has the same
+    parts in other places. Each image is first scaled to mean 0 and standard deviation 1, because brightness and
+    contrast differ between hospitals.
     """
 
     def __init__(self) -> None:
@@ -34,7 +35,7 @@ class GateNetwork(nn.Module):
         self.head = nn.Linear(WIDTHS[-1] * cells * cells, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        """uint8 [N, 1, `SIZE`, `SIZE`] → logits [N]: above 0, rather such a radiograph than not."""
+        """uint8 [N, 1, `SIZE`, `SIZE`] → logits [N]: above 0 for such a radiograph."""
         grey = image.float()
         centred = grey - grey.mean(dim=(2, 3), keepdim=True)
         spread = centred.square().mean(dim=(2, 3), keepdim=True).sqrt().clamp(min=FLATTEST)

@@ -1,7 +1,7 @@
-"""A second head: where a radiologist would draw a box around an opacity. One 1 x 1 convolution over a network's A.
+"""A second head that predicts radiologists' boxes around opacities: one 1 x 1 convolution over a network's A.
 
-A network without the head has no tensors of it, so that its state dict is as it was; one with it has two more,
-`opacities.weight` [1, C, 1, 1] and `opacities.bias` [1].
+The head adds two tensors to a network's state dict, `opacities.weight` [1, C, 1, 1] and `opacities.bias` [1]. A network
+without it has neither.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -12,18 +12,18 @@ if TYPE_CHECKING:  # `architectures` imports this module
     from networks.architectures import Network
 
 MARK: Final = "opacities.weight"
-"""The tensor by which a state dict shows that its network has the head."""
+"""The name of a tensor that a state dict has only if the network has the head."""
 
 
 def add_opacity_head(network: "Network") -> "Network":
-    """Give a network the head, in place, with torch's random initialisation; returns the network."""
+    """Add the head to a network, in place, with torch's random initialisation. Returns the network."""
     linear = next(module for module in network.head.modules() if isinstance(module, nn.Linear))
     network.opacities = nn.Conv2d(linear.in_features, 1, kernel_size=1)  # pooling before the first linear keeps C
     return network
 
 
 class BothHeads(nn.Module):
-    """A network's two answers in one pass: for training and for export. It owns no tensor of its own.
+    """A network's two outputs in one pass, for training and for export. It has no tensors of its own.
 
     `forward` maps uint8 [N, 1, H, W] to logits [N, 3] and to logits [N, 1, h, w] of the share of each cell of A that
     opacities cover.

@@ -1,9 +1,9 @@
-"""torchvision's networks without what comes along: PyTorch's compiler takes twice as long to import as PyTorch itself.
+"""Import torchvision's networks without PyTorch's compiler, which takes twice as long to import as PyTorch itself.
 
-`torchvision.ops.roi_align`, which no network here uses, imports one function of `torch._dynamo.utils` and with it the
-whole compiler; its data sets and its ONNX operators take two thirds of what is left. What it registers for its compiled
-operators, which no network here uses either, fails where these were built for CUDA and PyTorch was not. While
-torchvision is imported, empty stand-ins are in their places. Who wants one of them later gets the real one; what is loaded already stays.
+`torchvision.ops.roi_align`, which no network here uses, imports one function of `torch._dynamo.utils` and so the whole
+compiler. torchvision's data sets and ONNX operators take two thirds of the remaining time. Its registrations for
+compiled operators fail where these were built for CUDA and PyTorch was not; no network here uses these either. Empty
+modules replace all of them while torchvision is imported. A later import gets the real module; loaded modules stay.
 """
 
 import importlib
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 
 def _nothing(*_: Any) -> None:
-    """In the place of every function that is asked for at import."""
+    """Replaces every function that torchvision requests at import."""
 
 
 STAND_INS: Final[dict[str, tuple[str, ...]]] = {
@@ -23,7 +23,7 @@ STAND_INS: Final[dict[str, tuple[str, ...]]] = {
     "torchvision.datasets": (),
     "torchvision.ops._register_onnx_ops": ("_register_custom_op",),
 }
-"""Modules, and the functions that are imported from each."""
+"""The replaced modules, and the functions that are imported from each."""
 
 
 def import_torchvision() -> None:

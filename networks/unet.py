@@ -16,13 +16,13 @@ if TYPE_CHECKING:  # so that training/ runs where there is no pydantic
     from cxr.model.bundle import Bundle, Segmenter
 
 WIDTHS: Final = (8, 16, 32, 64)
-STRIDE: Final = 2 ** len(WIDTHS)  # of the deepest level: the side of a frame must be a multiple
+STRIDE: Final = 2 ** len(WIDTHS)  # of the deepest level; the side of a frame must be a multiple of it
 
 
 class UNet(nn.Module):
     """Ronneberger et al. 2015, with BatchNorm, a stem that halves the resolution, and 0.12 M weights.
 
-    A lung frame's border is blurred and a zone is a third of a lung: half of 64 pixels, interpolated, will do.
+    Half of 64 pixels, interpolated, is fine enough: a lung frame's border is blurred, and a zone is a third of a lung.
     """
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS, outputs: int = 1) -> None:
@@ -64,7 +64,7 @@ def load_segmenter(bundle: "Bundle", segmenter: "Segmenter") -> UNet:
 
 
 def _shape(tensors: Mapping[str, Tensor]) -> tuple[tuple[int, ...], int]:
-    """Widths and outputs of the network that weights are of."""
+    """The widths and the number of outputs of the network that these weights belong to."""
     deeper = sum(name.startswith("down.") and name.endswith(".0.weight") for name in tensors)
     names = ["stem.0.weight", *(f"down.{level}.0.weight" for level in range(deeper))]
     return tuple(len(tensors[name]) for name in names), len(tensors["head.weight"])

@@ -1,1 +1,1 @@
-"""evaluation.json and study.json → HTML, Markdown and the model card. Reads figures and computes none."""
+"""Render evaluation.json and study.json as HTML, Markdown and the model card. Computes no figures."""

@@ -1,4 +1,4 @@
-"""The report: everything known of a bundle, in the order in which one should read it."""
+"""The report: all figures of a bundle, in reading order."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -40,10 +40,10 @@ def report(
     """The whole report.
 
     Args:
-        evaluation: of the bundle, at least one split.
+        evaluation: of the bundle, with at least one split.
         study: for the paper's tables.
-        runs: whose learning curves to draw.
-        cases: radiographs to show with their maps.
+        runs: for learning curves.
+        cases: example radiographs with their maps.
     """
     manifest = evaluation.bundle.manifest
     return Document(
@@ -54,7 +54,7 @@ def report(
 
 
 def runs_below(folder: Path) -> list[RunDir]:
-    """Runs that have a log and left no source out, in a folder and the folders below it, by name."""
+    """Runs with a log that were trained with all sources, in a folder and its subfolders, by name."""
     logs = (file.parent for file in folder.rglob("log.csv") if (file.parent / "config.json").exists())
     runs = (RunDir(path) for path in sorted(logs, key=lambda path: path.name))
     return [run for run in runs if not run.config.leave_out]
@@ -94,7 +94,7 @@ def _sections(
 
 
 def _gallery(cases: Sequence[Case]) -> Section:
-    """Nothing of it may leave the place where the data is: it is in HTML alone, which is not committed."""
+    """Example cases. They contain patients' images, so they are only in the HTML report, which is not committed."""
     about = Text(
         "Right, wrong and uncertain cases of the validation split, with the maps of the three methods. Nobody picked "
         "them: of each kind those come first whose file's hash is the smallest."

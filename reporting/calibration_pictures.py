@@ -1,4 +1,4 @@
-"""Whether probabilities and prediction sets mean what they say, drawn."""
+"""Figures of the calibration of probabilities and prediction sets."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from reporting.style import ACCENT, COLOURS, FAINT, INK, MARKERS, SOFT, panels, 
 
 
 def reliability_picture(found: SplitEvaluation) -> Picture:
-    """Accuracy over confidence, before and after the temperature."""
+    """Accuracy over confidence, before and after the temperature is applied."""
     with panels(2, rows=2, height=5.2, height_ratios=[4, 1], sharex=True) as (figure, axes):
         for column, (prefix, title) in enumerate((("uncalibrated/", "Before the temperature"), ("", "After"))):
             top, bottom = axes[:, column]
@@ -49,7 +49,7 @@ def _histogram(axis: Any, share: Curve) -> None:
 
 
 def coverage_picture(found: SplitEvaluation, target: float) -> Picture:
-    """Coverage of the conformal sets by label beside what theory expects, and the sizes of the sets."""
+    """Coverage of the conformal sets by label, with the range expected by theory, and the sizes of the sets."""
     with panels(2, height=3.2, width_ratios=[3, 2]) as (figure, axes):
         left, right = axes[0]
         for place, label in enumerate(LABELS):

@@ -1,4 +1,4 @@
-"""MODEL_CARD.md, made from evaluation.json and bundle.json and from nothing else."""
+"""MODEL_CARD.md, made only from evaluation.json and bundle.json."""
 
 from collections.abc import Iterator
 from pathlib import Path

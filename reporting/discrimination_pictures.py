@@ -1,4 +1,4 @@
-"""How well the labels are told apart, drawn: confusion matrices, ROC and precision-recall curves, risk-coverage."""
+"""Figures of discrimination: confusion matrices, ROC and precision-recall curves, risk-coverage."""
 
 from typing import Any
 

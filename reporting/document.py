@@ -1,6 +1,6 @@
-"""What a report is made of, whatever it is rendered to.
+"""The elements of a report, independent of the output format.
 
-Texts know two marks, `code` and **bold**. Nothing else in them is special: a renderer escapes the rest.
+Texts have two marks, `code` and **bold**. Everything else is plain text, which a renderer escapes.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A key figure: its name, its value, and what to hold beside it."""
+    """A key figure: its name, its value, and a figure or note for comparison."""
 
     name: str
     value: str
@@ -38,7 +38,7 @@ class Tiles:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of texts, all as long as the header; the first column names the row."""
+    """Rows of texts, each with as many cells as the header. The first column names the row."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -47,7 +47,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure as SVG. `name` is its file name without an ending; `alt` says what it shows to who cannot see it."""
+    """A figure as SVG. `name` is its file name without a suffix; `alt` describes it for screen readers."""
 
     name: str
     alt: str
@@ -57,7 +57,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class PatientImage:
-    """A picture with a patient's image in it, as PNG: shown in HTML, which is not committed, and nowhere else."""
+    """A PNG with a patient's image. It is only shown in HTML, which is not committed."""
 
     alt: str
     caption: str
@@ -69,7 +69,7 @@ Block = Text | Items | Tiles | Table | Picture | PatientImage
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading of level 2 or 3 and what stands under it."""
+    """A heading of level 2 or 3 with its content."""
 
     title: str
     blocks: tuple[Block, ...]

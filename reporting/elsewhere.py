@@ -1,4 +1,4 @@
-"""What comes first in report and card: what the model is worth at a hospital that it has not learnt from."""
+"""The first section of report and card: the model's figures at hospitals outside its training data."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ CALLED = "The probability is calibrated on sources that were left out of trainin
 
 
 def elsewhere_section(found: Sequence[Elsewhere]) -> Section:
-    """Each left-out source, and what its figures mean in words."""
+    """The figures of each left-out source, and their meaning in words."""
     return Section("At a hospital that it has not learnt from", tuple(_blocks(found)))
 
 

@@ -1,4 +1,4 @@
-"""The gate against images that are no upright frontal radiographs of a chest: what it keeps out, and whom."""
+"""The gate's figures: which other images it keeps out, and which radiographs it keeps out by mistake."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -26,7 +26,7 @@ WHOSE: Final = {
 
 
 def gate_section(found: Sequence[GateCheck]) -> Section:
-    """What the gate lets in, and whom it keeps out."""
+    """The section about the gate."""
     return Section("What is no upright chest radiograph?", tuple(_blocks(found)))
 
 

@@ -1,4 +1,4 @@
-"""Documents as one HTML file that needs nothing beside it: style and figures are inside."""
+"""Render documents as a single self-contained HTML file with style and figures inside."""
 
 import re
 from base64 import b64encode

@@ -30,7 +30,7 @@ def learning_curve(run: RunDir) -> Iterator[Any]:
         losses.legend()
         scores.plot(epochs, [row["val_macro_f1"] for row in log], color=ACCENT, lw=1.2)
         per_cycle = config.epochs_per_cycle
-        ends = [row for row in log if row["epoch"] % per_cycle == 0]  # the last cycle may not be over
+        ends = [row for row in log if row["epoch"] % per_cycle == 0]  # the last cycle may be incomplete
         ends_at = [row["epoch"] for row in ends]
         scores.plot(ends_at, [row["val_macro_f1"] for row in ends], "o", color=INK, ms=4, label="snapshot")
         scores.set(ylabel="macro-F1", title="Validation")

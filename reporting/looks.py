@@ -1,4 +1,4 @@
-"""Where the model looks, as far as parts taken away and a probe of its features can tell."""
+"""What the model uses, according to ablations of the image and a probe of its features."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -18,7 +18,7 @@ FIGURES: Final = ("macro_f1", "accuracy", *(f"{label}_recall" for label in LABEL
 
 
 def looks_section(checks: Sequence[Check]) -> Section:
-    """Ablations and the probe, with what a high figure means."""
+    """Ablations and the probe, and the meaning of high figures."""
     header = ("input", "images", "macro-F1", "accuracy", *(f"recall of {DISPLAY_NAMES[label]}" for label in LABELS))
     ablated = [
         (ABLATIONS[check.name], f"{check.images:,}", *(str(check.figures[name]) for name in FIGURES))

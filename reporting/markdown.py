@@ -7,7 +7,7 @@ from reporting.document import Block, Document, Items, PatientImage, Picture, Se
 
 
 def markdown(document: Document) -> str:
-    """One string; figures are links to `figures/<name>.svg`. Sections with a radiograph are left out."""
+    """Render as one string. Figures are links to `figures/<name>.svg`; sections with a radiograph are left out."""
     lines = [f"# {document.title}", "", f"**{document.disclaimer}**", ""]
     for section in document.sections:
         lines.extend(_section(section))
@@ -27,7 +27,7 @@ def write_markdown(document: Document, file: Path) -> None:
 
 def _section(section: Section) -> Iterator[str]:
     if any(isinstance(block, PatientImage) for block in section.blocks):
-        return  # the text around it speaks of what would be missing
+        return  # the surrounding text would refer to the missing image
     blocks = [list(_block(block)) for block in section.blocks]
     yield f"{'#' * section.level} {section.title}"
     yield ""

@@ -1,4 +1,4 @@
-"""What was measured on one split, as tables."""
+"""Tables of the figures of one split."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -26,12 +26,12 @@ CALIBRATION: Final = {"ECE, 15 bins": "ece", "Brier score": "brier", "log loss (
 
 
 def counted(found: SplitEvaluation) -> str:
-    """How many images of how many patients."""
+    """The number of images and patients, in words."""
     return f"{found.images:,} images of {found.patients:,} patients or near-duplicate groups"
 
 
 def headline(found: SplitEvaluation) -> Table:
-    """The headline figures, beside them a classifier that knows only the source, and images that are surely new."""
+    """The headline figures, those of a classifier that knows only the source, and those without near-duplicates."""
     names = {"macro-F1": "macro_f1", "accuracy": "accuracy"}
     names |= {f"COVID-19 {said}": f"covid19_{name}" for said, name in BESIDE.items()}
     header = (
@@ -57,7 +57,7 @@ def by_label(found: SplitEvaluation) -> Table:
 
 
 def at_prevalences(found: SplitEvaluation) -> Table:
-    """Predictive values where the label is rarer than in these data."""
+    """Predictive values at lower prevalences than in these data."""
     shares = [f"{share:.0%}" for share in PREVALENCES]
     header = ("finding", *(f"PPV at {share}" for share in shares), *(f"NPV at {share}" for share in shares))
     rows = [
@@ -72,7 +72,7 @@ def at_prevalences(found: SplitEvaluation) -> Table:
 
 
 def confusion(found: SplitEvaluation) -> Table:
-    """Counts."""
+    """The confusion matrix in counts."""
     rows = [
         (DISPLAY_NAMES[label], *(f"{cell:,}" for cell in row))
         for label, row in zip(LABELS, found.confusion, strict=True)
@@ -81,7 +81,7 @@ def confusion(found: SplitEvaluation) -> Table:
 
 
 def sources(found: SplitEvaluation) -> Table:
-    """Accuracy and coverage of the prediction set by source; recall of a label where the source holds it."""
+    """Accuracy and coverage of the prediction set by source; recall of each label that the source has."""
     header = ("source", "accuracy", *(f"recall of {name}" for name in NAMES), "set holds the true label")
     rows = []
     for source in found.sources:
@@ -96,7 +96,7 @@ def _recall(found: SplitEvaluation, source: str, label: str) -> str:
 
 
 def within_sources(found: SplitEvaluation) -> Table | None:
-    """COVID-19 against pneumonia within each source that holds both; None where there is none."""
+    """COVID-19 against pneumonia within each source that has both; None if there is no such source."""
     header = ("within the source", "COVID-19 images", "pneumonia images", "AUROC of COVID-19 against pneumonia")
     rows = []
     for source in found.sources:
@@ -108,7 +108,7 @@ def within_sources(found: SplitEvaluation) -> Table | None:
 
 
 def calibration(found: SplitEvaluation) -> Table:
-    """ECE, Brier score and log loss before and after the temperature, beside what perfect calibration would give."""
+    """ECE, Brier score and log loss before and after the temperature, and under perfect calibration."""
     rows = []
     for said, name in CALIBRATION.items():
         cells = _cells(found, f"uncalibrated/{name}", name, f"if_calibrated/{name}")
@@ -130,7 +130,7 @@ def conformal(found: SplitEvaluation) -> Table:
 
 
 def set_sizes(found: SplitEvaluation) -> Table:
-    """How many labels the prediction sets hold."""
+    """The sizes of the prediction sets."""
     sizes = [f"conformal/size_{size}" for size in range(len(LABELS) + 1)]
     header = (
         "mean",
@@ -145,7 +145,7 @@ def set_sizes(found: SplitEvaluation) -> Table:
 
 
 def selective(found: SplitEvaluation) -> Table:
-    """The error rate when the least certain images are left to people."""
+    """The error rate if the least certain images are not answered."""
     header = ("AURC", *(f"error rate at {coverage:.0%} coverage" for coverage in COVERAGES))
     return Table(header, (tuple(_cells(found, "risk/aurc", *(f"risk/{coverage:g}" for coverage in COVERAGES))),))
 
@@ -155,7 +155,7 @@ def _named(prefix: str) -> Iterator[str]:
 
 
 def _cells(found: SplitEvaluation, *names: str) -> Iterator[str]:
-    """Figures, a dash for one that was not measured: a shipped evaluation may be older than a figure."""
+    """Figures, with a dash for missing ones: an older evaluation may lack a figure."""
     return (str(found.figures.get(name, Figure(None, None, None))) for name in names)
 
 
@@ -166,7 +166,7 @@ def _lies_in(found: SplitEvaluation, name: str, yardstick: str) -> str:
 
 
 def without_empty_columns(table: Table) -> Table:
-    """The same without columns that hold nothing but dashes."""
+    """The table without columns that contain only dashes."""
     kept = [i for i in range(len(table.header)) if any(row[i] != "–" for row in table.rows)]
     pick: Iterable[tuple[str, ...]] = (tuple(row[i] for i in kept) for row in (table.header, *table.rows))
     header, *rows = pick

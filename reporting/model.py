@@ -1,4 +1,4 @@
-"""What a model is: its networks, their graphs, its limits and its terms."""
+"""Sections about the model: its networks, their graphs, its limits and its terms."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from evaluation.table_facts import TableFacts
 from export.verify import Parity
 from reporting.document import Items, Section, Table, Text
 
-# What is known of a training table, by its hash: how labels and sources hang together, and whose terms hold.
+# Notes on a training table, by its hash: how labels and sources are related, and which terms apply.
 TABLES: Final = {
     "3e8b3ee15986ec86f35ac2ec118617545d8ec5180716864ab0517cd54e7fce31": (
         (
@@ -59,7 +59,7 @@ NO_GATE: Final = "Nothing rejects an image that is unlike the training data: the
 
 
 def networks(manifest: Manifest) -> Section:
-    """Input, output, members, and which images chose and calibrated them."""
+    """Input, output, members, and the images that selected and calibrated them."""
     about = (
         f"Input: a frontal chest radiograph, recipe `{manifest.recipe.id}`, {manifest.recipe.size} pixels square. "
         f"Output: {', '.join(DISPLAY_NAMES[label] for label in LABELS)}; ensemble rule `{manifest.ensemble}`, "
@@ -122,7 +122,7 @@ def data(facts: TableFacts) -> Section:
 
 
 def parity(found: tuple[Parity, ...]) -> Section:
-    """How far the graphs that the service runs are from the networks in PyTorch."""
+    """The differences between the served graphs and the networks in PyTorch."""
     header = (
         "member",
         "precision",
@@ -148,7 +148,7 @@ def parity(found: tuple[Parity, ...]) -> Section:
 
 
 def limits(manifest: Manifest) -> tuple[Section, Section]:
-    """What not to expect, and whose terms hold."""
+    """Limits and licence terms."""
     confounding, terms = TABLES.get(manifest.training_manifest_sha256, UNKNOWN_TABLE)
     licences = Text(f"The code is under Apache-2.0. {terms}")
     return Section("Limits", (Items((*confounding, *LIMITS, GATE if manifest.gate else NO_GATE)),)), Section(

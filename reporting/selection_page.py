@@ -1,4 +1,4 @@
-"""selection.md: for every snapshot what its spectrum says beside what validation says, and what was chosen."""
+"""selection.md: spectral figures and validation losses of every snapshot, and the choice."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from study.travel import QUESTIONS
 
 
 def selection_page(result: StudyResult) -> str:
-    """Markdown of a selection; of the choosing half alone, like all that it is made from."""
+    """A selection as Markdown, with figures of the selection half only."""
     return "\n".join([*_head(result), "", *_rows(result), "", *_correlations(result), "", *_snapshots(result)]) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Results by source, drawn: what is good on average can be bad in one hospital."""
+"""Figures by source: a good average can hide a bad result in one hospital."""
 
 from cxr.labels import DISPLAY_NAMES, LABELS
 from evaluation.split_evaluation import SplitEvaluation
@@ -8,7 +8,7 @@ from reporting.style import COLOURS, INK, MARKERS, SOFT, panels, svg
 
 
 def sources_picture(found: SplitEvaluation) -> Picture:
-    """Recall of every label in every source that holds it."""
+    """Recall of every label in every source that has it."""
     rows = [(s, label) for s in found.sources for label in LABELS if found.counts.get(f"{s}/{label}")]
     with panels(1, width=8.2, height=0.9 + 0.3 * len(rows)) as (figure, axes):
         axis = axes[0, 0]

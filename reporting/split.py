@@ -1,4 +1,4 @@
-"""The sections of one split: labels told apart, results by source, probabilities that mean what they say or do not."""
+"""The sections of one split: discrimination, results by source, calibration."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -21,8 +21,8 @@ def split_sections(found: SplitEvaluation, coverage: float, pictured: bool) -> I
 
     Args:
         found: its evaluation.
-        coverage: that the bundle's prediction sets promise.
-        pictured: whether to draw figures; without curves in the evaluation there are none.
+        coverage: target coverage of the bundle's prediction sets.
+        pictured: whether to draw figures, which need curves in the evaluation.
     """
     draw = pictured and bool(found.curves)
     yield Section(

@@ -1,4 +1,4 @@
-"""The paper's tables I to III in its layout, its figures beside ours, from study.json; and how the runs learnt."""
+"""The paper's tables I to III in its layout, with its figures and ours, from study.json; and learning curves."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ def study_page(study: StudyResult) -> Document:
 
 
 def study_sections(study: StudyResult, runs: Sequence[RunDir]) -> Iterator[Section]:
-    """Tables on the test split where they have been measured, else on the choosing half; then what led there."""
+    """Tables on the test split if it was measured, otherwise on the selection half; then the runs behind them."""
     shown = study.test or study.select
     yield Section("The paper's study", (Text(DIFFERENCES), Text(_about(study, shown)), _runs(study.runs)))
     yield Section("Table I: single networks", tuple(_table_one(shown)), 3)
@@ -121,7 +121,7 @@ def _table_one(shown: Tables) -> Iterator[Block]:
 
 
 def _table_two(shown: Tables) -> Table:
-    """An ensemble a line, the two rules side by side."""
+    """One ensemble per row, the two rules side by side."""
     header = (
         "ensemble",
         *(f"{rule} {name}" for rule in ("SCPA", "PM") for name in ("precision", "recall", "F1")),
@@ -157,7 +157,7 @@ def _table_three(best: TableRow) -> Table:
 
 
 def _headlines(study: StudyResult) -> Iterator[Block]:
-    """The candidate where it was chosen and where it was not, and how far that is from the paper."""
+    """The candidate on the selection half and on the test split, and the differences to the paper."""
     measured = {"choosing half of validation": study.select, "test split": study.test}
     best = {title: tables.best for title, tables in measured.items() if tables}
     figures = [

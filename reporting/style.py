@@ -1,4 +1,4 @@
-"""How every figure looks: one style, colours that the colour-blind can tell apart, SVG that is the same each time."""
+"""The style of all figures: colours for colour-blind readers, and reproducible SVG."""
 
 import io
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 
 from cxr.labels import Label
 
-# Okabe & Ito 2008; a marker and a line style of its own each, for printing in grey.
+# Okabe & Ito 2008; each label also has its own marker and line style, for printing in grey.
 COLOURS: Final[dict[Label, str]] = {"normal": "#0072B2", "pneumonia": "#009E73", "covid19": "#D55E00"}
 LINES: Final[dict[Label, str]] = {"normal": "--", "pneumonia": "-.", "covid19": "-"}
 MARKERS: Final[dict[Label, str]] = {"normal": "s", "pneumonia": "^", "covid19": "o"}
@@ -37,14 +37,14 @@ _STYLE: Final[Any] = {
     "ytick.color": SOFT,
     "text.color": INK,
     "legend.frameon": False,
-    "svg.hashsalt": "report",  # without it, ids of elements differ from run to run
+    "svg.hashsalt": "report",  # otherwise the ids of elements differ between runs
     "figure.constrained_layout.use": True,
 }
 
 
 @contextmanager
 def panels(columns: int, rows: int = 1, width: float = 9.6, height: float = 3.8, **options: Any) -> Iterator[Any]:
-    """A figure in the report's style and its axes, as `pyplot.subplots` gives them; closed at the end."""
+    """A figure in the report's style and its axes, as from `pyplot.subplots`. It is closed at the end."""
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **options)
         try:
@@ -54,7 +54,7 @@ def panels(columns: int, rows: int = 1, width: float = 9.6, height: float = 3.8,
 
 
 def svg(figure: Any) -> str:
-    """A figure as a string; without a date, so that nothing changes where no figure does."""
+    """A figure as an SVG string without a date, so that it only changes if the figure changes."""
     buffer = io.StringIO()
     with plt.rc_context(_STYLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})

@@ -1,4 +1,4 @@
-"""The first page: what a clinician and a reviewer need before they read on."""
+"""The first page: a summary for clinicians and reviewers."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from reporting.measured import SPLIT_NAMES, counted
 
 
 def summary(found: SplitEvaluation) -> Section:
-    """Key figures of one split, and what they mean in words."""
+    """Key figures of one split, and their meaning in words."""
     about = f"{SPLIT_NAMES[found.split]}: {counted(found)}. In brackets 95 % intervals."
     blocks: tuple[Block, ...] = (Text(about), Tiles(tuple(_tiles(found))), Items(tuple(_words(found))))
     return Section("In short", blocks)

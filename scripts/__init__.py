@@ -1,1 +1,1 @@
-"""What `make` runs, and what it shares with the tests."""
+"""Commands that `make` runs, and code that they share with the tests."""

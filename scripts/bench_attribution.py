@@ -1,9 +1,9 @@
-"""What an explanation costs, as a ratio to one forward pass of the same network in the same run.
+"""The cost of an explanation, relative to one forward pass of the same network in the same run.
 
     python -m scripts.bench_attribution [--batch 32] [--device cuda] [--architectures resnet18 densenet161 …]
 
-The jobs take turns and the figures are medians, so that a busy machine spoils little. Weights are random: cost does
-not depend on them.
+Jobs alternate and figures are medians, so that other load on the machine has little effect. Weights are random, because
+the cost does not depend on them.
 """
 
 import argparse
@@ -20,11 +20,11 @@ from cxr.model.architecture import ARCHITECTURES, Architecture
 from networks.architectures import build
 
 BOUNDS = {"both CAMs": 1.15, "LRP": 5.0, "LRP of a DenseNet": 8.0}
-"""The dearest that issue 4 allows, in forward passes."""
+"""The largest cost that issue 4 allows, in forward passes."""
 
 
 def seconds(job: Callable[[], object], device: torch.device) -> float:
-    """What one run takes: of a GPU the time until its queue is empty, of a CPU its own, whoever else uses it."""
+    """The time of one run: on a GPU until its queue is empty, on a CPU the CPU time."""
     if device.type == "cpu":
         start = time.process_time()
         job()
@@ -37,7 +37,7 @@ def seconds(job: Callable[[], object], device: torch.device) -> float:
 
 
 def ratios(architecture: Architecture, batch: int, device: torch.device, rounds: int) -> dict[str, float]:
-    """For each job its median time over that of a forward pass; the forward pass itself in ms an image."""
+    """For each job the ratio of its median time to a forward pass; for the forward pass itself ms per image."""
     network = build(architecture).eval().to(device)
     canonical = canonize(network)
     images = torch.randint(0, 256, (batch, 1, 224, 224), dtype=torch.uint8, device=device)
@@ -48,7 +48,7 @@ def ratios(architecture: Architecture, batch: int, device: torch.device, rounds:
         "Grad-CAM++": lambda: gradcam_plus_plus(network, images, targets),
         "LRP": lambda: lrp(canonical, images, targets),
     }
-    for job in jobs.values():  # the first pass chooses kernels and reserves memory
+    for job in jobs.values():  # the first pass chooses kernels and allocates memory
         seconds(job, device)
     times = [{name: seconds(job, device) for name, job in jobs.items()} for _ in range(rounds)]
     medians = {name: statistics.median(row[name] for row in times) for name in jobs}
@@ -57,7 +57,7 @@ def ratios(architecture: Architecture, batch: int, device: torch.device, rounds:
 
 
 def main() -> None:
-    """Print a table in Markdown and the bounds beside it."""
+    """Print a Markdown table with the bounds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--architectures", nargs="+", choices=ARCHITECTURES, default=ARCHITECTURES)
     parser.add_argument("--batch", type=int, default=1)

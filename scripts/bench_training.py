@@ -4,8 +4,8 @@
     torchrun --nproc-per-node 2 -m scripts.bench_training densenet161      # its images a second over one GPU's
     torchrun --nproc-per-node 2 -m scripts.bench_training densenet161 --batch 512    # as many images on each as on one
 
-Synthetic images, since their content costs nothing; the loop is `training.loop` itself. An epoch is `STEPS` batches,
-and the figure the median epoch's after the first, which compiles.
+Images are synthetic, because content does not affect speed. The loop is `training.loop` itself. An epoch has `STEPS`
+batches; the figure is that of the median epoch after the first, which compiles.
 """
 
 import argparse
@@ -29,13 +29,13 @@ EPOCHS: Final = 6
 
 
 def synthetic(split: Split, count: int, size: int) -> Dataset:
-    """Noise with labels in turn."""
+    """Noise images with alternating labels."""
     rows = tuple(Row(f"{index}", LABELS[index % 3], "synthetic", f"{split}{index}", split) for index in range(count))
     return Dataset(rows, np.random.default_rng(0).integers(0, 256, (count, size, size), dtype=np.uint8))
 
 
 def images_per_second(architecture: Architecture, batch: int) -> float | None:
-    """Of the whole training loop, as the paper's preset runs it; None in a process that does not lead."""
+    """Throughput of the whole training loop with the paper's preset; None in a process that is not the leader."""
     config = replace(paper(), architecture=architecture, epochs=EPOCHS, cycles=1, batch_size=batch)
     images = synthetic("train", STEPS * config.batch_size, config.size)
     with TemporaryDirectory() as folder:

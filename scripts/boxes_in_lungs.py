@@ -1,8 +1,8 @@
-"""How much of the opacities that radiologists boxed a file of lung masks keeps, by source, on train and validation.
+"""The share of radiologists' opacity boxes that lies inside lung masks, by source, on train and validation images.
 
     python -m scripts.boxes_in_lungs runs/lungs.npz
 
-What a segmenter leaves out a network on the lung frame never sees. Boxes of images without lungs do not count.
+A network with a lung frame does not see what the segmenter leaves out. Boxes of images without lungs do not count.
 """
 
 import csv
@@ -18,7 +18,7 @@ from training.lungs.mask_file import load_masks
 
 
 def boxed(folder: Path) -> dict[str, Mask]:
-    """File names → [COARSE, COARSE] what its boxes cover."""
+    """File names → [COARSE, COARSE] the area covered by the image's boxes."""
     covered: defaultdict[str, Mask] = defaultdict(lambda: np.zeros((COARSE, COARSE), bool))
     with (folder / "boxes.csv").open(newline="", encoding="utf-8-sig") as handle:
         for record in csv.DictReader(handle):

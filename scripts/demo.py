@@ -1,7 +1,7 @@
-"""`make demo`: serve the default bundle, classify and explain a real radiograph, show what came back.
+"""`make demo`: serve the default bundle, classify and explain a real radiograph, and show the answers.
 
 The radiograph comes with the package pydicom-data: a chest film from the DICOM working group's test set, with
-multiple rounded opacities. It is probably none of the three classes, and so a fair test of "not sure".
+multiple rounded opacities. It is probably none of the three classes, and so a good example of an uncertain answer.
 """
 
 import io
@@ -28,7 +28,7 @@ console = Console()
 
 
 def main() -> int:
-    """0 if every answer came, 1 with the reason if not."""
+    """Run the demo. Returns 0 if all answers arrived; otherwise prints the reason and returns 1."""
     OUT.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
     files = radiograph()
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def radiograph() -> dict[str, bytes]:
-    """The DICOM file, and its pixels as the PNG and JPEG that an archive would give out."""
+    """The DICOM file, and its pixels as PNG and JPEG as an archive would export them."""
     path = get_testdata_file("RG1_UNCR.dcm", download=False)
     if path is None:
         raise RuntimeError("pydicom-data is not installed: run `make setup`")

@@ -2,10 +2,10 @@
 
     python -m scripts.evidence_in_lungs --images 300 --sheet /tmp/twenty.png
 
-Positive evidence for the predicted label, of the member that explains. Images without outlined lungs do not count, nor
-do maps without any evidence, which the second head often has. The share of the area that the lungs take is what a map
-without any knowledge would have. Intervals are of a bootstrap by patient.
-The sheet shows the first twenty images, a row each: radiograph and maps.
+Measured is the positive evidence for the predicted label, by the explaining member. Images without outlined lungs are
+left out, and so are maps without evidence, which the second head often has. An uninformative map would have the lungs'
+share of the area. Intervals are of a bootstrap by patient. The sheet shows the first twenty images, one row each:
+radiograph and maps.
 """
 
 from collections import defaultdict
@@ -29,8 +29,8 @@ from evaluation.figure import Figure
 from training.data import DEFAULT_DATA, hashed_order, read_table
 
 METHODS: Final[tuple[Method, ...]] = ("gradcam", "gradcam_plus_plus", "lrp", "opacity")
-SHOWN: Final = 20  # images of the sheet
-WIDTH: Final = 900  # of each of its pictures
+SHOWN: Final = 20  # number of images on the sheet
+WIDTH: Final = 900  # side of each picture, in pixels
 
 
 def main(

@@ -1,4 +1,4 @@
-"""Forms with files, as browsers and clients post them."""
+"""Forms with files, in the way that browsers and clients send them."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -10,6 +10,6 @@ FORM: Final = f"multipart/form-data; boundary={BOUNDARY}"
 
 
 def form(files: Iterable[bytes], field: str = "files", media_type: str = "image/png") -> bytes:
-    """The body of a form of the type `FORM` with a part a file, at least one."""
+    """The body of a form of type `FORM` with one part per file, at least one."""
     parts = [(field, ("file", data, media_type)) for data in files]
     return httpx.Request("POST", "http://localhost", headers={"Content-Type": FORM}, files=parts).read()

@@ -1,8 +1,8 @@
-"""Where the lung segmenter is believed, by source, and a contact sheet to look at.
+"""How often the lung segmenter's masks are accepted, by source, and a contact sheet to look at.
 
     python -m scripts.lung_overlays SHEET.png
 
-The sheet holds radiographs of the data set: do not commit it.
+The sheet contains radiographs of the data set: do not commit it.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ console = Console()
 
 
 def main(sheet: Path) -> None:
-    """Judge the lungs of the whole validation split; draw four of each source, chosen by a hash."""
+    """Segment the whole validation split, and draw four images of each source, chosen by a hash."""
     bundle = Bundle(DEFAULT_BUNDLE)
     assert bundle.manifest.lungs is not None
     segmenter = LungSegmenter(bundle, bundle.manifest.lungs)

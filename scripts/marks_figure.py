@@ -1,9 +1,9 @@
-"""The figure of docs/radiologist.md: radiologists' boxes beside maps, over lungs' outlines, without any radiograph.
+"""The figure of docs/radiologist.md: radiologists' boxes and maps over outlines of lungs, without any radiograph.
 
     python -m scripts.marks_figure -o docs/marks.svg
 
-Some validation images of a source, nobody's choice: those whose files' hashes are the smallest. Last, where the
-strongest points of the maps of all its marked images lie.
+It shows some validation images of a source, those with the smallest file hashes, and at last the strongest points of
+the maps of all its marked images.
 """
 
 from pathlib import Path
@@ -36,7 +36,7 @@ def main(
     data: Path = DEFAULT_DATA,
     source: str = "siim",
 ) -> None:
-    """Draw it, and print how many points lie in a box."""
+    """Draw the figure, and print how many points lie in a box."""
     loaded = Bundle(bundle)
     subjects = _of(marked_images(loaded, data, "val", slow=0), source)
     member, rows = loaded.explainer, subjects.images.rows
@@ -83,7 +83,7 @@ def _draw_one(axis: Any, subjects: Subjects, maps: Maps, index: int) -> None:
 
 
 def _draw_points(axis: Any, subjects: Subjects, maps: Maps) -> int:
-    """Each image's strongest point over the mean of the lungs; how many of them lie in a box."""
+    """Draw each image's strongest point over the mean lungs. Returns how many lie in a box."""
     _empty(axis)
     _outline(axis, subjects.lungs.mean(axis=0).astype(np.float32))
     points = [

@@ -1,8 +1,8 @@
-"""How well near-duplicates are found in a prepared folder, and which of its own span two splits.
+"""Measure the detection of near-duplicates in a prepared folder, and list its own pairs that span two splits.
 
     python -m scripts.near_duplicates ../shared/data/cxr --pairs pairs.csv
 
-Altered copies of held-out images are planted among all images of the folder and searched for with them. The threshold
+Altered copies of held-out images are added to all images of the folder, and the search must find them. The threshold
 was chosen on the training split, so the copies are of validation and test images.
 """
 
@@ -28,32 +28,32 @@ Alteration = Callable[[Grey, np.random.Generator], Grey]
 
 
 def recompressed(pixels: Grey, rng: np.random.Generator) -> Grey:
-    """Through a JPEG of quality 30 to 90."""
+    """Recompress as a JPEG of quality 30 to 90."""
     quality = int(rng.integers(30, 91))
     jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return decode(jpeg.tobytes()).pixels
 
 
 def resized(pixels: Grey, rng: np.random.Generator) -> Grey:
-    """To 40 to 100 % of each side, the ratio of the sides changed by up to a tenth."""
+    """Resize to 40 to 100 % of each side, with the aspect ratio changed by up to a tenth."""
     scale = rng.uniform(0.4, 1.0)
     small = cv2.resize(pixels, None, fx=scale, fy=scale * rng.uniform(0.9, 1.1), interpolation=cv2.INTER_AREA)
     return small.astype(np.uint8, copy=False)
 
 
 def brightened(pixels: Grey, rng: np.random.Generator) -> Grey:
-    """Gamma 0.6 to 1.6, contrast changed by up to 30 %, brightness by up to 30 grey levels; what is over is clipped."""
+    """Change gamma (0.6 to 1.6), contrast (up to 30 %) and brightness (up to 30 grey levels), with clipping."""
     curved = 255.0 * (pixels / 255.0) ** rng.uniform(0.6, 1.6)
     return (curved * rng.uniform(0.7, 1.3) + rng.uniform(-30, 30)).clip(0, 255).astype(np.uint8)
 
 
 def equalised(pixels: Grey, _rng: np.random.Generator) -> Grey:
-    """By its global histogram."""
+    """Equalise the global histogram."""
     return cv2.equalizeHist(pixels).astype(np.uint8, copy=False)
 
 
 def cropped(share: float) -> Alteration:
-    """Each side cut by up to this share, each by its own chance."""
+    """Crop each side by a random amount up to this share."""
 
     def crop(pixels: Grey, rng: np.random.Generator) -> Grey:
         height, width = pixels.shape
@@ -64,7 +64,7 @@ def cropped(share: float) -> Alteration:
 
 
 def all_of(*alterations: Alteration) -> Alteration:
-    """One after the other."""
+    """Apply several changes in sequence."""
 
     def alter(pixels: Grey, rng: np.random.Generator) -> Grey:
         for alteration in alterations:
@@ -90,7 +90,7 @@ def main(
     copies: Annotated[int, typer.Option(help="Planted copies of each alteration.")] = 200,
     pairs_file: Annotated[Path | None, typer.Option("--pairs", help="Write the folder's own pairs as CSV.")] = None,
 ) -> None:
-    """Print recall on planted copies, the folder's own pairs, and those that span two splits."""
+    """Print the recall on added copies, the folder's own pairs, and pairs that span two splits."""
     rows = read_table(folder)
     with ThreadPoolExecutor() as pool:
         images = list(pool.map(lambda row: decode((folder / row.file).read_bytes()).pixels, rows))
@@ -107,7 +107,7 @@ def main(
 def plant(
     images: Sequence[Grey], frames: Sequence[Grey], held_out: Sequence[int], copies: int, own: list[Pair]
 ) -> None:
-    """Search all frames and the copies of held-out images together; a copy paired with a stranger is a false pair."""
+    """Search all frames and copies together. A copy that is paired with another image is a false pair."""
     rng = np.random.default_rng(0)
     originals = {name: rng.choice(held_out, copies, replace=False) for name in ALTERATIONS}
     planted = [(name, int(index)) for name, chosen in originals.items() for index in chosen]
@@ -126,7 +126,7 @@ def plant(
 
 
 def audit(rows: Sequence[Row], pairs: Sequence[Pair]) -> None:
-    """Count what the pairs mean for the folder's splits and labels."""
+    """Count the pairs by splits and labels."""
     ends = [(rows[pair.first], rows[pair.second]) for pair in pairs]
     print(f"  of different patients: {sum(a.patient != b.patient for a, b in ends)}")
     print(f"  of different splits: {sum(a.split != b.split for a, b in ends)}")
@@ -139,7 +139,7 @@ def audit(rows: Sequence[Row], pairs: Sequence[Pair]) -> None:
 
 
 def write_pairs(path: Path, rows: Sequence[Row], pairs: Sequence[Pair]) -> None:
-    """One row a pair: both files, the correlation, both splits, both labels."""
+    """One row per pair: both files, the correlation, both splits, both labels."""
     with path.open("w", newline="", encoding="utf-8") as handle:
         table = csv.writer(handle, lineterminator="\n")
         table.writerow(("file", "other_file", "correlation", "split", "other_split", "label", "other_label"))

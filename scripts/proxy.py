@@ -1,4 +1,4 @@
-"""A real nginx with `deploy/nginx.conf`, in front of replicas that run on this machine."""
+"""Run a real nginx with `deploy/nginx.conf`, in front of replicas on this machine."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ START_S: Final = 10.0
 
 
 def nginx() -> str | None:
-    """Where nginx is, if it is installed; Debian puts it where only root's path leads."""
+    """The path of nginx, if it is installed. Debian installs it where only root's PATH leads."""
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 
@@ -25,11 +25,11 @@ def proxy(replicas: Sequence[str]) -> Iterator[str]:
     """The proxy's URL.
 
     Args:
-        replicas: host:port of two replicas, in the place of the configuration's two names.
+        replicas: host:port of two replicas, which replace the configuration's two names.
     """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="nginx-") as scratch:
-        Path(scratch).chmod(0o711)  # nginx's workers are not root, and keep bodies there
+        Path(scratch).chmod(0o711)  # nginx's workers are not root, and store bodies there
         configuration = Path(scratch) / "nginx.conf"
         configuration.write_text(_here(CONFIGURATION.read_text(), replicas, port, scratch))
         options = ["-p", scratch, "-c", str(configuration), "-g", f"daemon off; pid {scratch}/pid;"]
@@ -43,7 +43,7 @@ def proxy(replicas: Sequence[str]) -> Iterator[str]:
 
 
 def _here(text: str, replicas: Sequence[str], port: int, scratch: str) -> str:
-    """The configuration with the addresses of this machine."""
+    """The configuration with this machine's addresses."""
     places = {f"api-{i}:3000": address for i, address in enumerate(replicas, 1)}
     places |= {"listen 8080": f"listen 127.0.0.1:{port}", "/tmp/nginx-body": f"{scratch}/body"}
     for theirs, ours in places.items():

@@ -1,4 +1,4 @@
-"""A real server in a process of its own, on a free loopback port, with its own BENTOML_HOME and its log in a file."""
+"""Run a real server in its own process, on a free loopback port, with its own BENTOML_HOME and a log file."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ STOP_S = 45
 
 @dataclass(frozen=True)
 class Server:
-    """A running server. `client` has its base URL; `scratch` is all it can write to but its log."""
+    """A running server. `client` has its base URL. `scratch` is the only folder it writes to, except for its log."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -35,10 +35,10 @@ class Server:
         return self.log.read_text(errors="replace")
 
     def log_line(self, request_id: str) -> str:
-        """The access line of a request, which may be written a moment after its answer."""
+        """The access log line of a request, which may be written a moment after the answer."""
         end = time.monotonic() + 5
         while time.monotonic() < end:
-            for line in self.log_text().split("\n")[:-1]:  # the last one may still be growing
+            for line in self.log_text().split("\n")[:-1]:  # the last line may be incomplete
                 if request_id in line and "cxr.access" in line:
                     return line
             time.sleep(0.01)
@@ -49,16 +49,16 @@ class Server:
         return self.worker("explainer")
 
     def worker(self, service: str) -> psutil.Process:
-        """The process of a BentoML service. Raises StopIteration while it has none."""
+        """The process of a BentoML service. Raises StopIteration if there is none."""
         children = psutil.Process(self.process.pid).children(recursive=True)
         return next(child for child in children if service in child.cmdline())
 
     def wait_for_explainer(self, png: bytes) -> None:
-        """Return when /explain answers 200 to a radiograph; it starts in its own time."""
+        """Wait until /explain answers 200 to a radiograph: the explainer starts later than the API."""
         self.wait_for_answer("/explain", png, "image/png", START_S)
 
     def wait_for_answer(self, route: str, data: bytes, media_type: str, seconds: float) -> None:
-        """Return when a route answers 200 to a file. Raises RuntimeError where it has not after so many seconds."""
+        """Wait until a route answers 200 to a file. Raises RuntimeError after `seconds`."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.client.post(route, content=data, headers={"Content-Type": media_type}).is_success:
@@ -77,15 +77,15 @@ def serve(
     port: int | None = None,
     **settings: object,
 ) -> Iterator[Server]:
-    """A server that is ready, and gone afterwards.
+    """Start a server, wait until it is ready, and stop it afterwards.
 
     Args:
         log: the file for its log.
-        bundle: what to serve; by default what CXR_BUNDLE's default is there.
+        bundle: the bundle to serve; by default that of CXR_BUNDLE's default.
         service: arguments of `bentoml serve`.
-        cwd: where it is started.
-        host: the address it listens on; it is asked at 127.0.0.1.
-        port: by default one that is free.
+        cwd: working directory.
+        host: the address to listen on; clients use 127.0.0.1.
+        port: by default a free one.
         settings: CXR_* variables, in lower case without the prefix.
     """
     port = port or free_port()
@@ -97,10 +97,10 @@ def serve(
         process = subprocess.Popen(
             [*_command(service, host), "--port", str(port)],
             cwd=cwd,
-            env=_environment(scratch, bundle, settings) | {"PYTHONPATH": str(cwd)},  # the code that lies there
+            env=_environment(scratch, bundle, settings) | {"PYTHONPATH": str(cwd)},  # use the code in that folder
             stdout=out,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl+C must not reach it before us
+            start_new_session=True,  # Ctrl+C must not reach it before this process
         )
         try:
             wait_until_answering(f"http://127.0.0.1:{port}/readyz", process, START_S, log)
@@ -110,7 +110,7 @@ def serve(
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a server as an operator would, and its workers the hard way if they outlive it."""
+    """Stop a server as an operator would, and kill workers that outlive it."""
     family = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     process.send_signal(signal.SIGTERM)
     try:

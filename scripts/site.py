@@ -1,6 +1,6 @@
-"""MkDocs hook: the documents outside docs/ become pages of the site, and so does the OpenAPI document.
+"""MkDocs hook: add the documents outside docs/ and the OpenAPI document to the site.
 
-Links stay as they are in the repository. In the site, one to another file of the repository becomes its name alone.
+Links in the repository do not change. In the site, a link to a file that is not a page becomes the file's name.
 """
 
 import re

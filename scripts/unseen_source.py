@@ -1,9 +1,10 @@
-"""How a bundle does at a source that it has not learnt from: one label against another, within that source.
+"""Measure a bundle on a source outside its training data: one label against another, within that source.
 
     python -m scripts.unseen_source siim normal covid19
 
-Train and validation images are judged, and no test image. The AUC is that of p(positive) / (p(positive) + p(negative)),
-with a 95 % interval by resampling patients. Whether the bundle has learnt from the source, its model card says.
+It uses training and validation images, and no test images. The AUC is that of p(positive) / (p(positive) +
+p(negative)), with a 95 % interval by resampling patients. The model card says whether the bundle was trained on the
+source.
 """
 
 from pathlib import Path
@@ -24,7 +25,7 @@ from training.data import DEFAULT_DATA
 
 
 def main(source: str, negative: str, positive: str, bundle: Path = DEFAULT_BUNDLE, data: Path = DEFAULT_DATA) -> None:
-    """Print the AUC within a source, and what the images of each label are called."""
+    """Print the AUC within a source, and the predictions for the images of each label."""
     served = Bundle(bundle)
     ensemble = Ensemble(served, precision="float32")
     posteriors, labels, patients = list[Floats](), list[str](), list[str]()
@@ -52,7 +53,7 @@ def of_labels(images: BundleImages, source: str, labels: tuple[str, ...]) -> Bun
 
 
 def between(posterior: Floats, negative: str, positive: str) -> Floats:
-    """[N, 3] → [N]: p of one label among the two."""
+    """[N, 3] → [N]: the probability of one of the two labels, given that one of them is true."""
     low, high = (posterior[:, LABELS.index(label)] for label in (negative, positive))
     return high / np.maximum(low + high, np.finfo(float).tiny)
 

@@ -1,4 +1,4 @@
-"""Waiting for a server that starts. Of the standard library alone: the GPU machine has little else."""
+"""Wait for a server to start. Uses only the standard library, because the GPU machine has little else."""
 
 import time
 import urllib.error
@@ -10,14 +10,14 @@ from subprocess import Popen
 def wait_until_answering(
     url: str, process: Popen[bytes], seconds: float, log: Path | None = None, any_status: bool = False
 ) -> None:
-    """Return when a GET is answered with success, or at all where `any_status` will do.
+    """Wait until a GET succeeds, or is answered at all with `any_status`.
 
     Args:
-        url: what to ask for.
-        process: of the server; once it has ended, nobody waits.
-        seconds: to wait at the most.
-        log: of the server, whose end goes into the error.
-        any_status: whether a refusal is an answer too.
+        url: the URL to get.
+        process: the server's process; waiting stops when it has ended.
+        seconds: the longest wait.
+        log: the server's log; the error quotes its end.
+        any_status: accept any status.
 
     Raises:
         RuntimeError: the process has ended, or the time is over.

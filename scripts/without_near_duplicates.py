@@ -1,4 +1,4 @@
-"""How much of a snapshot's result comes from images that have a near-duplicate in the training split?
+"""Measure how much of a snapshot's result comes from images with a near-duplicate in the training split.
 
     python -m scripts.without_near_duplicates docs/study/runs/resnet18-imbalanced 13 val
 

@@ -1,1 +1,1 @@
-"""HTTP and nothing else: `cxr` and `attribution`, which know no request, decide what a radiograph says."""
+"""The HTTP service. It contains no model logic: `cxr` classifies and `attribution` explains."""

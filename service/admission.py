@@ -1,4 +1,4 @@
-"""Who runs, with how many threads, and until when: the one place of the service that counts works."""
+"""Admission control: which works run, how many at once, and until when. Nothing else in the service counts works."""
 
 import asyncio
 import time
@@ -14,30 +14,30 @@ from service.refusals import Busy, DeadlineExceeded
 
 T = TypeVar("T")
 
-WEIGHT: Final = 0.1  # of the latest work in the average: the last twenty or so decide
+WEIGHT: Final = 0.1  # weight of the latest work in the moving average: about the last twenty works count
 
 Start = Callable[[], Future[T]]
-"""Begins a work without waiting for it, in any thread; its future is done when the work has ended, and not before."""
+"""Starts a work in any thread without waiting for it. Its future is done when, and not before, the work has ended."""
 
 
 class Admission:
-    """Admits works in the order of their arrival, so many at once, with a bounded queue before them.
+    """Admits works in order of arrival, a limited number at once, with a limited queue.
 
-    A place is free again when its work has ended, whether or not somebody still waits for the result: a thread cannot
-    be stopped, and giving its place away would let works pile up exactly when they are slow. The next work begins in
-    the thread in which the last one ended. So no core waits for the event loop between two.
+    A place is free again when its work has ended, even if nobody waits for the result any more: a thread cannot be
+    stopped, and reusing its place would let works accumulate when they are slow. The next work starts in the thread
+    where the last one ended, so that no core waits for the event loop between two works.
 
-    The queue is bounded in time: so many places are a second of waiting on one machine and half a minute on a busier
-    one, and who waits that long has gone. A bound on places stays, since each holds a file in memory. BentoML's own
-    `max_concurrency` has no queue, and its answers have neither a code nor a Retry-After.
+    The queue is limited by waiting time, because the same number of places can mean one second on one machine and half
+    a minute on a busier one, when clients have already gone. The number of places is limited too, because each holds a
+    file in memory. BentoML's own `max_concurrency` has no queue, and its answers have neither a code nor a Retry-After.
     """
 
     def __init__(self, at_once: int, queue: int, wait_s: float, clock: Callable[[], float] = time.perf_counter) -> None:
         """
         Args:
-            at_once: works that run at once.
-            queue: works that wait, at most.
-            wait_s: none is admitted that would wait for longer, as works took lately.
+            at_once: the number of works that run at once.
+            queue: the largest number of waiting works.
+            wait_s: a work is refused if it would wait longer than this, estimated from recent works.
             clock: seconds, from any start.
         """
         self._at_once = at_once
@@ -47,26 +47,26 @@ class Admission:
         self._lock = Lock()
         self._waiting: deque[_Work[Any]] = deque()
         self._running = 0
-        self._work_s = 0.0  # moving average of the seconds of a work
+        self._work_s = 0.0  # moving average of the duration of a work, in seconds
 
     @property
     def in_flight(self) -> int:
-        """How many works wait or run."""
+        """The number of works that wait or run."""
         with self._lock:
             return self._running + len(self._waiting)
 
     @property
     def running(self) -> int:
-        """How many works have begun and not ended. Where it is 1, that work has all cores to itself."""
+        """The number of works that have begun and not ended. If it is 1, that work can use all cores."""
         return self._running
 
     @property
     def expected_wait_s(self) -> float:
-        """Seconds that the next work would wait, if works go on as they went lately."""
+        """Seconds that the next work would wait, estimated from recent works."""
         return self._expected_wait_s(self.in_flight)
 
     def check(self) -> None:
-        """Raises Busy when there is no room: ask before reading a body that could not be used."""
+        """Raises Busy if there is no room. Call this before reading a body that could not be used."""
         in_flight = self.in_flight
         wait_s = self._expected_wait_s(in_flight)
         if in_flight >= self._at_once + self._queue or wait_s > self._wait_s:
@@ -80,13 +80,13 @@ class Admission:
 
         Raises:
             Busy: the queue is full, or too slow.
-            DeadlineExceeded: no result within so many seconds. A work that has not begun by then never does.
+            DeadlineExceeded: there is no result within `seconds`. A work that has not begun by then never begins.
         """
         self.check()
         return await self.run_admitted(start, seconds)
 
     async def run_admitted(self, start: Start[T], seconds: float) -> T:
-        """The same for a work that is not refused: one of several for which `check` was asked, or a second half.
+        """The same without a check: for one of several works after `check`, or for the second half of a work.
 
         Raises:
             DeadlineExceeded: as for `run`.
@@ -94,7 +94,7 @@ class Admission:
         work = _Work(start, asyncio.get_running_loop())
         try:
             async with asyncio.timeout(seconds):
-                self._admit(work)  # last, since its thread needs the interpreter from here on
+                self._admit(work)  # last, because its thread needs the interpreter from here on
                 ended = await work.ended
         except TimeoutError:
             raise DeadlineExceeded from None
@@ -115,7 +115,7 @@ class Admission:
     def _go_on(self) -> None:
         """Begin every work whose turn it is."""
         while True:
-            with self._lock:  # held until it has begun, for the order
+            with self._lock:  # the lock is held until the work has begun, to keep the order
                 if not self._waiting or self._running == self._at_once:
                     return
                 work = self._waiting.popleft()
@@ -124,10 +124,10 @@ class Admission:
             future.add_done_callback(partial(self._end, work, begun))
 
     def _end(self, work: "_Work[T]", begun: float, future: Future[T]) -> None:
-        """In whichever thread the work ended: its place is free before its result is known, and taken at once."""
+        """Free the place of a work and start the next one, in the thread where it ended, before its result is set."""
         with self._lock:
             self._running -= 1
-            if future.exception() is None:  # one that is refused, at once or at a deadline, tells nothing of the others
+            if future.exception() is None:  # the duration of a refused work says nothing about other works
                 self._work_s += (self._clock() - begun - self._work_s) * (WEIGHT if self._work_s else 1.0)
         self._go_on()
         work.answer(future)
@@ -139,7 +139,7 @@ class Admission:
 
 
 class _Work(Generic[T]):
-    """One work, from its place in the queue to its end."""
+    """One work, from the queue to its end."""
 
     def __init__(self, start: Start[T], loop: asyncio.AbstractEventLoop) -> None:
         """`loop`: of the caller, who awaits `ended` there."""
@@ -159,7 +159,7 @@ class _Work(Generic[T]):
             return failed
 
     def answer(self, ended: Future[T]) -> None:
-        """Tell the caller, who may have gone, or ended with its event loop."""
+        """Deliver the result to the caller, which may have gone or ended with its event loop."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._set_ended, ended)
 

@@ -30,16 +30,16 @@ app = FastAPI(
     version=__version__,
     description=DISCLAIMER,
     openapi_url=DOCS,
-    docs_url=None,  # the pages load scripts from a stranger's server
+    docs_url=None,  # FastAPI's pages would load scripts from a third-party server
     redoc_url=None,
-    redirect_slashes=False,  # a redirect quotes the URL
+    redirect_slashes=False,  # a redirect would quote the URL
 )
 app.include_router(router)
 app.include_router(page.router)
 app.add_api_route(schema.PATH, schema.schema, include_in_schema=False)
 errors.install(app)
 
-# Every path with a route but the page's, and how long its bodies may be; all other paths are one in log and metrics.
+# Every path with a route except the page's, and its limit on bodies. Log and metrics call all other paths "other".
 LIMITS: Final = {
     "/classify": FILE,
     "/explain": FILE,

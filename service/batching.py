@@ -1,6 +1,6 @@
-"""Images that come one by one → batches for a device that is faster with several.
+"""Combine single images into batches, for a device that is faster with batches.
 
-On a processor a batch of eight takes as long as eight images, and there is no batcher.
+On a CPU a batch of eight takes as long as eight single images, so there is no batcher.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,11 +19,11 @@ Waiting = tuple[Views, "Future[Logits]"]
 
 
 class Batcher:
-    """Gathers images for a moment and runs them together.
+    """Collects images for a short time and runs them together.
 
-    A batch goes when it is full, when nobody else is on the way, or when the window is over; and no batch goes while
-    all lanes are taken, so that batches grow by themselves under load. How many images wait here at most is decided
-    by who calls: no more than `service.admission.Admission` lets run.
+    A batch starts when it is full, when no other image is coming, or when the time window ends. No batch starts while
+    all lanes are busy, so that batches grow under load. The number of waiting images is limited by
+    `service.admission.Admission`.
     """
 
     def __init__(self, run: Callable[[Views], Logits], max_batch: int, coming: Callable[[], int]) -> None:
@@ -31,7 +31,7 @@ class Batcher:
         Args:
             run: [N, S, S] uint8 in each frame → [M, N, 3], for N up to `max_batch`; called in threads, `LANES` at once.
             max_batch: the largest N.
-            coming: how many images are being worked on, those that wait here among them.
+            coming: the number of images in progress, including those that wait here.
         """
         self._run = run
         self._max_batch = max_batch
@@ -45,7 +45,7 @@ class Batcher:
             Thread(target=self._lane, name="batch", daemon=True).start()
 
     def submit(self, image: Views) -> "Future[Logits]":
-        """One image [S, S] uint8 in each frame → [M, 1, 3], as `run` gives it in a batch; what `run` raises."""
+        """One image [S, S] uint8 in each frame → a future of its logits [M, 1, 3], or of the exception of `run`."""
         future: Future[Logits] = Future()
         with self._came:
             self._waiting.append((image, future))
@@ -81,7 +81,7 @@ class Batcher:
                 self._came.notify_all()
 
     def _gather(self) -> list[Waiting]:
-        """The next batch, as soon as it should not wait any longer."""
+        """Wait for the next batch."""
         with self._came:
             self._came.wait_for(lambda: self._closed or (self._waiting and not self._paused))
             self._running += 1

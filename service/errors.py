@@ -1,7 +1,7 @@
-"""From an exception to an answer: {"error": {"code", "message", "request_id"}}, always a fixed text.
+"""Turn exceptions into answers: {"error": {"code", "message", "request_id"}}, always with a fixed text.
 
-What is not foreseen becomes a 500 whose log line names the exception's type and our own line of code. Neither
-answer nor log ever holds the exception's text, which may quote what a client sent.
+An unexpected exception becomes a 500. Its log line has the exception's type and our own line of code. Neither answer
+nor log contains the exception's text, which may quote a client's data.
 """
 
 import logging
@@ -61,53 +61,53 @@ HEADERS: Final[dict[type[Refusal | Unavailable], dict[str, str]]] = {
 
 HTTP_ERRORS: Final[dict[int, tuple[str, str]]] = {
     400: ("malformed_request", "The request is malformed."),
-    401: ("unauthorized", "A key is needed: Authorization: Bearer KEY, or X-API-Key: KEY."),
-    403: ("forbidden", "The key is not one of those that open this service."),
+    401: ("unauthorized", "A key is required. Send Authorization: Bearer KEY, or X-API-Key: KEY."),
+    403: ("forbidden", "The key is not valid for this service."),
     404: ("not_found", "There is nothing at this path."),
     405: ("method_not_allowed", "This path does not answer to this method."),
     408: ("head_too_slow", "The request's head did not arrive within 10 seconds."),
-    429: ("rate_limited", "This key has sent its requests of the minute. Try again after Retry-After."),
+    429: ("rate_limited", "This key has used up its requests for this minute. Try again after Retry-After."),
     431: ("head_too_large", "The request's head is over 64 KiB or 100 fields."),
-    499: ("client_disconnected", "The client went away before its request was complete."),
-    503: ("too_many_connections", "All connections are taken. Try again shortly."),
-    500: ("internal_error", "The service failed. The failure has been logged under the request id."),
+    499: ("client_disconnected", "The client disconnected before its request was complete."),
+    503: ("too_many_connections", "All connections are in use. Try again shortly."),
+    500: ("internal_error", "The service failed. The failure was logged with the request id."),
 }
 
 _HOME: Final = Path(__file__).parent.parent
 
 
 class ExplanationFailed(Exception):
-    """The explainer met an error it does not know, and logged it in its own process."""
+    """The explainer met an unexpected error and logged it in its own process."""
 
 
 def status_of(error: Refusal | Unavailable) -> int:
-    """The HTTP status of a named error: that of its class or of the nearest class above."""
+    """The HTTP status of a named error: that of its class or of its nearest base class."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
 def answer_error(
     request: Request, status: int, code: str, message: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
-    """An error in the one shape; its code is left in the request's state for the middleware to count."""
+    """An error answer. Its code is stored in the request's state for the middleware to count."""
     request.state.error_code = code
     detail = ErrorDetail(code=code, message=message, request_id=request.state.request_id)
     return JSONResponse(ErrorAnswer(error=detail).model_dump(), status, headers)
 
 
 def answer_named(request: Request, error: Refusal | Unavailable) -> JSONResponse:
-    """An error that the project raises on purpose."""
+    """The answer to an error that the project raises on purpose."""
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Busy) else HEADERS.get(type(error))
     return answer_error(request, status_of(error), error.code, error.message, headers)
 
 
 def answer_http_error(request: Request, status: int, headers: dict[str, str] | None = None) -> JSONResponse:
-    """An error of the protocol, or a failure of ours."""
+    """The answer to an HTTP error, or to a failure of the service."""
     known = status if status in HTTP_ERRORS else 400
     return answer_error(request, known, *HTTP_ERRORS[known], headers)
 
 
 def install(app: FastAPI) -> None:
-    """Give every exception of a route the one shape."""
+    """Give all exceptions of routes the same form of answer."""
     app.add_exception_handler(Refusal, _on_named)
     app.add_exception_handler(Unavailable, _on_named)
     app.add_exception_handler(HTTPException, _on_http)
@@ -117,7 +117,7 @@ def install(app: FastAPI) -> None:
 
 
 def log_unexpected(error: BaseException, request_id: str) -> None:
-    """One line: what kind of error, where in our own code, in which request."""
+    """Log one line: the type of the error, our own line of code, and the request."""
     logger.error("unexpected %s at %s, request %s", type(error).__qualname__, _our_line(error), request_id)
 
 
@@ -145,7 +145,7 @@ async def _on_invalid(request: Request, _: Exception) -> JSONResponse:
 
 
 async def _on_disconnect(request: Request, _: Exception) -> JSONResponse:
-    return answer_http_error(request, 499)  # nobody reads it, but BentoML's timeout waits for an answer
+    return answer_http_error(request, 499)  # no client reads it, but BentoML's timeout waits for an answer
 
 
 async def _on_unexpected(request: Request, _: Exception) -> JSONResponse:

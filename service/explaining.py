@@ -1,4 +1,4 @@
-"""The API's end of the line to the explainer, which may start, die or hang while /classify goes on."""
+"""The API's client of the explainer, which may start, die or hang while /classify keeps working."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ PROBES: Final = 2  # the connection of the first may be one that the explainer c
 
 
 class ExplainerClient:
-    """Asks the explainer, and tells quickly when it is not there.
+    """Sends requests to the explainer, and reports quickly if it is unavailable.
 
     The explainer's socket outlives its process: a call to a dead explainer does not fail, it waits for the next
     one, 18 s measured. So each question is preceded by a probe, which costs a millisecond or two.

@@ -1,4 +1,4 @@
-"""What a request may hold at most, beside what `cxr.limits` says of each file. The errors quote these."""
+"""Limits of a request, in addition to those of each file in `cxr.limits`. The errors quote them."""
 
 from typing import Final
 

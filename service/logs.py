@@ -1,4 +1,4 @@
-"""Where log lines go, what they look like, and whose are kept out."""
+"""Logging: the output, the format, and which loggers are silenced."""
 
 import json
 import logging
@@ -11,9 +11,9 @@ TALKATIVE: Final = ("highdicom", "pydicom", "PIL", "httpx", "asyncio", "py.warni
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and the record's `fields` where it has some.
+    """Formats a record as one JSON object per line: time, level, logger, message, and the record's `fields` if any.
 
-    Tracebacks are left out: their last line is an exception's text, which may quote what a client sent.
+    Tracebacks are left out: their last line is an exception's text, which may quote a client's data.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -27,7 +27,7 @@ class JsonLines(logging.Formatter):
 
 
 def configure() -> None:
-    """Send our lines to standard output; silence libraries whose messages quote the data they are given."""
+    """Send our log lines to standard output, and silence libraries whose messages quote their input."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     ours = logging.getLogger("cxr")

@@ -1,7 +1,7 @@
-"""Prometheus metrics, in a registry of our own: every name starts with cxr_, no label comes from a client.
+"""Prometheus metrics, in our own registry: every name starts with cxr_, and no label comes from a client.
 
-BentoML's own metrics are off: they label each request with its raw path, so that a client could make as many
-series as it likes and put a patient's name into them.
+BentoML's own metrics are off: they label each request with its raw path, so a client could create any number of series
+and put a patient's name into them.
 """
 
 from collections.abc import Callable
@@ -105,11 +105,11 @@ class Metrics:
         self._failed_swaps.inc()
 
     def watch(self, in_flight: Callable[[], int]) -> None:
-        """Ask for the files in flight at every scrape."""
+        """Read the number of files in flight at every scrape."""
         self._in_flight.set_function(in_flight)
 
     def classified(self, finding: Finding, prepared: Prepared, timings_ms: dict[str, float]) -> None:
-        """Count one classification, time its stages, and observe what its image was like."""
+        """Count one classification, time its stages, and observe the drift figures of its image."""
         self._answers.labels(finding.prediction).inc()
         for figure, value in figures(finding, prepared).items():
             self._inputs[figure].observe(value)

@@ -1,4 +1,4 @@
-"""The boundary around every route: id, origin, key, rate, bounded body, one log line, metrics, no error left over."""
+"""The boundary around every route: request id, origin, key, rate, limit on the body, log line, metrics, errors."""
 
 import logging
 import re
@@ -36,22 +36,22 @@ Observe = Callable[[str, int, float, str | None], None]
 
 
 class Boundary:
-    """Pure ASGI, since Starlette's BaseHTTPMiddleware would copy the body through a queue.
+    """Pure ASGI middleware, because Starlette's BaseHTTPMiddleware would copy the body through a queue.
 
-    The request id is made here and never taken from the client, who might put a patient's number into it.
-    Paths without a route are all called "other", in the log as in the metrics.
+    The request id is made here and never taken from the client, which might put a patient's number into it. Log and
+    metrics call all paths without a route "other".
     """
 
     def __init__(
         self, app: ASGIApp, limits: Mapping[str, Limit], observe: Observe, public: Mapping[str, str] = _NONE
     ) -> None:
-        """Nothing passes before `open` is called.
+        """No request passes before `open` is called.
 
         Args:
-            app: what is inside.
-            limits: every path that has a route, and how long its bodies may be.
-            observe: is told each request's path, if it is one of these, status, seconds and error code.
-            public: further paths, which need no key, and what each is called there.
+            app: the wrapped app.
+            limits: every path that has a route, with the limit on its bodies.
+            observe: called with each request's path (if it has a route), status, seconds and error code.
+            public: further paths, which need no key, with their names in log and metrics.
         """
         self.app = app
         self._limits = limits
@@ -66,10 +66,7 @@ class Boundary:
         limit: RateLimit | None = None,
         tracing: Tracing | None = None,
     ) -> None:
-        """Let requests pass that have a key and come from where they may, as often as a key may ask.
-
-        Their bodies come in as far as there is room.
-        """
+        """Accept requests with a valid key and origin, within the rate limit and the limit on all bodies together."""
         self._tracing = tracing
         self._keys = keys
         self._origins = origins
@@ -98,7 +95,7 @@ class Boundary:
             self._record(request, sender.status or 500)
 
     def turn_away(self, status: int) -> Response:
-        """The answer to what never became a request: `service.bento.protocol` asks for it. Counted and logged."""
+        """The answer to a request that `service.bento.protocol` refused before it was complete. Counted and logged."""
         scope = {"type": "http", "method": OTHER, "path": "", "headers": [], "state": {}}
         request = _begin(Request(scope))
         answer = answer_http_error(request, status, {"Retry-After": "1"} if status == 503 else None)
@@ -107,7 +104,7 @@ class Boundary:
         return answer
 
     def _inside(self, request: Request) -> ASGIApp:
-        """The app, or the answer that keeps a request out of it."""
+        """The app, or the answer that refuses the request."""
         refusal = self._origins.refusal(request.method, request.headers)
         if refusal is not None:
             return answer_named(request, refusal())
@@ -138,7 +135,7 @@ class Boundary:
 
 
 def _begin(request: Request) -> Request:
-    """The same, with what the boundary notes of it."""
+    """The request with the boundary's state added."""
     request.state.request_id = uuid.uuid4().hex
     request.state.error_code = None
     request.state.started = time.perf_counter()
@@ -146,12 +143,12 @@ def _begin(request: Request) -> Request:
 
 
 def _common_headers(request_id: str) -> dict[str, str]:
-    """Fields of every answer."""
+    """The headers of every answer."""
     return {"X-Request-ID": request_id, "Cache-Control": "no-store"}  # answers are about patients
 
 
 def _trace(request: Request) -> tuple[str, str, str]:
-    """The caller's trace, span and flags, if it names them as W3C Trace Context does; else the request is a trace."""
+    """The caller's trace, span and flags from a W3C Trace Context header; without one a new trace."""
     parent = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
     request_id: str = request.state.request_id
     return (parent[1], parent[2], parent[3]) if parent else (request_id, request_id[16:], _SAMPLED)

@@ -1,4 +1,4 @@
-"""Errors that only HTTP has; what is wrong with a file is in `cxr.errors`.
+"""Errors of HTTP requests. Errors of files are in `cxr.errors`.
 
 Refusal                         a 4xx, with a fixed message
 ├── BadRequest                  400: UnknownTarget, UnknownMethod, UnknownObject, UnknownPictures, UnknownParameter,
@@ -23,11 +23,11 @@ from cxr.report.pictures import PICTURES
 from service.limits import MAX_FIELDS, MAX_FILES, MAX_FORM_BYTES
 
 PREDICTED = "predicted"
-"""The target that is the label of the largest probability."""
+"""The target that stands for the label with the largest probability."""
 
 
 def one_of(*names: str) -> str:
-    """The names in a row, the last one after "or"."""
+    """The names joined by commas, the last by "or"."""
     return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
@@ -64,14 +64,14 @@ class SeveralFiles(BadRequest):
 class UnknownParameter(BadRequest):
     code = "unknown_parameter"
     message = (
-        "A query parameter is unknown or given twice. /explain takes method, target, member, pictures and "
+        "A query parameter is unknown or given more than once. /explain takes method, target, member, pictures and "
         "object; other routes take none."
     )
 
 
 class OtherOrigin(Refusal):
     code = "other_origin"
-    message = "A page of another origin may not use this service while it asks for no key. Set CXR_API_KEYS."
+    message = "Pages of another origin may not use this service while it requires no key. Set CXR_API_KEYS."
 
 
 class UnknownHost(Refusal):
@@ -84,7 +84,7 @@ class UnknownHost(Refusal):
 
 class NotAcceptable(Refusal):
     code = "not_acceptable"
-    message = "The Accept header leaves no form of this answer. /docs.json names those that there are."
+    message = "The Accept header excludes every form of this answer. /docs.json lists the available ones."
 
 
 class UploadTooSlow(Refusal):

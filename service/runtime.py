@@ -60,7 +60,8 @@ class Runtime:
         at_once = settings.classifications + (LANES * batch if batch > 1 else 0)
         self.classifications = Admission(at_once, settings.queue, settings.queue_seconds)
         self._threads = ThreadPoolExecutor(settings.classifications, "classify")
-        # A DICOM file waits for a decoder here and holds no other place: where decoders hang, nobody else waits.
+        # A DICOM file waits for a decoder here and holds no other place, so that a hanging decoder delays no other
+        # file.
         self.decodings = Admission(decoders().size, settings.queue, settings.queue_seconds)
         self._decoding_threads = ThreadPoolExecutor(decoders().size, "decode")
         if missing := decoders().warm():

@@ -1,7 +1,7 @@
-"""Spans of what is done for a request, under its caller's trace: decode, preprocess, infer, explain.
+"""Tracing: spans of a request's stages (decode, preprocess, infer, explain) in its caller's trace.
 
-Off unless OpenTelemetry's own OTEL_EXPORTER_OTLP_ENDPOINT says where they go; then the extra `otel` is needed. A span
-has a name and two times and no attribute: nothing of a request is in it but the trace's own ids.
+It is off unless OpenTelemetry's OTEL_EXPORTER_OTLP_ENDPOINT is set, and then needs the extra `otel`. A span has a name
+and two times but no attributes: of the request it contains only the trace's ids.
 """
 
 import os
@@ -19,21 +19,21 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_s
 
 ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
 NAMES: Final = {"decode": "decode", "preprocess": "preprocess", "inference": "infer", "explanation": "explain"}
-"""Stages, and what their spans are called."""
+"""Stages, and the names of their spans."""
 
 
 class ExporterMissing(Exception):
-    """Spans are asked for where nothing can send them."""
+    """Spans are requested, but the exporter is not installed."""
 
     def __init__(self) -> None:
         super().__init__(f"{ENDPOINT} is set and the extra `otel` is not installed. Install it, or unset the variable.")
 
 
 class Tracing:
-    """Makes spans of stages that have ended. Those of a caller who does not sample its trace are not kept."""
+    """Makes spans of finished stages. Spans of unsampled traces are dropped."""
 
     def __init__(self, exporter: SpanExporter) -> None:
-        """`exporter`: is given the spans now and then, in a thread of its own."""
+        """`exporter`: receives the spans in batches, in its own thread."""
         self.provider = TracerProvider(
             sampler=ParentBased(ALWAYS_ON), resource=Resource.create({"service.name": "deepcovidexplainer"})
         )
@@ -42,25 +42,25 @@ class Tracing:
         self._parent: ContextVar[Context] = ContextVar("parent")
 
     def begin(self, trace_id: str, span_id: str, flags: str) -> None:
-        """What this task and those that it starts do now belongs to that span; fields as in a traceparent."""
+        """Assign this task, and tasks that it starts, to a span. The arguments are the fields of a traceparent."""
         span = SpanContext(int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16)))
         self._parent.set(set_span_in_context(NonRecordingSpan(span), Context()))
 
     def ended(self, stage: str, began: float, seconds: float) -> None:
-        """A stage of this task's request is over. `began`: of `time.perf_counter`."""
+        """Record a finished stage of this task's request. `began`: of `time.perf_counter`."""
         begin_ns = time.time_ns() - int((time.perf_counter() - began) * 1e9)
         span = self._tracer.start_span(NAMES[stage], self._parent.get(None), start_time=begin_ns)
         span.end(begin_ns + int(seconds * 1e9))
 
 
 def check_environment() -> None:
-    """Raises ExporterMissing where spans are asked for and could not be sent."""
+    """Raises ExporterMissing if spans are requested but could not be sent."""
     if os.environ.get(ENDPOINT) and find_spec("opentelemetry.exporter") is None:
         raise ExporterMissing
 
 
 def from_environment() -> Tracing | None:
-    """Tracing to the endpoint that the environment names; None where it names none."""
+    """Tracing to the endpoint in the environment; None if there is none."""
     if not os.environ.get(ENDPOINT):
         return None
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

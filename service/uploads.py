@@ -1,4 +1,4 @@
-"""Bodies on their way in: bounded one by one and together, in bytes and in time, before memory is taken."""
+"""Limit incoming bodies, each and all together, in size and time, before memory is allocated."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from service.refusals import BatchTooLarge, Busy, UploadTooSlow
 
 @dataclass(frozen=True)
 class Limit:
-    """How long a body may be, and what a longer one is told."""
+    """The largest body, and the refusal of a larger one."""
 
     max_bytes: int
     refusal: type[TooLarge]
@@ -27,10 +27,10 @@ BATCH: Final = Limit(MAX_FORM_BYTES, BatchTooLarge)
 
 
 class Uploads:
-    """What all bodies in memory may hold together.
+    """The limit on the memory of all bodies together.
 
-    A body is held until its request is answered: while it is read, while it waits and while it is worked on. Bytes
-    count when they come, not when they are announced, so that nobody takes a share without sending it.
+    A body counts until its request is answered. Bytes count when they arrive and not when they are announced, so that
+    no client can reserve memory without sending.
     """
 
     def __init__(self, max_bytes: int, seconds: float) -> None:
@@ -38,7 +38,7 @@ class Uploads:
         self._left = max_bytes
 
     def take(self, count: int) -> None:
-        """Raises Busy when there is no room for so many bytes."""
+        """Reserve `count` bytes. Raises Busy if there is no room."""
         if count > self._left:
             raise Busy
         self._left -= count
@@ -48,7 +48,7 @@ class Uploads:
 
 
 class Body:
-    """The body of one request. `receive` is what its reader calls; `release` is for when it has been answered."""
+    """The body of one request. Its reader calls `receive`; call `release` once the request is answered."""
 
     def __init__(self, request: Request, limit: Limit, uploads: Uploads) -> None:
         self._request = request
@@ -64,10 +64,10 @@ class Body:
 
         Raises:
             TooLarge: more than the limit; before the first byte if the length was declared.
-            UploadTooSlow: the deadline came first.
-            Busy: all bodies together hold what they may.
+            UploadTooSlow: it did not arrive before the deadline.
+            Busy: all bodies together have reached their limit.
         """
-        if self._complete:  # what comes now is that the client goes away, whenever it does
+        if self._complete:  # the only further message is the client's disconnection
             return await self._request.receive()
         if self._declared.isdecimal() and int(self._declared) > self._limit.max_bytes:
             raise self._limit.refusal
@@ -77,7 +77,7 @@ class Body:
         return message
 
     def release(self) -> None:
-        """Give the bytes back."""
+        """Release the reserved bytes."""
         self._uploads.release(self._held)
         self._held = 0
 

@@ -1,1 +1,1 @@
-"""Snapshots of runs → selection → candidate → the paper's tables → a bundle."""
+"""From snapshots of runs to selection, candidate, the paper's tables, and a bundle."""

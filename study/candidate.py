@@ -1,4 +1,4 @@
-"""The candidate: what selection chose, as a file that is committed before the test split is run."""
+"""The candidate: the result of selection, as a file that is committed before the test split is measured."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ from study.tabulate import tabulator
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A temperature, and conformal thresholds on 1 - p; `fitted_on` says what they come from, in words."""
+    """A temperature, and conformal thresholds on 1 - p. `fitted_on` describes the images in words."""
 
     temperature: float
     coverage: float
@@ -30,10 +30,10 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """candidate.json: the chosen plan, the member that explains, every other row, and hashes of what they rest on.
+    """candidate.json: the chosen plan, the explaining member, every other row, and hashes of their inputs.
 
-    `archives` holds, by snapshot, the SHA-256 of the file with its logits; `frames`, by the chosen members, what each
-    of them sees. Without a `calibration` the bundle's is fitted on the calibrating half of the validation split.
+    `archives` has, by snapshot, the SHA-256 of the file with its logits; `frames`, by chosen member, the member's
+    frame. Without a `calibration` the bundle's is fitted on the calibration half of the validation split.
     """
 
     version: Literal[1]
@@ -46,7 +46,7 @@ class Candidate:
     calibration: Calibration | None = None
 
     def write(self, path: Path) -> None:
-        """As JSON for people too."""
+        """Write it as indented JSON."""
         write_json(_ADAPTER, path, self)
 
     @staticmethod
@@ -58,16 +58,16 @@ class Candidate:
 def evaluate_candidate(
     study: Study, candidate: Candidate, later: Sequence[Plan] = (), resamples: int = RESAMPLES
 ) -> Tables:
-    """The tables on the test split, as the candidate fixed them; the only function that reads it.
+    """The candidate's tables on the test split. No other function reads the test split.
 
-    `later` are lines of runs that came after the candidate.
-    Temperatures come from the calibrating half, as in a bundle.
+    `later` are rows of runs that were added after the candidate. Temperatures come from the calibration half, as in a
+    bundle.
 
     Raises:
-        DataError: the study is of another table, or a snapshot is missing or not the one that was chosen.
+        DataError: the study is of another table, or a snapshot is missing or differs from the chosen one.
     """
     if study.table_sha256 != candidate.table_sha256 or candidate.chosen not in candidate.plans:
-        raise DataError("the candidate was chosen on another table, or is none of its own rows")
+        raise DataError("the candidate was chosen on another table, or is not one of its own rows")
     found = archive_hashes(study, (member for plan in candidate.plans for member in plan.members))
     changed = [name for name, sha in candidate.archives.items() if found.get(name) != sha]
     if changed:
@@ -79,21 +79,21 @@ def evaluate_candidate(
 def confirm(
     study: Study, candidate: Candidate, commit: str, result: StudyResult, resamples: int = RESAMPLES
 ) -> StudyResult:
-    """A study's result with its test figures, and with the lines of runs that came after the candidate.
+    """A study's result with its test figures, and with rows of runs that were added after the candidate.
 
     Args:
-        study: the runs, those of the candidate among them.
-        candidate: what was chosen.
-        commit: that fixed it.
-        result: of choosing it.
-        resamples: of each interval.
+        study: the runs, including those of the candidate.
+        candidate: the committed candidate.
+        commit: the commit of its file.
+        result: the result of the selection.
+        resamples: number of bootstrap samples.
 
     Raises:
-        DataError: as `evaluate_candidate`.
+        DataError: see `evaluate_candidate`.
     """
     part = study.part("select")
     later = list(_later_plans(study, part, {row.snapshot.run for row in result.snapshots}))
-    test = evaluate_candidate(study, candidate, later, resamples)  # refuses before anything else is measured
+    test = evaluate_candidate(study, candidate, later, resamples)  # raises before anything else is measured
     maker = tabulator(study, part, part, resamples)
     return replace(
         result,
@@ -105,9 +105,9 @@ def confirm(
 
 
 def _later_plans(study: Study, part: Part, chosen_among: Collection[str]) -> Iterator[Plan]:
-    """Table I's lines of runs that came after the candidate: shown, while nothing is chosen anew.
+    """Rows of table I for runs that were added after the candidate. They are shown, but the choice does not change.
 
-    The snapshot of such a run is the one that its own losses on the choosing half name, as in every other run.
+    The snapshot of such a run is chosen by its losses on the selection half, as for every other run.
     """
     later = [snapshot for snapshot in study.snapshots if snapshot.run not in chosen_among]
     losses = {one: Plan("", "snapshot", (one,), "scpa").calibrated_log_loss(part) for one in later}
@@ -116,7 +116,7 @@ def _later_plans(study: Study, part: Part, chosen_among: Collection[str]) -> Ite
 
 
 def archive_hashes(study: Study, snapshots: Iterable[Snapshot]) -> dict[str, str]:
-    """By name, the SHA-256 of each snapshot's archive. Raises DataError for one that is not in the study."""
+    """The SHA-256 of each snapshot's archive, by name. Raises DataError for a snapshot that is not in the study."""
     known = set(study.snapshots)
     hashes: dict[str, str] = {}
     for snapshot in dict.fromkeys(snapshots):

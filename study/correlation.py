@@ -1,4 +1,4 @@
-"""Does a network's spectrum know what validation knows? Rank correlation over snapshots, with an interval."""
+"""Rank correlation between spectral figures and validation loss over snapshots, with an interval."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final, get_args
@@ -13,11 +13,11 @@ from study.tables import Correlation, SnapshotRow, SpectralMetric
 
 METRICS: Final[tuple[SpectralMetric, ...]] = get_args(SpectralMetric)
 MIN_SNAPSHOTS: Final = 5
-MIN_RUNS: Final = 3  # to resample runs; fewer give no interval
+MIN_RUNS: Final = 3  # smallest number of runs to resample; with fewer there is no interval
 
 
 def correlations(rows: Sequence[SnapshotRow], resamples: int = 2000, seed: int = 0) -> tuple[Correlation, ...]:
-    """Of each spectral figure with the calibrated log loss: over all snapshots, then within each run."""
+    """Correlate each spectral figure with the calibrated log loss: over all snapshots, then within each run."""
     return tuple(
         Correlation(metric, scope, len(group), _rho(group, metric, scope == "all", resamples, seed))
         for scope, group in _scopes([row for row in rows if row.alpha is not None])
@@ -41,10 +41,10 @@ def _rho(rows: list[SnapshotRow], metric: SpectralMetric, over_runs: bool, resam
 
 
 def _weighted(x: Floats, y: Floats, weights: Floats) -> Floats:
-    """[R] Spearman's rho of values [N] that count as often as weights [R, N] say."""
+    """[R] Spearman's rho of values [N], weighted by [R, N]."""
     sizes = weights.sum(axis=1)
     found = np.empty(len(weights))
-    for size in np.unique(sizes):  # resamples of one size together; runs have different numbers of snapshots
+    for size in np.unique(sizes):  # resamples of equal size together, because runs have different numbers of snapshots
         rows = np.flatnonzero(sizes == size)
         picked = np.stack([np.repeat(np.arange(len(x)), weights[row].astype(np.int64)) for row in rows])
         found[rows] = spearman(x[picked], y[picked])

@@ -1,4 +1,4 @@
-"""The figures of left-out sources that lead a bundle's model card."""
+"""The figures of left-out sources at the top of a bundle's model card."""
 
 from collections.abc import Sequence
 from math import isnan
@@ -13,9 +13,9 @@ from training.data import Row
 
 
 def elsewhere(rows: Sequence[Row], archives: Sequence[Archive], resamples: int = RESAMPLES) -> tuple[Elsewhere, ...]:
-    """Of each source that both recipes of `MEMBERS` were trained without.
+    """Figures of each source that both recipes of `MEMBERS` were trained without.
 
-    AUROC and recall are those of the mean of the two networks, over the seeds there are; calibration and sets those of
+    AUROC and recall are of the mean of the two networks, averaged over seeds. Calibration and sets are those of
     `study.new_hospital`, of one seed.
     """
     pair = [one for one in candidates(archives) if one.name == " + ".join(MEMBERS)]

@@ -1,7 +1,7 @@
-"""Ensembles of snapshots: which members, and by which rule.
+"""Ensembles of snapshots: their members and their rule.
 
-Members are calibrated by one temperature before they are combined, fitted through the rule itself, as a bundle does:
-members calibrated one by one make a mean that is not sure enough (Rahaman & Thiery 2021).
+One temperature is applied to all members before they are combined. It is fitted on the combined posterior, as in a
+bundle: the mean of individually calibrated members is under-confident (Rahaman & Thiery 2021).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,11 +15,11 @@ from evaluation.calibration import calibrated_log_loss, fit_temperature
 from study.study import Part, Study
 from study.tables import PlanKind, Snapshot
 
-LAST: Final = 5  # snapshots of one run that its short ensemble has (Huang et al. 2017 average the last ones)
-MAX_MEMBERS: Final = 6  # of an ensemble that is to be served
+LAST: Final = 5  # last snapshots of a run in its short ensemble (as Huang et al. 2017)
+MAX_MEMBERS: Final = 6  # of an ensemble for serving
 
 Losses = Mapping[Snapshot, float]
-"""The calibrated log loss of each snapshot that may be chosen, on the choosing half."""
+"""The calibrated log loss of each snapshot that may be chosen, on the selection half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ class Plan:
         return combine(part.stack(self.members), temperature, self.rule)
 
     def calibrated_log_loss(self, part: Part) -> float:
-        """In nats, at the temperature that minimises it on the same images."""
+        """The log loss in nats at the temperature that minimises it on the same images."""
         return calibrated_log_loss(part.stack(self.members), part.labels, self.rule)
 
 
 def best_of_runs(losses: Losses) -> dict[str, Snapshot]:
-    """For each run its snapshot with the least loss."""
+    """For each run its snapshot with the smallest loss."""
     chosen: dict[str, Snapshot] = {}
     for snapshot in sorted(losses, key=losses.__getitem__):
         chosen.setdefault(snapshot.run, snapshot)
@@ -53,7 +53,7 @@ def best_of_runs(losses: Losses) -> dict[str, Snapshot]:
 
 
 def of_one_run(run: str, snapshots: Sequence[Snapshot], chosen: Snapshot | None) -> Iterator[Plan]:
-    """A run's lines of table I: its chosen snapshot, its last ones, and all by each rule."""
+    """A run's rows of table I: its chosen snapshot, its last ones, and all of them by each rule."""
     if chosen is not None:
         yield Plan(f"{run}, snapshot {chosen.cycle}", "snapshot", (chosen,), "scpa")
     if len(snapshots) > LAST:
@@ -66,8 +66,8 @@ def of_one_run(run: str, snapshots: Sequence[Snapshot], chosen: Snapshot | None)
 def of_networks(study: Study, part: Part, losses: Losses) -> Iterator[Plan]:
     """Table II: all pairs of architectures and the triple of the three best by each rule, and greedy selection.
 
-    Each architecture is represented by its best snapshot. Members share recipe and size, those of the best snapshot
-    of all, since a bundle has one of each; every member may have a frame of its own.
+    Each architecture is represented by its best snapshot. All members have the recipe and size of the best snapshot,
+    because a bundle has only one of each. Each member may have its own frame.
     """
     best = min(losses, key=losses.__getitem__)
     pool = {member: loss for member, loss in losses.items() if _same_input(study, member, best)}
@@ -85,7 +85,7 @@ def of_networks(study: Study, part: Part, losses: Losses) -> Iterator[Plan]:
 def greedy(part: Part, pool: Iterable[Snapshot], limit: int = MAX_MEMBERS) -> tuple[Snapshot, ...]:
     """Forward selection by the calibrated log loss of the mean posterior (Caruana et al. 2004).
 
-    Without replacement, since the members of a bundle weigh the same; it ends when no further one helps.
+    Without replacement, because the members of a bundle have equal weights. It ends when no further member helps.
     """
     members: tuple[Snapshot, ...] = ()
     loss, candidates = float("inf"), list(pool)
@@ -100,7 +100,7 @@ def greedy(part: Part, pool: Iterable[Snapshot], limit: int = MAX_MEMBERS) -> tu
 
 
 def _best_of_architectures(study: Study, losses: Losses) -> list[Snapshot]:
-    """One snapshot an architecture, the best first."""
+    """One snapshot per architecture, best first."""
     found: dict[str, Snapshot] = {}
     for snapshot in sorted(losses, key=losses.__getitem__):
         found.setdefault(study.configs[snapshot.run].architecture, snapshot)

@@ -1,4 +1,4 @@
-"""The gate of a bundle: cross-fitted figures, a threshold from them, and the network that is trained on all."""
+"""The gate of a bundle: cross-fitted figures, a threshold from them, and the final network, trained on all images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ FOLDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class GateStudy:
-    """A trained gate, its threshold on scores, and what it does to images that it has not learnt from."""
+    """A trained gate, its threshold on scores, and its figures on images that it was not trained on."""
 
     network: GateNetwork
     threshold: float
@@ -46,7 +46,7 @@ class GateStudy:
 
 
 def examples_of(bundle: Bundle, folder: Path, seed: int) -> tuple[tuple[Row, ...], Examples]:
-    """The training and validation images of a folder, and all that is made of them; pictures and drawings.
+    """All examples: the training and validation images of a folder, images made from them, pictures and drawings.
 
     Raises:
         DataError: as `read_table`, `find_masks` and `training.gate.pictures.pictures`.
@@ -60,9 +60,9 @@ def examples_of(bundle: Bundle, folder: Path, seed: int) -> tuple[tuple[Row, ...
 
 
 def study_gate(rows: Sequence[Row], examples: Examples, folder: Path, seed: int) -> GateStudy:
-    """Five folds by patient, every source left out in turn, then a gate of all.
+    """Train gates for five folds by patient, gates without each source in turn, then a gate on all images.
 
-    Pictures and drawings are dealt to the folds too: a picture is judged by a gate that has not seen it.
+    Pictures and drawings are divided into the folds too, so that each is scored by a gate that was not trained on it.
     """
     patients = _patients(rows, examples)
     folds = _fold_of(patients)
@@ -89,7 +89,7 @@ def study_gate(rows: Sequence[Row], examples: Examples, folder: Path, seed: int)
 
 
 def install(bundle: Bundle, study: GateStudy) -> None:
-    """Write a gate's weights into a bundle and name them in bundle.json; its graph needs an export."""
+    """Write a gate's weights into a bundle and name them in bundle.json. Its graph needs an export afterwards."""
     weights = save(storable(study.network))
     (bundle.root / "weights" / FILE).write_bytes(weights)
     gate = Gate(
@@ -100,7 +100,7 @@ def install(bundle: Bundle, study: GateStudy) -> None:
 
 
 def _held_out(examples: Examples, parts: Sequence[tuple[Mask, Mask]], seed: int, what: str) -> Floats:
-    """[E] logits of what is judged in each part, by a gate that has not learnt from what is held there."""
+    """[E] logits. In each part, a gate that is trained without the held-out examples scores the examples to judge."""
     logits = np.zeros(len(examples.kinds))
     for held, judged in track(parts, what):
         logits[judged] = logits_of(train_gate(examples.where(~held), seed), examples.images[judged])
@@ -108,19 +108,19 @@ def _held_out(examples: Examples, parts: Sequence[tuple[Mask, Mask]], seed: int,
 
 
 def _patients(rows: Sequence[Row], examples: Examples) -> "np.ndarray[tuple[int], np.dtype[np.str_]]":
-    """[E] whose radiograph an example is made of; a picture is a patient of its own."""
+    """[E] the patient whose radiograph an example was made from. A picture counts as a patient of its own."""
     names = [rows[origin].patient if origin < len(rows) else f"picture {origin}" for origin in examples.origins]
     return np.array(names)
 
 
 def _fold_of(patients: "np.ndarray[tuple[int], np.dtype[np.str_]]") -> Ints:
-    """[E] patients dealt at random, from one seed."""
+    """[E] the fold of each example: patients are assigned at random, from a fixed seed."""
     names, places = np.unique(patients, return_inverse=True)
     return np.asarray(np.random.default_rng(0).permutation(len(names))[places] % FOLDS, np.int64)
 
 
 def _elsewhere(network: GateNetwork, folder: Path, limit: float) -> list[GateCheck]:
-    """Radiographs of the folder that are in no split: films of another hospital, if it has any."""
+    """Figures of the folder's radiographs that are in no split: those of another hospital, if there are any."""
     extras = extra_images(folder)
     if not extras:
         return []

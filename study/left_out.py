@@ -1,7 +1,7 @@
-"""Leave one source out: what a network makes of images from a hospital that it has not learnt from.
+"""Leave one source out, to measure a network on images from a hospital outside its training data.
 
-Class and source are confounded in data gathered from collections, so that a good figure on known sources may be the
-recognition of a hospital (DeGrave et al. 2021). The two networks compared differ in their training images alone.
+In data gathered from several collections, class and source are confounded, so a good figure on known sources may come
+from recognising the hospital (DeGrave et al. 2021). The two compared networks differ only in their training images.
 """
 
 from collections import Counter
@@ -23,9 +23,10 @@ from training.rundir import RunDir
 
 
 def left_out_rows(study: Study, part: Part, resamples: int = RESAMPLES) -> Iterator[LeftOutRow]:
-    """A row for each run that left a source out, where the same run with all sources and the source's images exist.
+    """A row for each run that left a source out, if the same run with all sources and the source's images exist.
 
-    Posteriors are means of the last snapshots that both runs have, uncalibrated: nothing here is a probability.
+    Posteriors are means of the last snapshots that both runs have. They are uncalibrated: do not read them as
+    probabilities.
     """
     for name, run in study.left_out.items():
         config = run.config

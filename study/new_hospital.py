@@ -1,9 +1,9 @@
-"""Temperature and conformal thresholds for hospitals that a network has not learnt from.
+"""Temperature and conformal thresholds for hospitals outside a network's training data.
 
-What is fitted on a network's own hospitals promises too much elsewhere. Here every source in turn plays the new
-hospital: networks of one recipe were trained without it and predict its training and validation images. A temperature
-and thresholds are fitted on some of these sources together and judged on one held back. That a new hospital is like one
-of these sources is an assumption, and no guarantee.
+A calibration that is fitted on a network's own hospitals is over-confident elsewhere. Here every source in turn has the
+role of the new hospital: networks of one recipe were trained without it and predict its training and validation images.
+A temperature and thresholds are fitted on some of these sources together and measured on one that is held back. This
+assumes that a new hospital resembles one of these sources; there is no guarantee.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,14 +28,14 @@ MEMBERS: Final = ("convolution", "full")
 SEED: Final = 0
 COVERAGE: Final = 0.9
 CURVE: Final = (0.8, 0.85, 0.9, 0.95)
-"""Coverages that are asked for, to show what each one costs in the size of sets."""
+"""Target coverages, to show how each one affects the size of the sets."""
 
-FEWEST: Final = 50  # images of a label in a source, for its coverage to be a figure
+FEWEST: Final = 50  # smallest number of images of a label in a source for measuring its coverage
 
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """What networks trained without a source say of it: logits [M, N, 3] of their last snapshots, and labels [N]."""
+    """A source's images as seen by networks trained without it: last snapshots' logits [M, N, 3], and labels [N]."""
 
     logits: Floats
     labels: Ints
@@ -51,10 +51,10 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """What a fit on the other sources gives on one that is held back.
+    """The results of a fit on the other sources, measured on the source that is held back.
 
-    `coverage` is by label with `FEWEST` images or more; `full` is the share of sets that rule nothing out;
-    `ece` has 15 bins, `ece_uncalibrated` is that at temperature 1.
+    `coverage` is by label with at least `FEWEST` images; `full` is the share of sets that rule nothing out; `ece` has
+    15 bins; `ece_uncalibrated` is the ECE at temperature 1.
     """
 
     source: str
@@ -68,7 +68,7 @@ class HeldBack:
 
 
 def unseen(rows: Sequence[Row], archives: Sequence[Archive], members: Sequence[str] = MEMBERS) -> dict[str, Unseen]:
-    """By source, of every source that a complete run of each member's recipe was trained without.
+    """By source, for every source that has a complete run without it for each member's recipe.
 
     Raises:
         DataError: archives do not fit the table.
@@ -94,7 +94,7 @@ def _of_source(rows: Sequence[Row], runs: Sequence[Archive], source: str) -> Uns
 
 
 def fit(sources: Iterable[Unseen], coverage: float = COVERAGE) -> Fit:
-    """On the images of several sources together: the temperature of least log loss, then thresholds by label."""
+    """Fit on the images of several sources together: the temperature by log loss, then thresholds by label."""
     seen = list(sources)
     logits = np.concatenate([one.logits for one in seen], axis=1)
     labels = np.concatenate([one.labels for one in seen])
@@ -103,7 +103,7 @@ def fit(sources: Iterable[Unseen], coverage: float = COVERAGE) -> Fit:
 
 
 def held_back(sources: Mapping[str, Unseen], coverage: float = COVERAGE) -> list[HeldBack]:
-    """Every source in turn, judged by a fit on all the others; there are two at least."""
+    """Every source in turn, measured with a fit on all others. There must be at least two."""
     return [
         _judged(name, one, fit((other for key, other in sources.items() if key != name), coverage), coverage)
         for name, one in sources.items()

@@ -1,9 +1,9 @@
-"""What Karim et al. 2020 report, as far as it could be read: nothing here is from memory.
+"""The figures that Karim et al. 2020 report, as far as their text was available.
 
 The figures by label and the means are in the abstract of arXiv 2004.04582 in its third version ("positive predictive
 value of 91.6%, 92.45%, and 96.12%; precision, recall, and F1 score of 94.6%, 94.3%, and 94.6%"). COVID-19's recall of
-90.5 % is its table III's, which contradicts its text. All are of the mean posterior of VGG-19 and DenseNet-161, on
-data of its own. Its tables I and II could not be had: rows that stand for theirs have no figures of the paper.
+90.5 % is from its table III, which contradicts its text. All are of the mean posterior of VGG-19 and DenseNet-161, on
+the paper's own data. Its tables I and II were not available: rows that correspond to them have no figures of the paper.
 """
 
 from typing import Final
@@ -22,4 +22,4 @@ BEST_BY_LABEL: Final[dict[Label, PaperScores]] = {
 }
 
 HEADLINES: Final = (0.945, 0.961, 0.943)
-"""Macro-F1, COVID-19's precision and its recall, as this project was asked to reach them: the paper's text, rounded."""
+"""This project's targets for macro-F1, COVID-19's precision and its recall: the paper's text, rounded."""

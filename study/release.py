@@ -1,4 +1,4 @@
-"""Snapshots of runs → a bundle: weights as shipped, exported, calibrated, one of them chosen to explain."""
+"""Make a bundle of snapshots: store their weights, export and calibrate them, and choose the explaining member."""
 
 import math
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ SHOWN: Final = ("macro_f1", "log_loss", "covid19_ppv", "covid19_recall")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The snapshot that becomes a member: of which run, at the end of which cycle."""
+    """The snapshot of a member: its run and its cycle."""
 
     run: RunDir
     cycle: int
@@ -44,7 +44,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which of the sources explains, counting from 0, and why."""
+    """The index of the explaining member among the sources, and the reason."""
 
     index: int
     reason: str
@@ -52,13 +52,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a bundle is made of.
+    """The contents of a bundle.
 
-    sources:     the members, at least one; each keeps the frame that it was trained on
+    sources:     the members, at least one; each keeps the frame that it was trained with
     rule:        how they are combined
-    explainer:   what selection chose; by default the member with the least calibrated log loss on the choosing half
-    calibration: what was fitted elsewhere; by default it is fitted on the half of the validation split that chose
-                 nothing
+    explainer:   the choice of the selection; by default the member with the smallest calibrated log loss on the
+                 selection half
+    calibration: fitted beforehand; by default it is fitted on the calibration half of the validation split
     segmenter:   weights of the lung segmenter (safetensors); by default those of the default bundle
     """
 
@@ -70,24 +70,24 @@ class Contents:
 
 
 def release(contents: Contents, data: Path, name: str, version: str, root: Path) -> Bundle:
-    """Write a bundle into `root`, with its ONNX graphs. Weights there that it does not have are removed.
+    """Write a bundle into `root`, with its ONNX graphs. Other weights in that folder are removed.
 
-    The gate is the default bundle's; hashes are those of the images that trained or calibrated.
+    The gate is the default bundle's. Hashes are of the images that trained or calibrated it.
 
-    All figures come from the graphs and weights as they are shipped; each member's from the half of the validation
-    split that chooses.
+    All figures are computed with the final graphs and weights. Each member's own figures are of the selection half of
+    the validation split.
 
     Args:
-        contents: what it is made of.
-        data: folder with the validation split; its lungs are outlined by the bundle's own segmenter.
+        contents: members and their combination.
+        data: folder with the validation split; the bundle's own segmenter outlines the lungs.
         name: of the bundle.
         version: of the bundle.
         root: folder to write.
 
     Raises:
-        BundleError: the segmenter's weights are none.
-        DataError: there is no such snapshot, members do not fit together, one half of the validation split is empty,
-            or name or calibration will not do.
+        BundleError: the file of the segmenter does not have a segmenter's weights.
+        DataError: a snapshot does not exist, members do not fit together, one half of the validation split is empty,
+            or name or calibration is invalid.
     """
     manifest = _manifest(contents, name, version, root)
     manifest = manifest.model_copy(update={"hashes": _hashes(contents, data, root)})
@@ -98,11 +98,11 @@ def release(contents: Contents, data: Path, name: str, version: str, root: Path)
 
 
 def _manifest(contents: Contents, name: str, version: str, root: Path) -> Manifest:
-    """Weights in place, everything still uncalibrated."""
+    """Store the weights, and make the manifest, still uncalibrated."""
     sources, calibration = contents.sources, contents.calibration or UNCALIBRATED
     inputs = {(source.run.config.recipe, source.run.config.size, source.run.table_sha256) for source in sources}
     if len(inputs) != 1:
-        raise DataError("the members of a bundle share one recipe, one size and one training table")
+        raise DataError("the members of a bundle must share recipe, size and training table")
     ((recipe, size, table),) = inputs
     members = tuple(_store(source, call, root) for source, call in zip(sources, _names(sources), strict=True))
     try:
@@ -128,9 +128,9 @@ def _manifest(contents: Contents, name: str, version: str, root: Path) -> Manife
 
 
 def _names(sources: Sequence[Source]) -> list[str]:
-    """A lone network is called by its architecture, members also by cycle, and where that is not enough by number.
+    """Name members: by architecture, with several members also by cycle, and if needed by number.
 
-    Where members see different frames, the names say that too: `resnet18-lungs-c02`.
+    If members see different frames, the frame is part of the name: `resnet18-lungs-c02`.
     """
     plain = [source.run.config.architecture.replace("_", "-") for source in sources]
     if len(plain) == 1:
@@ -170,7 +170,7 @@ def _segmenter(contents: Contents, root: Path) -> Segmenter | None:
 
 
 def _hashes(contents: Contents, data: Path, root: Path) -> Hashes:
-    """Of all that is not for testing, and not of a source that a member has not learnt from."""
+    """Hashes of all images except the test split and sources that a member was not trained on."""
     rows = [row for row in read_table(data) if row.split != "test"]
     for source in contents.sources:
         if left_out := source.run.config.leave_out:
@@ -198,7 +198,7 @@ def _calibrated(bundle: Bundle, validation: BundleImages, contents: Contents) ->
 
 
 def _applied(calibration: Calibration) -> dict[str, Any]:
-    """A manifest's fields."""
+    """The calibration as fields of a manifest."""
     return {
         "temperature": calibration.temperature,
         "conformal": Conformal(coverage=calibration.coverage, thresholds=calibration.thresholds),
@@ -207,7 +207,7 @@ def _applied(calibration: Calibration) -> dict[str, Any]:
 
 
 def _fitted(ensemble: Ensemble, unseen: BundleImages, rule: EnsembleRule) -> Calibration:
-    """On images that chose nothing."""
+    """Fit a calibration on images that were not used for selection."""
     logits = logits_of(ensemble, unseen)
     temperature = fit_temperature(logits, unseen.labels, rule)
     posterior = combine(logits, temperature, rule)
@@ -217,30 +217,30 @@ def _fitted(ensemble: Ensemble, unseen: BundleImages, rule: EnsembleRule) -> Cal
 def _half(validation: BundleImages, half: Half) -> BundleImages:
     rows = validation.where(half_of_validation(row) == half for row in validation.rows)
     if not rows.rows:
-        raise DataError("the validation split has too few patients to be cut in two")
+        raise DataError("the validation split has too few patients to be divided into two halves")
     return rows
 
 
 def _surest(logits: Logits, labels: Ints) -> Choice:
-    """The member of [M, N, 3] that validation speaks for."""
+    """The member of [M, N, 3] with the best validation loss."""
     if len(logits) == 1:
         return Choice(0, "the only member")
     losses = [calibrated_log_loss(one[np.newaxis], labels, "scpa") for one in logits]
     best = int(np.argmin(losses))
     reason = (
-        f"least calibrated log loss on the choosing half of validation: {losses[best]:.4f} of {len(losses)} members"
+        f"smallest calibrated log loss on the selection half of validation: {losses[best]:.4f} of {len(losses)} members"
     )
     return Choice(best, reason)
 
 
 def _shown(logits: Logits, labels: Ints, temperature: float) -> dict[str, float]:
-    """Figures of one member alone; JSON has no NaN."""
+    """Figures of a single member, without NaN, which JSON does not have."""
     found = figures(combine(logits[np.newaxis], temperature, "scpa"), labels)
     return {name: found[name] for name in SHOWN if not math.isnan(found[name])}
 
 
 def _write(root: Path, manifest: Manifest) -> None:
-    """bundle.json, and no weights beside those that it names."""
+    """Write bundle.json, and remove weights that it does not name."""
     named = {stored.weights for stored in manifest.stored}
     for file in (root / "weights").glob("*.safetensors"):
         if file.name not in named:

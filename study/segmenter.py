@@ -1,4 +1,4 @@
-"""The lung segmenter's place in a bundle: it is trained once, and handed on from one bundle to the next."""
+"""Put the lung segmenter into a bundle. It is trained once, and copied from one bundle to the next."""
 
 from pathlib import Path
 from typing import Final, TypeVar
@@ -17,7 +17,7 @@ _S = TypeVar("_S", Segmenter | None, Gate | None)
 
 
 def install(bundle: Bundle, network: UNet) -> None:
-    """Write a segmenter's weights into a bundle and name them in bundle.json; its graph needs an export."""
+    """Write a segmenter's weights into a bundle and name them in bundle.json. Its graph needs an export afterwards."""
     manifest = bundle.manifest.model_copy(update={"lungs": _write(save(storable(network)), bundle.root)})
     (bundle.root / "bundle.json").write_text(manifest.model_dump_json(indent=2) + "\n")
 
@@ -28,7 +28,7 @@ def place(file: Path, root: Path) -> Segmenter:
 
 
 def adopt(source: Bundle, root: Path) -> Segmenter | None:
-    """Copy the segmenter of a bundle, where it has one, into the folder of another that is being written.
+    """Copy a bundle's segmenter, if it has one, into the folder of another bundle that is being written.
 
     Raises:
         BundleError: the weights are not those that the source describes.
@@ -37,7 +37,7 @@ def adopt(source: Bundle, root: Path) -> Segmenter | None:
 
 
 def hand_on(source: Bundle, stored: _S, root: Path) -> _S:
-    """Copy one of a bundle's weights files, where there is one, into the folder of another bundle.
+    """Copy one of a bundle's weights files, if it exists, into the folder of another bundle.
 
     Raises:
         BundleError: the weights are not those that the source describes.

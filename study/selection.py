@@ -1,11 +1,12 @@
-"""What is chosen, by which criterion, on the choosing half of the validation split alone.
+"""Select snapshots and ensembles, on the selection half of the validation split only.
 
-The criteria, fixed before the runs of the study were seen:
-- a snapshot of a run, the members of greedy selection and the member that explains: the calibrated log loss;
-- the candidate: the mean of the three figures that the paper puts first, macro-F1, COVID-19's precision and its
-  recall; at a tie, the log loss. Contenders have at most six members and posteriors for an output, so that equation 2
-  of the paper, whose softmax of probabilities never exceeds 0.58, is measured and not chosen.
-WeightWatcher's figures stand beside; they choose nothing unless validation agrees, which the correlations show.
+The criteria were fixed before the runs of the study: - for a run's snapshot, the members of greedy selection and the
+explaining member: the calibrated log loss; - for the candidate: the mean of the paper's three main figures, macro-F1,
+COVID-19's precision and its recall; in a tie,
+  the log loss. Eligible ensembles have at most six members and output posteriors. So equation 2 of the paper, whose
+  softmax of probabilities never exceeds 0.58, is measured but cannot be chosen.
+WeightWatcher's figures are reported too. They are not used for the choice; the correlations show whether validation
+agrees with them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ HEADLINE: Final = ("macro_f1", "covid19_ppv", "covid19_recall")
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """All figures of the choosing half, and what they chose."""
+    """All figures of the selection half, and the choice."""
 
     result: StudyResult
     candidate: Candidate
@@ -45,28 +46,28 @@ def select(
     named: Sequence[Snapshot] = (),
     explainer: Snapshot | None = None,
 ) -> Selection:
-    """Measure every snapshot on the choosing half, and choose.
+    """Measure every snapshot on the selection half, and choose.
 
     Args:
         study: the runs.
-        only_kept: choose among snapshots whose weights are here, so that a bundle can be made of them. The others
-            still stand in the tables.
-        resamples: of each interval.
-        named: the candidate's members, where something else has chosen them, such as hospitals left out of training.
-        explainer: the member that explains, where something else has chosen it.
+        only_kept: choose only among snapshots whose weights are present, so that a bundle can be made of them. The
+            tables still show the others.
+        resamples: number of bootstrap samples.
+        named: the candidate's members, if they were chosen otherwise, such as by hospitals left out of training.
+        explainer: the explaining member, if it was chosen otherwise.
 
     Raises:
-        DataError: there is nothing to choose from, no such snapshot, or the explainer is no member.
+        DataError: there is nothing to choose from, a snapshot does not exist, or the explainer is not a member.
     """
     part = study.part("select")
     rows = list(track(map(partial(measure, study, part), study.snapshots), "spectra", total=len(study.snapshots)))
     losses = {row.snapshot: row.calibrated_log_loss for row in rows if not only_kept or study.has_weights(row.snapshot)}
     if not losses:
-        raise DataError("no snapshot to choose from: with weights kept, if that was asked for")
+        raise DataError("no snapshot to choose from; with --only-kept, none whose weights are present")
     plans = plan_rows(study, part, losses)
     best = choose(plans, part, losses)
     if named:
-        part.stack(named)  # refuses what is not there
+        part.stack(named)  # raises for snapshots that do not exist
         best = Plan(" + ".join(map(str, named)), "named", tuple(named), "scpa")
         plans.append(best)
     found = correlations(rows, resamples)
@@ -86,7 +87,7 @@ def select(
 
 
 def measure(study: Study, part: Part, snapshot: Snapshot) -> SnapshotRow:
-    """A snapshot's spectral figures, where its archive has them, and its losses on a part."""
+    """A snapshot's spectral figures, if its archive has them, and its losses on a part."""
     config, logits, labels = study.configs[snapshot.run], part.logits[snapshot], part.labels
     spectral = study.runs[snapshot.run].spectral(snapshot.cycle)
     temperature = fit_temperature(logits[None], labels, "scpa")
@@ -124,22 +125,24 @@ def choose(plans: Sequence[Plan], part: Part, losses: Losses) -> Plan:
 
 
 def _merit(plan: Plan, part: Part) -> tuple[float, float]:
-    """The headline, and less log loss where it is the same."""
+    """The mean of the main figures, and then the negative log loss for ties."""
     posterior = plan.posterior(part, plan.fit(part))
     found = figures(posterior, part.labels)
-    values = [0.0 if found[name] != found[name] else found[name] for name in HEADLINE]  # NaN where none is predicted
+    values = [
+        0.0 if found[name] != found[name] else found[name] for name in HEADLINE
+    ]  # NaN if no image is predicted as COVID-19
     return sum(values) / len(values), -found["log_loss"]
 
 
 def choose_explainer(
     members: Sequence[Snapshot], rows: Sequence[SnapshotRow], found: Sequence[Correlation]
 ) -> ExplainingMember:
-    """The member with the least calibrated log loss, and why not the snapshot that its spectrum speaks for."""
+    """The member with the smallest calibrated log loss, and how WeightWatcher's choice compares."""
     best = min((row for row in rows if row.snapshot in members), key=lambda row: row.calibrated_log_loss)
     runs = {member.run for member in members}
     siblings = [row for row in rows if row.snapshot.run in runs]
     by_spectrum = {metric: pick for metric in METRICS if (pick := _lowest(siblings, metric)) is not None}
-    reason = f"least calibrated log loss on the choosing half of validation: {best.calibrated_log_loss:.4f}"
+    reason = f"smallest calibrated log loss on the selection half of validation: {best.calibrated_log_loss:.4f}"
     if len(members) > 1:
         reason += f" of {len(members)} members"
     return ExplainingMember(
@@ -149,8 +152,8 @@ def choose_explainer(
 
 def _named(explainer: Snapshot, members: Sequence[Snapshot]) -> ExplainingMember:
     if explainer not in members:
-        raise DataError(f"{explainer} is no member of the candidate: it cannot explain it")
-    return ExplainingMember(explainer, "named beforehand, and not chosen by a figure", {})
+        raise DataError(f"{explainer} is not a member of the candidate, so it cannot explain it")
+    return ExplainingMember(explainer, "named beforehand, not chosen by a figure", {})
 
 
 def _lowest(rows: Sequence[SnapshotRow], metric: SpectralMetric) -> Snapshot | None:
@@ -159,7 +162,7 @@ def _lowest(rows: Sequence[SnapshotRow], metric: SpectralMetric) -> Snapshot | N
 
 
 def _beside(best: Snapshot, by_spectrum: Mapping[SpectralMetric, Snapshot], found: Sequence[Correlation]) -> str:
-    """WeightWatcher's opinion in words, with what it was worth over all snapshots."""
+    """WeightWatcher's choice in words, with its correlation over all snapshots."""
     worth = {one.metric: str(one) for one in found if one.scope == "all"}
     words = []
     for metric, pick in by_spectrum.items():

@@ -1,6 +1,6 @@
-"""A folder of runs: what every snapshot said of images that no run learnt from.
+"""A folder of runs: the predictions of every snapshot for images that no run was trained on.
 
-Selection is given a `Part` and can see no other: that the test split chose nothing is a matter of construction.
+Selection gets a single `Part` and cannot read any other, so it cannot use the test split.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ PartName = Literal["select", "calibrate", "test"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some images, in the table's order, and what every snapshot said of them: logits [N, 3]."""
+    """Some images, in the table's order, and the logits [N, 3] of every snapshot for them."""
 
     name: PartName
     rows: tuple[Row, ...]
@@ -43,7 +43,7 @@ class Part:
         return [row.patient for row in self.rows]
 
     def stack(self, members: Iterable[Snapshot]) -> Logits:
-        """Logits [M, N, 3] of some snapshots. Raises DataError if the study has no such snapshot."""
+        """Logits [M, N, 3] of some snapshots. Raises DataError if the study lacks one."""
         try:
             return np.stack([self.logits[member] for member in members])
         except KeyError as error:
@@ -52,7 +52,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Study:
-    """Runs by name, all of one table. Those in `left_out` did not learn from one source; nothing is chosen of them."""
+    """Runs by name, all of one table. Runs in `left_out` were trained without one source and are not eligible."""
 
     runs: Mapping[str, RunDir]
     left_out: Mapping[str, RunDir]
@@ -61,19 +61,19 @@ class Study:
 
     @cached_property
     def configs(self) -> dict[str, TrainConfig]:
-        """Each run's knobs."""
+        """Each run's hyperparameters."""
         return {name: run.config for name, run in self.runs.items()}
 
     @cached_property
     def snapshots(self) -> tuple[Snapshot, ...]:
-        """All of them, run by run, whether or not their weights are here."""
+        """All snapshots, run by run, also those without weights."""
         return tuple(Snapshot(name, cycle) for name, run in self.runs.items() for cycle in archived_cycles(run))
 
     def part(self, name: PartName) -> Part:
-        """Read what the snapshots said of a part.
+        """Read the snapshots' predictions for a part.
 
         Raises:
-            DataError: the table has no such rows, or an archive lacks or does not fit them.
+            DataError: the table has no rows of this part, or an archive lacks or does not fit them.
         """
         mask = self._masks[name]
         if not mask.any():
@@ -94,16 +94,16 @@ class Study:
 
     @cached_property
     def _masks(self) -> dict[PartName, Mask]:
-        """[rows] which are of a part."""
+        """[rows] the rows of each part."""
         parts = [half_of_validation(row) if row.split == "val" else row.split for row in self.rows]
         return {name: np.array([part == name for part in parts], dtype=bool) for name in get_args(PartName)}
 
     def has_weights(self, snapshot: Snapshot) -> bool:
-        """Whether a bundle could be made of it here."""
+        """Whether the snapshot's weights are present, so that a bundle can be made of it."""
         return self.runs[snapshot.run].snapshot(snapshot.cycle).exists()
 
     def describe(self, name: str) -> RunRow:
-        """What a run was trained on, and for how long."""
+        """A run's training data and time."""
         config, counts = self.configs[name], self._train_images(self.configs[name])
         pool = sum(counts.values())
         visited = pool - pool % min(config.batch_size, pool)
@@ -132,7 +132,7 @@ def load_study(folders: Sequence[Path], data: Path) -> Study:
     """Find runs in folders, each a run or a folder of runs.
 
     Raises:
-        DataError: no runs, two of one name, or runs of another table than `data` holds.
+        DataError: there are no runs, two have the same name, or a run is of another table than that of `data`.
     """
     runs: dict[str, RunDir] = {}
     for folder in folders:
@@ -156,7 +156,7 @@ def _runs_in(folder: Path) -> list[Path]:
 
 
 def archived_cycles(run: RunDir) -> range:
-    """The cycles whose figures are here, from the first on without a gap."""
+    """The cycles that have an archive, from the first one on without a gap."""
     cycle = 0
     while run.archive(cycle + 1).exists():
         cycle += 1

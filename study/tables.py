@@ -1,7 +1,7 @@
 """study.json: what was trained, chosen and measured, in the layout of the paper's tables I to III.
 
-`cxr select` writes it with the half of the validation split that chooses; `cxr confirm` adds the test split, once a
-candidate is committed. A report renders it and computes nothing.
+`cxr select` writes it with figures of the selection half of the validation split. `cxr confirm` adds the test split,
+once a candidate is committed. A report displays it and computes nothing.
 """
 
 from dataclasses import dataclass, field
@@ -16,35 +16,34 @@ from cxr.model.posterior import EnsembleRule
 from evaluation.figure import Figure
 
 ShownPart = Literal["select", "test"]
-"""Which images: the half of the validation split that chooses, or the test split."""
+"""The images of a table: the selection half of the validation split, or the test split."""
 
 PlanKind = Literal["snapshot", "last", "snapshots", "pair", "triple", "greedy", "named"]
 """One run's chosen snapshot; its last few snapshots; all its snapshots; the chosen snapshots of two architectures,
-or of the three best ones; whatever greedy selection takes from all snapshots (Caruana et al. 2004); members that were
-named."""
+or of the three best ones; the result of greedy selection from all snapshots (Caruana et al. 2004); named members."""
 
 SpectralMetric = Literal["log_norm", "alpha", "weighted_alpha"]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A network at the bottom of a cycle: the run's folder name, and the cycle counting from 1."""
+    """A network at the end of a cycle: the run's folder name, and the cycle counting from 1."""
 
     run: str
     cycle: int
 
     def __str__(self) -> str:
-        """As bundles name their members."""
+        """In the form RUN@CYCLE."""
         return f"{self.run}-c{self.cycle:02d}"
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """What was trained, and on what.
+    """A trained run and its data.
 
     `sampling` is one of `training.sampling.SAMPLINGS`: the paper's imbalanced set is `natural`, its balanced one
-    `undersampled`. `train_images` counts different images by label. `cycles` have come to their end. `minutes` is the
-    time of their epochs, validation apart.
+    `undersampled`. `train_images` counts distinct images by label. `cycles` is the number of complete cycles. `minutes`
+    is the time of their epochs without validation.
     """
 
     run: str
@@ -62,10 +61,10 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRow:
-    """WeightWatcher's figures beside validation's, on the choosing half.
+    """WeightWatcher's figures and validation losses, on the selection half.
 
-    Spectral figures are means over layers, None where the run kept no spectra. `log_loss` is in nats, as trained;
-    `calibrated_log_loss` after the temperature that minimises it.
+    Spectral figures are means over layers, None if the run stored no spectra. `log_loss` is in nats at temperature 1;
+    `calibrated_log_loss` is at the temperature that minimises it.
     """
 
     snapshot: Snapshot
@@ -84,8 +83,8 @@ class SnapshotRow:
 class Correlation:
     """Spearman's rank correlation between a spectral figure and the calibrated log loss.
 
-    `scope` is a run, or "all". Over all snapshots the interval resamples runs, since snapshots of one run hang
-    together; within a run it resamples snapshots, and is too narrow to the degree that they do.
+    `scope` is a run, or "all". Over all snapshots the interval resamples runs, because snapshots of one run are
+    dependent. Within a run it resamples snapshots, which makes it too narrow.
     """
 
     metric: SpectralMetric
@@ -94,7 +93,7 @@ class Correlation:
     rho: Figure
 
     def __str__(self) -> str:
-        """Rho with its interval, where there is one."""
+        """Rho with its interval, if there is one."""
         return str(self.rho) if self.rho.low is not None or self.rho.value is None else f"{self.rho.value:.3f}"
 
 
@@ -102,7 +101,7 @@ class Correlation:
 class ExplainingMember:
     """The member whose maps are shown, and why.
 
-    `by_spectrum` is what each spectral figure would have chosen among all snapshots of the members' runs.
+    `by_spectrum` has the choice of each spectral figure among all snapshots of the members' runs.
     """
 
     snapshot: Snapshot
@@ -112,7 +111,7 @@ class ExplainingMember:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredScores:
-    """Precision (positive predictive value), recall and F1: of one label, or their unweighted means over labels."""
+    """Precision (positive predictive value), recall and F1 of one label, or their unweighted means over labels."""
 
     precision: Figure
     recall: Figure
@@ -121,7 +120,7 @@ class MeasuredScores:
 
 @dataclass(frozen=True, slots=True)
 class PaperScores:
-    """The same of the paper, where its figure is known for sure; `source` says where it stands."""
+    """The paper's scores, if they are known for certain. `source` says where the paper states them."""
 
     precision: float | None = None
     recall: float | None = None
@@ -131,10 +130,10 @@ class PaperScores:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """One network or ensemble. `networks` has an architecture a member, or one if all members share it.
+    """One network or ensemble. `networks` has an architecture for each member, or one if all members share it.
 
-    `sampling` is None where the members' differ. `confusion` has rows of true and columns of predicted
-    labels. `within` is the AUC of one label against another within a source that holds both.
+    `sampling` is None if the members differ. `confusion` has rows of true and columns of predicted labels. `within` is
+    the AUC of one label against another within a source that has both.
     """
 
     name: str
@@ -156,7 +155,7 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A figure over seeds: one value a seed, their mean, standard deviation (n - 1), and Student's 95 % interval."""
+    """A figure over seeds: one value per seed, their mean, standard deviation (n - 1), and Student's 95 % interval."""
 
     values: tuple[float, ...]
     mean: float
@@ -176,7 +175,7 @@ class SeedScores:
 
 @dataclass(frozen=True, slots=True)
 class SeedRow:
-    """The same network or ensemble from several seeds: how much chance in training alone moves it."""
+    """The same network or ensemble from several seeds: how much randomness in training alone changes it."""
 
     name: str
     networks: tuple[str, ...]
@@ -189,10 +188,10 @@ class SeedRow:
 
 @dataclass(frozen=True, slots=True)
 class OnSource:
-    """How a network does on a source's images.
+    """A network's figures on a source's images.
 
-    `auroc` tells COVID-19 from the other labels by its probability, within the source; without value where the source
-    holds one of the two alone. `covid19_recall` likewise.
+    `auroc` is for COVID-19 against the other labels by its probability, within the source. It has no value if the
+    source lacks either of them. The same applies to `covid19_recall`.
     """
 
     accuracy: Figure
@@ -202,9 +201,9 @@ class OnSource:
 
 @dataclass(frozen=True, slots=True)
 class LeftOutRow:
-    """A source's images, judged by a network that learnt from that source's other patients and by one that did not.
+    """A source's images, classified by a network trained on the source's other patients and by one without them.
 
-    `reference` and `run` differ in that alone. `images` counts by label.
+    `reference` and `run` differ only in this. `images` counts by label.
     """
 
     source: str
@@ -238,9 +237,9 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class StudyResult:
-    """study.json. `test` and `candidate_commit`, the commit that fixed the candidate, come after everything else.
+    """study.json. `test` and `candidate_commit`, the commit of the candidate, are added last.
 
-    Runs that came later still are in `runs` and have lines in both tables; `snapshots` are those chosen among.
+    Runs that were added later are in `runs` and have rows in both tables; `snapshots` are those that were eligible.
     """
 
     version: Literal[1]
@@ -254,12 +253,12 @@ class StudyResult:
     candidate_commit: str | None = None
 
     def write(self, path: Path) -> None:
-        """As JSON for people too."""
+        """Write it as indented JSON."""
         write_json(_ADAPTER, path, self)
 
     @staticmethod
     def read(path: Path) -> "StudyResult":
-        """Raises DataError if the file is missing or not of this version."""
+        """Read it. Raises DataError if the file is missing or of another version."""
         return read_json(_ADAPTER, path, "a study's result")
 
 

@@ -1,4 +1,4 @@
-"""Plans → rows of figures on one part of the images."""
+"""Measure plans: rows of figures on one part of the images."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ OF_CHOSEN: Final = ("snapshot", "pair", "triple")
 
 @dataclass(frozen=True, slots=True)
 class Tabulator:
-    """Measures plans on `shown`, at temperatures fitted on `fitted`; the two are the same part while selecting."""
+    """Measures plans on `shown`, at temperatures fitted on `fitted`. During selection both are the same part."""
 
     study: Study
     fitted: Part
@@ -60,7 +60,7 @@ class Tabulator:
         return _beside_the_paper(row) if is_papers and row.rule == "scpa" else row
 
     def tables(self, part: ShownPart, plans: Sequence[Plan], best: Plan) -> Tables:
-        """Tables I to III, and what the seed does to them."""
+        """Tables I to III, and their variation over seeds."""
         rows = {plan: self.row(plan) for plan in plans}
         return Tables(
             part=part,
@@ -75,7 +75,7 @@ class Tabulator:
         )
 
     def _seeds(self, plans: Sequence[Plan], best: Plan) -> Iterator[SeedRow]:
-        """For each network, its snapshots' mean, and the best plan: the same from every seed there is."""
+        """Rows over all available seeds, for each network, the mean of its snapshots, and the best plan."""
         chosen = {plan.members[0].run: plan.members[0] for plan in plans if plan.kind == "snapshot"}
         seen = set()
         for plan in [best, *plans]:
@@ -88,7 +88,7 @@ class Tabulator:
             yield self._seed_row(plan, family)
 
     def _family(self, plan: Plan, chosen: dict[str, Snapshot]) -> dict[int, tuple[Snapshot, ...]]:
-        """The plan's members by seed: a sibling's chosen snapshot for a chosen one, else of the same cycle."""
+        """The plan's members by seed: for a chosen snapshot the sibling's chosen one, else that of the same cycle."""
         siblings = [self._siblings(member.run) for member in plan.members]
         shared = set.intersection(*(set(by_seed) for by_seed in siblings))
         family: dict[int, tuple[Snapshot, ...]] = {}
@@ -100,7 +100,7 @@ class Tabulator:
         return {seed: members for seed, members in family.items() if len(set(members) & known) == len(plan.members)}
 
     def _siblings(self, run: str) -> dict[int, str]:
-        """Runs that differ from a run in their seed at most, by seed."""
+        """Runs that are equal to a run except for the seed, by seed."""
         configs = self.study.configs
         return {c.seed: name for name, c in configs.items() if replace(c, seed=0) == replace(configs[run], seed=0)}
 
@@ -119,14 +119,14 @@ class Tabulator:
 
 
 def tabulator(study: Study, fitted: Part, shown: Part, resamples: int = RESAMPLES) -> Tabulator:
-    """Draws the resamples once."""
+    """Make a tabulator. The resamples are drawn once."""
     return Tabulator(study, fitted, shown, Resampling(shown.patients, resamples))
 
 
 def measured(posterior: Floats, labels: Ints, resampling: Resampling) -> dict[str, Figure]:
     """PPV, recall and F1 of each label and their macro means, accuracy and log loss, as the paper's tables have them.
 
-    Of a label, a ratio without a denominator is no figure; in a macro mean it counts 0, unlike in an evaluation.
+    For a label, a ratio with denominator 0 is None. In a macro mean it counts as 0, unlike in an evaluation.
     """
 
     def figures(weights: Floats) -> dict[str, Floats]:

@@ -1,8 +1,8 @@
-"""The protocol of a sceptic: recipes and averages judged inside, and on a hospital that was left out of their training.
+"""Measure recipes and averages on known sources, and on a source (as a new hospital) that was left out of training.
 
 All figures are of the validation split and of the training and validation images of a left-out source; the test split
 is not read. A posterior is the mean over a run's snapshots, uncalibrated. The score between two labels a and b is
-p(a) / (p(a) + p(b)): what the network says of an image that is known to be one of the two.
+p(a) / (p(a) + p(b)), the network's probability of a for an image that is known to be a or b.
 """
 
 from collections import defaultdict
@@ -24,7 +24,7 @@ from training.data import Row, outside
 
 BASELINE: Final = "baseline"
 ALL: Final = ""
-"""The condition of runs that left no source out; else a condition is the source's name."""
+"""The condition of runs with all sources. Other conditions are the name of the source that was left out."""
 
 PAIRS: Final = (
     ("moderate", "full"),
@@ -36,7 +36,7 @@ PAIRS: Final = (
     ("mixed", "baseline"),
     ("lungs", "full-pairs-boxes"),
 )
-"""Recipes that see the lungs, each with one that sees the whole radiograph: averaged seed by seed."""
+"""Pairs of a recipe that sees the lungs and one that sees the whole radiograph, averaged seed by seed."""
 
 QUESTIONS: Final[Mapping[str, tuple[Label, Label]]] = {
     "siim": ("covid19", "normal"),
@@ -44,7 +44,7 @@ QUESTIONS: Final[Mapping[str, tuple[Label, Label]]] = {
     "rsna": ("pneumonia", "normal"),
     "nih": ("pneumonia", "normal"),
 }
-"""Which label is told from which within a source; in the other sources there is COVID-19 alone."""
+"""The two labels to separate within a source. The other sources have only COVID-19."""
 
 Network = tuple[Archive, ...]
 """One run, or several whose posteriors are averaged."""
@@ -54,7 +54,7 @@ Kind = Literal["recipe", "seeds", "frames"]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A row of the table: by condition the networks over which its figures are averaged, one a seed."""
+    """A row of the table: by condition, the networks (one per seed) whose figures are averaged."""
 
     name: str
     kind: Kind
@@ -77,7 +77,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """Figures of the validation images of sources that were trained on: means over networks."""
+    """Figures of the validation images of known sources: means over networks."""
 
     macro_f1: Compared
     ece: float
@@ -87,10 +87,10 @@ class Inside:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Figures of a left-out source: AUC between two labels, or recall of COVID-19 where there is no other.
+    """Figures of a left-out source: AUC between two labels, or recall of COVID-19 if there is no other label.
 
-    `one_score` is the AUC of the first label's probability alone, of which the third label takes its share. `recall` is
-    that of each label when the largest of three probabilities is the answer, NaN for a label that is not there.
+    `one_score` is the AUC of the first label's plain probability, which also depends on the third label's. `recall` is
+    that of each label if the largest of the three probabilities is the answer; NaN for a label without images.
     """
 
     main: Compared
@@ -100,7 +100,7 @@ class Outside:
 
 
 def candidates(archives: Sequence[Archive]) -> list[Candidate]:
-    """Recipes in the archives' order, then means over seeds, then means of two frames; complete runs alone.
+    """Recipes in the archives' order, then means over seeds, then means of two frames. Only complete runs are used.
 
     Raises:
         DataError: runs of one recipe differ in more than their seed and the source that they left out.
@@ -124,7 +124,7 @@ def candidates(archives: Sequence[Archive]) -> list[Candidate]:
 
 @dataclass(frozen=True, slots=True)
 class OneSeed:
-    """A bundle of two networks as it would ship: their last snapshots. Figures on validation, uncalibrated."""
+    """A bundle of two networks in the final form, with their last snapshots. Uncalibrated validation figures."""
 
     runs: tuple[str, str]
     macro_f1: float
@@ -178,11 +178,11 @@ def _means_of_frames(found: Mapping[str, Mapping[str, Mapping[int, Archive]]]) -
 def inside(
     rows: Sequence[Row], given: Sequence[Candidate], condition: str, resamples: int = RESAMPLES
 ) -> dict[str, Inside]:
-    """By candidate, figures on the validation images of all patients of whom none is of the left-out source.
+    """By candidate, figures on the validation images of all patients without an image of the left-out source.
 
     Args:
         rows: the whole table.
-        given: those without networks of this condition have no entry.
+        given: candidates; those without networks of this condition get no entry.
         condition: `ALL` or the source that was left out.
         resamples: of patients, for intervals.
     """
@@ -203,7 +203,7 @@ def inside(
 def out_of(
     rows: Sequence[Row], given: Sequence[Candidate], source: str, resamples: int = RESAMPLES, reference: str = BASELINE
 ) -> dict[str, Outside]:
-    """By candidate, figures on a left-out source's training and validation images; arguments as for `compare`."""
+    """By candidate, figures on a left-out source's training and validation images. Arguments as for `compare`."""
     judged = left_out_rows(rows, source)
     said = _said(given, source, len(judged), lambda one: one.left_out)
     main = _within(source, judged, said, resamples, reference)
@@ -231,10 +231,10 @@ def compare(
     resamples: int = RESAMPLES,
     reference: str = BASELINE,
 ) -> dict[str, Compared]:
-    """By candidate the mean over its networks of a metric, with what it differs by from the reference's.
+    """By candidate, the mean of a metric over its networks, and the difference to the reference.
 
-    Differences are paired: both are taken on the same resample of patients. The interval holds the choice of patients,
-    not that of seeds.
+    Differences are paired: both are computed on the same resample of patients. The interval covers the choice of
+    patients, not of seeds.
 
     Args:
         said: by candidate the posteriors [N, 3] of its networks.
@@ -262,7 +262,7 @@ def _within(
     resamples: int,
     reference: str = BASELINE,
 ) -> dict[str, Compared]:
-    """The question of a source, put to those of the rows that are its own."""
+    """The AUC of a source's two labels (`QUESTIONS`), on the rows of that source."""
     labels = _labels(rows)
     here = np.array([row.source == source for row in rows], dtype=bool)
     question = QUESTIONS.get(source)
@@ -279,7 +279,7 @@ def _within(
 
 
 def between(posterior: Floats, positive: Label, negative: Label) -> Floats:
-    """[N] the probability of the first of two labels, given that it is one of them."""
+    """[N] the probability of the first of two labels, given that one of the two is true."""
     ours, other = posterior[:, LABELS.index(positive)], posterior[:, LABELS.index(negative)]
     return metrics.ratio(ours, ours + other, 0.5)
 

@@ -1,10 +1,10 @@
-"""What runs that are judged on a hospital left out of their training said, in few small files that a clone can hold.
+"""Store the predictions of runs with left-out sources in a few small files, which can be committed.
 
-runs.json    the hash of the table, and of each run its hyperparameters and how far it came
+runs.json    the hash of the table, and for each run its hyperparameters and its progress
 NAME.npz     float16 logits of a run's snapshots, [C, N, 3]: `val`, and `left_out`, the training and validation images
-             of the source that the run did not learn from, in the table's order, training split first
+             of the source that the run was trained without, in the table's order, training split first
 
-Nothing of the test split is copied, nor read.
+The test split is neither copied nor read.
 """
 
 import json
@@ -29,10 +29,10 @@ _NAME: Final = re.compile(r"(?P<recipe>.+)-(all|without-[a-z]+)-s\d+")
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A run: its name, what it was trained with, its last epoch, and logits of its snapshots.
+    """A run: its name, its hyperparameters, its last epoch, and logits of its snapshots.
 
-    `val` is [C, N, 3], `left_out` [C, M, 3] or None where no source was left out; C is 0 where no snapshot was written.
-    `diverged` is the first epoch whose training loss was not finite, if there is one.
+    `val` is [C, N, 3]; `left_out` is [C, M, 3], or None if no source was left out. C is 0 if there is no snapshot.
+    `diverged` is the first epoch with a training loss that was not finite, if there is one.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Archive:
 
     @property
     def recipe(self) -> str:
-        """The part of the name that runs of one recipe share."""
+        """The part of the name that all runs of one recipe share."""
         return recipe_of(self.name) or self.name
 
 
@@ -99,13 +99,13 @@ def unpack(folder: Path, table_sha256: str) -> list[Archive]:
     """The runs of a folder that `pack` wrote, in its order.
 
     Raises:
-        DataError: the folder is not one of these, or is of another table.
+        DataError: `pack` did not write the folder, or it is of another table.
     """
     try:
         index = json.loads((folder / INDEX).read_text())
         if index["table_sha256"] != table_sha256:
             raise DataError(
-                f"{folder} holds runs of another metadata.csv: name the folder they learnt from with --data"
+                f"{folder} holds runs of another metadata.csv: name the folder that they were trained on with --data"
             )
         return list(_archives(folder, index["runs"]))
     except (OSError, ValueError, KeyError, TypeError):

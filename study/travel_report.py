@@ -1,4 +1,4 @@
-"""All figures of docs/travel.md, and who is not among them."""
+"""All figures of docs/travel.md, and the runs without figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,18 +27,18 @@ from study.travel_archive import Archive
 from training.data import Row
 
 JUDGED: Final = ("siim", "cohen")
-"""The sources by whose leaving out recipes are compared; both have COVID-19 beside another label."""
+"""The left-out sources that recipes are compared on. Both have COVID-19 and another label."""
 
 SWABS: Final = "radiography"
-"""The source whose COVID-19 is a positive swab, whatever the radiograph shows."""
+"""The source where COVID-19 means a positive swab, even if the radiograph looks normal."""
 
 
 @dataclass(frozen=True, slots=True)
 class CalledNormal:
-    """Of a source's COVID-19 training images, how many a network that left the source out calls normal.
+    """How many of a source's COVID-19 training images a network that was trained without the source calls normal.
 
-    `by_reading` holds, by what radiologists said of an image ("" where nobody read it), the number of images and the
-    share to which p(normal) > 0.5 is given.
+    `by_reading` has, by the radiologists' reading of an image ("" if there is none), the number of images and the share
+    with p(normal) > 0.5.
     """
 
     run: str
@@ -52,12 +52,12 @@ class CalledNormal:
 
 @dataclass(frozen=True, slots=True)
 class TravelReport:
-    """`inside` and `outside` by condition and candidate; `archives` are all runs, those without figures too.
+    """`inside` and `outside` by condition and candidate. `archives` are all runs, also those without figures.
 
-    `fitted` is the calibration for a new hospital on all sources that were left out, `held_back`, by the coverage asked
-    for, what such a calibration gives on each source that it was not fitted on. None where too few were left out.
-    `beside_baseline` is `held_back` of the candidate's first recipe with the baseline in the second one's
-    place, `seeds` what bundles of its two recipes would be.
+    `fitted` is the calibration for a new hospital, fitted on all left-out sources. `held_back` has, by target coverage,
+    the results of such a calibration on each source that it was not fitted on. Both are None if too few sources were
+    left out. `beside_baseline` is `held_back` for the candidate's first recipe with the baseline instead of the second
+    recipe. `seeds` has the figures of bundles of the two recipes, by seed.
     """
 
     archives: tuple[Archive, ...]
@@ -73,7 +73,7 @@ class TravelReport:
 
     @property
     def diverged(self) -> list[Archive]:
-        """Runs whose loss ceased to be finite; they have no snapshot."""
+        """Runs whose loss became infinite or NaN. They have no snapshot."""
         return [one for one in self.archives if one.diverged is not None]
 
     @property
@@ -85,12 +85,12 @@ class TravelReport:
 def measure(
     rows: Sequence[Row], archives: Sequence[Archive], readings: Mapping[str, str], resamples: int = RESAMPLES
 ) -> TravelReport:
-    """Every figure there is.
+    """Compute all figures.
 
     Args:
         rows: the whole table.
-        archives: all runs, those without figures too.
-        readings: by file what radiologists said of it; for `CalledNormal`.
+        archives: all runs, also those without figures.
+        readings: by file, the radiologists' reading; for `CalledNormal`.
         resamples: of patients, for intervals.
 
     Raises:
@@ -115,7 +115,7 @@ def measure(
 
 
 def called_normal(rows: Sequence[Row], run: Archive, readings: Mapping[str, str]) -> CalledNormal:
-    """Of the COVID-19 training images of the source that a run left out; the mean of its snapshots, however many."""
+    """For the COVID-19 training images of the source that a run left out; by the mean of all its snapshots."""
     judged = left_out_rows(rows, run.config.leave_out)
     said = posterior((run,), lambda one: one.left_out)[:, LABELS.index("normal")] > 0.5
     shown = [

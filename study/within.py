@@ -1,4 +1,4 @@
-"""What a network tells apart within one source: its images come from the same machines, so that no source helps."""
+"""Discrimination within one source: its images come from the same machines, so recognising the source does not help."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,9 @@ from training.data import Row, labels_of
 
 
 def within_sources(posterior: Floats, rows: Sequence[Row], resampling: Resampling) -> dict[str, Figure]:
-    """AUC of one label against another within each source that holds both (`study.travel.QUESTIONS`).
+    """AUC of one label against another within each source that has both (`study.travel.QUESTIONS`).
 
-    A network that knows sources alone has 0.5 there.
+    A network that recognises only sources has 0.5 here.
 
     Args:
         posterior: [N, 3].

@@ -1,4 +1,4 @@
-"""What DICOM's own programs and DICOM files made for them have to do with the tests."""
+"""DICOM tools and files for the tests."""
 
 import shutil
 import subprocess

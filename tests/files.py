@@ -1,4 +1,4 @@
-"""Builders of real, odd and hostile files. Each returns the bytes of one file and touches no disk."""
+"""Builders of real, unusual and hostile files. Each returns the bytes of one file and does not use the disk."""
 
 import struct
 import zlib

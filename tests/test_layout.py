@@ -1,4 +1,4 @@
-"""The house: who imports whom, house numbers, what is committed, which process loads torch. Failures name everybody."""
+"""The repository's rules: imports between packages, file sizes, committed files, processes without torch."""
 
 import ast
 import json

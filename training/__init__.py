@@ -1,1 +1,1 @@
-"""Training of snapshot ensembles, and their honest evaluation. Runs where the GPU is; serves nothing."""
+"""Training of snapshot ensembles. Runs on the machine with the GPU; not used by the service."""

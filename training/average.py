@@ -1,6 +1,6 @@
-"""The weight average of a run's snapshots (Izmailov et al. 2018): one network that costs what one costs.
+"""The weight average of a run's snapshots (Izmailov et al. 2018): a single network at the cost of one.
 
-It is written as a run of one cycle, so that selection weighs it like any other network.
+It is written as a run of one cycle, so that selection treats it like any other network.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,17 +24,17 @@ BATCH = 256
 def write_average(
     run: RunDir, cycles: Sequence[int], train_set: Dataset, held_out: Mapping[Split, Dataset], folder: Path
 ) -> RunDir:
-    """Average snapshots whose weights are here, and leave the network and what it says in `folder`.
+    """Average snapshots whose weights are present, and write the network and its logits to `folder`.
 
     Args:
-        run: whose snapshots.
-        cycles: which, at least two.
-        train_set: images for BatchNorm's statistics, which no average of theirs would fit.
-        held_out: splits to keep logits of, as in `training.loop.train`.
-        folder: of the run to write; its hyperparameters are the averaged run's, as if it had one cycle.
+        run: the run to average.
+        cycles: the cycles whose snapshots to average, at least two.
+        train_set: images to recompute BatchNorm's statistics on; averaged statistics would not fit.
+        held_out: splits to store logits of, as in `training.loop.train`.
+        folder: of the run to write; its hyperparameters are those of `run`, with one cycle.
 
     Raises:
-        DataError: fewer than two snapshots, or one without weights, or the folder holds something else.
+        DataError: there are fewer than two snapshots, one has no weights, or the folder holds something else.
     """
     missing = [str(run.snapshot(cycle)) for cycle in cycles if not run.snapshot(cycle).exists()]
     if missing or len(cycles) < 2:
@@ -52,7 +52,7 @@ def write_average(
 
 
 def average(run: RunDir, cycles: Sequence[int]) -> Network:
-    """The mean of all weights; BatchNorm's statistics are means too, and wrong."""
+    """The mean of all weights. BatchNorm's statistics are averaged too and must be recomputed."""
     network = build(run.config.architecture, opacity_head=run.config.opacity_weight > 0)
     total: dict[str, Tensor] = {}
     for cycle in cycles:
@@ -72,7 +72,7 @@ def recompute_statistics(network: nn.Module, images: Tensor) -> None:
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
-        layer.momentum = None  # torch's sign for a cumulative mean
+        layer.momentum = None  # in torch this means a cumulative mean
         layer.train()
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
     for batch in order.split(BATCH) if layers else ():

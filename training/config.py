@@ -1,4 +1,4 @@
-"""What a training run is: every number that changes its result, and the named presets."""
+"""The hyperparameters of a training run, and the named presets."""
 
 import json
 from collections.abc import Iterable
@@ -13,22 +13,25 @@ from training.augmentation.augment import GENTLE, STRONG, Augmentation
 from training.sampling import SAMPLINGS, Sampling
 
 OF_BASIC_BLOCKS: Final[tuple[Architecture, ...]] = ("resnet18", "resnet34")
-"""Those whose evidence `training.evidence` can propagate: a deeper ResNet's blocks have three convolutions."""
+"""Architectures that `training.evidence` supports; the blocks of deeper ResNets have three convolutions."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
     """A run's hyperparameters. Rates are per step of one batch; angles and shares are in `Augmentation`.
 
-    `clip_norm` bounds the gradient's norm, and 0 leaves it unbounded: a ResNet-18 at a first rate of 0.1 then
-    starts by blowing up (docs/decisions.md). `batch_size` is that of all processes together.
-    `mixup` and `cutmix` are the α of their Beta distributions, 0 is without; with both, a batch has one or the other.
-    `leave_out` names a source whose patients are not learnt from: how the network does at a hospital it has not seen.
-    `frame` is the part of a radiograph that is seen. `opacity_weight` is what the loss of the second head counts beside
-    the first one's; at 0 there is none. `evidence_weight` is that of the evidence outside the lungs
-    (`training.evidence`), of a ResNet-18 or -34 that sees the whole radiograph. `source_weights` are what the images of
-    a source count in the first head's loss, where its labels are less reliable; a source without a weight has 1.
-    `shuffled_labels` is a control: labels are shuffled within their source, so that they say nothing else.
+    `clip_norm`: limit of the gradient's norm; 0 means none, but a ResNet-18 with a first rate of 0.1 then diverges at
+    the start (docs/decisions.md).
+    `batch_size`: of all processes together.
+    `mixup`, `cutmix`: α of their Beta distributions; 0 switches off. With both, each batch uses one of the two.
+    `leave_out`: a source whose patients are excluded from training, to measure the network at an unknown hospital.
+    `frame`: the part of a radiograph that the network sees.
+    `opacity_weight`: weight of the second head's loss relative to the first head's; 0 means no second head.
+    `evidence_weight`: weight of the loss for evidence outside the lungs (`training.evidence`); for a ResNet-18 or -34
+    with the full frame only.
+    `source_weights`: weight of a source's images in the first head's loss, for sources with less reliable labels;
+    by default 1.
+    `shuffled_labels`: a control experiment. Labels are shuffled within each source, so only the source can be learnt.
     """
 
     architecture: Architecture = "resnet18"
@@ -57,33 +60,33 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Raises ValueError for an unknown name, a number out of range, or cycles that do not divide the epochs."""
         if self.architecture not in ARCHITECTURES:
-            raise ValueError(f"architecture is one of {', '.join(ARCHITECTURES)}")
+            raise ValueError(f"architecture must be one of {', '.join(ARCHITECTURES)}")
         if self.recipe not in RECIPES:
-            raise ValueError(f"recipe is one of {', '.join(RECIPES)}")
+            raise ValueError(f"recipe must be one of {', '.join(RECIPES)}")
         if self.frame not in FRAMES:
-            raise ValueError(f"frame is one of {', '.join(FRAMES)}")
+            raise ValueError(f"frame must be one of {', '.join(FRAMES)}")
         if self.sampling not in SAMPLINGS:
-            raise ValueError(f"sampling is one of {', '.join(SAMPLINGS)}")
+            raise ValueError(f"sampling must be one of {', '.join(SAMPLINGS)}")
         if min(self.size, self.epochs, self.cycles, self.batch_size) < 1:
-            raise ValueError("size, epochs, cycles and batch_size are at least 1")
+            raise ValueError("size, epochs, cycles and batch_size must be at least 1")
         if self.epochs % self.cycles:
             raise ValueError("the number of cycles must divide the number of epochs")
         if not 0 < self.max_lr < inf:
-            raise ValueError("max_lr is above 0")
+            raise ValueError("max_lr must be above 0")
         if not 0 <= self.momentum < 1 or not 0 <= self.label_smoothing < 1:
-            raise ValueError("momentum and label_smoothing are at least 0 and below 1")
+            raise ValueError("momentum and label_smoothing must be at least 0 and below 1")
         if not all(0 <= value < inf for value in (self.weight_decay, self.mixup, self.cutmix, self.clip_norm)):
-            raise ValueError("weight_decay, mixup, cutmix and clip_norm are at least 0")
+            raise ValueError("weight_decay, mixup, cutmix and clip_norm must be at least 0")
         self._check_weights()
 
     def _check_weights(self) -> None:
         weights = self.opacity_weight, self.evidence_weight, *self.source_weights.values()
         if not all(0 <= weight < inf for weight in weights):
-            raise ValueError("opacity_weight, evidence_weight and source_weights are at least 0")
+            raise ValueError("opacity_weight, evidence_weight and source_weights must be at least 0")
         if self.evidence_weight and (self.architecture not in OF_BASIC_BLOCKS or self.frame != FULL):
-            raise ValueError(f"evidence_weight is for {' and '.join(OF_BASIC_BLOCKS)} and the frame {FULL}")
+            raise ValueError(f"evidence_weight works only with {' and '.join(OF_BASIC_BLOCKS)} and the frame {FULL}")
         if self.evidence_weight and self.opacity_weight:
-            raise ValueError("one of evidence_weight and opacity_weight is 0")
+            raise ValueError("evidence_weight and opacity_weight cannot both be above 0")
 
     @property
     def epochs_per_cycle(self) -> int:
@@ -103,8 +106,8 @@ class TrainConfig:
 def paper() -> TrainConfig:
     """Karim et al. 2020, section III-B: 200 epochs in 20 cycles, so 20 snapshots of each of six networks.
 
-    The paper's imbalanced training set is `sampling` natural, its balanced one undersampled. It names a maximum
-    rate of 1.0; 0.1 with a bounded gradient is what trained (docs/decisions.md).
+    The paper's imbalanced training set is `sampling` natural, its balanced one undersampled. The paper states a
+    maximum rate of 1.0; training converged only with 0.1 and a clipped gradient (docs/decisions.md).
     """
     return TrainConfig(epochs=200, cycles=20, clip_norm=1.0, sampling="natural")
 
@@ -115,14 +118,14 @@ def plain() -> TrainConfig:
 
 
 def default() -> TrainConfig:
-    """The recipe of version 2 of `models/default`, and the base of the rows of docs/travel.md."""
+    """The recipe of version 2 of `models/default`, and the baseline of docs/travel.md."""
     return TrainConfig(epochs=300, cycles=2, mixup=0.4, weight_decay=1e-3, clip_norm=1.0, augmentation=STRONG)
 
 
 def travel() -> TrainConfig:
-    """The first member of an ensemble that is to travel to other hospitals (docs/travel.md): it sees the lungs alone.
+    """The first member of an ensemble for unknown hospitals (docs/travel.md): it sees the lungs only.
 
-    Within-source pairs, the opacity head, and random convolutions, so that the texture of a source is worth little.
+    It uses pairs within sources, the opacity head, and random convolutions, which make a source's texture less useful.
     """
     return replace(
         default(),
@@ -135,13 +138,13 @@ def travel() -> TrainConfig:
 
 
 def travel_full() -> TrainConfig:
-    """Its second member: the whole radiograph, with moderate variations of resolution, JPEG, noise and texture."""
+    """The second member: it sees the whole radiograph, with moderate variations of resolution, JPEG and texture."""
     styles = replace(STRONG, resolution=0.5, jpeg=0.25, noise_family=0.25, random_convolution=0.15)
     return replace(travel(), frame=FULL, augmentation=styles)
 
 
 def quick() -> TrainConfig:
-    """A smaller image and few epochs: minutes on a CPU, to see the path work."""
+    """Smaller images and few epochs: minutes on a CPU, to test that everything works."""
     return TrainConfig(size=112, epochs=4, cycles=2, batch_size=64, clip_norm=1.0)
 
 
@@ -151,7 +154,7 @@ def override(config: TrainConfig, settings: Iterable[str]) -> TrainConfig:
     Those of the augmentation are `augmentation.name=value`, weights of sources `source_weights.SOURCE=value`.
 
     Raises:
-        ValueError: no such hyperparameter, or a value of another type.
+        ValueError: the hyperparameter does not exist, or the value has another type.
     """
     values = config.to_json()
     for setting in settings:

@@ -1,4 +1,4 @@
-"""metadata.csv and its images → labelled uint8 arrays, pre-processed once and cached."""
+"""Load metadata.csv and its images as labelled uint8 arrays, pre-processed once and cached."""
 
 import csv
 import hashlib
@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Some rows and their images: [N, S, S] uint8, in the rows' order."""
+    """Rows of the table and their images: [N, S, S] uint8, in the rows' order."""
 
     rows: tuple[Row, ...]
     images: NDArray[np.uint8]
@@ -56,7 +56,7 @@ class Dataset:
         return Dataset(rows, self.images[mask])
 
     def leaving_out(self, source: str) -> "Dataset":
-        """Without the patients of a source; all rows where it has no name.
+        """The data without the patients of a source; unchanged if `source` is "".
 
         Raises:
             DataError: no image is of that source, or all are.
@@ -75,7 +75,7 @@ def labels_of(rows: Sequence[Row]) -> NDArray[np.int64]:
 
 
 def outside(rows: Sequence[Row], source: str) -> list[bool]:
-    """[N] which rows are of patients of whom no image is of that source."""
+    """[N] which rows are of patients without any image of that source."""
     its = {row.patient for row in rows if row.source == source}
     return [row.patient not in its for row in rows]
 
@@ -94,10 +94,10 @@ def is_prepared(folder: Path) -> bool:
 
 
 def read_table(folder: Path) -> tuple[Row, ...]:
-    """Parse metadata.csv: the columns file, label, patient and split, and, where known, source.
+    """Parse metadata.csv: the columns file, label, patient and split, and optionally source.
 
     Raises:
-        DataError: no such file, a column is missing, a value is unknown, or a patient is in two splits.
+        DataError: the file or a column is missing, a value is unknown, or a patient is in two splits.
     """
     path = folder / "metadata.csv"
     try:
@@ -128,25 +128,25 @@ def _row(path: Path, number: int, record: dict[str, str]) -> Row:
 
 
 def table_sha256(folder: Path) -> str:
-    """The hash by which a bundle names the table it was trained on."""
+    """The hash that a bundle stores of the table it was trained on."""
     return hashlib.sha256((folder / "metadata.csv").read_bytes()).hexdigest()
 
 
 def half_of_validation(row: Row) -> Half:
-    """Which half of the validation split a patient is in, by a hash that nobody chose.
+    """The half of the validation split that a patient is in, decided by a hash of the patient's name.
 
-    One half selects recipes, snapshots and ensembles; the other, which chose nothing, calibrates.
+    One half selects recipes, snapshots and ensembles. The other is used for calibration only.
     """
     return "select" if hashlib.sha256(row.patient.encode()).digest()[0] % 2 else "calibrate"
 
 
 def hashed_order(rows: Sequence[Row]) -> list[int]:
-    """Indices of rows by the hashes of their names: an order that nobody chose, for taking the first few."""
+    """Indices of rows ordered by the hashes of their names: an arbitrary but fixed order, to take the first few."""
     return sorted(range(len(rows)), key=lambda index: hashlib.sha256(rows[index].file.encode()).digest())
 
 
 Masks = Mapping[str, Mask]
-"""Names of files → lungs [S, S], all false where none could be believed (`training.lungs.mask_file`)."""
+"""File names → lungs [S, S], all false without plausible lungs (`training.lungs.mask_file`)."""
 
 
 def load(
@@ -158,20 +158,20 @@ def load(
     frame: str = FULL,
     masks: Masks | None = None,
 ) -> Dataset:
-    """Images of one split, from the cache if these files were prepared before.
+    """Load the images of one split, from the cache if the same files were prepared before.
 
     Args:
         folder: holds metadata.csv; file names in it are relative to it.
         split: train, val or test.
         recipe: pre-processing, a key of `cxr.model.preprocess.RECIPES`.
         size: side of the network's square in pixels.
-        cache: where prepared arrays are kept, named by what they were made from; by default `DEFAULT_CACHE`.
-        frame: what of an image is seen, a key of `cxr.model.frames.FRAMES`.
+        cache: folder for prepared arrays, named by a hash of their inputs; by default `DEFAULT_CACHE`.
+        frame: the part of an image that the network sees, a key of `cxr.model.frames.FRAMES`.
         masks: the lungs of each image, for a frame that needs them.
 
     Raises:
-        DataError: the split is empty, masks are missing, or files are missing or cannot be decoded: all such files
-            are named.
+        DataError: the split is empty, masks are missing, or files are missing or cannot be decoded. The message names
+            all such files.
     """
     rows = tuple(row for row in read_table(folder) if row.split == split)
     if not rows:
@@ -183,7 +183,9 @@ def load(
     if not target.exists():
         cache.mkdir(parents=True, exist_ok=True)
         prepared = _prepare_all(paths, lungs, lambda pixels, mask: preprocess(pixels, recipe, size, frame, mask), split)
-        partial = target.with_suffix(f".{os.getpid()}.npy")  # of this process: torchrun starts several at once
+        partial = target.with_suffix(
+            f".{os.getpid()}.npy"
+        )  # the name contains the process id: torchrun starts several processes at once
         np.save(partial, prepared)
         partial.replace(target)
     return Dataset(rows, np.load(target, mmap_mode="r"))
@@ -197,7 +199,7 @@ def held_out(
     frame: str = FULL,
     masks: Masks | None = None,
 ) -> dict[Split, Dataset]:
-    """The validation split and, where the table has one, the test split; arguments and errors as for `load`."""
+    """The validation split and, if the table has one, the test split. Arguments and errors are those of `load`."""
     present = {row.split for row in read_table(folder)}
     splits: tuple[Split, ...] = ("val", "test") if "test" in present else ("val",)
     return {split: load(folder, split, recipe, size, cache, frame, masks) for split in splits}
@@ -214,7 +216,7 @@ def _lungs(rows: Sequence[Row], masks: Masks) -> list[Mask | None]:
 
 
 def _fingerprint(paths: Sequence[Path], lungs: Sequence[Mask | None]) -> str:
-    """Names, sizes and times of the files, for reading them all would cost what the cache saves; and their masks."""
+    """A hash of the files' names, sizes and times, and of the masks. Reading all files would be as slow as no cache."""
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
         raise DataError("these images are missing: " + ", ".join(missing))

@@ -1,9 +1,9 @@
-"""Where a residual network's evidence lies, as a term of its loss (ISNet, Bassi et al. 2024).
+"""A loss term for the position of a residual network's evidence (ISNet, Bassi et al. 2024).
 
 Bassi, Dertkigil, Cavalli, Nature Communications 15:291. The relevance of an image's labels is propagated down by the
-z+ rule, through BatchNorm folded into the convolutions, as far as the first residual block's input: a quarter of the
-image's side, where a position has seen some ten pixels. All of it is differentiable, so that evidence outside the
-lungs can be trained away. It costs about twice what the network itself does.
+z+ rule, through BatchNorm folded into the convolutions, to the first residual block's input: a quarter of the image's
+side, where a position has a receptive field of some ten pixels. All of it is differentiable, so that training can
+reduce evidence outside the lungs. It adds about twice the cost of the network itself.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from torchvision.models.resnet import BasicBlock
 
 from networks.architectures import Network
 
-TINY = 1e-6  # keeps a quotient finite where nothing contributes
+TINY = 1e-6  # keeps a quotient finite if there are no contributions
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class _Seen:
 
 
 class WithEvidence(nn.Module):
-    """A ResNet-18 or -34 with a relevance map in one pass; it owns no tensor of its own."""
+    """A ResNet-18 or -34 with a relevance map in one pass. It has no tensors of its own."""
 
     def __init__(self, network: Network) -> None:
-        """Raises ValueError if the network is no ResNet of basic blocks."""
+        """Raises ValueError if the network is not a ResNet of basic blocks."""
         super().__init__()
         self.network = network
         if not any(isinstance(module, BasicBlock) for module in network.trunk.modules()):
@@ -63,11 +63,11 @@ def outside_loss(relevance: Tensor, masks: Tensor) -> Tensor:
 
     Args:
         relevance: [N, 1, h, w] ≥ 0.
-        masks: [N, 2, S, S]: lungs, and one on images whose lungs are known. In a mixture of two images the lungs of
-            both count as inside, where both are known.
+        masks: [N, 2, S, S]: lungs, and 1 everywhere on images whose lungs are known. In a mixture of two images the
+            lungs of both count as inside, if both are known.
 
     Returns:
-        A number; zero where no lungs are known.
+        A scalar; zero if no lungs are known.
     """
     height, width = relevance.shape[-2:]
     lungs, known = F.adaptive_max_pool2d(masks, (height, width)).split(1, dim=1)
@@ -84,7 +84,7 @@ def _run(block: BasicBlock, given: Tensor) -> _Seen:
 
 
 def _through(seen: _Seen, relevance: Tensor) -> Tensor:
-    """The relevance of a block's output → of its input; the two summands share it by what they add."""
+    """Relevance of a block's output → of its input. The two summands share it by their contributions."""
     block = seen.block
     branch, shortcut = F.relu(seen.branch), F.relu(seen.shortcut)
     each = relevance / (branch + shortcut + TINY)
@@ -97,7 +97,7 @@ def _through(seen: _Seen, relevance: Tensor) -> Tensor:
 
 
 def _positive(given: Tensor, convolution: nn.Conv2d, norm: nn.BatchNorm2d, relevance: Tensor) -> Tensor:
-    """The z+ rule: an input has of an output's relevance its share of the positive contributions to it."""
+    """The z+ rule: an input gets an output's relevance in proportion to its positive contribution."""
     assert norm.running_var is not None
     gain = norm.weight / (norm.running_var + norm.eps).sqrt()
     weight = (convolution.weight * gain.view(-1, 1, 1, 1)).clamp(min=0)

@@ -1,8 +1,8 @@
-"""BatchNorm and ReLU in one: what makes a DenseNet quick to train.
+"""BatchNorm and ReLU fused into one kernel, which makes DenseNets faster to train.
 
-A DenseNet's time goes into normalising ever longer concatenations, not into its convolutions. `torch.compile` of a
-whole one takes longer than five minutes, since each of its layers has a shape of its own, and compiled with symbolic
-shapes the pair runs at a third of the memory's speed (docs/decisions.md): so it has kernels of its own.
+A DenseNet spends its time on normalising ever longer concatenations, not on convolutions. `torch.compile` of a whole
+DenseNet takes over five minutes, because each layer has its own shape. Compiled with symbolic shapes, the pair of
+layers reaches a third of the memory bandwidth (docs/decisions.md). Hence the separate kernels.
 """
 
 from itertools import pairwise
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 def fuse_norm_relu(network: nn.Module) -> nn.Module:
-    """Replace, in place, every BatchNorm2d that a ReLU follows by both in one; parameters and names stay."""
+    """Replace, in place, every BatchNorm2d before a ReLU by the fused layer. Parameters and names stay."""
     for parent in list(network.modules()):
         for (name, norm), (after, relu) in pairwise(list(parent.named_children())):
             if isinstance(norm, nn.BatchNorm2d) and isinstance(relu, nn.ReLU):
@@ -35,7 +35,7 @@ class BatchNormReLU(nn.BatchNorm2d):
     def forward(self, input: Tensor) -> Tensor:
         if not (self.training and input.is_cuda):
             return F.relu(super().forward(input))
-        from training.norm_relu import norm_relu  # here, because Triton comes with the CUDA builds of torch alone
+        from training.norm_relu import norm_relu  # imported here, because only the CUDA builds of torch include Triton
 
         assert self.running_mean is not None
         assert self.running_var is not None

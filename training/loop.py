@@ -1,7 +1,7 @@
 """The training loop: cyclic cosine annealing with a snapshot at the bottom of each cycle.
 
-Everything random in a cycle comes from (seed, cycle), and momentum starts at zero in each: a snapshot is a whole
-checkpoint, and a run that is stopped and resumed goes on as if it had not been.
+All randomness of a cycle comes from (seed, cycle), and momentum starts at zero in each cycle. So a snapshot is a full
+checkpoint, and a run that is stopped and resumed gives the same result as an uninterrupted one.
 """
 
 import time
@@ -48,24 +48,24 @@ def train(
     boxes: Boxes | None = None,
     lungs: Mapping[str, Mask] | None = None,
 ) -> RunDir:
-    """Train one network, or go on with it, and leave its snapshots in `folder`.
+    """Train one network, or resume its training, and write its snapshots to `folder`.
 
-    Runs compiled and in bfloat16 on a CUDA device, in float32 on a CPU; under torchrun on several of them.
+    On a CUDA device training is compiled and in bfloat16, on a CPU in float32. Under torchrun several devices are used.
 
     Args:
-        config: all that changes the result.
-        train_set: what is learnt from, but for the source that `config` leaves out.
-        held_out: `val`, which is watched, and any other splits; each snapshot's logits on them are kept, and on the
-            training and validation images of the source left out.
-        table_sha256: of the table that names the images.
+        config: all hyperparameters.
+        train_set: the training images; the source that `config` leaves out is removed from them.
+        held_out: `val`, which is monitored, and any other splits. Each snapshot's logits on them are stored, and those
+            on the training and validation images of the source left out.
+        table_sha256: of the table that lists the images.
         folder: of the run.
-        keep: the weights of all snapshots, or of the last.
-        seconds: no cycle is begun that would end later than this, counted from the call.
-        boxes: around opacities, within the frame, for the second head where `config` has one.
-        lungs: masks [S, S] over whole images, by file, for a run whose evidence should lie in them.
+        keep: keep the weights of all snapshots, or only of the last.
+        seconds: do not start a cycle that would end later than this, counted from the call.
+        boxes: around opacities, within the frame, for the second head if `config` has one.
+        lungs: masks [S, S] over whole images, by file, for a run with `evidence_weight`.
 
     Raises:
-        DataError: the folder holds a run with other hyperparameters, there is no such source to leave out or to weigh,
+        DataError: the folder holds a run with other hyperparameters, a source to leave out or to weigh does not exist,
             or there are no boxes or lungs for a term of the loss.
     """
     judged = dict[Judged, Dataset](held_out.items())
@@ -73,7 +73,10 @@ def train(
         judged[LEFT_OUT] = of_source(config.leave_out, train_set, held_out["val"])
     train_set = train_set.leaving_out(config.leave_out)
     end = time.monotonic() + seconds
-    with team() as here, ThreadPoolExecutor(1) as writer:  # a snapshot is written while the next one is trained
+    with (
+        team() as here,
+        ThreadPoolExecutor(1) as writer,
+    ):  # a snapshot is written in the background while the next one is trained
         run = RunDir(folder)
         done = here.agree(run.begin(config, table_sha256) if here.leads else 0)
         objective = Objective(config, train_set.rows, boxes or {}, lungs or {}, here.device)
@@ -102,7 +105,7 @@ def train(
 
 
 class _Trainer:
-    """The state of a run between two snapshots, in one process of a team."""
+    """The state of a run between two snapshots, in one of the training processes."""
 
     def __init__(
         self,
@@ -132,7 +135,7 @@ class _Trainer:
         self.val_labels = judged["val"].labels
 
     def cycle(self, cycle: int) -> Iterator[dict[str, float]]:
-        """Train from one snapshot to the next; yields what to log of each epoch, in the leading process alone."""
+        """Train from one snapshot to the next. Yields each epoch's log record, in the leading process only."""
         self._begin(cycle)
         for epoch in range(self.config.epochs_per_cycle):
             record = {"epoch": (cycle - 1) * self.config.epochs_per_cycle + epoch + 1, **self._epoch(epoch)}
@@ -141,17 +144,17 @@ class _Trainer:
                 yield record | _watched(logits, self.val_labels)
 
     def logits(self) -> dict[Judged, Logits]:
-        """[N, 3] logits of all images that are not learnt from, in float32."""
+        """[N, 3] float32 logits of all images that are not trained on."""
         return {name: predict(self.network, images) for name, images in self.judged.items()}
 
     def _begin(self, cycle: int) -> None:
-        """Reset momentum, and derive all chance of the cycle from the run's seed and the cycle's number alone."""
+        """Reset momentum, and seed all random generators of the cycle from the run's seed and the cycle's number."""
         seed = _seed(self.config.seed, cycle)
         own = seed if self.team.leads else _seed(self.config.seed, cycle, self.team.rank)
         torch.manual_seed(own)  # dropout
-        self.order_chance = torch.Generator().manual_seed(seed)
-        self.augment_chance = torch.Generator(self.device).manual_seed(own)
-        self.mix_chance = np.random.default_rng(seed)
+        self.order_rng = torch.Generator().manual_seed(seed)
+        self.augment_rng = torch.Generator(self.device).manual_seed(own)
+        self.mix_rng = np.random.default_rng(seed)
         self.optimizer = torch.optim.SGD(
             self.network.parameters(),
             lr=self.config.max_lr,
@@ -179,8 +182,8 @@ class _Trainer:
         }
 
     def _batches(self) -> list[Tensor]:
-        """Whole batches only: a rest would be compiled again, and normalised by fewer images."""
-        order = epoch_order(self.labels, self.sources, self.config.sampling, self.order_chance).to(self.device)
+        """Whole batches only: a smaller last batch would need another compilation and give BatchNorm fewer images."""
+        order = epoch_order(self.labels, self.sources, self.config.sampling, self.order_rng).to(self.device)
         size = min(self.config.batch_size, len(order))
         return list(order[: len(order) // size * size].split(size))
 
@@ -192,7 +195,7 @@ class _Trainer:
         return rate
 
     def _step(self, batch: Tensor) -> Tensor:
-        """One update from the images at these indices, this process's share of a batch; its loss, on the device."""
+        """One update from the images at these indices, this process's share of a batch. Returns the loss."""
         inputs, targets = self._mix(self._varied(batch), self.targets[batch])
         loss = self.objective.loss(self.forward, inputs, targets)
         self.optimizer.zero_grad()
@@ -206,23 +209,23 @@ class _Trainer:
         """The augmented images at these indices: [N, 1, S, S] or, with the two masks of the loss, [N, 3, S, S]."""
         images, masks = self.images[batch], self.objective.masks
         if masks is None:
-            return augment(images, self.config.augmentation, self.augment_chance)
-        return torch.cat(augment_with_masks(images, masks[batch], self.config.augmentation, self.augment_chance), dim=1)
+            return augment(images, self.config.augmentation, self.augment_rng)
+        return torch.cat(augment_with_masks(images, masks[batch], self.config.augmentation, self.augment_rng), dim=1)
 
     def _mix(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Mixup or CutMix, whichever the run has; where it has both, a coin decides for the batch."""
+        """Apply mixup or CutMix, whichever the run has. With both, one is drawn at random for the batch."""
         alphas = [(mix, alpha) for mix, alpha in ((mixup, self.config.mixup), (cutmix, self.config.cutmix)) if alpha]
         if not alphas:
             return inputs, targets
-        mix, alpha = alphas[self.mix_chance.integers(2)] if len(alphas) > 1 else alphas[0]
-        return mix(inputs, targets, alpha, self.mix_chance)
+        mix, alpha = alphas[self.mix_rng.integers(2)] if len(alphas) > 1 else alphas[0]
+        return mix(inputs, targets, alpha, self.mix_rng)
 
 
 @torch.inference_mode()
 def predict(network: nn.Module, images: Tensor, batch_size: int = 512, bfloat16: bool = False) -> Logits:
     """Logits [N, 3] of [N, 1, S, S] uint8 images on the network's device, in evaluation mode.
 
-    In float32, or in bfloat16, which is quicker on a GPU and enough to watch a run by.
+    In float32, or in bfloat16, which is faster on a GPU and precise enough to monitor a run.
     """
     network.eval()
     with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
@@ -231,7 +234,7 @@ def predict(network: nn.Module, images: Tensor, batch_size: int = 512, bfloat16:
 
 
 def _watched(logits: Logits, labels: NDArray[np.int64]) -> dict[str, float]:
-    """What is logged of the validation split: log loss in nats, and macro-F1, where an absent label counts 0."""
+    """The logged figures of the validation split: log loss in nats, and macro-F1, where an absent label counts 0."""
     predicted = logits.argmax(axis=1)
     return {
         "val_loss": float(F.cross_entropy(torch.from_numpy(logits).double(), torch.from_numpy(labels))),
@@ -242,7 +245,7 @@ def _watched(logits: Logits, labels: NDArray[np.int64]) -> dict[str, float]:
 
 
 def _accelerated(network: nn.Module) -> nn.Module:
-    """Kernels fused: of a VGG or a ResNet all, of a DenseNet those that can be compiled in reasonable time."""
+    """Fuse kernels: the whole network for a VGG or a ResNet, a part for a DenseNet, which takes too long to compile."""
     is_dense = any(isinstance(module, DenseBlock) for module in network.modules())
     return fuse_norm_relu(network) if is_dense else torch.compile(network)  # type: ignore[return-value]
 

@@ -1,8 +1,8 @@
 """ReLU(BatchNorm(x)) and its gradient by Triton kernels, for images in channels-last memory.
 
-Such an image batch is a matrix of one row a pixel and one column a channel. Both passes are bound by memory, so each
-reads and writes as little as can be: forward one read for the moments, one read and one write for the result; backward
-two reads for the sums, two reads and one write for the gradient. Nothing is saved but the input and the moments.
+Such an image batch is a matrix with one row per pixel and one column per channel. Both passes are limited by memory, so
+each reads and writes as little as possible. Forward: one read for the moments, one read and one write for the result.
+Backward: two reads for the sums, two reads and one write for the gradient. Only the input and the moments are saved.
 """
 
 from typing import Any, Final
@@ -15,7 +15,9 @@ from training import norm_relu_kernels as kernels
 
 ROWS: Final = 32
 CHANNELS: Final = 64
-PROGRAMS: Final = 2048  # strips of rows times blocks of channels that sum at once: enough to fill the largest GPU
+PROGRAMS: Final = (
+    2048  # strips of rows times blocks of channels that are summed in parallel: enough to fill the largest GPU
+)
 
 
 def norm_relu(
@@ -86,7 +88,7 @@ def _floats(like: Tensor, *shape: int) -> Tensor:
 
 
 def _strips(x: Tensor) -> tuple[int, int, int, int]:
-    """Rows and channels of x as a matrix, and into how many strips of how many rows it is cut to be summed."""
+    """Rows and channels of x as a matrix, the number of strips for summation, and the rows of a strip."""
     channels = x.shape[1]
     rows = x.numel() // channels
     wanted = max(1, PROGRAMS // triton.cdiv(channels, CHANNELS))

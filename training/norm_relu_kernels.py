@@ -1,6 +1,6 @@
-"""The kernels of `training.norm_relu`, over matrices of one row a pixel and one column a channel, in tiles.
+"""The kernels of `training.norm_relu`, over tiles of matrices with one row per pixel and one column per channel.
 
-Sums and moments are float32 whatever the images are.
+Sums and moments are float32 for images of any type.
 """
 
 import triton
@@ -77,7 +77,7 @@ def normalise(x, moments, weight, bias, y, rows, channels, ROWS: tl.constexpr, C
 
 @triton.jit
 def _rectified(x, dy, moments, weight, bias, at, real, c, inside, channels):
-    """The normalised values of a tile, and the gradient behind the ReLU, which is zero where it cut."""
+    """The normalised values of a tile, and the gradient before the ReLU, which is zero where the output is."""
     mean = tl.load(moments + c, mask=inside)
     inverse = tl.load(moments + channels + c, mask=inside)
     scale = tl.load(weight + c, mask=inside)

@@ -1,4 +1,4 @@
-"""What a run minimises: cross-entropy, and beside it what the second head learns or where the evidence should lie."""
+"""The loss of a run: cross-entropy, optionally with the second head's loss or that for evidence outside the lungs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ from training.opacities import Boxes, opacity_loss, opacity_masks
 
 
 class Objective:
-    """A run's loss, and the two masks of each training image that it needs: [N, 2, S, S] uint8, or none."""
+    """A run's loss, and the two masks of each training image that it may need: [N, 2, S, S] uint8, or none."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Objective:
         lungs: Mapping[str, Mask],
         device: torch.device,
     ) -> None:
-        """Raises DataError if there are no boxes or no lungs to learn from, and the loss has a term for them."""
+        """Raises DataError if the loss has a term for boxes or lungs, but there are none."""
         self.config = config
         self.device = device
         self.masks: Tensor | None = None
@@ -42,13 +42,13 @@ class Objective:
             self.masks = _lung_masks(rows, lungs, config.size).to(device)
 
     def over(self, network: Network) -> nn.Module:
-        """The network with all answers that the loss is of, in one module."""
+        """The network as one module with all outputs that the loss needs."""
         if self.config.opacity_weight:
             return BothHeads(network)
         return WithEvidence(network) if self.config.evidence_weight else network
 
     def loss(self, forward: Callable[..., Any], inputs: Tensor, targets: Tensor) -> Tensor:
-        """Of a batch of images with their masks [N, 1 or 3, S, S], and [N, K + 1] shares of labels, then weights."""
+        """The loss of a batch: images with masks [N, 1 or 3, S, S]; targets [N, K + 1], label shares and a weight."""
         images, masks = inputs[:, :1].contiguous(memory_format=torch.channels_last), inputs[:, 1:]
         shares = targets[:, :-1]
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
@@ -66,14 +66,14 @@ class Objective:
         return self._cross_entropy(answers, targets)
 
     def _cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean over a batch, by the images' weights."""
+        """The weighted mean over a batch."""
         shares, weights = targets[:, :-1], targets[:, -1]
         losses = F.cross_entropy(logits.float(), shares, label_smoothing=self.config.label_smoothing, reduction="none")
         return (losses * weights).sum() / weights.sum()
 
 
 def _lung_masks(rows: Sequence[Row], lungs: Mapping[str, Mask], size: int) -> Tensor:
-    """[N, 2, size, size]: lungs, and one everywhere on images on which they were found."""
+    """[N, 2, size, size]: lungs, and 1 everywhere on images with plausible lungs."""
     masks = np.zeros((len(rows), 2, size, size), np.uint8)
     for target, row in zip(masks, rows, strict=True):
         mask = lungs.get(row.file)

@@ -1,7 +1,8 @@
-"""What the second head learns: where radiologists' boxes are, as a share of each cell of the last feature map.
+"""The second head's target: the share of each cell of the last feature map that radiologists' boxes cover.
 
-Images with boxes and normal images, which have no opacity, are known; the others count for nothing. A batch carries two
-masks that move with its images: `covered`, one inside the boxes of known images, and `known`, one on known images.
+The target is known for images with boxes and for normal images, which have no opacity; other images are ignored. A
+batch carries two masks that move with its images: `covered`, 1 inside the boxes of known images, and `known`, 1 on
+known images.
 """
 
 import csv
@@ -21,20 +22,20 @@ from cxr.model.frames import Mask, placement
 from training.data import Row
 
 Box = tuple[float, float, float, float]
-"""Left, top, width and height, as shares of the frame's sides."""
+"""Left, top, width and height, as fractions of the frame's width and height."""
 
 Boxes = Mapping[str, Sequence[Box]]
-"""Boxes by the file of their image, as metadata.csv names it."""
+"""Boxes by the file name of their image in metadata.csv."""
 
-OPACITIES: Final = ("opacity", "Pneumonia", "Infiltrate")  # kinds of boxes; the others are of other findings
+OPACITIES: Final = ("opacity", "Pneumonia", "Infiltrate")  # kinds of boxes to use; the others mark other findings
 NORMAL: Final = "normal"
 
 
 def read_boxes(folder: Path) -> Boxes:
-    """The boxes around opacities in boxes.csv, as shares of whole images; none where there is no such file.
+    """The boxes around opacities in boxes.csv, as fractions of whole images; none if the file does not exist.
 
     Raises:
-        DataError: a column is missing, or a number is not one.
+        DataError: a column is missing, or a value is not a number.
     """
     path = folder / "boxes.csv"
     if not path.exists():
@@ -52,7 +53,7 @@ def read_boxes(folder: Path) -> Boxes:
 
 
 def framed(boxes: Boxes, frame: str, masks: Mapping[str, Mask]) -> Boxes:
-    """Boxes over whole images as boxes over a frame of them; masks of the lungs are needed for any but the full one."""
+    """Convert boxes over whole images to boxes over a frame. Every frame except the full one needs lung masks."""
 
     def moved(file: str, box: Box) -> Box:
         placed = placement(frame, masks.get(file))
@@ -63,7 +64,7 @@ def framed(boxes: Boxes, frame: str, masks: Mapping[str, Mask]) -> Boxes:
 
 
 def covered_by_boxes(rows: Sequence[Row], boxes: Boxes, side: int) -> NDArray[np.uint8]:
-    """[N, side, side]: one where the centre of a pixel lies in a box of the image, elsewhere zero."""
+    """[N, side, side]: 1 where the centre of a pixel lies in a box of the image, else 0."""
     centres = (np.arange(side) + 0.5) / side
     covered = np.zeros((len(rows), side, side), np.uint8)
     for target, row in zip(covered, rows, strict=True):
@@ -74,22 +75,22 @@ def covered_by_boxes(rows: Sequence[Row], boxes: Boxes, side: int) -> NDArray[np
 
 
 def known(rows: Sequence[Row], boxes: Boxes) -> NDArray[np.bool_]:
-    """[N] whether it is known where an image has opacities: it has boxes, or is normal."""
+    """[N] whether an image's opacities are known: it has boxes, or is normal."""
     return np.array([bool(boxes.get(row.file)) or row.label == NORMAL for row in rows], dtype=bool)
 
 
 def opacity_loss(logits: Tensor, masks: Tensor) -> Tensor:
-    """Binary cross-entropy of each cell against the share of it that boxes cover, over the cells that are known.
+    """Binary cross-entropy of each cell against the share of it that boxes cover, over the known cells.
 
-    It is linear in the masks, so that a mixture of two images has the mixture of their losses: that of an unknown
-    image is zero.
+    It is linear in the masks, so the loss of a mixture of two images is the mixture of their losses. The loss of an
+    unknown image is zero.
 
     Args:
         logits: [N, 1, h, w].
         masks: [N, 2, S, S] in [0, 1]: covered, and known.
 
     Returns:
-        The mean over what is known; zero where nothing is.
+        The mean over known cells; zero if there are none.
     """
     height, width = logits.shape[-2:]
     covered, counts = F.adaptive_avg_pool2d(masks, (height, width)).split(1, dim=1)

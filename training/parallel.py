@@ -1,4 +1,4 @@
-"""One training run on several GPUs, or on several processes of a CPU: what differs from one process.
+"""Training one run on several GPUs or in several CPU processes: what differs from a single process.
 
 `torchrun --nproc-per-node 2 .venv/bin/cxr train ...` starts the processes; each takes its share of every batch, and
 DistributedDataParallel averages their gradients. BatchNorm normalises by a process's own share.
@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """This process among those that train together. The leader alone writes, validates and shows progress."""
+    """This process among those that train together. Only the leader writes, validates and shows progress."""
 
     rank: int
     size: int
@@ -25,11 +25,11 @@ class Team:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the one process that writes."""
+        """Whether this is the leader."""
         return self.rank == 0
 
     def share(self, batch: Tensor) -> Tensor:
-        """This process's part of a batch [N, ...]; the parts of all are of one size, up to N mod size is left."""
+        """This process's part of a batch [N, ...]. All parts have the same size; the rest, N mod size, is dropped."""
         return batch[: len(batch) // self.size * self.size][self.rank :: self.size]
 
     def synchronised(self, network: nn.Module) -> nn.Module:
@@ -44,7 +44,7 @@ class Team:
         return value
 
     def agree(self, value: int) -> int:
-        """The leader's value, known to all once it returns."""
+        """Send the leader's value to all processes, and return it."""
         if self.size == 1:
             return value
         shared = torch.tensor([value], device=self.device)
@@ -53,13 +53,13 @@ class Team:
 
 
 def is_leader() -> bool:
-    """Whether this process is the leader, for what is written once the team has parted."""
+    """Whether this process is the leader; for files that are written after the team has ended."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
 def team() -> Iterator[Team]:
-    """The processes that torchrun started, or this one alone."""
+    """The processes that torchrun started, or this single one."""
     size, on_gpu = int(os.environ.get("WORLD_SIZE", "1")), torch.cuda.is_available()
     if size == 1:
         yield Team(0, 1, torch.device("cuda" if on_gpu else "cpu"))

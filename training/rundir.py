@@ -1,12 +1,12 @@
-"""The folder of a training run: what it holds, and how far it has come.
+"""The folder of a training run: its files, and its progress.
 
 config.json             the run's hyperparameters and the hash of its table
-log.csv                 one line an epoch
-cycle-07.safetensors    the snapshot at the bottom of each cycle: a whole checkpoint, since momentum is reset
-cycle-07.npz            its float16 logits on the splits held out from training, and on the training and validation
-                        images of a source that was left out; WeightWatcher's three figures
+log.csv                 one line per epoch
+cycle-07.safetensors    the snapshot at the end of each cycle: a full checkpoint, because momentum is reset
+cycle-07.npz            the archive: float16 logits on the splits held out from training, and on the training and
+                        validation images of a source that was left out; WeightWatcher's three figures
 
-To go on elsewhere a run needs config.json, log.csv, the archives and the newest snapshot alone.
+To resume a run on another machine, copy config.json, log.csv, the archives and the newest snapshot.
 learning-curve.png
 """
 
@@ -32,21 +32,21 @@ from training.weightwatcher import SpectralFigures, spectral_figures
 
 Keep = Literal["all", "last"]
 Judged = Split | Literal["left_out"]
-"""Images of which an archive has logits. `left_out`: `training.sources.of_source` of the training and validation split,
-which may be looked at while something is chosen, as the test split may not."""
+"""Images that an archive has logits for. `left_out`: `training.sources.of_source` of the training and validation split.
+Unlike the test split, these may be used for selection."""
 
 LEFT_OUT: Final = "left_out"
 SPECTRAL: Final = "spectral"
 
 
 class RunDir:
-    """Files of one run. A cycle counts as complete once its snapshot has its final name."""
+    """Files of one run. A cycle is complete once its snapshot has its final name."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def begin(self, config: TrainConfig, table_sha256: str) -> int:
-        """Make or re-open the folder and return the number of complete cycles.
+        """Create or reopen the folder, and return the number of complete cycles.
 
         Raises:
             DataError: the folder belongs to a run with other hyperparameters or another table.
@@ -68,7 +68,7 @@ class RunDir:
 
     @property
     def table_sha256(self) -> str:
-        """The hash of the table that this run learns from."""
+        """The hash of the table that this run is trained on."""
         return str(self._header["table_sha256"])
 
     @property
@@ -77,7 +77,7 @@ class RunDir:
         return header
 
     def complete_cycles(self) -> int:
-        """The newest cycle with a snapshot before which no cycle's archive is missing."""
+        """The newest cycle that has a snapshot and no missing archive before it."""
         archived = 0
         while self.archive(archived + 1).exists():
             archived += 1
@@ -88,11 +88,11 @@ class RunDir:
         return self.path / f"cycle-{cycle:02d}.safetensors"
 
     def archive(self, cycle: int) -> Path:
-        """Path of what a cycle leaves besides its weights."""
+        """Path of a cycle's archive."""
         return self.path / f"cycle-{cycle:02d}.npz"
 
     def logits(self, cycle: int, split: Judged) -> NDArray[np.float32]:
-        """[N, 3] logits of a cycle's snapshot on images not learnt from, in the order of the table's rows.
+        """[N, 3] logits of a cycle's snapshot on images that were not trained on, in the order of the table's rows.
 
         Raises:
             DataError: the run has no such cycle, or was trained without that split.
@@ -114,9 +114,9 @@ class RunDir:
     def save_cycle(
         self, cycle: int, network: nn.Module, logits: Mapping[Judged, NDArray[np.float32]], keep: Keep = "all"
     ) -> None:
-        """Write a snapshot. The weights come last, by an atomic rename: they say that the cycle is complete.
+        """Write a snapshot. The weights come last, by an atomic rename, which marks the cycle as complete.
 
-        With `keep` at `last`, weights of the cycles before go: their predictions stay in their archives.
+        With `keep` = "last", weights of earlier cycles are deleted; their predictions stay in their archives.
         """
         stored: dict[str, NDArray[np.floating]] = {name: said.astype(np.float16) for name, said in logits.items()}
         if figures := spectral_figures(singular_values(network)):
@@ -133,7 +133,7 @@ class RunDir:
                 self.snapshot(earlier).unlink(missing_ok=True)
 
     def restore(self, cycle: int, network: nn.Module) -> None:
-        """Load a cycle's snapshot into a network. Raises DataError if it is damaged or not of this network."""
+        """Load a cycle's snapshot into a network. Raises DataError if it is damaged or of another network."""
         try:
             network.load_state_dict(load_file(self.snapshot(cycle)))
         except (RuntimeError, SafetensorError):
@@ -165,7 +165,7 @@ class RunDir:
             raise DataError(f"{self.archive(cycle)} holds no {name}") from None
 
     def _forget_epochs_after(self, cycle: int) -> None:
-        """Drop what an interrupted cycle logged, down to half a line: it will be run again."""
+        """Remove the log lines of an interrupted cycle, also an incomplete last line: the cycle will run again."""
         file = self.path / "log.csv"
         if not cycle or not file.exists():
             file.unlink(missing_ok=True)
@@ -180,7 +180,7 @@ class RunDir:
 
 
 def _describes(file: Path, config: TrainConfig, table_sha256: str) -> bool:
-    """Whether a config.json is of this run; a hyperparameter that is younger than the file has its default there."""
+    """Whether a config.json is of this run. A hyperparameter that is newer than the file counts as its default."""
     try:
         header = json.loads(file.read_text())
         return (TrainConfig.from_json(header["train"]), header["table_sha256"]) == (config, table_sha256)
@@ -189,7 +189,7 @@ def _describes(file: Path, config: TrainConfig, table_sha256: str) -> bool:
 
 
 def _write(file: Path, text: str) -> None:
-    """The whole text or nothing of it."""
+    """Write a text atomically."""
     partial = file.with_suffix(".partial")
     partial.write_text(text, newline="")
     partial.replace(file)

@@ -1,4 +1,4 @@
-"""Which training images an epoch visits, and in which order."""
+"""Which training images an epoch uses, and in which order."""
 
 from typing import Final, Literal, get_args
 
@@ -8,7 +8,7 @@ from torch import Tensor
 Sampling = Literal["natural", "class_balanced", "undersampled", "cell_balanced", "pairs"]
 SAMPLINGS: Final[tuple[Sampling, ...]] = get_args(Sampling)
 
-PAIRED: Final = 3.0  # how much more often a source is visited that holds several labels
+PAIRED: Final = 3.0  # how much more often images are drawn from a source with several labels
 
 
 def epoch_order(labels: Tensor, sources: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
@@ -36,25 +36,25 @@ def epoch_order(labels: Tensor, sources: Tensor, sampling: Sampling, generator: 
 
 
 def cell_weights(labels: Tensor, sources: Tensor) -> Tensor:
-    """[N] shares of draws: every label equally often, and within a label every source that has it."""
+    """[N] probabilities of draws: every label equally often, and within a label every source that has it."""
     _, cell, counts = _cells(labels, sources)
     return _classes_equal(1 / counts[cell].double(), labels)
 
 
 def pair_weights(labels: Tensor, sources: Tensor) -> Tensor:
-    """[N] shares of draws that favour images whose source also shows another label, so that the source says less.
+    """[N] probabilities of draws that favour images whose source also has another label: then the source predicts less.
 
-    An image weighs 1/√(images of its label and source), `PAIRED` times that where its source holds several labels;
-    then every label is drawn equally often (the data's README, "Pairs").
+    An image weighs 1/√(images of its label and source), times `PAIRED` if its source has several labels. Then weights
+    are scaled so that every label is drawn equally often (the data's README, "Pairs").
     """
     cells, cell, counts = _cells(labels, sources)
-    labels_of_source = torch.bincount(cells[:, 1])  # each row of `cells` is another label of its source
+    labels_of_source = torch.bincount(cells[:, 1])  # each row of `cells` is one label of a source
     favour = torch.where(labels_of_source[sources] > 1, PAIRED, 1.0)
     return _classes_equal(favour / counts[cell].double().sqrt(), labels)
 
 
 def _cells(labels: Tensor, sources: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The pairs (label, source) that occur [C, 2], which of them each image is of [N], and their counts [C]."""
+    """The existing pairs (label, source) [C, 2], the index of each image's pair [N], and the pairs' counts [C]."""
     pairs = torch.stack([labels, sources], dim=1)
     cells, cell, counts = pairs.unique(dim=0, return_inverse=True, return_counts=True)
     return cells, cell, counts
@@ -66,9 +66,9 @@ def _classes_equal(weights: Tensor, labels: Tensor) -> Tensor:
 
 
 def balanced_subset(labels: Tensor) -> Tensor:
-    """The same number of images of each label, drawn once and for all: sorted indices [3n].
+    """The same number of images of each label, as a fixed draw: sorted indices [3n].
 
-    The draw has a seed of its own, so that every network and every seed of a study learns from the same images.
+    The draw has its own fixed seed, so that every network and every seed of a study is trained on the same images.
     """
     generator = torch.Generator().manual_seed(0)
     classes, counts = labels.unique(return_counts=True)

@@ -1,4 +1,4 @@
-"""The collections that images are from: numbered, weighted, and left out."""
+"""Functions on the sources of images: numbering, weighting, and leaving out."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,16 +11,16 @@ from training.data import Dataset, Row
 
 
 def source_numbers(rows: Sequence[Row]) -> Tensor:
-    """[N] int64: each image's source, as its place among the sorted names."""
+    """[N] int64: each image's source, as the index among the sorted names."""
     names = sorted({row.source for row in rows})
     return torch.tensor([names.index(row.source) for row in rows])
 
 
 def loss_weights(rows: Sequence[Row], weights: Mapping[str, float], left_out: str = "") -> Tensor:
-    """[N] what an image's loss counts: the weight of its source where it has one, else 1.
+    """[N] weight of each image's loss: that of its source, by default 1.
 
     Raises:
-        DataError: a weight is of a source of which there is no image and which was not left out.
+        DataError: a weight is for a source without images that was not left out.
     """
     strangers = weights.keys() - {row.source for row in rows} - {left_out}
     if strangers:
@@ -29,7 +29,7 @@ def loss_weights(rows: Sequence[Row], weights: Mapping[str, float], left_out: st
 
 
 def shuffled_within_sources(labels: Tensor, sources: Tensor, seed: int) -> Tensor:
-    """[N] labels, each moved to another image of its source: a network can then learn the source alone."""
+    """[N] labels shuffled within each source: a network can then learn only the source."""
     generator = torch.Generator().manual_seed(seed)
     shuffled = labels.clone()
     for source in sources.unique():

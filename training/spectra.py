@@ -1,4 +1,4 @@
-"""Singular values of a network's layers: all that WeightWatcher's figures need."""
+"""Singular values of a network's layers, the input of WeightWatcher's figures."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ Spectra = dict[str, NDArray[np.float32]]
 
 @torch.no_grad()
 def singular_values(network: nn.Module) -> Spectra:
-    """Singular values of every convolution and linear layer, largest first, by the layer's name.
+    """Singular values of every convolution and linear layer, by the layer's name, largest first.
 
     A convolution [out, in, h, w] is h · w matrices [out, in], and their singular values are pooled, as WeightWatcher
     does (Martin & Mahoney 2021): h · w · min(out, in) values. A linear layer has min(out, in).

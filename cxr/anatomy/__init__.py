@@ -1,1 +1,1 @@
-"""Lungs, zones and boxes: where in the chest something lies."""
+"""Locate evidence in the chest: lungs, zones and boxes."""

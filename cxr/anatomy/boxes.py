@@ -1,4 +1,4 @@
-"""The critical regions of a map, and where a map of opacities has one in each lung, as boxes."""
+"""Boxes: the critical regions of an evidence map, and one region in each lung for a map of opacities."""
 
 import math
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from cxr.decode.radiograph import Radiograph
 from cxr.model.frames import WHOLE, Placement
 from cxr.report.heatmap import PIXEL_WISE, gather, resample
 
-GRID: Final = 128  # side at which regions are found: finer than any map knows places
-CRITICAL: Final = 0.5  # of the map's maximum
-LARGEST: Final = 0.1  # of the image's area, all regions together: maps of 7 x 7 cells are often above half everywhere
-SPREAD: Final = 0.04  # sigma, as a share of the side, over which a pixel-wise map is gathered into regions
-SMALLEST: Final = 0.02  # share of the evidence
+GRID: Final = 128  # side of the grid on which regions are found: finer than the cells of any map
+CRITICAL: Final = 0.5  # as a share of the map's maximum
+LARGEST: Final = 0.1  # share of the image's area, all regions together: a 7 x 7 map is often above half everywhere
+SPREAD: Final = 0.04  # sigma, as a share of the side, of the Gaussian that merges a pixel-wise map into regions
+SMALLEST: Final = 0.02  # as a share of the evidence
 MOST: Final = 5
-OPACITY_GRID: Final = 64  # side at which a map of opacities is cut, over its own frame
+OPACITY_GRID: Final = 64  # side of the grid, over its own frame, on which a map of opacities is thresholded
 
 
 Rectangle = tuple[float, float, float, float]
-"""Left, top, width and height, as shares of the radiograph's sides."""
+"""Left, top, width and height, as fractions of the radiograph's width and height."""
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle around a critical region, in pixels of the image as it is stored, and the region's share.
+    """A rectangle around a critical region, in pixels of the stored image, and the region's share.
 
-    `x`, `y` is the corner with the smallest coordinates; `share` is of the map's positive evidence.
+    `x`, `y` is the corner with the smallest coordinates. `share` is the part of the map's positive evidence inside.
     """
 
     x: int
@@ -42,11 +42,12 @@ class Box:
 def critical_regions(heatmap: Map, radiograph: Radiograph, place: Placement = WHOLE) -> tuple[Box, ...]:
     """Boxes around the connected regions of a map's [h, w] strongest evidence, largest share first.
 
-    Strongest is what exceeds half of the maximum and all but a tenth of the image. There are at most `MOST` boxes, and
-    each after the first has a share of at least `SMALLEST`; a map without positive evidence has none.
+    A point counts as strongest if it exceeds half of the maximum and belongs to the strongest tenth of the image.
+    There are at most `MOST` boxes, and each after the first has a share of at least `SMALLEST`. A map without positive
+    evidence has none.
 
-    The map is over a frame that lies at `place` on the radiograph as it is shown; boxes are in the file's own pixels,
-    so that an archive's viewer, which turns nothing, can draw them.
+    The map covers a frame that lies at `place` on the upright radiograph. Boxes are in the pixels of the stored image,
+    because an archive's viewer draws on that image and does not turn it.
     """
     evidence, gathered = evidence_of(heatmap, GRID, place)
     total = float(evidence.sum())
@@ -62,10 +63,11 @@ def critical_regions(heatmap: Map, radiograph: Radiograph, place: Placement = WH
 
 
 def opacity_regions(heatmap: Map, place: Placement = WHOLE) -> list[tuple[Rectangle, float]]:
-    """Where a map of opacities [h, w] has one in either half of its frame, and how strong it is there at most.
+    """The strongest region in each half of an opacity map [h, w], and its maximum.
 
-    The region around a half's strongest point in which the map is at least half as strong, as (left, top, width,
-    height) in shares of the radiograph. docs/marks.md has what else was tried, on the training split.
+    A region is what surrounds the strongest point of its half and is at least half as strong. It is given as (left,
+    top, width, height) in fractions of the radiograph. docs/marks.md lists the other rules that were tried on the
+    training split.
     """
     fine = resample(np.maximum(heatmap, 0), (OPACITY_GRID, OPACITY_GRID))
     width, height = place.right - place.left, place.bottom - place.top
@@ -82,7 +84,7 @@ def opacity_regions(heatmap: Map, place: Placement = WHOLE) -> list[tuple[Rectan
 
 
 def opacity_boxes(heatmap: Map, radiograph: Radiograph, place: Placement = WHOLE) -> tuple[Box, ...]:
-    """`opacity_regions` in the stored image's pixels, the strongest first, each with its share of the map."""
+    """`opacity_regions` as boxes in the stored image's pixels, strongest first, each with its share of the map."""
     evidence = resample(np.maximum(heatmap, 0), (GRID, GRID), place)
     total = float(evidence.sum()) or 1.0
     boxes = []
@@ -94,7 +96,7 @@ def opacity_boxes(heatmap: Map, radiograph: Radiograph, place: Placement = WHOLE
 
 
 def _around_peak(values: Map) -> tuple[int, int, int, int]:
-    """Left, top, width and height of the connected region around the maximum in which half of it is reached."""
+    """Left, top, width and height of the connected region around the maximum where values reach half of it."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(
         (values >= CRITICAL * values.max()).astype(np.uint8), connectivity=4
     )
@@ -103,16 +105,16 @@ def _around_peak(values: Map) -> tuple[int, int, int, int]:
 
 
 def evidence_of(heatmap: Map, side: int, place: Placement = WHOLE) -> tuple[Map, Map]:
-    """A map's positive evidence on the whole radiograph, [side, side], and the same gathered into regions.
+    """A map's positive evidence on the whole radiograph, [side, side], and the same smoothed into regions.
 
-    A pixel-wise map is gathered by a Gaussian of `SPREAD`; others are regions already.
+    A pixel-wise map is smoothed by a Gaussian of `SPREAD`. Coarser maps already consist of regions.
     """
     evidence = resample(np.maximum(heatmap, 0), (side, side), place)
     return evidence, gather(evidence, SPREAD) if heatmap.shape[0] > PIXEL_WISE else evidence
 
 
 def _box(radiograph: Radiograph, share: float, left: int, top: int, width: int, height: int) -> Box:
-    """A rectangle of the grid in stored pixels, widened to whole ones."""
+    """A rectangle of the grid as a box of whole stored pixels that contains it."""
     rows, columns = radiograph.shape
     corners = [
         radiograph.stored(x * columns / GRID, y * rows / GRID) for x, y in ((left, top), (left + width, top + height))

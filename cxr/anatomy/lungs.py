@@ -1,7 +1,7 @@
-"""Where the lungs are in a radiograph, or why that cannot be said.
+"""Outline the lungs of a radiograph, or give the reason why they cannot be outlined.
 
-The segmenter learnt from another segmenter's masks of one source (`training.lungs.segmenter`);
-`cxr.anatomy.plausibility` judges what it outlines.
+The segmenter was trained on masks that another segmenter made for one source (`training.lungs.segmenter`).
+`cxr.anatomy.plausibility` decides whether its mask is accepted.
 """
 
 from typing import Final
@@ -19,14 +19,14 @@ __all__ = ["LUNG_LOGITS", "LungSegmenter", "Lungs", "NoLungs", "union"]
 
 LUNG_LOGITS: Final = "lung_logits"
 
-THREADS: Final = 1  # how sums are split over threads changes their last bits, and one thread is as fast as two
+THREADS: Final = 1  # splitting a sum over threads changes its last bits, and one thread is as fast as two
 
 
 class LungSegmenter:
     """A bundle's lung segmenter in onnxruntime. Safe to call from several threads.
 
-    It runs on the processor alone, in float32 and in `THREADS` threads, whatever else a machine has: the mask is part
-    of the pre-processing and must be the same to the bit in training, evaluation, command line and service.
+    It always runs on the CPU in float32 with `THREADS` threads, even where there is a GPU: the mask is part of the
+    pre-processing and must be the same to the bit in training, evaluation, command line and service.
     """
 
     def __init__(self, bundle: Bundle, segmenter: Segmenter) -> None:
@@ -37,7 +37,7 @@ class LungSegmenter:
         )
 
     def find(self, pixels: NDArray[np.uint8]) -> Lungs | NoLungs:
-        """The lungs of a radiograph [H, W] uint8."""
+        """Outline the lungs of a radiograph [H, W] uint8."""
         image = preprocess(pixels, self._recipe.id, self._recipe.size)
         (logits,) = self._session.run([LUNG_LOGITS], {INPUT: image[np.newaxis, np.newaxis]})
         return judge(logits[0] > 0)

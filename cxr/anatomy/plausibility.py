@@ -1,7 +1,7 @@
-"""Two lungs, or what is not: a segmenter's mask is believed only if it has the size and shape of lungs side by side.
+"""Decide whether a segmenter's mask plausibly shows two lungs, by their size, shape and position.
 
-A segmenter fails on lungs that are white, behind devices, on a film that lies on its side. This judges size and shape
-and cannot see whether what is outlined is lung.
+A segmenter can fail on white lungs, behind devices, or on an image that lies on its side. This check sees size and
+shape only: it cannot tell whether the outlined area is lung.
 """
 
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 
-# Shares of the frame or of the larger lung. Of the data set's 119 training masks, two are outside, by their solidity.
-AREA: Final = (0.10, 0.65)  # of both lungs together
-SPECK: Final = 0.25  # of the larger lung: less is noise, or air beside an arm
-BALANCE: Final = 0.4  # smaller to larger lung: the heart takes its part of the left one
+# Fractions of the frame or of the larger lung. Two of the data set's 119 training masks fail, both by solidity.
+AREA: Final = (0.10, 0.65)  # area of both lungs together
+SPECK: Final = 0.25  # as a fraction of the larger lung: less is noise, or air beside an arm
+BALANCE: Final = 0.4  # area of the smaller lung to the larger: the heart covers part of the left one
 HEIGHT: Final = 0.25  # of each lung
-SOLIDITY: Final = 0.75  # area to convex hull: a lung is bean-shaped at most
-SHIFT: Final = 0.2  # between the heights of the two centres
+SOLIDITY: Final = 0.75  # area to area of the convex hull: a lung is at most bean-shaped
+SHIFT: Final = 0.2  # difference between the heights of the two centres
 
 
 @dataclass(frozen=True, slots=True)
 class Lungs:
-    """Two lungs: [S, S] bool each, over the whole image squashed into a square. The patient's right is on the left."""
+    """Two lungs: [S, S] bool each, over the whole image scaled to a square. The patient's right is on the left."""
 
     right: Mask
     left: Mask
@@ -32,18 +32,18 @@ class Lungs:
 
 @dataclass(frozen=True, slots=True)
 class NoLungs:
-    """No lungs that could be believed, and why: a clause for people."""
+    """No plausible lungs. `reason` is a clause to show to people."""
 
     reason: str
 
 
 def union(lungs: Lungs | NoLungs) -> Mask | None:
-    """[S, S] both lungs together; None where there are none."""
+    """[S, S] both lungs together; None if there are none."""
     return lungs.right | lungs.left if isinstance(lungs, Lungs) else None
 
 
 def judge(mask: Mask) -> Lungs | NoLungs:
-    """Two lungs from a mask [S, S], or the first reason against it."""
+    """The two lungs of a mask [S, S], or the first reason to reject it."""
     parts = _parts(mask)
     reason = _fault(parts, mask.size)
     if reason:
@@ -54,7 +54,7 @@ def judge(mask: Mask) -> Lungs | NoLungs:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A connected part of a mask; centre (x, y), height and area in pixels."""
+    """A connected part of a mask. Centre (x, y), height and area are in pixels."""
 
     mask: Mask
     area: int
@@ -64,7 +64,7 @@ class _Part:
 
 
 def _parts(mask: Mask) -> list[_Part]:
-    """Connected parts without holes, largest first; specks are dropped."""
+    """Connected parts with their holes filled, largest first. Specks are dropped."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     parts = sorted(
         (_part(np.asarray(contour, np.int32), mask.shape) for contour in contours), key=lambda part: -part.area
@@ -82,7 +82,7 @@ def _part(contour: NDArray[np.integer], shape: tuple[int, ...]) -> _Part:
 
 
 def _fault(parts: list[_Part], size: int) -> str:
-    """The first reason why these are not two lungs; empty if they may be."""
+    """The first reason why these are not two lungs; "" if they may be."""
     side = size**0.5
     total = sum(part.area for part in parts) / size
     if not AREA[0] <= total <= AREA[1]:

@@ -1,8 +1,8 @@
-"""Where in the chest a map's evidence lies: six lung zones, the mediastinum, and everywhere else.
+"""Divide a map's evidence among six lung zones, the mediastinum and the outside.
 
 Sides are the patient's: by convention the patient's right is on the left of the image. Zones are thirds of each lung's
-own height, as radiologists count them. Everything here is over the whole image squashed into a square, where shares of
-area and of evidence are those of the image.
+own height, as radiologists count them. All arrays here cover the whole image scaled to a square. Scaling keeps the
+shares of area and of evidence.
 """
 
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ LUNG_ZONES: Final = ZONES[:6]
 MEDIASTINUM: Final = ZONES.index("mediastinum")
 OUTSIDE: Final = ZONES.index("outside")
 
-GRID: Final = 126  # side of the thirds of an image
-DIAPHRAGM: Final = 0.5  # of a lung's largest width: below the last row as wide as that only its recess goes on
+GRID: Final = 126  # side of the zone map where the zones are thirds of the image
+DIAPHRAGM: Final = 0.5  # share of a lung's largest width: below the last row so wide only the recess continues
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneMap:
-    """Which zone each point is in: [S, S] indices into `ZONES`.
+    """The zone of each point: [S, S] indices into `ZONES`.
 
-    Where no lungs were found, `no_lungs` says why, and the zones are thirds of the image's halves: there is
+    Where no lungs were found, `no_lungs` has the reason, and the zones are thirds of the image's halves. There is then
     neither a mediastinum nor an outside.
     """
 
@@ -42,7 +42,7 @@ class ZoneMap:
 
 @dataclass(frozen=True, slots=True)
 class ZoneShare:
-    """A zone's share of the positive evidence, and of the image's area: chance would make them equal."""
+    """A zone's share of the positive evidence, and of the image's area. Evidence spread at random makes them equal."""
 
     zone: Zone
     share: float
@@ -50,7 +50,7 @@ class ZoneShare:
 
 
 def zones_of(lungs: Lungs | NoLungs) -> ZoneMap:
-    """The zones of two lungs, or of an image in which none were found."""
+    """The zones of two lungs, or of an image without outlined lungs."""
     if isinstance(lungs, NoLungs):
         return ZoneMap(_thirds_of_image(), lungs.reason)
     zones = np.full(lungs.right.shape, OUTSIDE, np.uint8)
@@ -61,15 +61,15 @@ def zones_of(lungs: Lungs | NoLungs) -> ZoneMap:
 
 
 def shares(heatmap: Map, where: ZoneMap, place: Placement = WHOLE) -> tuple[ZoneShare, ...]:
-    """What part of a map's positive evidence lies in each zone, in the order of `ZONES`.
+    """The share of a map's positive evidence in each zone, in the order of `ZONES`.
 
     Args:
-        heatmap: [h, w] over a frame, in any unit; what is negative speaks against the label and is left out.
+        heatmap: [h, w] over a frame, in any unit. Negative values are evidence against the label and are left out.
         where: the zones of the whole image.
-        place: where on the image the frame lies.
+        place: position of the frame on the image.
 
     Returns:
-        Shares that sum to 1, or are all 0 where the map has no positive evidence. Thirds of an image have six.
+        Shares that sum to 1, or are all 0 where the map has no positive evidence. There are six for thirds of an image.
     """
     evidence = resample(np.maximum(heatmap, 0), (where.zones.shape[0], where.zones.shape[1]), place)
     flat = where.zones.ravel()
@@ -97,9 +97,9 @@ def _thirds(lung: Mask) -> NDArray[np.uint8]:
 
 
 def _between(lungs: Lungs) -> Mask:
-    """What lies between the lungs' inner edges, from their tops down to the diaphragm.
+    """The area between the lungs' inner edges, from their tops down to the diaphragm.
 
-    Rows that one lung does not reach take its edge at the nearest row that it does.
+    In rows that one lung does not reach, its edge is that of the nearest row that it reaches.
     """
     right_edge = _edge(lungs.right, from_left=False)
     left_edge = _edge(lungs.left, from_left=True)
@@ -114,7 +114,7 @@ def _between(lungs: Lungs) -> Mask:
 
 
 def _edge(lung: Mask, from_left: bool) -> NDArray[np.float64]:
-    """[S] the column of a lung's inner edge in each row: its first one from the left, or its last."""
+    """[S] the column of a lung's inner edge in each row: the first from the left, or the last."""
     rows = np.flatnonzero(lung.any(axis=1))
     first = lung.argmax(axis=1) if from_left else lung.shape[1] - 1 - lung[:, ::-1].argmax(axis=1)
     return np.asarray(np.interp(np.arange(len(lung)), rows, first[rows]))

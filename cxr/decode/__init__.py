@@ -15,9 +15,12 @@ __all__ = ["InstanceUIDs", "Preview", "Radiograph", "Source", "decode", "is_dico
 def decode(data: bytes) -> Radiograph:
     """Decode a PNG, a JPEG or a DICOM Part 10 file of at most 64 MiB and 40 megapixels.
 
-    The format is told from the bytes alone. Raises subclasses of `cxr.errors.Refusal` and nothing else.
-    Safe to call from several threads, of which those with a DICOM file may wait for a child process to be free:
-    `cxr.decode.sandbox` says why. DecoderUnavailable where none can be had.
+    The format is recognised from the bytes alone. Safe to call from several threads. DICOM files are decoded in child
+    processes (`cxr.decode.sandbox` gives the reason), so a thread with one may wait until a child is free.
+
+    Raises:
+        Refusal: the file cannot be used; the subclass says why.
+        DecoderUnavailable: no child process can be started.
     """
     match _checked_format(data):
         case Format.DICOM:
@@ -29,9 +32,9 @@ def decode(data: bytes) -> Radiograph:
 
 
 def preview(data: bytes) -> Preview:
-    """The radiograph that `decode` decodes, for a screen with a window to set. Raises what `decode` does, and TooSmall.
+    """The same radiograph before its window is applied, for a screen. Raises what `decode` raises, and TooSmall.
 
-    Shown through its own window it is the same picture, but for what shrinking does.
+    With its own window it is the picture that `decode` returns, except for the effect of shrinking.
     """
     match _checked_format(data):
         case Format.DICOM:
@@ -43,9 +46,9 @@ def preview(data: bytes) -> Preview:
 
 
 def source_of(data: bytes) -> Source:
-    """What an object made from a DICOM file that has been decoded repeats of it. Read in a child process, as above.
+    """The elements of a decoded DICOM file that a result object must repeat. They are read in a child process.
 
-    Raises NoInstance where the file does not name its study, series and instance, so that nothing can refer to it.
+    Raises NoInstance if the file does not name its study, series and instance: no object could refer to it.
     """
     source = source_in_child(data)
     if not source.complete:

@@ -1,4 +1,4 @@
-"""How many pixels may be decoded at once in this process, all threads together."""
+"""A limit on the pixels that all threads of this process may decode at once."""
 
 import threading
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from typing import Final
 
 _AT_ONCE: Final = 64_000_000
-"""Pixels, more than one image may have. One takes up to 10 bytes while it is decoded (16 bits of colour and alpha),
-two thirds of a gigabyte in all."""
+"""In pixels; larger than the limit on one image. A pixel takes up to 10 bytes while it is decoded (16 bits of colour
+and alpha), so the total is two thirds of a gigabyte."""
 
 
 class Budget:
-    """Threads that decode wait here until there is room. Decoders' processes have limits of their own."""
+    """Decoding threads wait here until there is room. Decoder processes have limits of their own."""
 
     def __init__(self, pixels: int) -> None:
         self._left = pixels
@@ -19,7 +19,7 @@ class Budget:
 
     @contextmanager
     def hold(self, pixels: int) -> Iterator[None]:
-        """Hold so many, no more than there are in all, while the block runs."""
+        """Reserve this many pixels, at most the whole budget, while the block runs."""
         with self._changed:
             self._changed.wait_for(lambda: self._left >= pixels)
             self._left -= pixels

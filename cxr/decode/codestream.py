@@ -1,7 +1,8 @@
-"""What a JPEG, JPEG-LS or JPEG 2000 codestream says of itself, read and checked without decoding it.
+"""Read and check the header of a JPEG, JPEG-LS or JPEG 2000 codestream without decoding it.
 
-A DICOM file describes its image twice, in its elements and in the codestream. Decoders believe the latter, and some
-write where it sends them: GDCM's lossless JPEG crashes on a false precision and on an unknown colour transform.
+A DICOM file describes its image twice, in its elements and in the codestream. Decoders trust the codestream, and some
+write outside their buffer if it is wrong: GDCM's lossless JPEG crashes on a false precision and on an unknown colour
+transform.
 """
 
 import struct
@@ -11,12 +12,12 @@ from typing import Final
 
 from cxr.errors import NotDecodable
 
-# Start of frame: all of C0 to CF but DHT, JPG and DAC; F7 is JPEG-LS.
+# Start of frame: C0 to CF except DHT, JPG and DAC; F7 is JPEG-LS.
 _STARTS_OF_FRAME: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 _START_OF_SCAN: Final = 0xDA
 _ADOBE: Final = 0xEE
 _ADOBE_BODY: Final = struct.Struct(">5s3HB")  # "Adobe", version, flags, flags, colour transform
-_COLOUR_TRANSFORMS: Final = (0, 1)  # none and YCbCr; 2 is of four components
+_COLOUR_TRANSFORMS: Final = (0, 1)  # none and YCbCr; 2 is for four components
 _SAMPLING: Final = frozenset(range(1, 5))
 _MAX_SEGMENTS: Final = 1000
 _J2K_START: Final = b"\xff\x4f\xff\x51"
@@ -27,7 +28,7 @@ _JP2_CODESTREAM_BOX: Final = b"jp2c"
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Rows and columns in pixels, samples a pixel, bits a sample."""
+    """Rows and columns in pixels, samples per pixel, bits per sample."""
 
     rows: int
     columns: int
@@ -38,7 +39,7 @@ class Frame:
 def jpeg_frame(codestream: bytes) -> Frame:
     """The frame header of a JPEG or JPEG-LS codestream (ITU-T T.81 B.2.2, T.87 C.2.2).
 
-    Raises NotDecodable where there is none before the first scan, or two, or what precedes that scan is malformed.
+    Raises NotDecodable unless there is exactly one before the first scan and all segments before it are well-formed.
     """
     frame: Frame | None = None
     components = b""
@@ -65,13 +66,13 @@ _SAMPLED: Final = frozenset(horizontal << 4 | vertical for horizontal in _SAMPLI
 
 
 def _segments(codestream: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and body of each segment to the first start of scan; fewer where one is malformed."""
+    """Marker and body of each segment up to the first start of scan. Stops at a malformed segment."""
     position = 2
     for _ in range(_MAX_SEGMENTS):
         header = codestream[position : position + 4]
         if len(header) < 4 or header[0] != 0xFF:
             return
-        if header[1] == 0xFF:  # any number of FF may fill the gap before a marker
+        if header[1] == 0xFF:  # any number of FF bytes may precede a marker
             position += 1
             continue
         end = position + 2 + int.from_bytes(header[2:], "big")
@@ -84,7 +85,7 @@ def _segments(codestream: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _scans(body: bytes, components: bytes) -> bool:
-    """Whether a scan header names components of the frame, each once."""
+    """Whether a scan header names components of the frame, each at most once."""
     count = body[0] if body else 0
     named = body[1 : 1 + 2 * count : 2]
     return 1 <= count == len({*named}) and len(body) == 4 + 2 * count and {*named} <= {*components}
@@ -93,7 +94,7 @@ def _scans(body: bytes, components: bytes) -> bool:
 def j2k_frame(codestream: bytes) -> Frame:
     """The SIZ segment of a JPEG 2000 codestream (ITU-T T.800 A.5.1), bare or in a JP2 file.
 
-    Raises NotDecodable where there is none, its tiles are too many or its components differ.
+    Raises NotDecodable if there is none, if it has too many tiles, or if its components differ.
     """
     start = _jp2_codestream(codestream) if codestream.startswith(_JP2_SIGNATURE) else 0
     siz = codestream[start : start + 42]
@@ -115,7 +116,7 @@ def _tiles(end: int, offset: int, size: int) -> int:
 
 
 def _jp2_codestream(file: bytes) -> int:
-    """Where the first codestream box's contents begin. DICOM forbids the JP2 wrapping; some write it."""
+    """The offset of the first codestream box's contents. DICOM forbids the JP2 wrapping, but some devices write it."""
     position = 0
     for _ in range(_MAX_SEGMENTS):
         length, kind = int.from_bytes(file[position : position + 4], "big"), file[position + 4 : position + 8]

@@ -1,4 +1,4 @@
-"""Which format bytes are in, told from their beginning alone."""
+"""Recognise a file's format from its first bytes."""
 
 import re
 from enum import Enum, auto
@@ -30,8 +30,8 @@ _BOX: Final = b"ftyp"  # HEIC and AVIF name themselves in a box of MPEG-4
 
 
 def format_of(data: bytes) -> Format:
-    """The format of a file. Raises PreambleMissing, OtherFormat, NotDecodable where it is none of ours."""
-    # DICOM first: its 128-byte preamble is free, and may dress the file up as something else.
+    """The format of a file. Raises PreambleMissing, OtherFormat, NotDecodable if it is not one of `Format`."""
+    # DICOM first: its 128-byte preamble may hold anything, also the signature of another format.
     if is_dicom(data):
         return Format.DICOM
     if data.startswith(_PNG):
@@ -46,5 +46,5 @@ def format_of(data: bytes) -> Format:
 
 
 def is_dicom(data: bytes) -> bool:
-    """Whether the bytes are to be read as a DICOM Part 10 file."""
+    """Whether the bytes are a DICOM Part 10 file."""
     return data.startswith(_DICOM_PREFIX, _PREAMBLE_LENGTH)

@@ -1,4 +1,4 @@
-"""The fence around third-party parsers of bytes that a stranger sent."""
+"""Protection around third-party parsers of untrusted bytes."""
 
 import functools
 import os
@@ -16,12 +16,12 @@ MAX_READS: Final = 100_000
 
 
 def untrusted(parse: Callable[P, T]) -> Callable[P, T]:
-    """Turn whatever a parser raises into NotDecodable. Around calls into Pillow and pydicom, not our logic.
+    """Turn any exception of a parser into NotDecodable. For calls into Pillow and pydicom, not for our own logic.
 
-    On hostile bytes they raise struct.error, KeyError, zlib.error, MemoryError, RecursionError and more, and
-    the RLE decoder's Rust panics arrive as a BaseException that cannot be imported; so this one place of the
-    package catches everything that does not end the process. NotDecodable is raised after the handler, not in
-    it: the parser's exception, which may quote the file, is not even its __context__.
+    On hostile bytes the parsers raise struct.error, KeyError, zlib.error, MemoryError, RecursionError and more. A
+    panic in the RLE decoder, which is Rust, arrives as a BaseException that cannot be imported. So this is the one
+    place of the package that catches everything that does not end the process. NotDecodable is raised after the
+    handler and not inside it, so that the parser's exception, which may quote the file, is not its __context__.
     """
 
     @functools.wraps(parse)
@@ -40,16 +40,16 @@ def untrusted(parse: Callable[P, T]) -> Callable[P, T]:
 
 
 class BoundedReads(BytesIO):
-    """Bytes that may be read so many times only.
+    """Bytes with a limit on the number of reads.
 
-    64 MiB hold eight million empty DICOM elements, or that much junk before a JPEG marker; the parsers take
-    them one small read at a time, in Python, for minutes and gigabytes. No radiograph needs this many reads.
+    64 MiB can hold eight million empty DICOM elements, or as much junk before a JPEG marker. The parsers would take
+    them in small reads, in Python, which costs minutes and gigabytes. No radiograph needs so many reads.
 
-    longest: bytes of a single read, at most
+    longest: the largest number of bytes of a single read
     """
 
     def __init__(self, data: bytes | memoryview, longest: int = MAX_BYTES) -> None:
-        super().__init__()  # its own buffer stays empty: the bytes are read where they are, in shared memory maybe
+        super().__init__()  # the base class's buffer stays empty: the bytes are read in place
         self.size = len(data)
         self.longest = longest
         self._data = memoryview(data)
@@ -74,7 +74,7 @@ class BoundedReads(BytesIO):
 
 
 def check_size(width: int, height: int) -> None:
-    """Refuse a header's claim of more than 40 megapixels (TooManyPixels) or of none (NotDecodable)."""
+    """Refuse a header that claims more than 40 megapixels (TooManyPixels) or none (NotDecodable)."""
     if width < 1 or height < 1:
         raise NotDecodable
     if width * height > MAX_PIXELS:

@@ -1,4 +1,4 @@
-"""How a stored image is turned to stand upright: EXIF's eight orientations, for pixels and for points."""
+"""Turn a stored image upright: EXIF's eight orientations, for pixels and for points."""
 
 import struct
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ MIRRORED: Final = 2
 _TAG: Final = 0x0112
 _PREFIX: Final = b"Exif\0\0"
 _ENTRY_LENGTH: Final = 12
-# How struct reads a TIFF type of one number: BYTE, SHORT, LONG, SBYTE, SSHORT, SLONG. A number shorter than its
-# field of four bytes stands at the field's start, whatever the byte order (TIFF 6.0, section 2).
+# struct formats of the TIFF types BYTE, SHORT, LONG, SBYTE, SSHORT and SLONG. A number shorter than its field of four
+# bytes is at the start of the field in either byte order (TIFF 6.0, section 2).
 _NUMBERS: Final = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """From the stored image to the upright one: rows and columns exchanged first, then sides, then top and bottom."""
+    """From the stored to the upright image: transpose first, then flip left and right, then top and bottom."""
 
     transposed: bool = False
     mirrored: bool = False
@@ -40,14 +40,14 @@ _TURNS: Final = {
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """[H, W] as stored → [H, W] or [W, H] upright, C-contiguous. `orientation`: 1 to 8, as EXIF counts."""
+    """[H, W] as stored → [H, W] or [W, H] upright, C-contiguous. `orientation`: EXIF's, 1 to 8."""
     turn = _TURNS[orientation]
     turned = pixels.T if turn.transposed else pixels
     return np.ascontiguousarray(turned[:: -1 if turn.flipped else 1, :: -1 if turn.mirrored else 1])
 
 
 def stored_point(x: float, y: float, width: float, height: float, orientation: int) -> tuple[float, float]:
-    """A point (x, y) of an upright image of that width and height in the image as it was stored."""
+    """Convert a point (x, y) of an upright image of this width and height into the stored image's coordinates."""
     turn = _TURNS[orientation]
     x = width - x if turn.mirrored else x
     y = height - y if turn.flipped else y
@@ -55,7 +55,7 @@ def stored_point(x: float, y: float, width: float, height: float, orientation: i
 
 
 def exif_orientation(exif: bytes) -> int:
-    """The orientation in an EXIF block's first directory (EXIF 2.3, 4.6.4), 1 to 8; 1 where absent or malformed."""
+    """The orientation in an EXIF block's first directory (EXIF 2.3, 4.6.4), 1 to 8; 1 if absent or malformed."""
     tiff = exif.removeprefix(_PREFIX)
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None:

@@ -1,6 +1,6 @@
 """PNG of 16 bits → 8-bit grey: in grey, grey with alpha, colour, and colour with alpha.
 
-Most hold the 10 to 14 bits of a detector, so they are windowed by their percentiles.
+Most of these files hold the 10 to 14 bits of a detector, so they are windowed by their percentiles.
 """
 
 from collections.abc import Callable
@@ -16,22 +16,22 @@ from cxr.decode.dicom.stored_bits import StoredBits
 from cxr.decode.guards import untrusted
 from cxr.decode.preview import Windowed
 
-_ROWS_AT_ONCE: Final = 256  # so that wide sums are never held for a whole image
+_ROWS_AT_ONCE: Final = 256  # in strips, so that wide sums are never held for a whole image
 
 
 class _Pass(NamedTuple):
-    """One decoding: how Pillow is told to unpack samples, and what each byte adds to grey x 65,536 and to alpha."""
+    """One decoding pass: Pillow's raw mode, and what each byte adds to grey x 65,536 and to alpha."""
 
     raw_mode: str
     grey: tuple[int, ...]
     alpha: tuple[int, ...] = ()
 
 
-# Red, green and blue of 65,536: as Pillow weighs colours of 8 bits (ITU-R 601-2).
+# Weights of red, green and blue out of 65,536, those of Pillow for 8-bit colours (ITU-R 601-2).
 _LOWER: Final = (19_595, 38_470, 7_471)
 _UPPER: Final = tuple(weight << 8 for weight in _LOWER)
-# Pillow makes 8 bits of each colour of 16. Its decoder gives the upper bytes or, told so, the lower ones; and two
-# samples of two bytes, grey and alpha, are four of one byte.
+# Pillow reduces 16-bit colours to 8 bits. Its decoder gives the upper bytes, or with another raw mode the lower ones.
+# Two samples of two bytes, grey and alpha, can be read as four of one byte.
 _PASSES: Final = {
     "RGB;16B": (_Pass("RGB;16B", _UPPER), _Pass("RGB;16L", _LOWER)),
     "RGBA;16B": (_Pass("RGBA;16B", _UPPER, (0, 0, 0, 1 << 8)), _Pass("RGBA;16L", _LOWER, (0, 0, 0, 1))),
@@ -40,22 +40,22 @@ _PASSES: Final = {
 
 
 def windowed(grey: NDArray[np.uint16], shown: Shown | None = None) -> NDArray[np.uint8]:
-    """[H, W] of 16 bits → [H, W] of 8: 0.5 % of what is shown becomes black, 0.5 % white. Raises UniformImage."""
+    """[H, W] of 16 bits → [H, W] of 8: 0.5 % of the shown pixels become black, 0.5 % white. Raises UniformImage."""
     return to_grey(grey, Greyscale(StoredBits(16, 16)), shown).pixels
 
 
 def unwindowed(grey: NDArray[np.uint16]) -> Windowed:
-    """The same image up to its window. Raises UniformImage."""
+    """The same image before the window. Raises UniformImage."""
     return to_windowed(grey, Greyscale(StoredBits(16, 16)))
 
 
 def is_deep_colour(image: ImageFile) -> bool:
-    """Whether an image not yet loaded is a PNG of 16 bits with colour or alpha."""
+    """Whether an image that is not loaded yet is a 16-bit PNG with colour or alpha."""
     return len(image.tile) == 1 and image.tile[0].args in _PASSES
 
 
 def deep_colour(reopen: Callable[[], ImageFile]) -> NDArray[np.uint8]:
-    """Decode such an image, opened anew for each pass. What is transparent is black, and counts for no percentile.
+    """Decode such an image, reopened for each pass. Transparent pixels are black and do not count for the percentiles.
 
     Raises UniformImage, NotDecodable.
     """

@@ -26,18 +26,18 @@ _STRIP: Final = 1 << 20  # pixels
 _START_OF_SCAN: Final = b"\xff\xda"
 _END_OF_PNG: Final = b"IEND"
 _END_OF_JPEG: Final = b"\xff\xd9"
-_END: Final = 1024  # bytes; some writers pad a file
+_END: Final = 1024  # last bytes in which the end marker is searched: some writers pad a file
 
 
 class _Jpeg(JpegImageFile):
-    """A JPEG whose EXIF Pillow does not parse: its parser warns about malformed files, on stderr."""
+    """A JPEG whose EXIF is not parsed by Pillow, because Pillow's parser warns about malformed files on stderr."""
 
     def getexif(self) -> Image.Exif:
         return Image.Exif()
 
 
-# The plugins' classes are called, not Image.open: the latter holds the formats to be tried and the limit on
-# pixels in globals of the process, and its limit warns, which no thread can silence for itself alone.
+# Call the plugins' classes and not Image.open: that keeps its formats and its limit on pixels in globals of the
+# process, and its limit issues a warning that no thread can silence for itself alone.
 @untrusted
 def _open(plugin: type[ImageFile], data: bytes) -> ImageFile:
     return plugin(BoundedReads(data))
@@ -50,7 +50,7 @@ def _load(image: ImageFile) -> Image.Image:
 
 
 def decode_png(data: bytes) -> Radiograph:
-    """Decode a PNG of any colour type and depth; of an animated one, the default image."""
+    """Decode a PNG of any colour type and depth. For an animated PNG, decode the default image."""
     return _radiograph(PngImageFile, data, "image/png")
 
 
@@ -61,20 +61,20 @@ def decode_jpeg(data: bytes) -> Radiograph:
 
 
 def preview_png(data: bytes) -> Preview:
-    """The same file for a screen. 16 bits of grey stay; those of colour are windowed. Raises TooSmall too."""
+    """The same file for a screen. 16-bit grey keeps its depth; 16-bit colour is windowed. Also raises TooSmall."""
     return preview_of(*_decode(PngImageFile, data, _windowed))
 
 
 def preview_jpeg(data: bytes) -> Preview:
-    """The same file for a screen. Raises TooSmall too."""
+    """The same file for a screen. Also raises TooSmall."""
     check_scans(data)
     return preview_of(*_decode(_Jpeg, data, _windowed))
 
 
 def check_scans(data: bytes) -> None:
-    """Refuse a progressive JPEG of absurdly many scans.
+    """Refuse a progressive JPEG with absurdly many scans.
 
-    A scan of a hundred bytes repaints the whole image: 64 MiB of them would decode for hours.
+    A scan of a hundred bytes repaints the whole image, so 64 MiB of scans would take hours to decode.
     """
     if data.count(_START_OF_SCAN) > _MAX_SCANS:
         raise NotDecodable
@@ -88,7 +88,7 @@ def _radiograph(plugin: type[ImageFile], data: bytes, media_type: str) -> Radiog
 def _decode(
     plugin: type[ImageFile], data: bytes, convert: Callable[[ImageFile, Callable[[], ImageFile]], T]
 ) -> tuple[T, int]:
-    """What an image not yet loaded is converted to, as stored, and its EXIF orientation."""
+    """Open an image, convert it as stored, and return the result with the EXIF orientation."""
     opened = _attempt(lambda: _open(plugin, data), data)
     check_size(*opened.size)
     turned = exif_orientation(opened.info.get("exif", b""))
@@ -97,7 +97,7 @@ def _decode(
 
 
 def _attempt(decode: Callable[[], T], data: bytes) -> T:
-    """What decoding yields. Raises Truncated for NotDecodable where the bytes do not end as the format does."""
+    """Decode. Raises Truncated instead of NotDecodable if the bytes lack the format's end marker."""
     try:
         return decode()
     except NotDecodable:
@@ -106,9 +106,9 @@ def _attempt(decode: Callable[[], T], data: bytes) -> T:
 
 
 def _grey(image: ImageFile, reopen: Callable[[], ImageFile]) -> NDArray[np.uint8]:
-    """A PNG or JPEG not yet loaded, of any mode → [H, W] uint8. 8-bit grey is not changed.
+    """A PNG or JPEG that is not loaded yet, of any mode → [H, W] uint8. 8-bit grey is not changed.
 
-    Sixteen bits, grey or colour, are windowed as a DICOM image without a window; what is transparent shows black.
+    Sixteen bits, grey or colour, are windowed like a DICOM image without a window. Transparent pixels become black.
     """
     if is_deep_colour(image):
         return deep_colour(reopen)
@@ -121,7 +121,7 @@ def _grey(image: ImageFile, reopen: Callable[[], ImageFile]) -> NDArray[np.uint8
 
 
 def _windowed(image: ImageFile, reopen: Callable[[], ImageFile]) -> Windowed:
-    """The same up to the window, where there are 16 bits of grey."""
+    """The same; 16-bit grey stays without its window."""
     if is_deep_colour(image) or not (loaded := _load(image)).mode.startswith("I"):
         return from_grey(_grey(image, reopen))
     return unwindowed(np.asarray(loaded).astype(np.uint16))
@@ -129,7 +129,7 @@ def _windowed(image: ImageFile, reopen: Callable[[], ImageFile]) -> Windowed:
 
 @untrusted
 def _luminance(image: Image.Image) -> NDArray[np.uint8]:
-    """By strips: Pillow holds the interpreter while it converts, for half a second where the image is large."""
+    """Convert in strips: Pillow holds the interpreter's lock while it converts, half a second for a large image."""
     rows = max(1, _STRIP // image.width)
     if image.height <= rows:
         return _strip_luminance(image)

@@ -1,4 +1,4 @@
-"""A radiograph for a screen that has a window to set: 16 bits deep, upright, no larger than a screen needs."""
+"""A radiograph for a screen on which the user sets the window: 16 bits deep, upright, no larger than needed."""
 
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -11,18 +11,18 @@ from cxr.errors import TooSmall
 from cxr.limits import MIN_SIDE
 
 LONGEST: Final = 2560
-"""Pixels of a preview's longer side, at most. Most detectors' images fit as they are."""
+"""Largest longer side of a preview, in pixels. Most detectors' images fit unchanged."""
 WHITE: Final = 65_535
 
 Deep = NDArray[np.uint16]
 
 
 class Windowed(NamedTuple):
-    """An image before its window, as it is stored.
+    """A stored image before its window.
 
     values:   [H, W] uint16
-    low:      the value that is black where the image is shown as it is classified; white if inverted
-    high:     the value that is white; black if inverted. Values between are shown in proportion
+    low:      the value that is black in the classified image; white if inverted
+    high:     the value that is white; black if inverted. Grey is linear between the two
     inverted: low values are white
     """
 
@@ -34,11 +34,11 @@ class Windowed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A radiograph upright, as it is classified but for its window; see `Windowed`.
+    """An upright radiograph, as it is classified but before its window; see `Windowed`.
 
     values: [h, w] uint16, C-contiguous, neither side over `LONGEST`
-    scale:  pixels of the whole image to one of these, along each side; a remainder at the right and at the bottom is
-            left out
+    scale:  pixels of the whole image per pixel of the preview, along each side. A remainder at the right and at the
+            bottom is left out
     turned: how the stored pixels were turned, as `Radiograph.turned`
     """
 
@@ -51,7 +51,7 @@ class Preview:
 
 
 def preview_of(windowed: Windowed, turned: int) -> Preview:
-    """Turn and shrink it. Raises TooSmall where the classification does: the short side is under `MIN_SIDE`."""
+    """Turn and shrink an image. Raises TooSmall if the short side is under `MIN_SIDE`, as the classification does."""
     values, low, high, inverted = windowed
     if min(values.shape) < MIN_SIDE:
         raise TooSmall
@@ -60,12 +60,12 @@ def preview_of(windowed: Windowed, turned: int) -> Preview:
 
 
 def from_grey(pixels: NDArray[np.uint8]) -> Windowed:
-    """An image [H, W] of 8 bits that is grey already."""
+    """An 8-bit image [H, W] as a `Windowed` whose window is the full range."""
     return Windowed(pixels * np.uint16(WHITE // 255), 0.0, float(WHITE), inverted=False)
 
 
 def _shrunk(values: Deep, scale: int) -> Deep:
-    """The mean of each square of so many pixels a side."""
+    """The mean of each square of `scale` x `scale` pixels."""
     if scale == 1:
         return values
     height, width = (side // scale * scale for side in values.shape)

@@ -1,4 +1,4 @@
-"""What decoding yields: a grey image, and where it came from."""
+"""The result of decoding: a grey image and its origin."""
 
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ from cxr.decode.orientation import UPRIGHT, stored_point
 
 @dataclass(frozen=True, slots=True)
 class InstanceUIDs:
-    """The three UIDs by which an archive finds a DICOM instance again; "" where absent or malformed."""
+    """The three UIDs by which an archive identifies a DICOM instance; "" if absent or malformed."""
 
     sop_instance_uid: str
     series_instance_uid: str
@@ -22,12 +22,12 @@ class Radiograph:
     """A decoded radiograph.
 
     pixels:     [H, W] uint8, C-contiguous, 0 black to 255 white, at the stored resolution, air dark
-    media_type: "image/png", "image/jpeg" or "application/dicom": what the bytes are, whatever was claimed
+    media_type: "image/png", "image/jpeg" or "application/dicom", recognised from the bytes and not from any header
     instance:   DICOM only
-    warnings:   fixed sentences for people, never with anything from the file
+    warnings:   fixed sentences for people, without any content of the file
     turned:     how the stored pixels were turned to make `pixels`, as an EXIF orientation: 1 not at all, 2 mirrored
-    view:       what a DICOM file states as its ViewPosition, in capitals; a frontal view, "" where it states none
-    full:       (H, W) as decoded, where `pixels` have been shrunk since or left behind
+    view:       a DICOM file's ViewPosition in capitals; a frontal view, or "" if not stated
+    full:       (H, W) as decoded, if `pixels` have been shrunk or dropped since
     """
 
     pixels: NDArray[np.uint8]
@@ -40,18 +40,18 @@ class Radiograph:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(H, W) of the radiograph, whatever has become of its pixels."""
+        """(H, W) of the radiograph as decoded, also after its pixels were shrunk or dropped."""
         return self.full or (self.pixels.shape[0], self.pixels.shape[1])
 
     def with_pixels(self, pixels: NDArray[np.uint8]) -> "Radiograph":
-        """The same with fewer pixels, or none: all of them may be 40 MB."""
+        """The same radiograph with other pixels: all of them may take 40 MB."""
         return replace(self, pixels=pixels, full=self.shape)
 
     def without_pixels(self) -> "Radiograph":
-        """All but the pixels."""
+        """The same radiograph without its pixels."""
         return self.with_pixels(np.empty((0, 0), np.uint8))
 
     def stored(self, x: float, y: float) -> tuple[float, float]:
-        """A point of `pixels` in the stored image: from its upper left corner, in pixels, centres at halves."""
+        """A point of `pixels` in the stored image: in pixels from its upper left corner, pixel centres at halves."""
         height, width = self.shape
         return stored_point(x, y, float(width), float(height), self.turned)

@@ -1,11 +1,11 @@
-"""What an object made from a DICOM file must repeat of it, to land in the same patient's study of the archive."""
+"""The elements of a DICOM file that a result object must repeat, so that an archive files it in the same study."""
 
 import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-# Elements by keyword, with what a value must look like; None: a text, in the file's own character set.
+# Elements by keyword, with the pattern of a valid value; None: a text in the file's own character set.
 _UID: Final = r"[0-9.]{1,64}"
 _DATE: Final = r"\d{8}"
 _TIME: Final = r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?"
@@ -45,23 +45,23 @@ KEYWORDS: Final = tuple(_FORMS)
 IDENTITY: Final = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 
 _MAX_LENGTH: Final = 400
-_TEXT: Final = r"[^\x00-\x1a\x1c-\x1f]*"  # escapes change the character set within a value
+_TEXT: Final = r"[^\x00-\x1a\x1c-\x1f]*"  # escape sequences change the character set within a value
 _MOMENTS: Final = ("Content", "Acquisition", "Series", "Study")
 _NO_MOMENT: Final = ("19700101", "000000")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Elements of a DICOM file by keyword, each value as the file holds it, a byte a character; "" where absent.
+    """Elements of a DICOM file by keyword: raw values, one character per byte; "" if absent.
 
-    It names a patient: it may enter an object of the same study and nothing else, no log, answer or file name.
+    It identifies a patient. Use it only in an object of the same study, never in a log, an answer or a file name.
     """
 
     elements: dict[str, str]
 
     @classmethod
     def of(cls, said: dict[str, str]) -> "Source":
-        """Of what a decoder said. Raises ValueError on a value that is no text; what is malformed is left empty."""
+        """Check a decoder's answer. Raises ValueError for a value that is not text; a malformed one becomes ""."""
         return cls({keyword: _checked(said.get(keyword, ""), _FORMS[keyword]) for keyword in KEYWORDS})
 
     def __repr__(self) -> str:
@@ -72,12 +72,12 @@ class Source:
 
     @property
     def complete(self) -> bool:
-        """Whether an object can refer to the file."""
+        """Whether it has all that an object needs to refer to the file."""
         return all(self.elements[keyword] for keyword in IDENTITY)
 
     @property
     def moment(self) -> tuple[str, str]:
-        """The radiograph's date and time, as DICOM writes them: of its content, or the next best that is stated."""
+        """The radiograph's date and time in DICOM format: those of the content, or the next best that are stated."""
         for name in _MOMENTS:
             day, time = self.elements[f"{name}Date"], self.elements[f"{name}Time"]
             if day:

@@ -1,1 +1,1 @@
-"""The bundle and what it computes: pre-processing, inference, posterior."""
+"""The bundle, and the computation with it: pre-processing, inference, posterior."""

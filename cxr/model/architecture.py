@@ -1,4 +1,4 @@
-"""The names of the networks that a bundle may hold; `networks.architectures` builds them."""
+"""The names of the architectures that a bundle may contain. `networks.architectures` builds them."""
 
 from typing import Final, Literal, get_args
 

@@ -1,14 +1,14 @@
-"""The bundle: a folder that is all a service needs, and whose every byte is accounted for.
+"""The bundle: a folder with everything that a service needs, where every file is verified by its hash.
 
     bundle.json             this module's `Manifest`
-    weights/*.safetensors   one file a member, one for the lung segmenter, one for the gate, and one with hashes of the
-                            images that it has learnt from
-    onnx/                   made by `export`, never committed: one graph a member and precision, lungs.onnx,
+    weights/*.safetensors   one file for each member, one for the lung segmenter, one for the gate, and one with hashes
+                            of the training images
+    onnx/                   made by `export`, never committed: a graph for each member and precision, lungs.onnx,
                             gate.onnx, and manifest.json
-    SHA256SUMS{,.sig}       where it is signed: `cxr.model.signature`
+    SHA256SUMS{,.sig}       in a signed bundle: `cxr.model.signature`
 
-`read_weights` and `read_onnx` return bytes whose SHA-256 has been compared; torch and onnxruntime are given those
-bytes and no path, so that nothing can change between the check and the use.
+`read_weights` and `read_onnx` return bytes whose SHA-256 has been checked. torch and onnxruntime get these bytes and no
+path, so that nothing can change between the check and the use.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from cxr.model.frames import FRAMES, FULL
 from cxr.model.posterior import EnsembleRule
 from cxr.model.preprocess import RECIPES
 
-ENSEMBLE: Final = "ensemble"  # names all members together where a member could be named
+ENSEMBLE: Final = "ensemble"  # stands for all members together where a member's name is expected
 
 DEFAULT_BUNDLE: Final = Path(__file__).parents[2] / "models" / "default"
 
@@ -38,13 +38,13 @@ _WHERE_A_BUNDLE_IS: Final = (
 )
 
 LUNGS_ONNX: Final = "lungs.onnx"
-"""File name of the lung segmenter's graph inside onnx/; a member's has two dots."""
+"""File name of the lung segmenter's graph inside onnx/. A member's file name has two dots."""
 
 GATE_ONNX: Final = "gate.onnx"
-"""File name of the gate's."""
+"""File name of the gate's graph."""
 
 Precision = Literal["float32", "bfloat16", "float16", "int8"]
-"""What a network computes in. Each has a graph of its own, but bfloat16: that is computed from float32's."""
+"""The number format of a computation. Each has its own graph, except bfloat16, which uses float32's."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # no separators: it cannot leave its folder
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
@@ -71,7 +71,7 @@ class Recipe(_Strict):
 class Member(_Strict):
     """One network of the ensemble.
 
-    `frame` is the part of a radiograph that it sees. With `opacity_head` its weights hold the second head, and its
+    `frame` is the part of a radiograph that it sees. With `opacity_head` its weights include the second head, and its
     graphs have a second output, `cxr.model.sessions.OPACITY`.
     """
 
@@ -92,7 +92,7 @@ class Member(_Strict):
 
 
 class Segmenter(_Strict):
-    """The network that outlines the lungs, so that words can say where a map's evidence lies."""
+    """The network that outlines the lungs, for lung frames and to locate a map's evidence."""
 
     weights: FileName
     sha256: Sha256
@@ -100,9 +100,9 @@ class Segmenter(_Strict):
 
 
 class Gate(_Strict):
-    """The network that says whether an image is an upright frontal radiograph of a chest, as those it was trained on.
+    """The network that decides whether an image is an upright frontal chest radiograph like those it was trained on.
 
-    An image whose score is under `threshold` is not.
+    An image with a score under `threshold` is unfamiliar.
     """
 
     weights: FileName
@@ -112,7 +112,7 @@ class Gate(_Strict):
 
 
 class Hashes(_Strict):
-    """64-bit perceptual hashes of the images that trained and calibrated the bundle (`study.site.copies`)."""
+    """64-bit perceptual hashes of the images that trained and calibrated the bundle (used by `study.site.copies`)."""
 
     weights: FileName
     sha256: Sha256
@@ -132,21 +132,21 @@ class Conformal(_Strict):
 
 
 class Reference(_Strict):
-    """How one figure of a site's images is distributed, for its drift to be seen: mean and standard deviation."""
+    """Mean and standard deviation of a figure over a site's images, as a reference to detect drift."""
 
     mean: float
     deviation: Annotated[float, Field(gt=0.0)]
 
 
 class Site(_Strict):
-    """Where a bundle was recalibrated, on what, and from which bundle: what `cxr site` adds and nothing else.
+    """The record of a recalibration by `cxr site`: where, on which images, and from which bundle.
 
-    name:        of the site, as its user has given it
-    images:      by label, those that fitted temperature and thresholds
-    base:        name and version of the bundle whose weights these are, and the SHA-256 of its bundle.json
+    name:        of the site, as the user gave it
+    images:      by label, the number of images that fitted temperature and thresholds
+    base:        name and version of the bundle that the weights come from, and the SHA-256 of its bundle.json
     labels_sha256: of the table of local labels
-    kept:        labels with too few images here: their threshold keeps them in as many sets as before
-    reference:   by figure, what `cxr_reference_mean` and `cxr_reference_deviation` show (`service.metrics`)
+    kept:        labels with too few images here. Their threshold keeps them in as many sets as before
+    reference:   by figure, the values of `cxr_reference_mean` and `cxr_reference_deviation` (`service.metrics`)
     """
 
     name: Name
@@ -159,10 +159,10 @@ class Site(_Strict):
 
 
 class Pointing(_Strict):
-    """How often the explaining member's maps point at what radiologists marked, by method, on one source's images.
+    """By method, how often the explaining member's maps point at regions that radiologists marked, on one source.
 
-    `hits` is the share of the images in which a map's maximum lies in a radiologist's box, `constant` that of the mean
-    of the training set's boxes, which is a map that is always the same.
+    `hits` is the share of the images in which a map's maximum lies in a radiologist's box. `constant` is the same
+    share for a constant map, the mean of the training set's boxes.
     """
 
     split: Literal["val", "test"]
@@ -173,12 +173,11 @@ class Pointing(_Strict):
 
 
 class Manifest(_Strict):
-    """bundle.json. Bundles made before a choice was explained have no `explainer_reason`.
+    """bundle.json.
 
-    `calibrated_on` says in words what temperature and thresholds were fitted on, where that was not the calibrating
-    half of the training table's validation split. `pointing` is not known of every bundle.
-
-    One of schema 1 is read as one of schema 2 (`cxr.model.bundle_schemas`).
+    Older bundles have no `explainer_reason`. `calibrated_on` describes the images that fitted temperature and
+    thresholds, unless these were the calibration half of the training table's validation split. `pointing` is missing
+    in some bundles. Schema 1 is converted to schema 2 (`cxr.model.bundle_schemas`).
     """
 
     schema_version: Literal[2]
@@ -190,7 +189,7 @@ class Manifest(_Strict):
     ensemble: EnsembleRule
     explainer: Name
     explainer_reason: str | None = None
-    temperature: Annotated[float, Field(ge=0.05, le=20.0)]  # beyond, posteriors are all 0 and 1, or all alike
+    temperature: Annotated[float, Field(ge=0.05, le=20.0)]  # outside it posteriors are all 0 and 1, or all equal
     conformal: Conformal
     calibrated_on: str | None = None
     training_manifest_sha256: Sha256
@@ -220,18 +219,18 @@ class Manifest(_Strict):
 
     @property
     def sees_lungs(self) -> bool:
-        """Whether a member's frame is cut by the lungs."""
+        """Whether any member's frame is cut out by the lungs' mask."""
         return any(frame != FULL for frame in self.frames)
 
     @property
     def stored(self) -> tuple["Stored", ...]:
-        """All that have a file among the weights."""
+        """Everything that has a file in weights/."""
         others = (self.lungs, self.gate, self.hashes)
         return *self.members, *(one for one in others if one is not None)
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """What may be asked for an explanation: each member, and all together."""
+        """The possible values of an explanation's member: each member's name, and `ENSEMBLE`."""
         return *(member.name for member in self.members), ENSEMBLE
 
 
@@ -240,7 +239,7 @@ Stored = Network | Hashes
 
 
 class OnnxFile(_Strict):
-    """One exported graph: its hash, and that of the weights it was made from."""
+    """One exported graph: its hash, and the hash of the weights it was made from."""
 
     sha256: Sha256
     weights_sha256: Sha256
@@ -257,26 +256,26 @@ class OnnxManifest(_Strict):
 
 
 class Bundle:
-    """A bundle on disk. The manifest is parsed at once; files are read and verified when asked for."""
+    """A bundle on disk. The manifest is parsed at once; other files are read and verified when needed."""
 
     def __init__(self, root: Path, key: Path | None = None) -> None:
-        """Parse its manifest.
+        """Parse the manifest.
 
         Args:
             root: the bundle's folder.
-            key: file of a public key. With it both manifests, here and in onnx/, must be as its owner has signed them;
-                they hold the hashes of the rest that a service reads.
+            key: file of a public key. If given, bundle.json and onnx/manifest.json must match their signature; they
+                contain the hashes of all other files that a service reads.
 
         Raises:
-            BundleError: bundle.json is missing, malformed or of another schema or recipe; and what
-                `cxr.model.signature.signed_sums` raises.
+            BundleError: bundle.json is missing, malformed or of another schema or recipe.
+            BundleUnsigned, BundleAltered, KeyUnusable: see `cxr.model.signature.signed_sums`.
         """
         if not (root / "bundle.json").exists():
             raise BundleError(f"{root / 'bundle.json'} is missing: {_WHERE_A_BUNDLE_IS}")
         self.root = root
         self._signed = signature.signed_sums(root, key) if key else None
         data = self._read_manifest("bundle.json")
-        # Which holds every weights file's hash: it names the model and its calibration.
+        # bundle.json contains the hash of each weights file, so its own hash identifies model and calibration.
         self.sha256 = sha256(data)
         self.manifest = _parse(Manifest, root / "bundle.json", data, as_schema_2)
 
@@ -286,11 +285,11 @@ class Bundle:
         return next(m for m in self.manifest.members if m.name == self.manifest.explainer)
 
     def read_weights(self, stored: Stored) -> bytes:
-        """The bytes of a safetensors file. Raises BundleError unless their hash is the manifest's."""
+        """The bytes of a safetensors file. Raises BundleError unless their hash matches the manifest."""
         return read_verified(self.root, self.root / "weights" / stored.weights, stored.sha256)
 
     def read_onnx(self, member: Member, precision: Precision) -> bytes:
-        """The bytes of a member's graph.
+        """The bytes of a member's graph in a precision.
 
         Raises:
             BundleError: not exported, altered, or exported from other weights.
@@ -298,11 +297,11 @@ class Bundle:
         return self._read_graph(onnx_name(member, precision), member.sha256)
 
     def read_lungs_onnx(self, segmenter: Segmenter) -> bytes:
-        """The bytes of the lung segmenter's graph; errors as for `read_onnx`."""
+        """The bytes of the lung segmenter's graph. Raises what `read_onnx` raises."""
         return self._read_graph(LUNGS_ONNX, segmenter.sha256)
 
     def read_gate_onnx(self, gate: Gate) -> bytes:
-        """The bytes of the gate's graph; errors as for `read_onnx`."""
+        """The bytes of the gate's graph. Raises what `read_onnx` raises."""
         return self._read_graph(GATE_ONNX, gate.sha256)
 
     def _read_graph(self, name: str, weights_sha256: str) -> bytes:
@@ -327,7 +326,7 @@ class Bundle:
 
 
 def onnx_name(member: Member, precision: Precision) -> str:
-    """File name inside onnx/ of the graph from which a member computes in a precision."""
+    """File name inside onnx/ of the graph that a member uses for a precision."""
     return f"{member.name}.{'float32' if precision == 'bfloat16' else precision}.onnx"
 
 
@@ -335,8 +334,8 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 def _parse(model: type[_M], path: Path, data: bytes, present: Callable[[bytes], bytes] = bytes) -> _M:
-    """A JSON file's bytes as its model; `present` makes the present schema of an earlier one."""
+    """Parse a JSON file's bytes as a model. `present` converts an earlier schema to the present one."""
     try:
         return model.model_validate_json(present(data))
-    except ValueError as error:  # pydantic's is one
+    except ValueError as error:  # pydantic's ValidationError is a ValueError
         raise BundleError(f"{path} is not valid: {error}") from None

@@ -1,6 +1,6 @@
-"""Files of a folder that somebody else made: read once, of bounded size, regular, and inside the folder.
+"""Read files of an untrusted folder: each once, of limited size, regular, and inside the folder.
 
-Bytes are read from the descriptor whose kind and size were checked, so that nothing can change in between.
+Bytes are read from the same descriptor whose kind and size were checked, so that nothing can change in between.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ def sha256(data: bytes) -> str:
 
 
 def read_verified(root: Path, path: Path, expected: str) -> bytes:
-    """The bytes of a weights file or a graph below `root`. Raises BundleError unless their SHA-256 is the expected."""
+    """The bytes of a weights file or a graph below `root`. Raises BundleError unless their SHA-256 is `expected`."""
     data = read_file(root, path, MAX_NETWORK_BYTES)
     if sha256(data) != expected:
         raise BundleError(f"{path} is not the file that the bundle describes: its SHA-256 differs")
@@ -34,7 +34,7 @@ def read_json(root: Path, path: Path) -> bytes:
     """The bytes of a JSON file below `root`.
 
     Raises:
-        BundleError: it is not JSON, or a key stands twice in it: readers differ on which of the two counts.
+        BundleError: it is not JSON, or a key occurs twice: readers differ in which of the two they use.
     """
     data = read_file(root, path, MAX_JSON_BYTES)
     try:
@@ -47,16 +47,16 @@ def read_json(root: Path, path: Path) -> bytes:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError("a key occurs twice in one object")
     return values
 
 
 def read_file(root: Path, path: Path, max_bytes: int) -> bytes:
-    """The bytes of a file. Raises BundleError unless it is a regular one inside `root`, of at most so many bytes."""
+    """The bytes of a file. Raises BundleError unless it is a regular file inside `root` of at most `max_bytes`."""
     try:
         if not path.resolve().is_relative_to(root.resolve()):
             raise BundleError(f"{path} is a link that leaves the bundle's folder: put the file itself there")
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe without a writer would block
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # otherwise a pipe without a writer would block
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):

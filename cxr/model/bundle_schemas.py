@@ -1,7 +1,7 @@
-"""bundle.json of earlier schemas, read as the present one.
+"""Convert bundle.json of earlier schemas to the present one.
 
-Schema 1 (bundles up to version 2) had one frame for all members, in the manifest itself, or none where that was the
-full one. Schema 2 has it in each member.
+Schema 1 (bundles up to version 2) has one frame for all members in the manifest itself; without it the frame is the
+full one. Schema 2 has a frame in each member.
 """
 
 import json
@@ -11,13 +11,13 @@ from cxr.model.frames import FULL
 
 
 def as_schema_2(data: bytes) -> bytes:
-    """A manifest of schema 1 as one of schema 2; any other JSON as it is, for the schema's own model to judge.
+    """Convert a manifest of schema 1 to schema 2. Any other JSON is returned unchanged and validated later.
 
     Raises:
-        ValueError: it calls itself schema 1, and a member has a frame of its own.
+        ValueError: the schema is 1, but a member has its own frame.
     """
     values = json.loads(data)
-    if not isinstance(values, dict) or repr(values.get("schema_version")) != "1":  # neither True nor 1.0
+    if not isinstance(values, dict) or repr(values.get("schema_version")) != "1":  # not True and not 1.0
         return data
     values["schema_version"] = 2
     frame = values.pop("frame", FULL)

@@ -1,4 +1,4 @@
-"""Networks on a processor's cores, by onnxruntime itself: in float32, or in what the graphs were rounded to."""
+"""Run networks on the CPU with onnxruntime, in float32 or in the precision of the graphs."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ from cxr.model.sessions import INPUT, OUTPUT, Graph, session_options
 
 
 def processors(graphs: Sequence[Graph], threads: int) -> "tuple[Processor, Processor]":
-    """For an inference that has the processor to itself, and for each of several at once: that has one thread.
+    """A processor with all threads for a single inference, and one with one thread for each of several at once.
 
-    Several threads of one inference wait for each other at every layer; several inferences do not. Eight clients
-    on two cores get 6 % more answers so, and a lone one gets its own in half the time (docs/performance.md).
+    The threads of one inference wait for each other at every layer; separate inferences do not. On two cores eight
+    clients get 6 % more answers this way, and a single client waits half as long (docs/performance.md).
     """
     alone = Processor(graphs, threads)
     return alone, alone if threads == 1 else Processor(graphs, 1)
 
 
 class Processor:
-    """The processor's cores, so many of them."""
+    """The CPU, with `threads` of its cores."""
 
     provider = "CPUExecutionProvider"
     max_batch = 1

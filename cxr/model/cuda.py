@@ -1,7 +1,7 @@
-"""Networks on a CUDA device: fixed batch sizes, each captured once as a CUDA graph and replayed ever after.
+"""Run networks on a CUDA device: for fixed batch sizes, each captured once as a CUDA graph and then replayed.
 
-A network's hundreds of kernels then cost one launch, which for small batches is most of the time. A graph replays fixed
-addresses, so inputs and outputs are bound on the device, and a batch is padded to the next size that was captured.
+A network's hundreds of kernels then need one launch; for small batches launching takes most of the time. A graph uses
+fixed addresses, so inputs and outputs are bound on the device, and a batch is padded to the next captured size.
 """
 
 import ctypes
@@ -21,21 +21,21 @@ from cxr.model.views import count_of, parts_of
 CUDA: Final = "CUDAExecutionProvider"
 
 LANES: Final = 3
-"""One lane's copies from and to the host run while the others' networks do; a third gains 2 to 7 % over two."""
+"""While one lane copies from or to the host, the networks of the others run. Three lanes gain 2 to 7 % over two."""
 
-RUNS_BEFORE_REPLAY: Final = 3  # onnxruntime runs once as usual, captures in the second run, replays from the third
+RUNS_BEFORE_REPLAY: Final = 3  # onnxruntime captures in the second run and replays from the third on
 
 Sessions = Sequence[tuple[str, onnxruntime.InferenceSession]]
-"""Of the members, each behind the frame that it sees."""
+"""The members' sessions, each with the frame that its member sees."""
 
 Search = Literal["HEURISTIC", "EXHAUSTIVE"]
 
 
 def devices() -> int:
-    """CUDA devices that the driver shows.
+    """The number of CUDA devices that the driver reports.
 
-    onnxruntime-gpu names the CUDA provider as available on machines without a device, and only logs an error when
-    a session then falls back to the CPU; asking the driver decides before.
+    Ask the driver, because onnxruntime-gpu lists the CUDA provider as available also on machines without a device, and
+    only logs an error when a session then falls back to the CPU.
     """
     try:
         driver = ctypes.CDLL("libcuda.so.1")
@@ -48,11 +48,11 @@ def devices() -> int:
 
 
 def load(graphs: Sequence[Graph], side: int, sizes: Sequence[int], precision: Precision) -> "Cuda | None":
-    """Graphs captured on the first CUDA device, for batches of these sizes, which ascend.
+    """Load and capture the graphs on the first CUDA device, for these batch sizes in ascending order.
 
-    None if onnxruntime cannot use the device; it has then logged why.
+    Returns None if onnxruntime cannot use the device; onnxruntime then logs the reason.
     """
-    onnxruntime.preload_dlls()  # CUDA's libraries lie in packages of their own, where no loader looks
+    onnxruntime.preload_dlls()  # CUDA's libraries are in packages of their own, where the dynamic loader does not look
     lanes = []
     for _ in range(LANES):
         sessions = _sessions(graphs, sizes, precision)
@@ -63,9 +63,10 @@ def load(graphs: Sequence[Graph], side: int, sizes: Sequence[int], precision: Pr
 
 
 def _sessions(graphs: Sequence[Graph], sizes: Sequence[int], precision: Precision) -> dict[int, Sessions]:
-    """By batch size: the largest, which is what a busy service runs, tries every algorithm for each layer.
+    """Sessions by batch size. For the largest, which a busy service runs, every algorithm is tried for each layer.
 
-    At every size that would delay the start. So the largest has sessions and weights of its own, and the others share.
+    Doing so at every size would delay the start. So the largest size has its own sessions and weights, and the others
+    share theirs.
     """
     searches: dict[int, Search] = dict.fromkeys(sizes, "HEURISTIC")
     searches[sizes[-1]] = "EXHAUSTIVE"
@@ -79,17 +80,17 @@ def _sessions(graphs: Sequence[Graph], sizes: Sequence[int], precision: Precisio
 
 
 def provider_options(precision: Precision, search: Search) -> dict[str, str]:
-    """The CUDA provider's, by the names of onnxruntime."""
+    """The options of onnxruntime's CUDA provider."""
     return {
         "enable_cuda_graph": "1",
         "prefer_nhwc": "1",
-        "use_tf32": str(int(precision == "float16")),  # 0 bars float16 from tensor cores too
+        "use_tf32": str(int(precision == "float16")),  # 0 would exclude float16 from tensor cores too
         "cudnn_conv_algo_search": search,
     }
 
 
 def batch_sizes(max_batch: int) -> list[int]:
-    """The powers of two below the largest batch, and that: padding never doubles the work."""
+    """The powers of two below the largest batch, and the largest batch itself: padding never doubles the work."""
     return [1 << power for power in range((max_batch - 1).bit_length())] + [max_batch]
 
 
@@ -113,10 +114,10 @@ class Cuda:
 
 
 class Lane:
-    """Every member at every batch size, captured in a thread of their own: a captured graph belongs to its thread."""
+    """Every member at every batch size, captured in one thread: a captured graph belongs to its thread."""
 
     def __init__(self, sessions: Mapping[int, Sessions], side: int) -> None:
-        """`sessions` by batch size, which ascends."""
+        """`sessions`: by batch size, in ascending order."""
         self.max_batch = max(sessions)
         self.provider: str = sessions[self.max_batch][0][1].get_providers()[0]
         self._thread = ThreadPoolExecutor(1, "cuda")
@@ -148,7 +149,7 @@ class Captured:
 
 
 class Input:
-    """The images of one frame on the device, so many at a time; the rows of padding keep what they held."""
+    """A buffer on the device for the images of one frame. Rows of padding keep their earlier content."""
 
     def __init__(self, side: int, size: int) -> None:
         self._staged = np.zeros((size, 1, side, side), np.uint8)
@@ -164,7 +165,7 @@ class Input:
 
 
 def _bind(session: onnxruntime.InferenceSession, image: Any, size: int) -> tuple[Any, Any, Any, Any]:
-    """A session with its ends bound on the device: (session, binding, run options, logits)."""
+    """A session with inputs and outputs bound on the device: (session, binding, run options, logits)."""
     labels = next(output.shape[1] for output in session.get_outputs() if output.name == OUTPUT)
     logits = onnxruntime.OrtValue.ortvalue_from_shape_and_type((size, labels), np.float32, "cuda", 0)
     binding = session.io_binding()

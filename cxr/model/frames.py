@@ -1,11 +1,11 @@
-"""The frame: which part of a radiograph a network sees, and where a map over it belongs.
+"""The frame: the part of a radiograph that a network sees, and the position of a map over it.
 
-`full` is the whole image. `lungs` is what the lungs' mask covers, enlarged, on a flat ground: a network that sees
-nothing else cannot tell hospitals apart by collimation, letters, arms and the shape of the film. Where no lungs could
-be believed, that frame is the full one too, and training has seen such images.
+`full` is the whole image. `lungs` is the area of the lungs' mask, enlarged, on a uniform background: a network that
+sees only this cannot recognise hospitals by collimation, letters, arms or the shape of the image. Where no plausible
+lungs were found, this frame is the full image too; training includes such images.
 
-A frame's id names its exact arithmetic, as a recipe's does. All of it is in whole numbers, so that one mask gives one
-array on every processor.
+A frame's id stands for its exact arithmetic, as a recipe's id does. The arithmetic uses integers only, so that the same
+mask gives the same array on every processor.
 """
 
 from collections.abc import Callable
@@ -23,16 +23,16 @@ FULL: Final = "full-1"
 LUNGS: Final = "lungs-1"
 HULL: Final = "hull-1"
 
-SIDE: Final = 256  # of the lung frame before the recipe: a full frame's short side there
-MARGIN: Final = 0.06  # of the lungs' box, on each of its sides
-COARSE: Final = 128  # side at which the mask is dilated and blurred: an eighth of the time, and the blur hides it
-DILATION: Final = 9  # of the coarse grid, edge to edge: what a segmenter leaves out of a white lung, and the pleura
-SOFTNESS: Final = 3.5  # sigma of the border on the coarse grid: a hard one would be the strongest edge of all
+SIDE: Final = 256  # side of the lung frame before the recipe is applied: the short side of a full frame at that point
+MARGIN: Final = 0.06  # as a share of the lungs' bounding box, added on each of its sides
+COARSE: Final = 128  # side of the grid on which the mask is dilated and blurred: saves 7/8 of the time
+DILATION: Final = 9  # cells of the coarse grid, edge to edge: the pleura, and what a segmenter misses of a white lung
+SOFTNESS: Final = 3.5  # sigma of the border on the coarse grid: a hard border would be the strongest edge of the image
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where on the radiograph a frame lies: shares of its width (left, right) and height (top, bottom)."""
+    """The position of a frame on the radiograph, as fractions of its width (left, right) and height (top, bottom)."""
 
     left: float = 0.0
     top: float = 0.0
@@ -44,22 +44,22 @@ WHOLE: Final = Placement()
 
 
 def full_frame(pixels: Grey, _mask: Mask | None) -> Grey:
-    """The whole image, whatever its mask."""
+    """The whole image; the mask is ignored."""
     return pixels
 
 
 def lung_frame(pixels: Grey, mask: Mask | None) -> Grey:
-    """Cut out what a mask of the lungs covers, enlarge it to a square, and fill the rest.
+    """Cut out the area of a lung mask, enlarge it to a square, and fill the rest.
 
     The box around the mask is widened by `MARGIN`, the mask dilated and blurred, and the outside filled with the mean
     grey of the lungs.
 
     Args:
         pixels: [H, W] uint8, shrunk already (`cxr.model.preprocess.shrink`).
-        mask: [S, S] bool over the whole image squashed into a square; None or all false where no lungs are believed.
+        mask: [S, S] bool over the whole image scaled to a square; None or all false without plausible lungs.
 
     Returns:
-        [`SIDE`, `SIDE`] uint8; without lungs the image as it is.
+        [`SIDE`, `SIDE`] uint8; the unchanged image if there are no lungs.
     """
     if mask is None or not mask.any():
         return pixels
@@ -71,7 +71,7 @@ def lung_frame(pixels: Grey, mask: Mask | None) -> Grey:
 
 
 def hull_frame(pixels: Grey, mask: Mask | None) -> Grey:
-    """As `lung_frame`, but what lies between the lungs is seen too: all that the convex hull of both covers."""
+    """As `lung_frame`, but with the area between the lungs: the convex hull of both."""
     return lung_frame(pixels, None if mask is None else _hull(mask))
 
 
@@ -83,7 +83,7 @@ FRAMES: Final[dict[str, Callable[[Grey, Mask | None], Grey]]] = {
 
 
 def placement(frame: str, mask: Mask | None) -> Placement:
-    """Where a frame lies on the radiograph, to half a pixel of the shrunk one; arguments as for the frame itself."""
+    """The position of a frame on the radiograph, to half a pixel of the shrunk one; `mask` as for the frame itself."""
     if frame == FULL or mask is None or not mask.any():
         return WHOLE
     left, right = _widened(np.asarray(mask.any(axis=0)))
@@ -92,7 +92,7 @@ def placement(frame: str, mask: Mask | None) -> Placement:
 
 
 def in_frame(mask: Mask, place: Placement) -> Mask:
-    """What a frame shows of a mask [S, S] over the whole image: [S, S] over the frame."""
+    """Resample a mask [S, S] over the whole image as [S, S] over the frame."""
     if place == WHOLE:
         return mask
     rows, columns = window(place, mask.shape)
@@ -100,18 +100,18 @@ def in_frame(mask: Mask, place: Placement) -> Mask:
 
 
 def window(place: Placement, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Rows and columns of an image [H, W] that a frame covers: at least one of each."""
+    """The rows and columns of an image [H, W] that a frame covers; at least one of each."""
     return _span(place.top, place.bottom, shape[0]), _span(place.left, place.right, shape[1])
 
 
 def fit(pixels: Grey, side: int) -> Grey:
-    """Fit into a square. Area averaging aliases nothing when shrinking but is blocky when enlarging."""
+    """Resize to a square. Area averaging avoids aliasing when shrinking, but is blocky when enlarging."""
     interpolation = cv2.INTER_AREA if min(pixels.shape) >= side else cv2.INTER_LINEAR
     return cv2.resize(pixels, (side, side), interpolation=interpolation).astype(np.uint8, copy=False)
 
 
 def _hull(mask: Mask) -> Mask:
-    """The convex hull of a mask; of an empty one nothing."""
+    """The convex hull of a mask; empty for an empty mask."""
     covered, points = np.zeros(mask.shape, np.uint8), cv2.findNonZero(mask.astype(np.uint8))
     if points is not None:
         cv2.fillConvexPoly(covered, cv2.convexHull(points), 1)
@@ -119,7 +119,7 @@ def _hull(mask: Mask) -> Mask:
 
 
 def _widened(covered: NDArray[np.bool_]) -> tuple[float, float]:
-    """Ends of a side of the widened box, as shares, from whether each of the mask's cells along it holds lung."""
+    """The two ends of the widened box along one axis, as fractions. `covered`: which cells along the axis hold lung."""
     cells = np.flatnonzero(covered)
     first, last = int(cells[0]), int(cells[-1]) + 1
     margin = MARGIN * (last - first)
@@ -132,7 +132,7 @@ def _span(first: float, last: float, pixels: int) -> slice:
 
 
 def _filled(pixels: Grey, inside: Mask) -> Grey:
-    """[`SIDE`, `SIDE`]: what lies outside a mask [`COARSE`, `COARSE`] becomes the mean grey inside."""
+    """[`SIDE`, `SIDE`]: pixels outside a mask [`COARSE`, `COARSE`] become the mean grey inside."""
     lungs = fit(pixels, COARSE)[inside]
     mean = round(int(lungs.sum(dtype=np.int64)) / len(lungs)) if len(lungs) else 0
     grown = cv2.dilate(inside.astype(np.uint8) * 255, np.ones((DILATION, DILATION), np.uint8))

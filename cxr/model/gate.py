@@ -1,7 +1,7 @@
-"""The gate: is an image an upright frontal radiograph of a chest, like those that the model has seen?
+"""The gate: decides whether an image is an upright frontal chest radiograph like those that trained the model.
 
-A small network (`networks.gate`), trained on radiographs against what a hospital could send by mistake
-(`training.gate`). It judges what kind of image it is, and neither its quality nor whether the answer will be right.
+It is a small network (`networks.gate`), trained to tell radiographs from images that a hospital could send by mistake
+(`training.gate`). It judges the kind of image, not its quality and not whether the answer will be right.
 """
 
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ GATE_LOGIT: Final = "gate_logit"
 """Output of the gate's graph: float32 [N]."""
 
 GatePolicy = Literal["off", "warn", "refuse"]
-"""What is made of an image that the gate would keep out: it is not asked, the answer has a warning, or a refusal."""
+"""What happens to an unfamiliar image: the gate is not run, the answer has a warning, or the image is refused."""
 
 Verdict = Literal["familiar", "unfamiliar"]
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`score`: 0 to 1, the higher the more like radiographs that the model has seen; `verdict`: by the threshold."""
+    """`score`: 0 to 1; higher is more like the training radiographs. `verdict`: the score against the threshold."""
 
     score: float
     verdict: Verdict
 
 
 class GateKeeper:
-    """A bundle's gate in onnxruntime, on the processor and in one thread. Safe to call from several threads."""
+    """A bundle's gate in onnxruntime, on the CPU with one thread. Safe to call from several threads."""
 
     def __init__(self, bundle: Bundle, gate: Gate) -> None:
         """Raises BundleError unless the graph is the one that the bundle describes."""
@@ -43,7 +43,7 @@ class GateKeeper:
         )
 
     def judge(self, pixels: Grey) -> Judgement:
-        """What the gate says of a radiograph [H, W].
+        """Judge a radiograph [H, W].
 
         Raises:
             TooSmall: see `cxr.model.preprocess.preprocess`.

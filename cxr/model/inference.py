@@ -1,4 +1,4 @@
-"""Members' ONNX graphs in onnxruntime: prepared images → logits."""
+"""Run the members' ONNX graphs with onnxruntime: prepared images → logits."""
 
 from typing import Final, Literal, Protocol
 
@@ -12,11 +12,11 @@ from cxr.model.sessions import Graph
 MAX_BATCH: Final = 64
 
 PrecisionChoice = Precision | Literal["auto"]
-"""auto: float16 on a CUDA device, bfloat16 on a processor that has tiles for it, and float32 on others."""
+"""auto: float16 on a CUDA device, bfloat16 on a CPU with AMX tiles, float32 otherwise."""
 
 
 class Device(Protocol):
-    """Where networks run. `max_batch` is how many images pay to be given at once: 1 where it gains nothing."""
+    """Where networks run. `max_batch` is the largest useful batch: 1 where batching gains nothing."""
 
     provider: str
     max_batch: int
@@ -25,7 +25,7 @@ class Device(Protocol):
 
 
 class Ensemble:
-    """A bundle's members on the device that is there. Safe to call from several threads."""
+    """A bundle's members on the available device. Safe to call from several threads."""
 
     def __init__(
         self,
@@ -38,13 +38,13 @@ class Ensemble:
 
         Args:
             bundle: its graphs must have been exported.
-            threads: threads of an inference that has the processor to itself; by default the usable cores.
-            precision: what to compute in; see `PrecisionChoice`.
-            max_batch: largest batch that is prepared for, on a CUDA device.
+            threads: threads of a single inference on an idle machine; by default the usable cores.
+            precision: see `PrecisionChoice`.
+            max_batch: the largest batch to prepare for, on a CUDA device.
 
         Raises:
             BundleError: a graph is missing, altered, or made from other weights.
-            PrecisionUnavailable: bfloat16 was asked for where it is not to be had.
+            PrecisionUnavailable: bfloat16 was requested but is not available.
         """
         self.precision, self._alone, self._among = _load(bundle, threads or usable_cores(), precision, max_batch)
         self.provider = self._alone.provider
@@ -53,14 +53,14 @@ class Ensemble:
     def logits(self, views: Views, alone: bool = True) -> Logits:
         """Prepared images [N, S, S] uint8 in each frame → logits [M, N, 3], members in the manifest's order.
 
-        `alone`: the cores have nothing else to do. It changes how soon the answer comes, on a processor.
+        `alone`: no other inference runs. On a CPU this changes the speed, not the answer.
         """
         return (self._alone if alone else self._among).logits(views)
 
 
 def _load(bundle: Bundle, threads: int, choice: PrecisionChoice, max_batch: int) -> tuple[Precision, Device, Device]:
-    """What is computed in; where an inference runs that has the machine to itself, and where each of several does."""
-    if choice in ("auto", "float16", "float32") and cuda.devices():  # the others are for processors
+    """The precision, the device for a single inference, and the device for several at once."""
+    if choice in ("auto", "float16", "float32") and cuda.devices():  # the other precisions are for CPUs
         precision: Precision = "float16" if choice == "auto" else choice
         side, sizes = bundle.manifest.recipe.size, cuda.batch_sizes(max_batch)
         device = cuda.load(graphs_of(bundle, precision), side, sizes, precision)

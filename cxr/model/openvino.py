@@ -1,8 +1,8 @@
-"""Networks in bfloat16 on a processor with AMX, by OpenVINO: an execution provider that is a plug-in of onnxruntime.
+"""Run networks in bfloat16 on a CPU with AMX, with OpenVINO as a plug-in execution provider of onnxruntime.
 
-It runs the float32 graphs and rounds to bfloat16 itself, between layers; sums are float32. The package
-onnxruntime-ep-openvino, the extra `openvino`, holds the plug-in and OpenVINO. In float32 OpenVINO gains nothing over
-onnxruntime, and in float16 it is slower (docs/performance.md), so that without AMX's tiles it is not used.
+OpenVINO reads the float32 graphs and rounds to bfloat16 between layers; sums stay float32. The package
+onnxruntime-ep-openvino (the extra `openvino`) contains the plug-in and OpenVINO. Without AMX tiles OpenVINO is not
+used: in float32 it gains nothing over onnxruntime, and in float16 it is slower (docs/performance.md).
 """
 
 import json
@@ -35,14 +35,14 @@ NEEDS: Final = (
 
 
 def usable() -> bool:
-    """Whether the processor has bfloat16 tiles and the package is installed."""
+    """Whether the CPU has bfloat16 tiles and the package is installed."""
     return _has_tiles() and find_spec(PACKAGE) is not None
 
 
 def load(graphs: Sequence[Graph], threads: int) -> "tuple[OpenVino, OpenVino] | None":
-    """For an inference that has the processor to itself, with so many threads; and for several at once.
+    """A device with `threads` threads for a single inference, and one for several at once.
 
-    None where it is not `usable`, or where onnxruntime cannot load the plug-in, which the log then says.
+    None if it is not `usable`, or if onnxruntime cannot load the plug-in, which is then logged.
     """
     if not usable() or not _devices():
         return None
@@ -52,19 +52,19 @@ def load(graphs: Sequence[Graph], threads: int) -> "tuple[OpenVino, OpenVino] | 
 
 
 def session(graph: bytes, threads: int, streams: int) -> onnxruntime.InferenceSession:
-    """A float32 graph that computes in bfloat16, one image a run.
+    """A session that runs a float32 graph in bfloat16, one image per run.
 
     Args:
         graph: its bytes.
-        threads: of all streams together.
-        streams: runs at once, each on its share of the threads; others wait for their turn.
+        threads: the number of threads of all streams together.
+        streams: the number of runs at once, each on its share of the threads; further runs wait.
 
-    With the batch fixed OpenVINO chooses its kernels once: a run takes 4.4 instead of 6.6 ms on one thread. Threads
-    are not pinned, since every process of a machine would take the same cores.
+    With a fixed batch OpenVINO chooses its kernels once: a run takes 4.4 instead of 6.6 ms on one thread. Threads are
+    not pinned, because every process of a machine would pin the same cores.
     """
-    options = session_options(1)  # onnxruntime has nothing to compute
+    options = session_options(1)  # onnxruntime itself computes nothing
     options.add_free_dimension_override_by_name(BATCH, 1)
-    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")  # what it cannot run is an error
+    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")  # an unsupported operator is an error
     config = {
         "INFERENCE_PRECISION_HINT": "bf16",
         "INFERENCE_NUM_THREADS": str(threads),
@@ -76,7 +76,7 @@ def session(graph: bytes, threads: int, streams: int) -> onnxruntime.InferenceSe
 
 
 class OpenVino:
-    """The processor's cores, in so many streams."""
+    """The CPU, with `streams` runs at once."""
 
     provider = OPENVINO
     max_batch = 1
@@ -94,10 +94,10 @@ class OpenVino:
 
 
 def _has_tiles() -> bool:
-    """Whether the processor multiplies bfloat16 matrices in tiles, and the kernel shows it."""
+    """Whether the kernel reports that the CPU multiplies bfloat16 matrices in tiles."""
     try:
         lines = CPUINFO.read_text().splitlines()
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return False
     flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
     return TILES.issubset(flags)
@@ -105,12 +105,12 @@ def _has_tiles() -> bool:
 
 @cache
 def _devices() -> list[Any]:
-    """OpenVINO's device for the processor, as onnxruntime wants it; empty if the plug-in does not load."""
+    """OpenVINO's CPU device in onnxruntime's form; empty if the plug-in does not load."""
     import onnxruntime_ep_openvino as plug_in
 
     try:
         onnxruntime.register_execution_provider_library(PACKAGE, plug_in.get_library_path())
-    except Exception as error:  # onnxruntime's errors have no common base
+    except Exception as error:  # onnxruntime's errors have no common base class
         logger.warning("OpenVINO's plug-in is installed, but onnxruntime does not load it: %s", error)
         return []
     return [

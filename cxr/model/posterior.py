@@ -31,9 +31,10 @@ def scpa(posteriors: Floats) -> Floats:
 
 
 def scpa_eq2(posteriors: Floats) -> Floats:
-    """Equation 2 of Karim et al. 2020 to the letter: a softmax over the members' summed posteriors.
+    """Equation 2 of Karim et al. 2020 taken literally: a softmax over the members' summed posteriors.
 
-    The order of labels is the mean's, the probabilities are not: one member that is certain gets e/(e+2) = 0.576.
+    It ranks the labels as the mean does, but its probabilities are too low: a single certain member gives
+    e/(e+2) = 0.576.
     """
     return softmax(posteriors.sum(axis=0))
 
@@ -49,7 +50,7 @@ RULES: Final[dict[EnsembleRule, Callable[[Floats], Floats]]] = {"scpa": scpa, "s
 
 
 def combine(logits: Scores, temperature: float, rule: EnsembleRule) -> Floats:
-    """Members' logits [M, N, K] → the ensemble's posterior [N, K]. Each member is calibrated before it is combined."""
+    """Members' logits [M, N, K] → the ensemble's posterior [N, K]. The temperature is applied to each member first."""
     return RULES[rule](softmax(logits, temperature))
 
 
@@ -58,9 +59,9 @@ def prediction_set(posterior: Floats, thresholds: Mapping[Label, float]) -> tupl
 
     Args:
         posterior: [K] probabilities.
-        thresholds: for each label the largest non-conformity, 1 - p(label), at which the label stays in the set.
+        thresholds: by label, the largest non-conformity, 1 - p(label), at which the label stays in the set.
 
     Returns:
-        Labels in the order of `LABELS`; empty when the image resembles none of the three.
+        Labels in the order of `LABELS`; empty if no label fits the image.
     """
     return tuple(label for label, p in zip(LABELS, posterior, strict=True) if 1.0 - float(p) <= thresholds[label])

@@ -1,11 +1,11 @@
-"""The one pre-processing function of the project: 8-bit grey → what a network sees.
+"""The only pre-processing function of the project: 8-bit grey → network input.
 
-Training, evaluation, command line and service all call `preprocess`, so that the array for a file is bit-equal
-in all of them (`tests/cxr/model/test_preprocess.py` holds golden hashes). The image is first shrunk to a short side
-of 256 pixels, as the training images were stored: a recipe run at native resolution gives other pixels.
+Training, evaluation, command line and service all call `preprocess`, so that the array for a file is bit-equal in all
+of them (`tests/cxr/model/test_preprocess.py` has golden hashes). The image is first shrunk to a short side of 256
+pixels, the size of the stored training images: at native resolution a recipe would give other pixels.
 
-A recipe's id names its exact arithmetic. Change the arithmetic and you must change the id: a bundle trained with
-one recipe is refused by a build that only knows another.
+A recipe's id stands for its exact arithmetic. Whoever changes the arithmetic must change the id: a build refuses a
+bundle that was trained with a recipe it does not know.
 """
 
 from collections.abc import Callable
@@ -22,23 +22,23 @@ SHORT_SIDE: Final = 256
 
 
 def preprocess(pixels: Grey, recipe: str, size: int, frame: str = FULL, lungs: Mask | None = None) -> Grey:
-    """Prepare one image for a network: shrink, cut the frame out, apply the recipe, fit into the network's square.
+    """Prepare one image for a network: shrink, cut out the frame, apply the recipe, resize to the network's square.
 
     Args:
         pixels: [H, W] uint8, grey, at any resolution.
         recipe: a key of `RECIPES`.
         size: side of the network's square, in pixels.
         frame: a key of `FRAMES`.
-        lungs: [S, S] bool over the whole image squashed into a square, for the frame that needs them; None or all
-            false where no lungs could be believed.
+        lungs: [S, S] bool over the whole image scaled to a square, for a frame that needs them; None or all false
+            without plausible lungs.
 
     Returns:
-        [size, size] uint8. The aspect ratio is not kept: a map over the square is a map over the whole frame, and
-        the ratio, which tells one hospital from another, is hidden from the network.
+        [size, size] uint8. The aspect ratio is not kept: a map over the square is a map over the whole frame, and the
+        network cannot use the ratio, which differs between hospitals.
 
     Raises:
         TooSmall: the short side is under `MIN_SIDE` pixels.
-        KeyError: no such recipe or frame.
+        KeyError: the recipe or the frame does not exist.
     """
     enhance, cut = RECIPES[recipe], FRAMES[frame]
     if min(pixels.shape) < MIN_SIDE:
@@ -57,14 +57,14 @@ def shrink(pixels: Grey) -> Grey:
 
 
 def _unsharp(pixels: Grey) -> Grey:
-    """Unsharp mask, amount 0.5. Both weights are exact in binary, so that every processor rounds alike."""
+    """Unsharp mask, amount 0.5. Both weights are exact in binary, so that every processor rounds the same way."""
     blurred = cv2.GaussianBlur(pixels, (0, 0), sigmaX=2.0)
     return cv2.addWeighted(pixels, 1.5, blurred, -0.5, 0.0).astype(np.uint8, copy=False)
 
 
 def _clahe(pixels: Grey) -> Grey:
     """Contrast-limited adaptive histogram equalisation (Zuiderveld 1994), then edge sharpening."""
-    # An OpenCV CLAHE object holds scratch buffers: one a call keeps the function safe in threads.
+    # An OpenCV CLAHE object has scratch buffers; a new one for each call keeps the function thread-safe.
     equalised = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)).apply(pixels)
     return _unsharp(equalised.astype(np.uint8, copy=False))
 
@@ -81,7 +81,7 @@ def _paper(pixels: Grey) -> Grey:
 
 
 def _plain(pixels: Grey) -> Grey:
-    """Nothing is enhanced: for a network that must see an image as it came."""
+    """No enhancement: the network sees the image unchanged."""
     return pixels
 
 

@@ -1,4 +1,4 @@
-"""What every onnxruntime session of the project shares: the names of a graph's ends, and the options."""
+"""What all onnxruntime sessions of the project share: the names of inputs and outputs, and the options."""
 
 from typing import Final, NamedTuple
 
@@ -9,14 +9,14 @@ from cxr.cpu_count import usable_cores
 INPUT: Final = "image"
 OUTPUT: Final = "logits"
 BATCH: Final = "N"
-"""Name of the first dimension of both, which is free."""
+"""Name of the first dimension of input and output, which is free."""
 OPACITY: Final = "opacity"
-"""Second output of a network with the opacity head: float32 [N, 1, h, w], for each cell of the last feature map (7 x 7
-in a ResNet that sees 224 pixels) the logit of the share that opacities cover."""
+"""Second output of a network with the opacity head: float32 [N, 1, h, w]. For each cell of the last feature map (7 x 7
+in a ResNet with 224-pixel input) it is the logit of the share of the cell that opacities cover."""
 
 
 class Graph(NamedTuple):
-    """A member's exported graph, and the frame that it sees."""
+    """A member's exported graph, and the frame that the member sees."""
 
     frame: str
     data: bytes

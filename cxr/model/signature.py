@@ -1,15 +1,15 @@
-"""The signature of a bundle: who holds the public key refuses a bundle that others made, or altered.
+"""The signature of a bundle. With the public key a user can refuse a bundle that others made or altered.
 
-    SHA256SUMS      a line for each file of the bundle, as `sha256sum` writes and checks them
+    SHA256SUMS      a line for each file of the bundle, in the format of `sha256sum`
     SHA256SUMS.sig  64 bytes: the Ed25519 signature (RFC 8032) of SHA256SUMS
 
-Both are what common tools make and read, without this project:
+Common tools can make and check both, without this project:
 
     openssl genpkey -algorithm ed25519 -out private.pem; openssl pkey -in private.pem -pubout -out public.pem
     openssl pkeyutl -verify -pubin -inkey public.pem -rawin -in SHA256SUMS -sigfile SHA256SUMS.sig
 
-bundle.json holds the hashes of the weights, but neither its own nor those of onnx/manifest.json, of the card and of
-the figures; so the list, and not bundle.json, is what is signed.
+The list is signed, and not bundle.json: bundle.json contains the hashes of the weights, but not its own, and not those
+of onnx/manifest.json, the card and the figures.
 """
 
 import re
@@ -36,15 +36,15 @@ _LINE: Final = re.compile(r"^([0-9a-f]{64})  (.+)$", re.MULTILINE)
 
 
 def sign(root: Path, private_key: Path) -> Sums:
-    """Write SHA256SUMS and its signature into a bundle's folder; earlier ones are replaced.
+    """Write SHA256SUMS and its signature into a bundle's folder. Earlier ones are replaced.
 
     Args:
         root: the bundle's folder.
         private_key: an Ed25519 key in PEM (PKCS #8), not encrypted.
 
     Raises:
-        BundleError: a file is a link out of the folder, of implausible size, or has a name that cannot be listed.
-        KeyUnusable: it is no such key.
+        BundleError: a file is a link out of the folder, is too large, or has a name that cannot be listed.
+        KeyUnusable: the file does not contain such a key.
     """
     key = _private_key(private_key)
     sums = {name: sha256(read_file(root, root / name, MAX_NETWORK_BYTES)) for name in _names(root)}
@@ -55,12 +55,12 @@ def sign(root: Path, private_key: Path) -> Sums:
 
 
 def signed_sums(root: Path, public_key: Path) -> Sums:
-    """What the holder of the private key says that the bundle's files are. The files themselves are not read.
+    """Check the signature and return the signed list of hashes. The listed files themselves are not read.
 
     Raises:
         BundleUnsigned: the list or its signature is missing.
-        BundleAltered: the list is not the one that was signed, or another key signed it.
-        KeyUnusable: the public key is not one of Ed25519 in PEM.
+        BundleAltered: the list was altered, or was signed with another key.
+        KeyUnusable: the public key is not an Ed25519 key in PEM.
     """
     key = _public_key(public_key)
     if not all((root / name).exists() for name in (SUMS, SIGNATURE)):
@@ -69,16 +69,17 @@ def signed_sums(root: Path, public_key: Path) -> Sums:
     try:
         key.verify(read_file(root, root / SIGNATURE, SIGNATURE_BYTES), listing)
     except InvalidSignature:
-        raise BundleAltered(f"{root / SUMS} is not what the holder of the key has signed") from None
+        raise BundleAltered(f"{root / SUMS} was altered, or was signed with another key") from None
     return {name: digest for digest, name in _LINE.findall(listing.decode())}
 
 
 def verify(root: Path, public_key: Path) -> Sums:
-    """The same, every file read and compared. A file that is not on the list is one that nothing of ours reads.
+    """Check the signature and the hash of every listed file. Files that are not listed are ignored: nothing reads them.
 
     Raises:
-        BundleAltered: a file is not the one that was signed.
-        BundleError: a file cannot be read; and what `signed_sums` raises.
+        BundleAltered: a file differs from the one that was signed.
+        BundleError: a file cannot be read.
+        BundleUnsigned, KeyUnusable: see `signed_sums`.
     """
     sums = signed_sums(root, public_key)
     for name in sums:
@@ -87,13 +88,13 @@ def verify(root: Path, public_key: Path) -> Sums:
 
 
 def check(root: Path, name: str, data: bytes, sums: Sums) -> None:
-    """Raises BundleAltered unless these bytes of a file are the ones that were signed."""
+    """Raises BundleAltered unless these bytes of a file match its signed hash."""
     if sums.get(name) != sha256(data):
         raise BundleAltered(f"{root / name} is not the file that was signed")
 
 
 def _names(root: Path) -> list[str]:
-    """Every file of the folder but the signature's own, sorted."""
+    """Every file of the folder except the two of the signature, sorted."""
     paths = (path.relative_to(root) for path in root.rglob("*") if not path.is_dir())
     names = sorted(path.as_posix() for path in paths if str(path) not in (SUMS, SIGNATURE))
     if not all(name.isprintable() and "\\" not in name for name in names):

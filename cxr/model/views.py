@@ -1,4 +1,4 @@
-"""Images in each of a bundle's frames: put together, and cut into parts."""
+"""Images in each of a bundle's frames: join them into batches, and split batches."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,11 +13,11 @@ def batched(images: Sequence[Views]) -> Views:
 
 
 def count_of(views: Views) -> int:
-    """How many images there are in each frame."""
+    """The number of images, which is the same in each frame."""
     return len(next(iter(views.values())))
 
 
 def parts_of(views: Views, size: int) -> Iterator[Views]:
-    """The same images, at most so many at a time."""
+    """Split a batch into parts of at most `size` images."""
     for start in range(0, count_of(views), size):
         yield {frame: np.ascontiguousarray(images[start : start + size]) for frame, images in views.items()}

@@ -1,7 +1,7 @@
-"""The coded words of results, which the DICOM report and FHIR share, so that both say the same.
+"""The coded concepts of results, shared by the DICOM report and FHIR so that both say the same.
 
-Concepts of their own have a scheme of this project: a score for pneumonia is not the finding pneumonia, and must not
-read like one where a viewer drops its number.
+Scores have codes of this project's own scheme: a score for pneumonia is not the finding pneumonia, and must not be
+mistaken for it in a viewer that drops the number.
 """
 
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ FHIR_SYSTEMS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """A code, the designator of its scheme (PS3.16, table 8-1), and its meaning, 64 characters at most.
+    """A code, the designator of its scheme (PS3.16, table 8-1), and its meaning of at most 64 characters.
 
-    A code of our own has 16 characters at most: old readers know no longer ones.
+    Our own codes have at most 16 characters, the limit of old readers.
     """
 
     value: str
@@ -36,7 +36,7 @@ class Concept:
 FINDINGS: Final[dict[Label, Concept]] = {
     "normal": Concept("17621005", "SCT", "Normal"),
     "pneumonia": Concept("233604007", "SCT", "Pneumonia"),
-    # Not 840539006, the disease, which no radiograph confirms.
+    # Not 840539006, the disease: no radiograph confirms it.
     "covid19": Concept("882784691000119100", "SCT", "Pneumonia caused by SARS-CoV-2"),
 }
 UNDETERMINED: Final = Concept("371934000", "SCT", "Normality undetermined")
@@ -52,11 +52,11 @@ SHARE: Final = Concept("evidence-share", OWN, "Share of the map's positive evide
 
 
 def not_ruled_out(coverage: float) -> Concept:
-    """That a label is in the prediction set at a coverage."""
+    """The statement that a label is in the prediction set at a coverage."""
     percent = round(100 * coverage)
     return Concept(f"not-ruled-out-{percent}", OWN, f"Not ruled out at {percent} % coverage")
 
 
 def percent_value(share: float) -> float:
-    """A share of 1 in per cent, with so many digits that it fits DICOM's decimal strings and is the same share."""
+    """A fraction as a percentage, rounded so that it fits a DICOM decimal string and still gives the same fraction."""
     return round(100 * share, 8)

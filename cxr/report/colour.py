@@ -1,7 +1,7 @@
-"""Colours of a map: inferno for evidence, a blue and orange pair for relevance that has a sign.
+"""Colours of a map: inferno for evidence, blue and orange for relevance with a sign.
 
-Both are perceptually uniform: equal steps of the map are equal steps of lightness, and both are safe to those who tell
-red from green badly.
+Both are perceptually uniform: equal steps of the map are equal steps of lightness. Both are safe for people with
+red-green colour blindness.
 """
 
 from functools import lru_cache
@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from cxr.arrays import Colour, Grey, Map
 
-OPACITY: Final = 0.72  # at the map's maximum; the ribs must show through
-BAR_GREY: Final = 96  # the colour bar is blended over this grey, so that its colours are those in the picture
+OPACITY: Final = 0.72  # at the map's maximum; the ribs must stay visible
+BAR_GREY: Final = 96  # the colour bar is blended over this grey, so that its colours match the picture
 
-LIGHTNESS: Final = (30.0, 72.0)  # CIE L* from no relevance to the most
-ORANGE: Final = (58.0, 45.0, 85.0)  # hue angle in CIELAB in degrees, chroma of no relevance, and of the most
-BLUE: Final = (262.0, 45.0, 42.0)  # sRGB has no light blue of more chroma
+LIGHTNESS: Final = (30.0, 72.0)  # CIE L* from no relevance to the maximum
+ORANGE: Final = (58.0, 45.0, 85.0)  # hue angle in CIELAB in degrees, chroma at no relevance and at the maximum
+BLUE: Final = (262.0, 45.0, 42.0)  # sRGB has no light blue with more chroma
 
 
 def blend(pixels: Grey, strength: Map, signed: bool = False) -> Colour:
-    """Lay a field [H, W] over a radiograph [H, W]: RGB [H, W, 3], untouched where the field is 0.
+    """Blend a field [H, W] over a radiograph [H, W]: RGB [H, W, 3], unchanged where the field is 0.
 
-    The field is in [0, 1], or in [-1, 1] and `signed`; it counts in steps of 1/255. Each pixel's colour is looked up by
-    its grey level and its step: blending in float32 would hold the picture five times over.
+    The field is in [0, 1], or in [-1, 1] if `signed`; it is rounded to steps of 1/255. Each pixel's colour is looked
+    up by grey level and step: blending in float32 would need five times the picture's memory.
     """
     steps = (strength + 1) if signed else strength
     colour = cv2.addWeighted(steps, 255.0, steps, 0.0, 0.0, dtype=cv2.CV_32S)  # rounds
@@ -36,7 +36,7 @@ def blend(pixels: Grey, strength: Map, signed: bool = False) -> Colour:
 
 @lru_cache
 def _blended(signed: bool) -> NDArray[np.uint8]:
-    """RGB [steps x 256, 3]: each step's colour over each grey level."""
+    """RGB [steps x 256, 3]: the colour of each step over each grey level."""
     strength: Map = np.linspace(-1, 1, 511, dtype=np.float32) if signed else np.linspace(0, 1, 256, dtype=np.float32)
     alpha = (OPACITY * smoothstep(np.abs(strength)))[:, np.newaxis, np.newaxis]
     grey = np.arange(256, dtype=np.float32)[np.newaxis, :, np.newaxis]
@@ -45,16 +45,16 @@ def _blended(signed: bool) -> NDArray[np.uint8]:
 
 
 def colour_bar(height: int, width: int, signed: bool = False) -> Colour:
-    """The colours of `blend` from 1 at the top to 0, or -1, at the bottom: RGB [height, width, 3]."""
+    """The colours of `blend` from 1 at the top to 0 (`signed`: -1) at the bottom: RGB [height, width, 3]."""
     ramp = np.linspace(1, -1 if signed else 0, height, dtype=np.float32)[:, np.newaxis].repeat(width, axis=1)
     return blend(np.full((height, width), BAR_GREY, np.uint8), ramp, signed)
 
 
 def legend(signed: bool = False) -> NDArray[np.uint8]:
-    """What `blend` makes of each grey level of a heatmap (`cxr.report.heatmap.heatmap_png`), for who draws elsewhere.
+    """The colours of `blend` for each grey level of a heatmap (`cxr.report.heatmap.heatmap_png`), for other programs.
 
     Returns:
-        [256, 4]: red, green, blue, and opacity, of which 255 is `OPACITY`.
+        [256, 4]: red, green, blue, and opacity, where 255 stands for `OPACITY`.
     """
     levels = np.arange(256, dtype=np.float32)
     strength: Map = np.clip((levels - 128) / 127, -1, 1, dtype=np.float32) if signed else levels / np.float32(255)
@@ -67,7 +67,7 @@ def _colours(strength: Map, signed: bool) -> NDArray[np.float32]:
 
 
 def smoothstep(strength: Map) -> Map:
-    """[0, 1] → [0, 1], rising from 0.15 to 0.75: weak evidence leaves the radiograph as it is."""
+    """[0, 1] → [0, 1], rising between 0.15 and 0.75: weak evidence leaves the radiograph unchanged."""
     t: Map = np.clip((strength - 0.15) / 0.6, 0, 1, dtype=np.float32)
     return t * t * (3 - 2 * t)
 

@@ -1,7 +1,7 @@
-"""What the DICOM objects made from a radiograph share: patient and study as the file states them, and a fixed moment.
+"""What all DICOM objects made from a radiograph share: its patient and study, and a fixed date and time.
 
-highdicom is shown no patient: it logs names that it finds odd. What a patient's archive needs is put in afterwards, as
-the bytes that the file holds, in its own character set.
+highdicom gets no patient data, because it logs names that it finds unusual. The elements that an archive needs are
+copied in afterwards as raw bytes, in the file's own character set.
 """
 
 from io import BytesIO
@@ -19,7 +19,7 @@ from cxr import __version__
 from cxr.decode import Source
 from cxr.report.result import DESCRIPTION, NAME, Result
 
-# Its warnings quote a file's UIDs into the log.
+# pydicom's warnings would write a file's UIDs into the log.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE
 
@@ -46,11 +46,11 @@ _CLOCKS: Final = (
     "TimeOfSecondaryCapture",
 )
 _PLACE_OF_SERIES: Final = {"sr": 9901, "sc": 9902}
-"""Series numbers: behind whatever a modality makes."""
+"""Series numbers, chosen to sort after those of any modality."""
 
 
 def reference(source: Source) -> Dataset:
-    """The radiograph as far as highdicom needs it, without a patient."""
+    """The elements of the radiograph that highdicom needs, without the patient's."""
     dataset = Dataset()
     for keyword in ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"):
         setattr(dataset, keyword, source[keyword])
@@ -62,7 +62,7 @@ def reference(source: Source) -> Dataset:
 
 
 def identity(result: Result, kind: str) -> dict[str, Any]:
-    """Arguments of highdicom's that say what an object is and who made it."""
+    """The arguments for highdicom that say what an object is and what made it."""
     return {
         "series_instance_uid": result.uid(f"{kind} series"),
         "series_number": _PLACE_OF_SERIES[kind],
@@ -78,9 +78,9 @@ def identity(result: Result, kind: str) -> dict[str, Any]:
 
 
 def part10(made: Dataset, source: Source) -> bytes:
-    """The object as a file, in the patient's study: the same bytes whenever it is made of the same.
+    """The object as a file in the patient's study. The same input gives the same bytes.
 
-    Its dates are the radiograph's, since a clock would give one UID several contents.
+    Its dates are the radiograph's: with the present time the same UID would have different contents.
     """
     for keyword in _CLOCKS:
         made.pop(keyword, None)
@@ -90,10 +90,10 @@ def part10(made: Dataset, source: Source) -> bytes:
     for keyword in (*_COPIED, *_COPIED_IF_STATED):
         if source[keyword] or keyword not in _OPTIONAL:
             _copy(made, source, keyword)
-    if source["PatientIdentityRemoved"] and source["DeidentificationMethod"]:  # the one needs the other
+    if source["PatientIdentityRemoved"] and source["DeidentificationMethod"]:  # each requires the other
         _copy(made, source, "PatientIdentityRemoved")
         _copy(made, source, "DeidentificationMethod")
-    # So that pydicom writes what was copied as it stands, and decodes nothing.
+    # So that pydicom writes the copied bytes unchanged and decodes nothing.
     made.set_original_encoding(False, True, made._character_set)
     stream = BytesIO()
     dcmwrite(stream, made, enforce_file_format=True)

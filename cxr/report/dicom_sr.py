@@ -1,7 +1,8 @@
-"""A result as a DICOM Comprehensive 3D SR by template TID 1500 (PS3.16): for machines.
+"""A result as a DICOM Comprehensive 3D SR by template TID 1500 (PS3.16), for software.
 
-One group has the scores, the highest scored label and the labels that are not ruled out; it has no finding type, so
-that nothing reads as a finding where a viewer drops the numbers. A group a box has the map's strongest regions.
+One group has the scores, the highest scored label and the labels that are not ruled out. It has no finding type, so
+that nothing looks like a finding in a viewer that drops the numbers. One further group for each box has the map's
+strongest regions.
 """
 
 from typing import Final
@@ -134,7 +135,7 @@ def _region(
 
 
 def _outline(box: Box) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """The closed polyline of a box: columns and rows from the first pixel's upper left corner (PS3.3, C.18.6.1.1)."""
+    """The closed polyline of a box: (column, row) from the first pixel's upper left corner (PS3.3, C.18.6.1.1)."""
     left, top, right, bottom = box.x, box.y, box.x + box.width, box.y + box.height
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], np.float64)
 
@@ -158,7 +159,7 @@ def _coded(concept: Concept) -> CodedConcept:
 
 
 def _own_scheme() -> Dataset:
-    """Where the codes of our own come from (PS3.3, table C.12-1)."""
+    """The identification of our own coding scheme (PS3.3, table C.12-1)."""
     item = Dataset()
     item.CodingSchemeDesignator = OWN
     item.CodingSchemeUID = OWN_OID

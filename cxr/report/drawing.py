@@ -1,4 +1,4 @@
-"""What pictures for people are drawn with: one palette, one font, words that always fit."""
+"""Drawing tools for the pictures: one palette, one font, text that always fits."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -12,21 +12,21 @@ from cxr.anatomy.outlines import Outline
 from cxr.arrays import Colour, Grey
 from cxr.report.colour import colour_bar
 
-# Pillow's own font, so that a picture needs no file: it has no dashes and no mathematical signs.
+# These texts use Pillow's own font, which needs no file: it has no dashes and no mathematical signs.
 DISCLAIMER_LINE: Final = "Research use only. Not for diagnosis."
 SIDES_LINE: Final = "By convention the patient's right is on the left of the image."
 
 MARGIN: Final = 32  # pixels
 GAP: Final = 20
-LINE: Final = 1.35  # of a font's size, from one line to the next
+LINE: Final = 1.35  # distance between lines, as a multiple of the font size
 
 BLACK: Final = (12, 13, 16)
 WHITE: Final = (240, 240, 242)
 GREY: Final = (164, 166, 172)
 TRACK: Final = (48, 50, 56)
-ACCENT: Final = (245, 125, 21)  # from the middle of inferno
+ACCENT: Final = (245, 125, 21)  # a colour from the middle of inferno
 OUTLINE: Final = 0.55  # opacity of the zones' outlines
-FRACTION: Final = 4  # bits of a pixel to which they are drawn
+FRACTION: Final = 4  # fractional bits of the coordinates they are drawn with
 
 RGB = tuple[int, int, int]
 Point = tuple[int, int]
@@ -46,7 +46,7 @@ def outline(picture: Colour, lines: Sequence[Outline]) -> None:
     height, width = picture.shape[:2]
     mask = np.zeros((height, width), np.uint8)
     for line in lines:
-        corners = np.asarray(line.points) * (width, height) - 0.5  # pixels have their centres at halves
+        corners = np.asarray(line.points) * (width, height) - 0.5  # pixel centres are at halves
         points = np.rint(corners * (1 << FRACTION)).astype(np.int32)
         cv2.polylines(mask, [points], True, 255, 1, cv2.LINE_AA, FRACTION)
     where = np.nonzero(mask)
@@ -56,14 +56,14 @@ def outline(picture: Colour, lines: Sequence[Outline]) -> None:
 
 
 def write(draw: ImageDraw.ImageDraw, at: Point, text: str, size: int, colour: RGB, width: int) -> None:
-    """Write one line; shrink it until it fits, so that no word is lost."""
+    """Write one line. The font shrinks until the line fits, so that no word is cut off."""
     while size > 10 and font(size).getlength(text) > width:
         size -= 1
     draw.text(at, text, fill=colour, font=font(size))
 
 
 def wrap(text: str, size: int, width: int) -> list[str]:
-    """The lines of a paragraph that are no wider than so many pixels; a longer word has a line of its own."""
+    """Wrap a paragraph into lines of at most `width` pixels. A longer word gets its own line."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -75,7 +75,7 @@ def wrap(text: str, size: int, width: int) -> list[str]:
 
 
 def write_lines(draw: ImageDraw.ImageDraw, at: Point, lines: list[str], size: int, colour: RGB, width: int) -> int:
-    """Write lines one below the other; returns where the next would begin."""
+    """Write lines one below the other. Returns the top of the next line."""
     x, y = at
     for line in lines:
         write(draw, (x, y), line, size, colour, width)

@@ -1,4 +1,4 @@
-"""What an explanation is; `attribution.explain` makes it, command line and service show it."""
+"""The types of an explanation. `attribution.explain` makes it; command line and service show it."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
@@ -13,7 +13,7 @@ from cxr.model.bundle import ENSEMBLE, Manifest
 
 Method = Literal["gradcam_plus_plus", "gradcam", "lrp", "integrated_gradients", "occlusion", "opacity"]
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
-"""The first one is made where none is named."""
+"""The first one is the default."""
 
 METHOD_NAMES: Final[dict[Method, str]] = {
     "gradcam": "Grad-CAM",
@@ -23,25 +23,25 @@ METHOD_NAMES: Final[dict[Method, str]] = {
     "occlusion": "Occlusion",
     "opacity": "Lung opacities",
 }
-"""For people, every method, in the order of the paper's figures. In ASCII: the font of the pictures has little else."""
+"""Display names of all methods, in the order of the paper's figures. ASCII, for the font of the pictures."""
 SIGNED: Final[frozenset[Method]] = frozenset({"lrp", "integrated_gradients", "occlusion"})
-"""Methods whose maps have a sign: what speaks against the label is negative."""
+"""Methods with signed maps: negative values are evidence against the label."""
 TAUGHT: Final[frozenset[Method]] = frozenset({"opacity"})
-"""Methods whose maps are no evidence for a label: radiologists' boxes have taught a second head to make them."""
+"""Methods whose maps are not evidence for a label: a second head, trained on radiologists' boxes, makes them."""
 
 PAPERS: Final[tuple[Method, ...]] = ("gradcam", "gradcam_plus_plus", "lrp")
-"""Those of Karim et al. 2020, in the order of its figures."""
+"""The methods of Karim et al. 2020, in the order of its figures."""
 
 
 def offered(manifest: Manifest, member: str) -> tuple[Method, ...]:
-    """The methods that there are for a member, or for `ENSEMBLE`: all but what its networks have no head for."""
+    """The methods available for a member, or for `ENSEMBLE`: all that its networks have a head for."""
     asked = (one for one in manifest.members if member in (one.name, ENSEMBLE))
     return METHODS if all(one.opacity_head for one in asked) else tuple(m for m in METHODS if m not in TAUGHT)
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The maps of every method side by side, an RGB picture for people, and what they show, in sentences."""
+    """An RGB picture with the maps of every method side by side, and sentences that describe them."""
 
     overlay: Image.Image
     statement: str
@@ -49,19 +49,19 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Where one member of the ensemble, or all of them together, found evidence for one label.
+    """The evidence for one label by one member of the ensemble, or by all of them together.
 
     member:             the member's name, or `cxr.model.bundle.ENSEMBLE`
-    heatmap_png:        8-bit grey: 255 at the map's maximum; for a signed method 128 is nothing, above speaks for the
-                        label, below against it; None where it was not wanted
-    overlay:            the RGB picture for people; None where it was not wanted
-    statement:          what was found, how sure, and where, in sentences; the warnings are its last
+    heatmap_png:        8-bit grey, 255 at the map's maximum. For a signed method 128 is zero, higher values are
+                        evidence for the label, lower ones against it. None if it was not requested
+    overlay:            the RGB picture; None if it was not requested
+    statement:          sentences: the finding, its certainty, and where the evidence lies; ends with the warnings
     warnings:           sentences
     zones:              shares of the positive evidence
-    no_lungs:           why the zones are thirds of the image and not of the lungs; "" where they are of the lungs
+    no_lungs:           why the zones are thirds of the image and not of the lungs; "" if they are of the lungs
     boxes:              critical regions, in the stored image's pixels
-    conservation_error: for LRP the largest |sum of relevance - logit| / max(|logit|, 1) of the members shown, which
-                        is a rounding error where all is well
+    conservation_error: for LRP the largest |sum of relevance - logit| / max(|logit|, 1) of the members shown;
+                        normally a rounding error
     timings_ms:         milliseconds of attribution, lungs and rendering
     outlines:           the borders of the zones
     """

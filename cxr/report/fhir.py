@@ -1,7 +1,8 @@
-"""A result as FHIR R4 (4.0.1): a Bundle of Device, Observation and DiagnosticReport, each marked as AI's.
+"""A result as FHIR R4 (4.0.1): a Bundle of Device, Observation and DiagnosticReport, each marked as made by AI.
 
-It says what the DICOM report says, by HL7's "DICOM SR to FHIR": the group of scores is an Observation, the algorithm a
-Device. It names no patient: the study is referred to by its UID. The regions have no place in R4 and are left out.
+Its content is that of the DICOM report, converted by HL7's "DICOM SR to FHIR": the group of scores is an Observation,
+the algorithm a Device. It names no patient and refers to the study by its UID. R4 has no element for the regions, so
+they are left out.
 """
 
 import json
@@ -36,7 +37,7 @@ _OWN_SYSTEM: Final = FHIR_SYSTEMS[CLASSIFICATION.scheme]
 
 
 def fhir_bundle(result: Result) -> bytes:
-    """The Bundle as JSON, the same bytes each time. Its identifiers are stable, so that a rerun replaces."""
+    """The Bundle as JSON, the same bytes each time. Its identifiers are stable, so that a rerun replaces the first."""
     device = _resource("Device", _device(result), str(result.device_uuid()))
     observation = _resource("Observation", _observation(result, device["id"]), str(result.uuid("observation")))
     report = _resource("DiagnosticReport", _report(result, observation["id"]), str(result.uuid("report")))
@@ -110,7 +111,7 @@ def _report(result: Result, observation: str) -> Json:
 
 
 def _from_study(result: Result, element: str) -> Json:
-    """A reference to a DICOM file's study; nothing for another file."""
+    """A reference to a DICOM file's study; empty for a PNG or a JPEG."""
     instance = result.finding.instance
     if instance is None or not instance.study_instance_uid:
         return {}
@@ -129,7 +130,7 @@ def _score(label: Label, probability: float) -> Json:
 
 
 def _label(label: Label) -> Json:
-    """A label by its own name, and by the finding that it stands for."""
+    """A label under its own code, and under the code of the finding that it stands for."""
     own = {"system": _OWN_SYSTEM, "code": label, "display": DISPLAY_NAMES[label]}
     return {"coding": [own, *_concept(FINDINGS[label])["coding"]], "text": DISPLAY_NAMES[label]}
 

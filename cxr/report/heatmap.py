@@ -1,9 +1,9 @@
-"""A map over its radiograph: resampling, normalisation, and the grey PNG for machines.
+"""Place a map over its radiograph: resampling, normalisation, and the grey PNG for software.
 
-A network sees its frame squashed into a square, so cell (i, j) of an [h, w] map covers the fraction
-[i/h, (i+1)/h) x [j/w, (j+1)/w) of the frame, whatever its shape; a `Placement` says where on the image that is, and
-the map is zero outside of it. OpenCV's resize has half-pixel centres and
-keeps that; an align-corners resize would shift a 7 x 7 map by up to half a cell, 7 % of the image.
+A network sees its frame scaled to a square, so cell (i, j) of an [h, w] map covers the fraction
+[i/h, (i+1)/h) x [j/w, (j+1)/w) of the frame, whatever its shape. A `Placement` gives the frame's position on the
+image, and the map is zero outside of it. OpenCV's resize uses half-pixel centres and keeps this geometry. A resize with
+align-corners would shift a 7 x 7 map by up to half a cell, 7 % of the image.
 """
 
 from dataclasses import dataclass
@@ -15,23 +15,23 @@ import numpy as np
 from cxr.arrays import Colour, Grey, Map
 from cxr.model.frames import WHOLE, Placement, window
 
-FINE: Final = 1024  # pixels a side at which a map is smoothed: 73 or more for each of its 7 or 14 cells
-SMALL: Final = 512  # pixels of the longer side of a heatmap that need not have the radiograph's size
-PEAK: Final = 0.998  # quantile of a pixel-wise map at full colour: relevance has a few pixels far above all others
+FINE: Final = 1024  # side in pixels at which a map is smoothed: 73 or more for each of its 7 or 14 cells
+SMALL: Final = 512  # longer side in pixels of a heatmap that need not have the radiograph's size
+PEAK: Final = 0.998  # quantile of a pixel-wise map at full colour: a few pixels are far above all others
 GRAIN: Final = 0.012  # sigma, as a share of the side: LRP's flat rule leaves a grid of the first layers' strides
-PIXEL_WISE: Final = 32  # a map of more cells a side has one for each pixel of the network's frame
+PIXEL_WISE: Final = 32  # a map with more cells per side is pixel-wise: a cell for each pixel of the network's frame
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedMap:
-    """A map [h, w] over a frame, and where on the radiograph that frame lies."""
+    """A map [h, w] over a frame, and the position of the frame on the radiograph."""
 
     heatmap: Map
     place: Placement = WHOLE
 
 
 def resample(heatmap: Map, shape: tuple[int, int], place: Placement = WHOLE) -> Map:
-    """A map [h, w] over a frame as one [H, W] over the whole image, in its own unit: zero outside of the frame."""
+    """Resample a map [h, w] over a frame to [H, W] over the whole image, in its own unit; zero outside of the frame."""
     return _put_back(_resized(heatmap, _size(shape, place)), shape, place)
 
 
@@ -47,11 +47,11 @@ def _put_back(inside: Map, shape: tuple[int, int], place: Placement) -> Map:
 
 
 def _resized(heatmap: Map, shape: tuple[int, int]) -> Map:
-    """At [H, W]: smooth when enlarged, averaged when shrunk."""
+    """Resize to [H, W]: smooth when enlarging, averaging when shrinking."""
     shrinks = shape[0] < heatmap.shape[0]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     resized: Map = cv2.resize(heatmap.astype(np.float32), shape[::-1], interpolation=interpolation).astype(np.float32)
-    # The cubic overshoots beside a peak: no evidence where the map has none, and no sign that the map has not.
+    # The cubic overshoots beside a peak. Clip it, so that it adds no evidence and no sign that the map does not have.
     return np.clip(resized, min(float(heatmap.min()), 0), max(float(heatmap.max()), 0))
 
 
@@ -62,7 +62,7 @@ def gather(heatmap: Map, sigma: float) -> Map:
 
 
 def field(heatmap: Map, shape: tuple[int, int], place: Placement = WHOLE) -> Map:
-    """A map [h, w] as colours need it: [H, W] in [-1, 1] with 1 at its largest magnitude, and 0 where it is 0.
+    """Normalise a map [h, w] for colouring: [H, W] in [-1, 1], with 1 at its largest magnitude and 0 where it is 0.
 
     A pixel-wise map is smoothed by `GRAIN` and reaches 1 at the quantile `PEAK`. A map without evidence stays zero.
     """
@@ -77,15 +77,16 @@ def field(heatmap: Map, shape: tuple[int, int], place: Placement = WHOLE) -> Map
 
 
 def small(shape: tuple[int, int]) -> tuple[int, int]:
-    """(H, W) of a radiograph → of a heatmap that knows as many places as any map: `SMALL` pixels at most."""
+    """(H, W) of a radiograph → (H, W) of a small heatmap that still resolves any map: at most `SMALL` pixels a side."""
     scale = min(1.0, SMALL / max(shape))
     return max(1, round(scale * shape[0])), max(1, round(scale * shape[1]))
 
 
 def heatmap_png(heatmap: Map, shape: tuple[int, int], signed: bool = False, place: Placement = WHOLE) -> bytes:
-    """A map as an 8-bit grey PNG of (H, W), the radiograph's or smaller: 255 x its field; `signed`, 128 + 127 x it.
+    """A map as an 8-bit grey PNG of (H, W), the radiograph's size or smaller: 255 x field; `signed`: 128 + 127 x field.
 
-    Smoothed at `FINE` pixels a side at most and enlarged from there: 40 megapixels of float32 are 160 MB a copy.
+    It is smoothed at no more than `FINE` pixels a side and then enlarged, because 40 megapixels of float32 take 160 MB
+    per copy.
     """
     fine = field(heatmap, (min(shape[0], FINE), min(shape[1], FINE)), place)
     grey = np.rint(128 + 127 * fine if signed else 255 * fine).astype(np.uint8)
@@ -95,7 +96,7 @@ def heatmap_png(heatmap: Map, shape: tuple[int, int], signed: bool = False, plac
 
 
 def png(image: Grey | Colour) -> bytes:
-    """Encode grey [H, W] or RGB [H, W, 3]. Fast rather than small: an answer is waited for."""
+    """Encode grey [H, W] or RGB [H, W, 3] as PNG. Fast rather than small, because a client waits for the answer."""
     ordered = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:

@@ -1,4 +1,4 @@
-"""Identifiers that are the same whenever the same file meets the same model: a rerun replaces, and adds nothing."""
+"""Stable identifiers: the same file and model give the same identifier, so that a rerun replaces earlier results."""
 
 import uuid
 from typing import Final
@@ -7,7 +7,7 @@ NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_OID, "DeepCOVIDExplainer")
 
 
 def stable_uuid(*parts: str) -> uuid.UUID:
-    """A UUID of version 5 (RFC 9562, 5.5) made of names."""
+    """A UUID of version 5 (RFC 9562, 5.5) from names."""
     return uuid.uuid5(NAMESPACE, "|".join(parts))
 
 

@@ -1,4 +1,4 @@
-"""From a map to an explanation: places, words, boxes and pictures. Needs no torch; the map may come from anywhere."""
+"""From a map to an explanation: zones, words, boxes and pictures. Needs no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ NO_SEGMENTER = NoLungs("this model has no lung segmenter")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What maps are asked about: one radiograph, what was found in it, and for which label who looked for evidence.
+    """What a map is made for: a radiograph, its finding, the target label, and the member.
 
     `member` is a member's name or `cxr.model.bundle.ENSEMBLE`.
     """
@@ -45,12 +45,12 @@ class Question:
 
 
 class Illustrator:
-    """Places, words and pictures for the maps of a bundle's networks. Safe to call from several threads."""
+    """Makes zones, words and pictures for the maps of a bundle's networks. Safe to call from several threads."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Raises BundleError unless the lung segmenter, where the bundle has one, is the one described."""
+        """Raises BundleError unless the lung segmenter, if the bundle has one, matches its description."""
         manifest = bundle.manifest
-        # Where a frame is cut from the lungs they have been found already.
+        # If a frame is cut out by the lungs, they have been segmented already.
         self._lungs = LungSegmenter(bundle, manifest.lungs) if manifest.lungs and not manifest.sees_lungs else None
         self._manifest = manifest
 
@@ -63,9 +63,9 @@ class Illustrator:
         drawing: Drawing,
         watch: Stopwatch,
     ) -> Explanation:
-        """An explanation of one map over a frame; `watch` is given the stages lungs and render.
+        """The explanation of one map over a frame. Adds the stages lungs and render to `watch`.
 
-        All that comes of it is over the whole radiograph.
+        Pictures, zones and boxes refer to the whole radiograph.
         """
         radiograph, signed = question.prepared.radiograph, method in SIGNED
         heatmap, place = placed.heatmap, placed.place
@@ -97,7 +97,7 @@ class Illustrator:
         )
 
     def panel(self, question: Question, maps: Mapping[Method, PlacedMap]) -> Panel:
-        """The radiograph beside its maps by every method that there is, in the order of the paper's figures."""
+        """The radiograph beside its maps by all given methods, in the order of the paper's figures."""
         prepared = question.prepared
         where = self._zones(prepared)
         accounts = {
@@ -112,7 +112,7 @@ class Illustrator:
         return Panel(picture, statement(*accounts.values()))
 
     def _zones(self, prepared: Prepared) -> ZoneMap:
-        """Of the lungs that a frame was cut from, or of lungs looked for now."""
+        """The zones, from lungs that were segmented for a frame or are segmented now."""
         found = prepared.lungs or (self._lungs.find(prepared.radiograph.pixels) if self._lungs else NO_SEGMENTER)
         return zones_of(found)
 
@@ -132,7 +132,7 @@ class Illustrator:
 
 
 def _caption(account: Account) -> Caption:
-    """What a picture of one map says."""
+    """The text of a picture of one map."""
     notes = (
         set_in_words(account.finding, account.coverage),
         evidence_in_words(account),
@@ -145,7 +145,7 @@ def _caption(account: Account) -> Caption:
 
 
 def _panel_caption(account: Account) -> Caption:
-    """What a picture of several maps says; places are written under each, and warnings are those of one of them."""
+    """The text of a picture of several maps. Zones are written under each map; warnings are those of one of them."""
     word, named = texts.WARNING_OF
     named = named.format(method=METHOD_NAMES[account.method])
     doubts = (warning.replace(word, named, 1) for warning in warnings(account))
@@ -154,7 +154,7 @@ def _panel_caption(account: Account) -> Caption:
 
 
 def _with_figures(account: Account, detail: str, notes: tuple[str, ...]) -> Caption:
-    """`detail` is one of the texts of maps."""
+    """`detail`: a text of `cxr.report.texts` about maps."""
     finding = account.finding
     name = DISPLAY_NAMES[finding.prediction]
     return Caption(

@@ -1,4 +1,4 @@
-"""The DICOM objects that may be made from a result. highdicom is imported with the first: it takes a second."""
+"""The DICOM objects that can be made from a result. highdicom is imported at the first use, which takes a second."""
 
 from collections.abc import Sequence
 from typing import Final, Literal, get_args
@@ -13,7 +13,7 @@ OBJECTS: Final[tuple[ObjectKind, ...]] = get_args(ObjectKind)
 
 
 def dicom_objects(result: Result, data: bytes, kinds: Sequence[ObjectKind] = OBJECTS) -> dict[str, bytes]:
-    """DICOM Part 10 files by kind, for the study of the DICOM file that the result is of.
+    """DICOM Part 10 files by kind, for the study of the DICOM file that was classified.
 
     Raises:
         NeedsDicom: the file is a PNG or a JPEG.

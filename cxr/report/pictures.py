@@ -1,4 +1,4 @@
-"""Which pictures an explanation has, and how one becomes a file."""
+"""Which pictures an explanation has, and how they are encoded."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,12 +11,12 @@ from cxr.report.heatmap import png
 
 Pictures = Literal["none", "overlay", "heatmap", "both"]
 PICTURES: Final[tuple[Pictures, ...]] = get_args(Pictures)
-"""What may be drawn: the overlay for people, the heatmap for machines."""
+"""The possible pictures: the overlay for people, the heatmap for software."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What is to be drawn. `full_size`: the heatmap has the radiograph's own size, else `cxr.report.heatmap.small`."""
+    """What to draw. `full_size`: the heatmap has the radiograph's size, and not that of `cxr.report.heatmap.small`."""
 
     overlay: bool = True
     heatmap: bool = True
@@ -24,7 +24,7 @@ class Drawing:
 
     @classmethod
     def named(cls, name: Pictures) -> "Drawing":
-        """What a name stands for. A heatmap that is asked for by name is small: it takes a twentieth of the time."""
+        """The drawing for a name. A heatmap that is requested by name is small, which takes a twentieth of the time."""
         return cls(name in ("overlay", "both"), name in ("heatmap", "both"), full_size=False)
 
 
@@ -32,16 +32,16 @@ EVERYTHING: Final = Drawing()
 
 Encoding = Literal["png", "jpeg", "webp"]
 ENCODINGS: Final[tuple[Encoding, ...]] = get_args(Encoding)
-"""Of an overlay. A PNG of 1.9 megapixels takes 90 ms and 980 kB, a JPEG 8 ms and 240 kB, a WebP 50 ms and 110 kB."""
+"""Encodings of an overlay. With 1.9 megapixels: PNG 90 ms and 980 kB, JPEG 8 ms and 240 kB, WebP 50 ms and 110 kB."""
 
 _OPTIONS: Final[dict[Encoding, dict[str, int]]] = {
     "jpeg": {"quality": 90},
-    "webp": {"quality": 85, "method": 0},  # the other methods take two and three times as long for a sixth less
+    "webp": {"quality": 85, "method": 0},  # the other methods take two to three times as long and save a sixth
 }
 
 
 def encode(picture: Image.Image, encoding: Encoding = "png") -> bytes:
-    """An RGB picture as a file; PNG is without loss."""
+    """Encode an RGB picture. PNG is lossless."""
     if encoding == "png":
         return png(np.asarray(picture))
     file = BytesIO()

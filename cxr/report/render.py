@@ -1,4 +1,4 @@
-"""The pictures for people: radiograph and maps side by side, what was found, how sure, where, and what it is not."""
+"""The pictures for people: radiograph and maps side by side, with finding, certainty, zones and disclaimer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,10 +34,10 @@ from cxr.report.drawing import (
 from cxr.report.heatmap import field
 
 HEADER: Final = 148  # pixels
-ROW: Final = 32  # a probability's
+ROW: Final = 32  # height of a probability's row, in pixels
 NOTE: Final = 20  # font size
 PROBABILITIES: Final = 440  # width of the probabilities' column
-# The least and the most that a panel may take, (width, height) in pixels: beside one map, and beside several.
+# Smallest and largest size of a panel, (width, height) in pixels: with one map, and with several.
 PAIR: Final = ((440, 260), (700, 900))
 ROW_OF_PANELS: Final = ((340, 260), (460, 600))
 
@@ -46,8 +46,8 @@ ROW_OF_PANELS: Final = ((340, 260), (460, 600))
 class Caption:
     """The words and figures of a picture.
 
-    `notes` are sentences. `probabilities` are (name, p, p in words) from top to bottom, `marked` the one that the maps
-    are for.
+    `notes` are sentences. `probabilities` are (name, p, p as text) from top to bottom; `marked` is the one that the
+    maps are for.
     """
 
     headline: str
@@ -59,7 +59,7 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A map [h, w] over a frame at `place`, in any unit; its title, and a line on where its evidence lies."""
+    """A map [h, w] over a frame at `place`, in any unit; its title; and a line that names the zones of its evidence."""
 
     heatmap: Map
     title: str
@@ -70,7 +70,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Sizes (width, height) in pixels: of the image inside a panel, and of the panel that centres it."""
+    """Sizes (width, height) in pixels of the image inside a panel, and of the panel, which centres it."""
 
     image: tuple[int, int]
     panel: tuple[int, int]
@@ -85,11 +85,11 @@ class _Layout:
         return cls(image, (max(image[0], least[0]), max(image[1], least[1])), columns)
 
     def left(self, column: int) -> int:
-        """Where the panel of a column begins; that of the column after the last is where the colour bars begin."""
+        """The left edge of a column's panel. For the column after the last it is the left edge of the colour bars."""
         return MARGIN + column * (self.panel[0] + GAP)
 
     def origin(self, column: int) -> tuple[int, int]:
-        """Left and top of the image in the panel of a column."""
+        """Left and top of the image in a column's panel."""
         return (
             self.left(column) + (self.panel[0] - self.image[0]) // 2,
             HEADER + (self.panel[1] - self.image[1]) // 2,
@@ -97,7 +97,7 @@ class _Layout:
 
 
 def for_overlay(pixels: Grey) -> Grey:
-    """What `overlay` shows of a radiograph [H, W]: itself, or shrunk so that the same picture can be made of it."""
+    """A radiograph [H, W] reduced to what `overlay` needs: unchanged, or shrunk such that the picture is the same."""
     size = _Layout.of((pixels.shape[0], pixels.shape[1]), columns=2).image
     return fit(pixels, size) if size[0] < pixels.shape[1] else pixels
 
@@ -106,7 +106,7 @@ def overlay(pixels: Grey, layer: Layer, lines: Sequence[Outline], caption: Capti
     """Radiograph and map side by side, with zones, colour bar, words and probabilities.
 
     Args:
-        pixels: [H, W] uint8, the radiograph at full resolution, or what `for_overlay` makes of it.
+        pixels: [H, W] uint8, the radiograph at full resolution, or the result of `for_overlay`.
         layer: the map.
         lines: the zones to outline on it.
         caption: what to write.
@@ -120,8 +120,8 @@ def overlay(pixels: Grey, layer: Layer, lines: Sequence[Outline], caption: Capti
 def panel(pixels: Grey, layers: tuple[Layer, ...], lines: Sequence[Outline], caption: Caption) -> Image.Image:
     """Radiograph and its maps side by side, as in figures 1 to 4 of Karim et al. 2020.
 
-    Arguments are those of `overlay`, with a layer a map. With three maps it is at most 2,108 pixels wide, and 480
-    wider with each more.
+    Arguments are those of `overlay`, with one layer for each map. With three maps it is at most 2,108 pixels wide; each
+    further map adds 480.
     """
     return _picture(pixels, layers, lines, caption, columns=1 + len(layers))
 
@@ -183,7 +183,7 @@ def _write_titles(canvas: Image.Image, layout: _Layout, column: int, title: str,
 
 
 def _draw_bars(canvas: Image.Image, layout: _Layout, layers: tuple[Layer, ...]) -> None:
-    """One bar for each kind of map that is shown."""
+    """Draw one colour bar for each kind of map in the picture."""
     kinds = sorted({layer.signed for layer in layers})
     height = min((layout.panel[1] - GAP * (len(kinds) - 1)) // len(kinds), 420)
     top = HEADER + (layout.panel[1] - height * len(kinds) - GAP * (len(kinds) - 1)) // 2

@@ -1,4 +1,4 @@
-"""A finding with its explanation and the model they come from: what every object made for other systems is made of."""
+"""A finding with its explanation and its model: the source of every object for other systems."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from cxr.report.explanation import METHOD_NAMES, TAUGHT, Explanation
 from cxr.report.identifiers import stable_oid, stable_uuid
 
 NAME: Final = "DeepCOVIDExplainer"
-DESCRIPTION: Final = "AI result - research use only, not for diagnosis"  # of a series: 64 characters at most
+DESCRIPTION: Final = "AI result - research use only, not for diagnosis"  # series description, at most 64 characters
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """One explained finding.
 
-    subject: what was looked at: the SOP instance UID of a DICOM file, the SHA-256 of another's bytes
+    subject: identifies the file: the SOP instance UID of a DICOM file, the SHA-256 of another file's bytes
     """
 
     finding: Finding
@@ -30,13 +30,13 @@ class Result:
 
     @classmethod
     def of(cls, finding: Finding, explanation: Explanation, bundle: Bundle, data: bytes) -> "Result":
-        """What the bundle says of a file's bytes."""
+        """Combine finding and explanation of a file's bytes with the bundle that made them."""
         named = finding.instance.sop_instance_uid if finding.instance else ""
         return cls(finding, explanation, bundle, named or hashlib.sha256(data).hexdigest())
 
     @property
     def coverage(self) -> float:
-        """Of the prediction set, 0 to 1."""
+        """Coverage of the prediction set, 0 to 1."""
         return self.bundle.manifest.conformal.coverage
 
     @property
@@ -50,7 +50,7 @@ class Result:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """What the bundle's figures depend on, a line each."""
+        """The parameters that the bundle's figures depend on, one per line."""
         manifest = self.bundle.manifest
         return (
             f"bundle: {self.model}",
@@ -62,22 +62,22 @@ class Result:
 
     @property
     def map_in_words(self) -> str:
-        """Which map was made."""
+        """The map's method, member and label, in words."""
         explanation = self.explanation
         text = texts.TAUGHT_RESULT if explanation.method in TAUGHT else texts.RESULT
         name, target = METHOD_NAMES[explanation.method], DISPLAY_NAMES[explanation.target]
         return text.format(method=name, member=explanation.member, label=target)
 
     def uuid(self, kind: str) -> UUID:
-        """Of an object of a kind: another one for another file, bundle, method, target or member."""
+        """The UUID of an object of a kind. It differs for another file, bundle, method, target or member."""
         return stable_uuid(*self._key(kind))
 
     def uid(self, kind: str) -> str:
-        """The same as a DICOM UID."""
+        """The same UUID as a DICOM UID."""
         return stable_oid(*self._key(kind))
 
     def device_uuid(self) -> UUID:
-        """Of the bundle alone."""
+        """The UUID of the bundle as a device."""
         return stable_uuid(self.bundle.sha256, "device")
 
     def device_uid(self) -> str:

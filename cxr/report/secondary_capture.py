@@ -1,4 +1,4 @@
-"""The overlay as a DICOM Secondary Capture: for eyes, since hardly a viewer shows what a structured report says."""
+"""The overlay as a DICOM Secondary Capture, because hardly any viewer displays a structured report."""
 
 from typing import Final
 
@@ -20,7 +20,7 @@ _SECONDARY_CAPTURES: Final = "1.2.840.10008.5.1.4.1.1.7"
 def secondary_capture(result: Result, source: Source) -> bytes:
     """The overlay as a DICOM Part 10 file: 8-bit RGB, uncompressed, the same bytes each time.
 
-    The picture says itself that it is for research use only.
+    The words "research use only" are part of the picture.
     """
     radiograph, overlay = reference(source), result.explanation.overlay
     assert overlay is not None
@@ -33,8 +33,8 @@ def secondary_capture(result: Result, source: Source) -> bytes:
         patient_orientation=("L", "F"),
         **identity(result, KIND),
     )
-    made.PatientOrientation = []  # two pictures and words: the whole has none
-    made.BodyPartExamined = "CHEST"  # which is no paired part, so that Laterality may be absent
+    made.PatientOrientation = []  # the picture holds two images and text, so the whole has no orientation
+    made.BodyPartExamined = "CHEST"  # not a paired part, so Laterality may be absent
     made.pop("Laterality", None)
     made["PixelData"].VR = "OB"
     made.SourceImageSequence = [_referenced(radiograph)]
@@ -53,7 +53,7 @@ def _referenced(radiograph: Dataset) -> Dataset:
 
 
 def _burned_in(source: Source) -> str:
-    """Whether names may be in the pixels: as the file says; of a secondary capture nobody knows, so they may."""
+    """Whether the pixels may contain names: as the file states. For a secondary capture it is unknown, so YES."""
     if source["SOPClassUID"].startswith(_SECONDARY_CAPTURES) and source["BurnedInAnnotation"] != "NO":
         return "YES"
     return source["BurnedInAnnotation"]

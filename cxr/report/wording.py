@@ -1,4 +1,4 @@
-"""Findings and maps in words, those of `cxr.report.texts`. Sentences say what the figures say and no more."""
+"""Put findings and maps into the sentences of `cxr.report.texts`. The sentences state the figures and nothing more."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,14 +10,14 @@ from cxr.pipeline import Finding, MemberFinding, Probabilities
 from cxr.report import texts
 from cxr.report.explanation import METHOD_NAMES, TAUGHT, Method
 
-NAMED: Final = 0.5  # the zones that a sentence names hold at least so much of the evidence between them,
-MOST_NAMED: Final = 3  # or are as many,
-LEAST: Final = 0.05  # and none holds less than this
+NAMED: Final = 0.5  # a sentence names zones until together they hold at least this share of the evidence,
+MOST_NAMED: Final = 3  # or until there are this many,
+LEAST: Final = 0.05  # and it names no zone with a smaller share than this
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What there is to tell about one map.
+    """The facts that the sentences about one map state.
 
     finding:  the ensemble's answer
     target:   the label that the map is for
@@ -25,8 +25,8 @@ class Account:
     member:   name of the explaining member, one of the finding's, or `ENSEMBLE`
     coverage: of the prediction set, 0 to 1
     zones:    where the map's positive evidence lies
-    no_lungs: why the zones are thirds of the image; "" where they are of the lungs
-    pointing: how often the member's maps point at what radiologists marked; None where that is not known
+    no_lungs: why the zones are thirds of the image; "" if they are of the lungs
+    pointing: how often the member's maps point at regions that radiologists marked; None if unknown
     """
 
     finding: Finding
@@ -40,12 +40,12 @@ class Account:
 
     @property
     def taught(self) -> bool:
-        """The map is no evidence for a label, but a second head's."""
+        """Whether the map comes from the second head and is not evidence for a label."""
         return self.method in TAUGHT
 
     @property
     def empty(self) -> bool:
-        """The map has no positive evidence anywhere."""
+        """Whether the map has no positive evidence anywhere."""
         return not any(zone.share for zone in self.zones)
 
     @property
@@ -56,9 +56,9 @@ class Account:
 
 
 def statement(account: Account, *others: Account) -> str:
-    """What was found, how sure, what the map shows, and how often such a map is right, in three to seven sentences.
+    """The finding, its certainty, what the map shows, and how often such a map is right, in three to seven sentences.
 
-    Other accounts are of the same finding, target and member by other methods: what they share is said once.
+    `others` are accounts of the same finding, target and member by other methods. What they share is stated once.
     """
     finding, accounts = account.finding, (account, *others)
     name, p = DISPLAY_NAMES[finding.prediction], finding.probabilities[finding.prediction]
@@ -75,12 +75,12 @@ def statement(account: Account, *others: Account) -> str:
 
 
 def warnings(account: Account) -> tuple[str, ...]:
-    """What should make a reader doubt the map: evidence outside the lungs, a member unlike the ensemble."""
+    """Reasons to doubt the map: evidence outside the lungs, or a member that disagrees with the ensemble."""
     return tuple(warning for warning in (outside(account), disagreement(account)) if warning)
 
 
 def evidence_in_words(account: Account) -> str:
-    """Where most of the evidence lies, in the manner of Karim et al. 2020; or of the opacity that is marked."""
+    """Where most of the evidence, or of the marked opacity, lies; worded as in Karim et al. 2020."""
     share, places = _most(account)
     if account.taught:
         return texts.MARKS_NONE if account.empty else texts.MARKS.format(share=share, places=places)
@@ -95,12 +95,12 @@ def evidence_in_words(account: Account) -> str:
 
 
 def places_of_most(account: Account) -> str:
-    """The same without a verb, for the line under a picture."""
+    """The same as a phrase, for the line under a picture."""
     return texts.EMPTY if account.empty else " ".join(_most(account))
 
 
 def lungs_in_words(account: Account) -> str:
-    """The lungs' share beside what chance would give them; empty where there is no share or there are no lungs."""
+    """The lungs' share of the evidence and of the area; empty without evidence or without lungs."""
     if account.no_lungs or account.empty:
         return ""
     share, area = account.in_lungs
@@ -110,7 +110,7 @@ def lungs_in_words(account: Account) -> str:
 
 
 def pointing_in_words(account: Account) -> str:
-    """How often such a map is right, beside a constant; empty where nobody knows, and for the label normal."""
+    """How often such a map is right, compared with a constant map; empty if unknown, and for the label normal."""
     known = account.pointing
     hits = known.hits.get(account.method) if known else None
     if known is None or hits is None or (account.target == "normal" and not account.taught):
@@ -120,14 +120,14 @@ def pointing_in_words(account: Account) -> str:
 
 
 def no_lungs_in_words(account: Account) -> str:
-    """That places are thirds of the image, and why; empty where they are of the lungs."""
+    """Says that places are thirds of the image, and why; empty if they are of the lungs."""
     if not account.no_lungs:
         return ""
     return texts.THIRDS.format(reason=account.no_lungs)
 
 
 def outside(account: Account) -> str:
-    """A warning that most of the evidence lies outside the lungs; empty if it does not, or nobody knows."""
+    """A warning that most of the evidence lies outside the lungs; empty if it does not, or if that is unknown."""
     if account.no_lungs or account.empty or account.in_lungs[0] >= 0.5:
         return ""
     return texts.MARKED_OUTSIDE if account.taught else texts.OUTSIDE
@@ -165,14 +165,14 @@ def places_in_words(zones: list[Zone], thirds: bool) -> str:
 
 
 def zone_in_words(zone: Zone, thirds: bool) -> str:
-    """One zone, its name alone."""
+    """The name of one zone."""
     if zone == "mediastinum":
         return texts.MEDIASTINUM
     return texts.BESIDE if zone == "outside" else _side(zone.split("_")[0], [zone], thirds)
 
 
 def set_in_words(finding: Finding, coverage: float) -> str:
-    """A prediction set as a sentence: what cannot be ruled out, or that nothing fits."""
+    """A prediction set as a sentence: which labels cannot be ruled out, or that none fits."""
     at = percent(coverage)
     names = [DISPLAY_NAMES[label] for label in finding.prediction_set]
     if not names:
@@ -188,26 +188,26 @@ def set_in_words(finding: Finding, coverage: float) -> str:
 
 
 def figure(p: float) -> str:
-    """A probability with two digits that never rounds to certainty."""
+    """A probability with two digits, never rounded to 0 or 1."""
     if p < 0.005:
         return texts.UNDER
     return texts.OVER if p >= 0.995 else f"{p:.2f}"
 
 
 def percent(share: float) -> str:
-    """A share of 1 in per cent."""
+    """A fraction as a percentage."""
     return f"{100 * share:.0f} %"
 
 
 def _most(account: Account) -> tuple[str, str]:
-    """How much of the evidence lies in the named zones, and the zones in words."""
+    """The share of the evidence in the named zones, and the zones in words."""
     chosen = named_zones(account.zones)
     places = places_in_words([zone.zone for zone in chosen], thirds=bool(account.no_lungs))
     return percent(sum(zone.share for zone in chosen)), places
 
 
 def _sides(zones: list[Zone]) -> list[str]:
-    """right, left, or both, in the order in which zones name them."""
+    """right, left or both, in the order of the zones."""
     return list(dict.fromkeys(zone.split("_")[0] for zone in zones if zone in LUNG_ZONES))
 
 

@@ -1,6 +1,6 @@
-"""The same pipeline behind other servers, each written as its own documentation would.
+"""The same pipeline behind other servers, each written in the way of its own documentation.
 
-All share `cxr`: decoding, pre-processing, ONNX graph and session options are ours, so that what differs is the
-server. `python -m loadtests.peers.NAME PORT THREADS WORKERS` starts one: threads of one inference, and inferences at
-once, which LitServe makes processes and FastAPI leaves to its thread pool.
+All use `cxr` for decoding, pre-processing, ONNX graph and session options, so that only the server differs. `python -m
+loadtests.peers.NAME PORT THREADS WORKERS` starts one. THREADS are threads of one inference; WORKERS are inferences at
+once: processes in LitServe, threads of the pool in FastAPI.
 """

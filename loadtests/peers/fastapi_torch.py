@@ -15,7 +15,7 @@ from service.settings import Settings
 
 
 class Eager:
-    """In the place of the ONNX ensemble."""
+    """Replaces the ONNX ensemble."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._networks = [(member.frame, load_member(bundle, member)) for member in bundle.manifest.members]

@@ -1,4 +1,4 @@
-"""LitServe and onnxruntime. LitServe takes JSON or forms and no raw body, so the file comes as a form's."""
+"""LitServe and onnxruntime. LitServe accepts JSON or forms but no raw body, so the file is sent in a form."""
 
 import sys
 from dataclasses import asdict
@@ -20,7 +20,7 @@ class Radiographs(litserve.LitAPI):  # type: ignore[misc]
         self.threads = threads
 
     def setup(self, device: str) -> None:  # noqa: ARG002
-        """In each worker, once."""
+        """Called once in each worker."""
         settings = Settings()
         self.classifier = Classifier(Bundle(settings.bundle), self.threads, settings.precision)
 
@@ -33,7 +33,7 @@ class Radiographs(litserve.LitAPI):  # type: ignore[misc]
         return self.classifier.classify(data)
 
     def encode_response(self, finding: Finding, **_: Any) -> dict[str, Any]:
-        """What becomes JSON."""
+        """The answer as JSON-compatible values."""
         return asdict(finding)
 
 

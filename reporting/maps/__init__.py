@@ -1,1 +1,1 @@
-"""The maps of a bundle in report and card: what they are worth, and what they meet."""
+"""The maps of a bundle in report and card: their quality, and their agreement with radiologists' marks."""

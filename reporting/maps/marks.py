@@ -1,4 +1,4 @@
-"""The maps of a bundle beside what radiologists have marked."""
+"""A bundle's maps compared with radiologists' marks."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -18,7 +18,7 @@ TITLES: Final = {
     "dice": "best Dice",
     "auprc": "AUPRC",
 }
-ENOUGH: Final = 3  # of the measures, in which a method must be better for the claim
+ENOUGH: Final = 3  # number of measures in which a method must be better to support the claim
 ABOUT: Final = (
     "Radiologists have drawn boxes around opacities on images of these sources. Each map is of the image's own label "
     "and is compared with the boxes by the rules of docs/marks.md. A method must beat the mean box map, which is the "
@@ -27,7 +27,7 @@ ABOUT: Final = (
 
 
 def marks_section(found: Sequence[Marked]) -> Section:
-    """A table for each network and source, and what follows from them."""
+    """A table for each network and source, and the conclusions."""
     return Section("Do the maps show what radiologists marked?", tuple(_blocks(found)))
 
 
@@ -95,7 +95,7 @@ def _readings(found: Marked) -> Iterator[str]:
 
 
 def _claim(found: Marked) -> Iterator[str]:
-    """What the paper's favourite gains on the others, measure by measure, and whether its claim holds (rule 11)."""
+    """How the paper's preferred method differs from the others by measure, and whether its claim holds (rule 11)."""
     holds = True
     for rival in RIVALS:
         signs = {measure: _sign(found, f"{CLAIMANT}-{rival}/{measure}") for measure in MEASURES}

@@ -1,4 +1,4 @@
-"""How good the maps are: a table, bars with intervals, and the answer to the paper's claim."""
+"""The quality of the maps: a table, bars with intervals, and the test of the paper's claim."""
 
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ ABOUT: Final = (
 
 
 def maps_section(found: Explanations) -> Section:
-    """All that was measured of one network's explanations."""
+    """The section about one network's explanations."""
     return Section(
         f"How good are the maps of {found.architecture}?",
         (Text(ABOUT), _table(found), _picture(found), Items(tuple(found.verdict()))),

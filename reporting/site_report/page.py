@@ -1,4 +1,4 @@
-"""A site's acceptance report: what holds here, beside the card, and what may be done with it."""
+"""A site's acceptance report: local figures, those of the model card, and the supported uses."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -31,9 +31,9 @@ def site_report(found: Acceptance, bundle: Bundle, cases: Sequence[Case]) -> Doc
     """The whole report.
 
     Args:
-        found: at the site.
-        bundle: that was tested; its evaluation.json has the figures of its card.
-        cases: the worst, to look at.
+        found: the site's results.
+        bundle: the tested bundle; its evaluation.json has the figures of its card.
+        cases: the worst cases.
     """
     card = BundleEvaluation.read(bundle)
     sections = (

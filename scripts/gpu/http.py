@@ -1,8 +1,9 @@
-"""Over HTTP, on a GPU: images per second that several of the service's processes classify, and the generator.
+"""Throughput over HTTP on a GPU: images per second of several service processes, with the load generator.
 
-Each process is what `bentoml serve` runs as the API, without its explainer, on a loopback port of its own: replicas
-behind a proxy, less the proxy. The clients are processes too and share the machine's cores; each keeps some
-connections busy with `POST /v1/classify`, builds no request twice and reads of an answer what it needs to count it.
+Each process is the API that `bentoml serve` runs, without its explainer, on its own loopback port: like replicas behind
+a proxy, without the proxy. The clients are processes too and share the machine's cores. Each keeps some connections
+busy with `POST /v1/classify`, builds each request only once, and reads only as much of an answer as it needs to count
+it.
 """
 
 import asyncio
@@ -31,13 +32,13 @@ WARM_UP_S: Final = 2.0
 def measure(
     bundle: Path, files: Sequence[bytes], servers: int, clients: int, connections: int, seconds: float, **settings: int
 ) -> dict[str, Any]:
-    """Images per second of so many servers under so many client processes, each with so many connections a server.
+    """Images per second of `servers` processes under `clients` processes, each with `connections` per server.
 
     Args:
-        bundle: what the servers serve.
-        files: one request's files.
-        servers: how many API processes.
-        clients: how many client processes.
+        bundle: the served bundle.
+        files: the files of one request.
+        servers: number of API processes.
+        clients: number of client processes.
         connections: requests that one client keeps in flight at one server.
         seconds: measured after a warm-up.
         settings: CXR_* settings of the servers, in lower case.
@@ -71,7 +72,7 @@ def _sum(tallies: Sequence[dict[str, Any]], seconds: float) -> dict[str, Any]:
 
 @contextmanager
 def _server(bundle: Path, settings: dict[str, int]) -> Iterator[tuple[int, "subprocess.Popen[bytes]", Path]]:
-    """One API process: (port, process, log). It is starting, not ready."""
+    """Start an API process: (port, process, log). It is not ready yet."""
     with tempfile.TemporaryDirectory(prefix="cxr-") as scratch, socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(1024)
@@ -83,7 +84,7 @@ def _server(bundle: Path, settings: dict[str, int]) -> Iterator[tuple[int, "subp
             "CXR_BUNDLE": str(bundle),
             "BENTOML_HOME": scratch,
             "BENTOML_DO_NOT_TRACK": "True",
-            "BENTOML_RUNNER_MAP": json.dumps({"explainer": "http://127.0.0.1:9"}),  # nobody is asked
+            "BENTOML_RUNNER_MAP": json.dumps({"explainer": "http://127.0.0.1:9"}),  # no requests yet
             "OMP_NUM_THREADS": "1",
         }
         log = Path(scratch) / "log"
@@ -115,7 +116,7 @@ def _request(files: Sequence[bytes]) -> bytes:
 
 
 def _client(ports: Sequence[int], connections: int, request: bytes, begin: float, end: float) -> dict[str, Any]:
-    """A client process: what it counted between two moments of the wall clock."""
+    """A client process. Returns its count between two wall-clock times."""
     tally: dict[str, Any] = {"images": 0, "errors": 0, "latencies_ms": []}
 
     async def everybody() -> None:

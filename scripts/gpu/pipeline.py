@@ -1,8 +1,8 @@
-"""In this process, on a GPU: what the service's own path through onnxruntime gives, beside the most that can be had.
+"""Throughput in this process, on a GPU: the service's path through onnxruntime, and the upper limit.
 
-The ceiling is a loop over one batch that already lies on the device, its logits left there: IO binding, no copies, and
-the options that were found fastest. The pipeline is what the service has on a GPU, `cxr.model.cuda`: arrays of the
-host in, arrays of the host out, from as many threads as it has lanes.
+The limit ("ceiling") is a loop over one batch that is already on the device, with logits that stay there: IO binding,
+no copies, and the fastest known options. The pipeline is the service's, `cxr.model.cuda`: host arrays in and out, from
+as many threads as it has lanes.
 """
 
 import time
@@ -40,7 +40,7 @@ Result = dict[str, Any]
 
 
 def measure(bundle: Bundle, batches: list[int], seconds: float) -> Result:
-    """Images per second by batch size: every ceiling, and the pipeline; a part that fails says why in its place."""
+    """Images per second by batch size of all ceilings and the pipeline. A failed part has the reason instead."""
     side = bundle.manifest.recipe.size
     images = np.random.default_rng(0).integers(0, 256, (max(batches), side, side), dtype=np.uint8)
     result: Result = {}
@@ -55,7 +55,7 @@ def measure(bundle: Bundle, batches: list[int], seconds: float) -> Result:
 
 
 def flips(bundle: Bundle, views: Views) -> Result:
-    """Labels of the first member that float16 turns against float32, both on the GPU, and the largest |Δp|."""
+    """Number of labels that float16 changes against float32 for the first member on the GPU, and the largest |Δp|."""
     exact, half = (_device(bundle, precision, 64).logits(views)[0] for precision in PRECISIONS)
     names = [str(index) for index in range(len(exact))]
     found = compare(bundle.manifest.members[0].name, "float16", exact, half, bundle.manifest.temperature, names)
@@ -71,7 +71,7 @@ def flips(bundle: Bundle, views: Views) -> Result:
 
 @contextmanager
 def failing_alone(result: Result, part: str) -> Iterator[None]:
-    """What fails inside is written under the part's name, and the next part has its turn."""
+    """Record an exception under the part's name, and go on with the next part."""
     try:
         yield
     except Exception as error:
@@ -88,7 +88,7 @@ def _ceiling(bundle: Bundle, images: Images, batches: list[int], options: dict[s
 
 
 def _bound(session: Any, images: Images) -> Callable[[], None]:
-    """One batch on the device: a call runs the network on it and waits for the end."""
+    """One batch on the device. A call runs the network on it and waits until it is done."""
     binding = session.io_binding()
     image = onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(images[:, np.newaxis]), "cuda", 0)
     logits = onnxruntime.OrtValue.ortvalue_from_shape_and_type((len(images), 3), np.float32, "cuda", 0)
@@ -111,14 +111,14 @@ def _pipeline(bundle: Bundle, images: Images, batches: list[int], seconds: float
 
 
 def _device(bundle: Bundle, precision: Precision, batch: int) -> Device:
-    """A device with one batch size captured; the processor where there is no GPU."""
+    """A device with one captured batch size; the CPU if there is no GPU."""
     graphs = graphs_of(bundle, precision)
     on_gpu = cuda.load(graphs, bundle.manifest.recipe.size, [batch], precision) if cuda.devices() else None
     return on_gpu or Processor(graphs, usable_cores())
 
 
 def _per_second(run: Callable[[], object], batch: int, threads: int, seconds: float) -> float:
-    """Images per second of a call repeated in so many threads."""
+    """Images per second of a call that is repeated in `threads` threads."""
 
     def loop() -> int:
         calls = 0

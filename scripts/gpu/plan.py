@@ -1,7 +1,7 @@
-"""Which networks the study trains on a machine with several GPUs, in the order in which they are begun.
+"""The networks that the study trains on a machine with several GPUs, in the order of their start.
 
-The paper's protocol, then the rows of "A model that travels" (docs/decisions.md): one recipe a row, trained with all
-sources and without some of them. Seconds are what a run was seen to take on one H100 or H200, its start included.
+First the paper's protocol, then the rows of docs/travel.md: one recipe per row, trained with all sources and without
+some of them. Seconds are measured on one H100 or H200, including the start of a run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,12 +26,12 @@ IMAGES_PER_SECOND: Final[dict[Architecture, int]] = {
     "densenet201": 1640,
 }
 LEFT_OUT: Final = {"siim": 3265, "cohen": 287, "rsna": 3018, "nih": 606, "radiography": 1477, "cxnet": 391}
-"""Sources that some runs are trained without, and about how many training images each takes with it."""
+"""Sources that some runs are trained without, with their approximate numbers of training images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A run of the plan; the weights of its last snapshot come home where `weights` says so."""
+    """A run of the plan. `weights`: whether the weights of its last snapshot are copied back."""
 
     name: str
     config: TrainConfig
@@ -39,7 +39,7 @@ class Planned:
 
     @property
     def seconds(self) -> float:
-        """How long it takes, about."""
+        """Approximate duration in seconds."""
         config, speed = self.config, IMAGES_PER_SECOND[self.config.architecture]
         images = BALANCED if config.sampling == "undersampled" else TRAINED - LEFT_OUT.get(config.leave_out, 0)
         learning = images * config.epochs / speed * (3 if config.evidence_weight else 1)
@@ -47,12 +47,12 @@ class Planned:
 
     @property
     def least_seconds(self) -> float:
-        """What is enough to begin it: of many snapshots most are worth having."""
+        """Seconds that must be left to start it: most of many snapshots are useful too."""
         return self.seconds * (0.6 if self.config.cycles > 2 else 1)
 
 
 def plan() -> list[Planned]:
-    """All runs. What matters most comes first, should time run out: the next start goes on with the rest."""
+    """All runs, the most important first. If time runs out, the next start continues with the rest."""
     rows = {
         "baseline": BASELINE,
         "lungs": LUNGS,
@@ -73,7 +73,7 @@ def plan() -> list[Planned]:
 def _paper() -> Iterator[Planned]:
     """The paper's six networks on the imbalanced and on the balanced set, and by the travelling preset.
 
-    Weights come home where a call has room for them: VGG's take 280 MB.
+    Weights are copied back if a call has room for them: VGG's take 280 MB.
     """
     samplings: tuple[Sampling, ...] = ("natural", "undersampled")
     for architecture in IMAGES_PER_SECOND:
@@ -115,7 +115,7 @@ def _row(name: str, recipe: TrainConfig) -> Iterator[Planned]:
 
 
 def _remedies(sources: Sequence[str]) -> Iterator[Planned]:
-    """One change of the recipe `LUNGS` a row, one seed."""
+    """One change of the recipe `LUNGS` per row, one seed."""
     remedies = {
         "resolution": replace(LUNGS, augmentation=replace(STRONG, resolution=0.5)),
         "noise": replace(LUNGS, augmentation=replace(STRONG, noise_family=0.5)),
@@ -134,7 +134,7 @@ def _remedies(sources: Sequence[str]) -> Iterator[Planned]:
 
 
 def _controls() -> Iterator[Planned]:
-    """What a network learns where a label says nothing but its source: it should be of no use."""
+    """A control: networks trained on labels that depend only on the source should be useless."""
     for name, recipe in {"shuffled": LUNGS, "shuffled-full": FULL}.items():
         yield Planned(_named(name, "", 0), replace(recipe, shuffled_labels=True, opacity_weight=0.0))
 

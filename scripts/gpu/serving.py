@@ -1,11 +1,11 @@
-"""The service's speed on a GPU, in one command with a budget of seconds; the results as JSON.
+"""The service's speed on a GPU, measured within a time budget; results as JSON.
 
     python3 -m scripts.gpu.serving prepare /tmp/bundles                       # random weights, exported; needs torch
     python3 -m scripts.gpu.serving pipeline /tmp/bundles --output $OUT/pipeline.json
     python3 -m scripts.gpu.serving http /tmp/bundles/resnet18 --dicom FILE --output $OUT/http.json
 
-Without a GPU all of it runs on the processor, slowly, but for the ceilings. `scripts/gpu/setup.sh` installs what the
-GPU machine lacks.
+Without a GPU everything except the ceilings runs on the CPU, slowly. `scripts/gpu/setup.sh` installs what the GPU
+machine lacks.
 """
 
 import json
@@ -45,7 +45,7 @@ def prepare(
     root: Annotated[Path, typer.Argument(help="A folder for each network is made in it.")],
     size: Annotated[int, typer.Option(help="Side of the networks' frame.")] = 224,
 ) -> None:
-    """Bundles of one network each with random weights, exported, all at once."""
+    """Make and export bundles of one network each with random weights, in parallel."""
     with ProcessPoolExecutor(len(ARCHITECTURES), mp_context=get_context("spawn")) as pool:
         for job in [pool.submit(_prepare, root, name, size) for name in ARCHITECTURES]:
             job.result()
@@ -62,7 +62,7 @@ def pipeline(
     seconds: Seconds = 0.6,
     budget: Budget = 120,
 ) -> None:
-    """The pipeline beside its ceiling, and float16 beside float32, network by network."""
+    """Compare the pipeline with its ceiling, and float16 with float32, network by network."""
     end = time.monotonic() + budget
     result: Result = {}
     for path in (root / name for name in ARCHITECTURES if (root / name / "onnx/manifest.json").exists()):
@@ -92,7 +92,7 @@ def http(
     seconds: Seconds = 6,
     budget: Budget = 150,
 ) -> None:
-    """`POST /v1/classify` with stored JPEGs, then with the DICOM, on the number of servers that was fastest."""
+    """Measure `POST /v1/classify` with JPEGs, then with the DICOM file, on the fastest number of servers."""
     end = time.monotonic() + budget
     result: Result = {"jpeg": []}
     settings = {"classifications": threads, "batch": batch, "queue": 512, "upload_mib": 2048}
@@ -113,7 +113,7 @@ def http(
 
 
 def _to_label(bundle: Bundle, data: Path | None) -> Views:
-    """Prepared images, as the bundle's networks take them."""
+    """Prepared images for the bundle's networks."""
     if data is not None:
         from evaluation.bundle_images import bundle_images
 
@@ -123,7 +123,7 @@ def _to_label(bundle: Bundle, data: Path | None) -> Views:
 
 
 def jpegs(count: int) -> list[bytes]:
-    """Made-up radiographs as the training images are stored: a short side of 256, grey, quality 95, about 20 KB."""
+    """Synthetic radiographs in the format of the training images: short side 256, grey, quality 95, about 20 KB."""
     chance = np.random.default_rng(0)
     return [_jpeg(chance) for _ in range(count)]
 

@@ -1,13 +1,13 @@
-"""The study's networks on a lent machine with several GPUs: one queue for all of them, one run a GPU at a time.
+"""Train the study's networks on a borrowed machine with several GPUs: one queue, and one run per GPU at a time.
 
-    python -m scripts.gpu.study pack .gpu --masks FILE   here: images, tables, masks as files that travel one a call
+    python -m scripts.gpu.study pack .gpu --masks FILE   here: pack images, tables, masks into one file for each call
     python -m scripts.gpu.study unpack .gpu/part-1.tar
-    python -m scripts.gpu.study start --minutes 21       prepares the arrays, starts the queue and returns at once
+    python -m scripts.gpu.study start --minutes 21       prepare the arrays, start the queue and return
     python -m scripts.gpu.study collect $OUT --wait 300
-    python -m scripts.gpu.study merge FOLDER runs        here: what came back, as folders of runs
+    python -m scripts.gpu.study merge FOLDER runs        here: unpack the results as folders of runs
 
-The machine has neither pydantic nor pydicom, holds nothing when it starts and is taken back after half an hour:
-what a call brought home is not sent again by the next one. Processes outlive the call that started them.
+The machine has neither pydantic nor pydicom, is empty when it starts, and is taken back after half an hour. Results
+that one call returned are not sent again by the next. Processes outlive the call that started them.
 """
 
 import csv
@@ -40,11 +40,11 @@ from training.lungs.mask_file import load_masks
 from training.opacities import framed, read_boxes
 from training.rundir import RunDir
 
-ROOM: Final = Path(os.environ.get("GPU_STUDY", "/tmp/gpu-study"))  # on the lent machine; nothing of it is kept
+ROOM: Final = Path(os.environ.get("GPU_STUDY", "/tmp/gpu-study"))  # on the borrowed machine; it is not kept
 DATA, RUNS, CLAIMS, LOGS = (ROOM / name for name in ("data", "runs", "claims", "logs"))
 MASKS: Final = "lung-masks.npz"
 TRIAL: Final = 520  # images of a split in a trial: two batches
-LANES: Final = 2  # processes a GPU: one trains while the next one starts and waits for the GPU
+LANES: Final = 2  # processes per GPU: one trains while the next one starts and waits for the GPU
 PART_BYTES: Final = 47_000_000  # of the data that one call carries
 PIECE_BYTES: Final = 16_000_000  # a file that comes back has at most 16 MiB,
 NOTHING_LEFT: Final = 3  # exit status
@@ -52,7 +52,7 @@ PIECES: Final = 4  # and all that a call brings back 64 MiB at most: the rest co
 
 
 def pack(target: Path, masks: Path, data: Path) -> None:
-    """Write the images as they are, with tables and lung masks, as part-1.tar and so on into a folder."""
+    """Write the unchanged images, tables and lung masks into a folder as part-1.tar and so on."""
     target.mkdir(parents=True, exist_ok=True)
     files = [(data / name, name) for name in ("metadata.csv", "boxes.csv")]
     files += [(masks, MASKS)] + [(path, f"images/{path.name}") for path in sorted((data / "images").iterdir())]
@@ -66,7 +66,7 @@ def pack(target: Path, masks: Path, data: Path) -> None:
 
 
 def _numbered(files: list[tuple[Path, str]]) -> Iterator[tuple[int, Path, str]]:
-    """Files with the number of the part that they go into."""
+    """Files with the number of their part."""
     total = 0
     for path, name in files:
         total += path.stat().st_size
@@ -74,7 +74,7 @@ def _numbered(files: list[tuple[Path, str]]) -> Iterator[tuple[int, Path, str]]:
 
 
 def unpack(part: Path) -> None:
-    """Put a part of the data in its place."""
+    """Unpack a part of the data."""
     DATA.mkdir(parents=True, exist_ok=True)
     with tarfile.open(part) as tar:
         tar.extractall(DATA, filter="data")
@@ -82,7 +82,7 @@ def unpack(part: Path) -> None:
 
 
 def start(minutes: float, only: str, shrink: bool) -> None:
-    """Prepare the arrays of all frames, then leave processes behind that work the queue off."""
+    """Prepare the arrays of all frames, then start background processes for the queue."""
     chosen = [run for run in plan() if run.name.startswith(tuple(only.split(",")))]
     for folder in (RUNS, CLAIMS, LOGS):
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,9 +117,9 @@ def _cut_table() -> None:
 
 
 def _start_lanes(gpus: int) -> None:
-    """Processes that outlive this one; where those of an earlier start still work, others only for those that ended.
+    """Start background processes that outlive this one. Only those that have ended since an earlier start are replaced.
 
-    Runs that failed are begun again.
+    Failed runs are started again.
     """
     for claim in CLAIMS.iterdir():
         if claim.read_text().startswith("failed"):
@@ -137,19 +137,19 @@ def _start_lanes(gpus: int) -> None:
 
 
 def lane(number: int, gpu: int) -> None:
-    """One run after the other on a GPU, each in a process of its own, so that none harms the next."""
+    """Train one run after the other on a GPU, each in its own process, so that a crash does not affect the next."""
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": str(gpu), "OMP_NUM_THREADS": "4"}
-    environment["TORCHINDUCTOR_COMPILE_THREADS"] = "8"  # by default each process starts as many as there are cores
+    environment["TORCHINDUCTOR_COMPILE_THREADS"] = "8"  # by default each process would start a thread per core
     command = [sys.executable, "-m", "scripts.gpu.study", "one", str(gpu)]
-    for _ in plan():  # no more often, should a process die before it has taken a run
+    for _ in plan():  # limit, in case processes die before they have taken a run
         if subprocess.run(command, env=environment).returncode == NOTHING_LEFT:
             break
     (ROOM / f"ended-{number}").touch()
 
 
 def one(gpu: int) -> None:
-    """Wait for the GPU, take the next run of the queue and train it; where none is left, the exit status says so."""
-    torch.zeros(1, device="cuda" if torch.cuda.is_available() else "cpu")  # starts CUDA before the GPU is free
+    """Wait for the GPU, take the next run of the queue and train it. The exit status says if no run is left."""
+    torch.zeros(1, device="cuda" if torch.cuda.is_available() else "cpu")  # initialise CUDA before the GPU is free
     masks = load_masks(DATA / MASKS)
     with (ROOM / f"gpu-{gpu}.lock").open("w") as lock:
         flock(lock, LOCK_EX)
@@ -169,7 +169,7 @@ def one(gpu: int) -> None:
 
 
 def _claimed(order: dict[str, Any]) -> Planned | None:
-    """The first run of the queue that nobody has and that time is left for; it is then ours."""
+    """Claim the first free run of the queue that fits into the remaining time."""
     left = order["end"] - time.time()
     for run in plan():
         enough = run.least_seconds < left or order["shrink"]
@@ -183,7 +183,7 @@ def _claimed(order: dict[str, Any]) -> Planned | None:
 
 
 def _train(run: Planned, masks: Masks, seconds: float) -> int:
-    """How many cycles the run then has."""
+    """The number of the run's complete cycles."""
     config = _config(run)
     learnt, val, test = _splits(config.recipe, config.size, config.frame, masks)
     boxes = framed(read_boxes(DATA), config.frame, masks)
@@ -193,7 +193,7 @@ def _train(run: Planned, masks: Masks, seconds: float) -> int:
 
 
 def _config(run: Planned) -> TrainConfig:
-    """A run's hyperparameters; for a trial of the queue those of a short run."""
+    """A run's hyperparameters; in a trial, those of a short run."""
     if not json.loads((ROOM / "queue.json").read_text())["shrink"]:
         return run.config
     short = replace(run.config, epochs=2, cycles=2)
@@ -201,13 +201,13 @@ def _config(run: Planned) -> TrainConfig:
 
 
 def _splits(recipe: str, size: int, frame: str, masks: Masks) -> list[Dataset]:
-    """Training, validation and test images, prepared before or now."""
+    """Training, validation and test images, from the cache or prepared now."""
     learnt = load(DATA, "train", recipe, size, ROOM / "cache", frame, masks)
     return [learnt, *held_out(DATA, recipe, size, ROOM / "cache", frame, masks).values()]
 
 
 def collect(out: Path, wait: float) -> None:
-    """Wait, say how far the queue is, and write what no call has brought home as pieces of one tar into a folder."""
+    """Wait, print the queue's progress, and write all new results as pieces of one tar file into a folder."""
     end = time.monotonic() + wait
     while time.monotonic() < end and len(list(ROOM.glob("ended-*"))) < int((ROOM / "started").read_text()):
         time.sleep(2)
@@ -233,7 +233,7 @@ def collect(out: Path, wait: float) -> None:
 
 
 def _results() -> Iterator[tuple[str, bytes]]:
-    """Names and bytes: of every run its settings, log and archives, then the weights of those that come home."""
+    """Names and bytes: settings, log and archives of every run, then the weights that are copied back."""
     runs = [run for run in plan() if (RUNS / run.name / "log.csv").exists()]
     for run in runs:
         folder = RunDir(RUNS / run.name)
@@ -248,7 +248,7 @@ def _results() -> Iterator[tuple[str, bytes]]:
 
 
 def _progress() -> str:
-    """A line for each run that was begun, and the ends of what failed."""
+    """One line for each started run, and the last lines of failed ones."""
     lines = [f"{claim.name}: {claim.read_text() or _so_far(claim.name)}" for claim in sorted(CLAIMS.iterdir())]
     failures = [path.read_text()[-600:] for path in sorted(LOGS.glob("*.txt"))]
     return "\n".join([*lines, *failures[:3]])
@@ -260,7 +260,7 @@ def _so_far(name: str) -> str:
 
 
 def merge(folder: Path, runs: Path) -> None:
-    """Here: unpack what one call brought home into a folder of runs."""
+    """Run here: unpack the results of one call into a folder of runs."""
     whole = b"".join(path.read_bytes() for path in sorted(folder.rglob("piece-*")))
     with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
         tar.extractall(runs, filter="data")
@@ -268,7 +268,7 @@ def merge(folder: Path, runs: Path) -> None:
 
 
 def main() -> None:
-    """Arguments by argparse, since the lent machine's typer may want pydantic."""
+    """Parse arguments with argparse, because the borrowed machine's typer may need pydantic."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
 

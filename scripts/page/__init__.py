@@ -1,1 +1,1 @@
-"""Pictures of the page."""
+"""Screenshots of the page."""

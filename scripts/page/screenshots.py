@@ -1,4 +1,4 @@
-"""`python -m scripts.page.screenshots`: the page with the default model and RG1 of pydicom-data, into docs/page/.
+"""`python -m scripts.page.screenshots`: screenshots of the page with the default model and RG1 into docs/page/.
 
 It needs Chromium (`make browser`).
 """
@@ -46,7 +46,7 @@ SHOTS: Final = (
 
 
 def main() -> int:
-    """0 if every picture was made and is small enough."""
+    """Make all pictures. Returns 0 if every picture was made and is small enough."""
     OUT.mkdir(exist_ok=True)
     payloads = _payloads()
     with serve(OUT.parent.parent / "build" / "screenshots.log", bundle=None) as server, sync_playwright() as playwright:
@@ -61,7 +61,7 @@ def main() -> int:
 
 
 def _payloads() -> list[FilePayload]:
-    """The radiograph three ways, and a file that is none."""
+    """The radiograph in three formats, and a file that is not an image."""
     made = radiograph()
     names = {"application/dicom": "RG1_UNCR.dcm", "image/png": "RG1 as PNG.png", "image/jpeg": "RG1 as JPEG.jpg"}
     good = [FilePayload(name=name, mimeType="", buffer=made[kind]) for kind, name in names.items()]
@@ -94,7 +94,7 @@ def _ask(page: Page, shot: Shot) -> None:
         expect(compared).not_to_contain_text("The map is being made.", timeout=PATIENCE_MS)
         compared.evaluate("element => element.scrollIntoView()")
         page.mouse.wheel(0, -BANNER)
-    page.wait_for_timeout(500)  # for the canvases to be on the screen
+    page.wait_for_timeout(500)  # until the canvases are drawn
 
 
 def _store(picture: bytes, path: Path) -> int:

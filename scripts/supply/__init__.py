@@ -1,1 +1,1 @@
-"""What is shipped that others made: licences and known vulnerabilities. `make sbom` lists it."""
+"""Third-party packages in the images: licences and known vulnerabilities. `make sbom` lists the packages."""

@@ -1,8 +1,8 @@
-"""Known vulnerabilities of everything that a requirements file pins, as pip-audit finds them in OSV's database.
+"""Check everything that a requirements file pins for known vulnerabilities, with pip-audit and OSV's database.
 
     python -m scripts.supply.audit requirements/api.txt pip-audit
 
-Without a network, or without pip-audit, nothing is checked; that is said, and is no success.
+Without a network or without pip-audit nothing is checked. This is reported as a failure.
 """
 
 import json
@@ -17,7 +17,7 @@ FOUND, NOT_CHECKED = 1, 2
 
 
 def audit(requirements: str, command: Sequence[str]) -> int:
-    """Print what is known. 0: nothing; 1: vulnerabilities; 2: nothing was checked. `command`: how pip-audit starts."""
+    """Print vulnerabilities. Returns 0: none; 1: some; 2: nothing was checked. `command`: starts pip-audit."""
     try:
         done = subprocess.run([*command, *OPTIONS, "-r", requirements], capture_output=True, text=True, check=False)
         found: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]

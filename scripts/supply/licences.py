@@ -1,9 +1,9 @@
-"""Licences of everything that a requirements file pins, against the list of those that may be shipped.
+"""Check the licences of everything that a requirements file pins against the list of those that may be shipped.
 
     python -m scripts.supply.licences requirements/api.txt
 
-Read from the metadata of the packages installed here. A wheel may bundle libraries of other licences, which metadata
-need not name: OpenCV's holds FFmpeg (LGPL-2.1), for one.
+Licences are read from the metadata of the installed packages. A wheel may bundle libraries under other licences that
+its metadata does not name: for example OpenCV's wheel contains FFmpeg (LGPL-2.1).
 """
 
 import re
@@ -39,15 +39,15 @@ SPDX: Final = {
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
 }
-"""Other names that packages give to them."""
+"""Other names that packages use for these licences."""
 
 EXCEPTIONS: Final = ("nvidia-", "cuda-")
-"""Beginnings of names that pass: NVIDIA's licences allow to redistribute the CUDA libraries with an application."""
+"""Prefixes of accepted names: NVIDIA's licences allow redistribution of the CUDA libraries with an application."""
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A pinned package, and the SPDX identifiers or other names of its licences; None where it is not installed."""
+    """A pinned package, and the SPDX identifiers or other names of its licences; None if it is not installed."""
 
     name: str
     version: str
@@ -55,12 +55,12 @@ class Package:
 
     @property
     def allowed(self) -> bool:
-        """Whether each of its licences is on the list; a choice between two counts as both."""
+        """Whether all of its licences are on the list. A choice between two counts as both."""
         return self.name.startswith(EXCEPTIONS) or bool(self.licences and ALLOWED.issuperset(self.licences))
 
 
 def packages(requirements: Path) -> Iterator[Package]:
-    """What a requirements file pins for this platform, in its order."""
+    """The packages that a requirements file pins for this platform, in order."""
     for line in requirements.read_text().splitlines():
         pinned = re.match(r"[A-Za-z0-9][^#\\]*==[^#\\]*", line)
         requirement = Requirement(pinned[0].strip()) if pinned else None
@@ -87,7 +87,7 @@ def _installed(name: str) -> tuple[str, ...] | None:
 
 
 def main(requirements: Path) -> int:
-    """Print the list. 1 where a licence is not allowed; what is not installed is named and not judged."""
+    """Print the list. Returns 1 if a licence is not allowed. Packages not installed are listed but not checked."""
     found = list(packages(requirements))
     table = Table("package", "version", "licences", title=f"Licences of {requirements}")
     for package in found:

@@ -1,4 +1,4 @@
-"""What can be had without looking at the lungs: two controls beside the rows of docs/travel.md.
+"""Two controls for docs/travel.md that classify without seeing the lungs.
 
     python -m scripts.travel.controls RUNS
 
@@ -6,8 +6,8 @@ A logistic regression on each image's histogram of 64 grey levels, and a ResNet-
 `small-all-s0`, `small-without-siim-s0`, `small-without-cohen-s0` in RUNS, made by `cxr train RUNS/small-all-s0 --preset
 plain --set size=32 --set epochs=24 --set cycles=2` and, for the others, `--set leave_out=SOURCE`.
 
-Inside is the validation split, all sources learnt from; a left-out source is judged on its training and validation
-images, after training without it. Intervals are of a bootstrap by patient. No test image is read.
+"Inside" is the validation split after training with all sources. A left-out source is measured on its training and
+validation images, after training without it. Intervals are of a bootstrap by patient. No test image is read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ def main(runs: Path, data: Path = DEFAULT_DATA) -> None:
 
 
 def learn(learnt: Dataset, judged: Dataset) -> Floats:
-    """[N, 3] posteriors of a logistic regression on histograms, with classes weighted alike."""
+    """[N, 3] posteriors of a logistic regression on histograms, with equal class weights."""
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, class_weight="balanced"))
     model.fit(histograms(learnt), learnt.labels)
     return np.asarray(model.predict_proba(histograms(judged)))

@@ -1,4 +1,4 @@
-"""A section of docs/travel.md: temperature and prediction sets for a hospital that nobody trained on."""
+"""A section of docs/travel.md: temperature and prediction sets for a hospital outside the training data."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,7 +7,7 @@ from reporting.document import Block, Table, Text
 from study.new_hospital import COVERAGE, FEWEST, MEMBERS, Fit, HeldBack
 from study.travel import BASELINE
 
-LEAST, LARGEST = 0.85, 2.0  # coverage of each label, and mean size of a set: what the issue asks for
+LEAST, LARGEST = 0.85, 2.0  # the required coverage of each label, and mean size of a set
 
 
 def new_hospital(
@@ -16,8 +16,8 @@ def new_hospital(
     """The words and tables.
 
     Args:
-        fitted: on all sources.
-        found: by the coverage asked for, what each source gives when held back.
+        fitted: the fit on all sources.
+        found: by target coverage, the results of each source when it is held back.
         beside_baseline: the same for `COVERAGE`, of the first recipe with the baseline.
     """
     thresholds = ", ".join(f"{DISPLAY_NAMES[label]} {fitted.thresholds[label]:.3f}" for label in LABELS)
@@ -83,7 +83,7 @@ def _curve_row(asked: float, ones: Sequence[HeldBack]) -> tuple[str, ...]:
 
 
 def _verdict(ones: Sequence[HeldBack]) -> str:
-    """Whether both musts hold, source by source."""
+    """Whether both requirements hold, source by source."""
     cells = [(one.source, label, value) for one in ones for label, value in one.coverage.items()]
     low = [f"{label} in `{source}` ({value:.3f})" for source, label, value in cells if value < LEAST]
     large = [f"`{one.source}` ({one.mean_size:.2f})" for one in ones if one.mean_size > LARGEST]

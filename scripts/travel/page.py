@@ -1,4 +1,4 @@
-"""docs/travel.md: recipes judged inside, and on hospitals that were left out of their training."""
+"""Render docs/travel.md: recipes measured inside, and on hospitals that were left out of their training."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -37,7 +37,7 @@ KINDS: Final[dict[Kind, str]] = {
 
 
 def travel_page(report: TravelReport) -> Document:
-    """The whole page; every figure in it is the report's."""
+    """The whole page. All figures come from the report."""
     elsewhere = new_hospital(report.fitted, report.held_back, report.beside_baseline) if report.fitted else ()
     sections = (
         Section("What was asked", (Text(ASKED),)),
@@ -131,7 +131,7 @@ def _same_inside(report: TravelReport) -> Iterator[Block]:
 
 
 def _shown(report: TravelReport) -> list[Candidate]:
-    """Candidates that were judged on both sources."""
+    """Candidates that were measured on both sources."""
     return [one for one in report.candidates if all(one.name in report.outside[source] for source in JUDGED)]
 
 
@@ -213,7 +213,7 @@ _AIM_NAMES: Final = {"siim_val": "`siim` validation", "inside": "macro-F1 inside
 
 
 def _values(report: TravelReport, name: str) -> dict[str, float]:
-    """A row's figures by the names of `AIMS`, NaN where there is none."""
+    """A row's figures by the names of `AIMS`; NaN for a missing figure."""
     found = report.inside[ALL].get(name)
     compared = {source: _compared(report, source, name) for source in JUDGED}
     siim, f1 = (found.siim, found.macro_f1) if found else (None, None)
@@ -221,7 +221,7 @@ def _values(report: TravelReport, name: str) -> dict[str, float]:
 
 
 def _remedies(report: TravelReport) -> list[str]:
-    """Rows that were trained with all sources, less the baseline's."""
+    """Rows that were trained with all sources, without the baseline."""
     return [name for name in report.inside[ALL] if not name.startswith(BASELINE)]
 
 
@@ -249,7 +249,7 @@ def _readings(report: TravelReport) -> Iterator[str]:
 
 
 def _met(report: TravelReport, name: str) -> int:
-    """How many of the four musts hold."""
+    """How many of the four requirements hold."""
     values, better = _values(report, name), [_compared(report, source, name) for source in JUDGED]
     return sum(one is not None and one.is_better for one in better) + sum(
         values[key] >= least for key, least in MUSTS.items()

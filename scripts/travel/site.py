@@ -1,9 +1,9 @@
-"""`siim` in the part of a new hospital that recalibrates: what `cxr site` gives on the images that it did not see.
+"""Simulate the recalibration by `cxr site` with `siim` as the new hospital, and measure it on the other images.
 
     python -m scripts.travel.site --images 200
 
-Networks trained without `siim` judge its training and validation images (`docs/travel/runs`). Some, drawn at random,
-are the site's labelled images; a calibration is fitted on them as `cxr site` does and judged on all others.
+Networks trained without `siim` classify its training and validation images (`docs/travel/runs`). Some random images are
+the site's labelled ones: a calibration is fitted on them as by `cxr site`, and measured on all others.
 """
 
 from pathlib import Path
@@ -33,7 +33,7 @@ def main(
     draws: Annotated[int, typer.Option(help="How often they are drawn.")] = 10,
     data: Path = DEFAULT_DATA,
 ) -> None:
-    """Print coverage by label, set size and ECE of the rest: as shipped, and recalibrated, draw by draw."""
+    """Print coverage by label, set size and ECE on the other images, as shipped and recalibrated, for each draw."""
     sources = unseen(read_table(data), unpack(RUNS, table_sha256(data)))
     here = sources.pop(SITE)
     elsewhere = fit_elsewhere(sources.values())

@@ -1,4 +1,4 @@
-"""The table of docs/travel.md: packed from runs, and remade from what is packed.
+"""Make docs/travel.md: pack the predictions of runs, and render the page from the packed predictions.
 
 python -m scripts.travel.table pack RUNS docs/travel/runs       of the runs of scripts.gpu.plan that are in RUNS
 python -m scripts.travel.table page docs/travel/runs -o docs/travel.md
@@ -62,7 +62,7 @@ def calibrate(folder: Path, candidate: Path, data: Path = DEFAULT_DATA) -> None:
 
 @app.command()
 def elsewhere(folder: Path, bundle: Path, data: Path = DEFAULT_DATA) -> None:
-    """Put the figures of left-out sources into a bundle's evaluation.json and model card."""
+    """Write the figures of left-out sources into a bundle's evaluation.json and model card."""
     found = left_out_figures(read_table(data), unpack(folder, table_sha256(data)))
     evaluation = replace(BundleEvaluation.read(Bundle(bundle)), elsewhere=found)
     evaluation.write()

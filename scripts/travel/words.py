@@ -1,4 +1,4 @@
-"""The words of docs/travel.md that no figure changes."""
+"""The fixed texts of docs/travel.md."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -24,7 +24,7 @@ RECIPES: Final[Mapping[str, str]] = {
     "shuffled": "control: as lungs, labels shuffled within their source, no second head",
     "shuffled-full": "control: as full, labels shuffled within their source, no second head",
 }
-"""What a recipe of `scripts.gpu.plan` is."""
+"""A description of each recipe of `scripts.gpu.plan`."""
 
 AGAINST: Final[Mapping[str, str]] = {
     "siim": "AUC, COVID-19 against normal",

@@ -1,1 +1,1 @@
-"""Who may use the service, and how often."""
+"""Access control: API keys, origins and rate limits."""

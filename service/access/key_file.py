@@ -1,4 +1,4 @@
-"""API keys in a file, which may be replaced while the service runs."""
+"""API keys from a file that may be replaced while the service runs."""
 
 import logging
 from pathlib import Path
@@ -15,7 +15,7 @@ MAX_FILE_BYTES: Final = 64 << 10
 
 
 class KeyFileError(Exception):
-    """The file holds no usable keys. The message is fixed, and has nothing of what is in it."""
+    """The file has no usable keys. The message is a fixed text without any of the file's content."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -25,24 +25,25 @@ class KeyFileError(Exception):
 
 
 class KeyFile:
-    """A file with a key a line; empty lines, and those that begin with #, are none.
+    """A file with one key per line. Empty lines, and lines that begin with #, are ignored.
 
-    It is read every second and compared with what was read before: that sees a rename, a changed mount and a write
-    alike, and a file of this size costs nothing. Replace it by a rename, or half of it may be in force for a second.
+    It is read every second and compared with its earlier content. This detects a rename, a changed mount and a write,
+    and is cheap for a file of this size. Replace the file by a rename; otherwise a half-written file may be used for a
+    second.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises KeyFileError unless its keys can be used now."""
+        """Read the keys. Raises KeyFileError if they cannot be used."""
         self._path = path
         self._seen = _read(path)
         self.keys = Keys(_keys(self._seen))
 
     def watch(self) -> None:
-        """From now on, for as long as the process lives, have the keys that are in the file."""
+        """Follow the file from now on until the process ends."""
         Thread(target=self._watch, name="keys", daemon=True).start()
 
     def check(self) -> None:
-        """Look once. A file that cannot be used changes nothing: the keys before it stay in force."""
+        """Read the file once. If it cannot be used, the earlier keys stay in force."""
         found = _read(self._path)
         if found == self._seen:
             return
@@ -50,7 +51,7 @@ class KeyFile:
         try:
             self.keys.replace(_keys(found))
         except KeyFileError:
-            logger.warning("the file of API keys cannot be used: the keys before it stay in force")
+            logger.warning("the file of API keys cannot be used: the earlier keys stay in force")
         else:
             logger.info("the API keys were replaced")
 
@@ -61,7 +62,7 @@ class KeyFile:
 
 
 def _keys(data: bytes | None) -> list[str]:
-    """Raises KeyFileError where the file is missing or too long, or has no keys or an unusable one."""
+    """Parse the keys. Raises KeyFileError if the file is missing or too long, or has no keys or an unusable one."""
     try:
         lines = map(str.strip, (data or b"").decode().split("\n"))
     except UnicodeDecodeError:
@@ -73,7 +74,7 @@ def _keys(data: bytes | None) -> list[str]:
 
 
 def _read(path: Path) -> bytes | None:
-    """None for a file that is missing, cannot be read or is too long."""
+    """The file's bytes; None if it is missing, cannot be read or is too long."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)

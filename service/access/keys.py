@@ -1,4 +1,4 @@
-"""API keys: who may use the service."""
+"""API keys."""
 
 import hashlib
 import hmac
@@ -9,22 +9,22 @@ _BEARER: Final = "bearer "
 
 
 class Keys:
-    """The keys that open the service; with none, everyone may use it."""
+    """The valid keys. Without any key everyone may use the service."""
 
     def __init__(self, keys: Collection[str]) -> None:
         self.replace(keys)
 
     def replace(self, keys: Collection[str]) -> None:
-        """From the next request on, these are the keys. Safe to call from any thread."""
+        """Use these keys from the next request on. Safe to call from any thread."""
         self._digests = [_digest(key) for key in keys]
 
     def refusal(self, headers: Mapping[str, str]) -> int | None:
-        """The status of a request that may not pass: 401 without a key, 403 with a wrong one.
+        """The status to refuse a request with: 401 without a key, 403 with a wrong one; None if it may pass.
 
-        The key is `Authorization: Bearer KEY` or `X-API-Key: KEY`. Digests are compared, each with each and in
-        constant time, so that the time tells neither which key was near nor how long it is.
+        The key is `Authorization: Bearer KEY` or `X-API-Key: KEY`. Digests of all keys are compared in constant time,
+        so that the time reveals neither a similar key nor a key's length.
         """
-        known_digests = self._digests  # one list for this request, whatever replaces it
+        known_digests = self._digests  # one list for this request, even if it is replaced meanwhile
         if not known_digests:
             return None
         key = _key(headers)
@@ -35,7 +35,7 @@ class Keys:
         return None if any(matches) else 403
 
     def caller(self, headers: Mapping[str, str]) -> bytes:
-        """Whose a request is that may pass: the digest of its key. Without keys everyone is one caller."""
+        """The caller of an accepted request: the digest of its key. Without keys all requests have the same caller."""
         return _digest(_key(headers)) if self._digests else b""
 
 

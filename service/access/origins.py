@@ -1,4 +1,4 @@
-"""Where no key is asked for: no page of another origin may use the service."""
+"""Keep web pages of other origins from using a service that needs no key."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -13,27 +13,29 @@ _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Origins:
-    """Whose pages a browser may send requests for, to a service that asks for no key.
+    """Decides which pages' requests are accepted by a service that needs no key.
 
-    Whoever has a page of another origin open sends what that page wants sent, to loopback too. Two checks keep it out:
+    A page of another origin can make the browser of its visitor send requests, also to loopback. Two checks refuse
+    them:
 
-    - `Sec-Fetch-Site`, or where a browser sends none, `Origin` against `Host`: a page of another origin.
-    - `Host`: a name of the page's own that its DNS has come to lead here (DNS rebinding), which makes both origins one.
+    - `Sec-Fetch-Site`, or without it `Origin` against `Host`, detects a page of another origin.
+    - `Host` must name loopback. This stops DNS rebinding, where the page's own host name resolves to this service and
+      both origins look the same.
 
-    A service with keys needs neither: such a page has no key.
+    A service with keys needs neither check: such a page has no key.
     """
 
     def __init__(self, keyless: bool, loopback_only: bool) -> None:
         """
         Args:
-            keyless: everyone may use the service.
-            loopback_only: nobody comes by another name than loopback's: no proxy stands before the service.
+            keyless: the service needs no key.
+            loopback_only: clients use loopback's names only, because there is no proxy before the service.
         """
         self._keyless = keyless
         self._loopback_only = loopback_only
 
     def refusal(self, method: str, headers: Mapping[str, str]) -> type[Refusal] | None:
-        """What is wrong with where a request comes from; None if nothing is."""
+        """The refusal of a request by its origin; None if it is accepted."""
         if not self._keyless:
             return None
         if self._loopback_only and not _names_loopback(headers.get("host", "")):
@@ -42,8 +44,8 @@ class Origins:
 
 
 def _is_own(headers: Mapping[str, str]) -> bool:
-    """Whether a request comes from no browser, from our own page, or from the address bar."""
-    site = headers.get("sec-fetch-site")  # not sent to plain HTTP beyond loopback
+    """Whether a request comes from our own page, from the address bar, or not from a browser."""
+    site = headers.get("sec-fetch-site")  # browsers do not send this header to plain HTTP beyond loopback
     if site is not None:
         return site in _OWN
     origin = headers.get("origin")
@@ -51,7 +53,7 @@ def _is_own(headers: Mapping[str, str]) -> bool:
 
 
 def _names_loopback(host: str) -> bool:
-    """Whether a `Host` field names loopback, with any port; so does none, which no browser sends."""
+    """Whether a `Host` field names loopback, with any port. An empty field passes: no browser sends one."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
         return name in ("", "localhost") or ipaddress.ip_address(name).is_loopback

@@ -1,4 +1,4 @@
-"""How often a key may ask: a token bucket for each."""
+"""Rate limits: a token bucket for each key."""
 
 import time
 from collections.abc import Callable
@@ -9,10 +9,10 @@ MINUTE_S: Final = 60.0
 
 
 class RateLimit:
-    """A bucket of tokens for each caller; a request takes one, and they come back evenly over the minute.
+    """A bucket of tokens for each caller. A request takes one token; tokens return evenly over the minute.
 
-    A caller who was quiet may thus send a whole minute's requests at once. The API has one worker, so that its buckets
-    are those of the replica; two replicas let twice as much pass.
+    So a caller who sent nothing for a minute may send a whole minute's requests at once. The API has one worker, so the
+    limit is per replica: two replicas allow twice as many.
     """
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -24,16 +24,18 @@ class RateLimit:
         self._tokens = per_minute
         self._per_s = per_minute / MINUTE_S
         self._clock = clock
-        self._full_at: dict[bytes, float] = {}  # when each bucket is full again; one that is full need not be kept
+        self._full_at: dict[
+            bytes, float
+        ] = {}  # the time when each bucket is full again; full buckets need not be stored
 
     def wait_s(self, caller: bytes) -> float:
-        """Take a token: 0, or where there is none the seconds until there is."""
+        """Take a token and return 0; without a token, return the seconds until there is one."""
         now = self._clock()
         taken_until = max(now, self._full_at.get(caller, now)) + 1 / self._per_s
         excess_s = taken_until - now - self._tokens / self._per_s
-        if excess_s > 1e-9:  # what rounding leaves
+        if excess_s > 1e-9:  # tolerance for rounding
             return excess_s
-        if len(self._full_at) >= MAX_BUCKETS:  # of keys that are no longer in force
+        if len(self._full_at) >= MAX_BUCKETS:  # buckets of keys that are no longer valid
             self._full_at = {key: full for key, full in self._full_at.items() if full > now}
         self._full_at[caller] = taken_until
         return 0.0

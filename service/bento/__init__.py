@@ -1,1 +1,1 @@
-"""Everything that knows BentoML, circus or uvicorn from the inside."""
+"""All code that depends on internals of BentoML, circus or uvicorn."""

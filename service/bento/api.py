@@ -32,7 +32,7 @@ logger = logging.getLogger("cxr.service")
 
 protocol.install(boundary.turn_away)  # the worker makes its server as soon as it has imported this
 
-# What BentoML is told of the entry service.
+# BentoML's configuration of the entry service.
 ENTRY: Final = {
     "name": "deepcovidexplainer",
     "workers": 1,
@@ -86,7 +86,7 @@ def prepare() -> None:
             signature.verify(settings.bundle, settings.bundle_key)
         verify(Bundle(settings.bundle, settings.bundle_key), settings.precision)
         if settings.api_keys_file is not None:
-            KeyFile(settings.api_keys_file)  # or the worker would be started again and again
+            KeyFile(settings.api_keys_file)  # otherwise the worker would be restarted endlessly
         check_environment()
         confine(settings)
         LastServed.begin()

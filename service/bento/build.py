@@ -1,8 +1,7 @@
-"""What `bentoml build` and a bento's server import. A bento without its bundle's graphs must not come to be.
+"""The module that `bentoml build` and a bento's server import. It stops a build without the bundle's graphs.
 
-A bentofile includes what it finds and says nothing about what it does not find, and graphs are git-ignored: a build
-on a fresh clone would make a bento that cannot serve. BentoML has no hook before a build but the import of the
-service.
+A bentofile silently skips files that do not exist, and graphs are git-ignored, so a build on a fresh clone would make a
+bento that cannot serve. The import of the service is the only hook that BentoML has before a build.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The entry service without an explainer, for those who explain elsewhere: its image needs no torch.
+"""The entry service without an explainer, for deployments that explain elsewhere: its image needs no torch.
 
 Every route is there; /explain answers 503.
 """
@@ -14,7 +14,7 @@ from service.bento.own_paths import answer_own_paths
 @bentoml.asgi_app(boundary, path="/")
 @bentoml.service(**ENTRY)
 class ApiWithoutExplainer:
-    """Classifies, and has nobody to ask for explanations."""
+    """Classifies only."""
 
     def __init__(self) -> None:
         start(explainer=None)

@@ -1,4 +1,4 @@
-"""How many connections there may be, and who goes when one more comes."""
+"""Limit the number of connections, and choose which one to close when another comes."""
 
 import os
 import resource
@@ -6,27 +6,27 @@ import time
 from typing import Final, Protocol
 
 MOST: Final = 1024
-"""Connections, where descriptors allow."""
+"""The largest number of connections, if there are enough file descriptors."""
 SPARE_DESCRIPTORS: Final = 16
-"""For what the process opens meanwhile: files, pipes, and connections that are accepted before they are counted."""
+"""Descriptors reserved for files, pipes, and connections that are accepted but not counted yet."""
 LEAST: Final = 8
 FOR_PROBES: Final = 4
-"""Connections that no request but a probe's may take."""
+"""Connections reserved for requests of health probes."""
 COUNT_EVERY_S: Final = 1.0
 
 
 class Connection(Protocol):
-    """What is known of one here."""
+    """A connection, as this module sees it."""
 
     def evict(self) -> None:
         """Close it at once."""
 
 
 class Connections:
-    """All connections of a server: those with a request under way, and those that wait for one.
+    """All connections of a server: those with a request in progress, and idle ones.
 
-    A waiting connection costs its client nothing, so that there may be any number; when one too many comes, the one
-    that waited longest is closed. Those on which no request was ever answered go before those of known clients.
+    Clients can open any number of idle connections at no cost. When there are too many, the one that has been idle
+    longest is closed. Connections without any answered request are closed before those of known clients.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Connections:
         return len(self._all)
 
     def add(self, connection: Connection) -> None:
-        """A connection was accepted, and waits."""
+        """A connection was accepted and is idle."""
         self._all.add(connection)
         self._strangers[connection] = None
         capacity = self.capacity()
@@ -55,7 +55,7 @@ class Connections:
         self._wait_no_more(connection)
 
     def admit(self, connection: Connection, probe: bool) -> bool:
-        """Whether there is room for a request on this connection, which waits no more if there is."""
+        """Whether there is room for a request on this connection. If so, the connection is no longer idle."""
         busy = len(self._all) - len(self._strangers) - len(self._known)
         if busy >= self.capacity() - (0 if probe else FOR_PROBES):
             return False
@@ -63,13 +63,13 @@ class Connections:
         return True
 
     def wait(self, connection: Connection, known: bool) -> None:
-        """A connection waits again; `known`: for the next request of a client who had an answer."""
+        """A connection is idle again. `known`: its client has had an answer."""
         if connection in self._all:
             self._wait_no_more(connection)
             (self._known if known else self._strangers)[connection] = None
 
     def capacity(self) -> int:
-        """How many there may be, by the limit on descriptors and what else of the process has one."""
+        """The number of allowed connections, from the limit on descriptors and the process's other descriptors."""
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if limit == resource.RLIM_INFINITY:
             return MOST

@@ -1,8 +1,8 @@
-"""A server that is told to end answers what is already on its way to it.
+"""Graceful shutdown: answer requests that are already on their way when the server stops.
 
-uvicorn closes idle connections the moment it shuts down, also those whose next request lies unread in the socket: the
-client sees its connection break, and cannot know whether it was heard. Here an idle connection stays open for a
-moment, and whatever comes on it meanwhile is answered as ever, with `Connection: close`.
+On shutdown uvicorn immediately closes idle connections, even if their next request is already in the socket. The client
+then sees a broken connection and cannot know whether the request was received. Here an idle connection stays open for
+a moment, and requests that arrive meanwhile are answered normally, with `Connection: close`.
 """
 
 from typing import Final
@@ -13,12 +13,12 @@ LINGER_S: Final = 1.0
 
 
 class LingeringProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with an end that a client is told of before it comes."""
+    """uvicorn's protocol, which announces the end of a connection to the client."""
 
     _ending = False
 
     def shutdown(self) -> None:
-        """Called once by uvicorn, which listens no more by then and waits for every connection to close."""
+        """Called once by uvicorn after it has stopped listening. uvicorn then waits for all connections to close."""
         self._ending = True
         if self.cycle is None or self.cycle.response_complete:
             self._unset_keepalive_if_required()
@@ -27,7 +27,7 @@ class LingeringProtocol(HttpToolsProtocol):
             super().shutdown()
 
     def on_headers_complete(self) -> None:
-        """A request has begun; while the server ends it is its connection's last."""
+        """A request has begun. During shutdown it is the last one of its connection."""
         super().on_headers_complete()
         if self._ending:
             self.cycle.keep_alive = False

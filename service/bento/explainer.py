@@ -73,8 +73,10 @@ class Sealed:
 @bentoml.service(
     name="explainer",
     workers=1,
-    threads=64,  # the API's admission decides how many run at once; here nothing may wait a second time
-    traffic={"timeout": PATIENCE * MAX_SECONDS + 60},  # a call lasts as long as its work, or the API would lose count
+    threads=64,  # the API's admission limits how many run at once; nothing waits here a second time
+    traffic={
+        "timeout": PATIENCE * MAX_SECONDS + 60
+    },  # a call lasts as long as its work, so that the API's count stays right
     runner_connection=CONNECTION,
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},

@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol with limits on a request's head, and with its body where it belongs.
+"""uvicorn's HTTP protocol with limits on a request's head, and with correct bodies of `Upgrade` requests.
 
-uvicorn's parser, httptools, has no limit: it gathers 64 MiB of fields, and one field of 64 MiB byte by byte. All of
-them pass through the methods here: the bytes before the parser sees them, the fields one by one, the end of the head.
+uvicorn's parser, httptools, has no limits: it would collect 64 MiB of fields, or a field of 64 MiB. The methods here
+check the bytes before the parser gets them, each field, and the end of the head.
 """
 
 import re
@@ -19,7 +19,7 @@ _HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(:
 
 
 class TurnedAway(Exception):
-    """A request is refused with this status before it is complete; nothing after it can be read."""
+    """A request is refused with this status before it is complete. Nothing after it can be read."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -27,24 +27,24 @@ class TurnedAway(Exception):
 
 
 class BoundedHeads(LingeringProtocol):
-    """Parses requests and raises `TurnedAway` at those that must not be."""
+    """Parses requests and raises `TurnedAway` for those over the limits."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.begun = False
-        """Whether there is a request whose last byte has not come."""
+        """Whether a request has begun and is not complete."""
         self.in_head = False
         """Whether it is in its head."""
-        self._unclaimed = 0  # bytes since the parser last made something of them
+        self._unclaimed = 0  # bytes since the parser's last event
 
     def parse(self, data: bytes) -> None:
-        """Give the parser what came: of a body all, of a head as much as it may still have.
+        """Give the received bytes to the parser: a body completely, a head up to its limit.
 
-        A head that begins in the same segment as a body ends may be longer by that segment.
+        The limit of a head that begins in the same segment as a body ends is larger by that segment.
 
         Raises:
-            TurnedAway: 431 for a head over its limits, and for trailers or a chunk's extensions over the head's; 400
-                for what is not HTTP, or without one good Host; and what `on_headers_complete` of a subclass raises.
+            TurnedAway: 431 if a head, trailers or a chunk's extensions exceed the limits; 400 if the bytes are not HTTP
+                or there is not exactly one valid Host; and what `on_headers_complete` of a subclass raises.
         """
         rest = memoryview(data)
         while rest and not self.transport.is_closing():
@@ -61,7 +61,7 @@ class BoundedHeads(LingeringProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.in_head:
-            return  # a trailer: the head has been judged without it
+            return  # a trailer, which comes after the head was checked
         if len(self.headers) == HEAD_FIELDS:
             raise TurnedAway(431)
         super().on_header(name, value)
@@ -69,13 +69,13 @@ class BoundedHeads(LingeringProtocol):
     def on_headers_complete(self) -> None:
         self._unclaimed = 0
         if self.parser.should_upgrade():
-            return  # it comes again, see `_parse_without_upgrade`
+            return  # this method will be called again, see `_parse_without_upgrade`
         self.in_head = False
         self._judge_host()
         self.begin_request()
 
     def begin_request(self) -> None:
-        """The head is complete and good."""
+        """The head is complete and valid."""
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -102,9 +102,9 @@ class BoundedHeads(LingeringProtocol):
         self._feed(rest)
 
     def _parse_without_upgrade(self) -> None:
-        """Parse the head once more without its `Upgrade` fields, which a server may ignore (RFC 9110, 7.8).
+        """Parse the head again without its `Upgrade` fields, which a server may ignore (RFC 9110, 7.8).
 
-        With them the parser ends a request at its head, and takes its body for the next request.
+        With these fields the parser would end a request at its head, and read its body as the next request.
         """
         method, version = self.parser.get_method(), self.parser.get_http_version()
         if method == b"CONNECT":
@@ -116,7 +116,7 @@ class BoundedHeads(LingeringProtocol):
         self._feed(b"\r\n".join(lines))
 
     def _judge_host(self) -> None:
-        """RFC 9112, 3.2: one Host, which HTTP/1.0 may do without."""
+        """Require exactly one Host (RFC 9112, 3.2); HTTP/1.0 may omit it."""
         hosts = [value for name, value in self.headers if name == b"host"]
         needed = self.parser.get_http_version() != "1.0"
         if len(hosts) > 1 or (needed and not hosts) or not all(map(_HOST.fullmatch, hosts)):

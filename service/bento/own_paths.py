@@ -1,7 +1,7 @@
-"""The paths that our app has go straight to it.
+"""Send requests for our app's paths directly to it.
 
-BentoML's router would look through its own routes first and make a context of each request that only its typed
-endpoints read; and it has a /schema.json of its own. Left to it are its probes, and paths that nobody has.
+BentoML's router would first search its own routes and make a context for each request, which only its typed endpoints
+use; and it has its own /schema.json. BentoML still handles its probes and unknown paths.
 """
 
 from collections.abc import Callable, Collection
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class _OwnPaths:
-    """Middleware of BentoML's app that leaves some paths to ours."""
+    """Middleware of BentoML's app that sends some paths to ours."""
 
     def __init__(self, app: ASGIApp, ours: ASGIApp, paths: Collection[str]) -> None:
         self._app = app
@@ -26,7 +26,7 @@ class _OwnPaths:
 
 
 def answer_own_paths(ours: ASGIApp, paths: Collection[str]) -> Callable[[T], T]:
-    """A decorator of a BentoML service that leaves these paths to our app."""
+    """A decorator of a BentoML service that sends these paths to our app."""
 
     def decorate(service: Any) -> Any:
         service.add_asgi_middleware(_OwnPaths, ours=ours, paths=paths)

@@ -1,7 +1,7 @@
-"""The protocol of every connection: how long it may wait, for what, and what it is told when it is turned away.
+"""The protocol of every connection: its time limits, and the answers to refused requests.
 
-What is turned away here never becomes a request of the app. It is answered, counted and logged all the same, and its
-connection closes.
+A request that is refused here never reaches the app. It is still answered, counted and logged, and its connection is
+closed.
 """
 
 import asyncio
@@ -18,25 +18,25 @@ from service.bento.heads import TurnedAway
 from service.bento.stalls import UnstalledProtocol
 
 HEAD_S: Final = 10.0
-"""For a request's head, from its first byte or from the connection's begin."""
+"""Seconds for a request's head, from its first byte or from the start of the connection."""
 REST_S: Final = 10.0
-"""For the rest of a body whose request has been answered."""
+"""Seconds for the rest of a body whose request has been answered."""
 CLOSE_S: Final = 1.0
-"""For a client to read why it was turned away: closing with bytes unread would take the answer back."""
+"""Seconds for a client to read the refusal: closing with unread bytes would discard the answer."""
 PROBES: Final = frozenset({b"/livez", b"/readyz", b"/healthz"})
 
 TurnAway = Callable[[int], Response]
 
 
 class LimitedProtocol(UnstalledProtocol):
-    """One connection: it waits for a request, is in a head, has a request under way, or waits for its body's rest."""
+    """One connection. It is idle, in a head, has a request in progress, or waits for the rest of a body."""
 
     def __init__(self, connections: Connections, turn_away: TurnAway, *args: Any, **options: Any) -> None:
         """
         Args:
             connections: all of this server.
-            turn_away: makes the answer of a status: 400, 408, 431 or 503.
-            args, options: what uvicorn gives.
+            turn_away: makes the answer for a status: 400, 408, 431 or 503.
+            args, options: uvicorn's arguments.
         """
         super().__init__(*args, **options)
         self._all = connections
@@ -55,12 +55,12 @@ class LimitedProtocol(UnstalledProtocol):
         super().connection_lost(exc)
 
     def evict(self) -> None:
-        """Close a connection that waits, since another one needs its place."""
+        """Close an idle connection, because another one needs its place."""
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
-            return  # read, so that the answer is not lost, and forgotten
+            return  # read and discarded, so that the answer is not lost
         self._unset_keepalive_if_required()
         if self._deadline is None and self._answered:
             self._set_deadline(HEAD_S)
@@ -87,11 +87,11 @@ class LimitedProtocol(UnstalledProtocol):
 
     @property
     def _answered(self) -> bool:
-        """Whether no answer is under way."""
+        """Whether no answer is in progress."""
         return (self.cycle is None or self.cycle.response_complete) and not self.pipeline
 
     def _wait(self) -> None:
-        """For the rest of a request, or for the next one; uvicorn's own timer is for the latter alone."""
+        """Wait for the rest of a request, or for the next one. uvicorn's own timer covers only the latter."""
         if self.transport.is_closing():
             return
         self._all.wait(self, known=not self.begun)
@@ -110,14 +110,14 @@ class LimitedProtocol(UnstalledProtocol):
         self._deadline = None if seconds is None else self.loop.call_later(seconds, self._too_late)
 
     def _too_late(self) -> None:
-        """408 to half a head; to less or more there is nothing to say."""
+        """Answer 408 to an incomplete head; close the connection without an answer in other cases."""
         if self.in_head:
             self._refuse(408)
         else:
             self.transport.abort()
 
     def _refuse(self, status: int) -> None:
-        """Answer what is no request, or none any more, and close. Answers under way to earlier ones go first."""
+        """Answer a refused request and close. Answers in progress to earlier requests are finished first."""
         self._refused = True
         self._set_deadline(None)
         if self.transport.is_closing():
@@ -134,7 +134,7 @@ class LimitedProtocol(UnstalledProtocol):
         self._deadline = self.loop.call_later(CLOSE_S, self.transport.abort)
 
     def _give_up(self) -> bool:
-        """Whether the request under way is the refused one and has no answer so far; its app is told to stop."""
+        """Whether the refused request is in progress without an answer so far. If so, its app is told to stop."""
         in_its_body = self.begun and not self.in_head and not self.pipeline
         if in_its_body and not self.cycle.response_started:
             self.cycle.disconnected = True
@@ -147,6 +147,6 @@ class LimitedProtocol(UnstalledProtocol):
 
 
 def install(turn_away: TurnAway) -> None:
-    """Make it the protocol of the server that this process is about to start; BentoML's worker offers no choice."""
+    """Use this protocol in the server that this process will start: BentoML's worker has no option for it."""
     protocol: Any = partial(LimitedProtocol, Connections(), turn_away)
     uvicorn.config.HTTP_PROTOCOLS["auto"] = protocol

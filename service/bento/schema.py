@@ -1,7 +1,7 @@
-"""/schema.json, from which BentoML's own client learns a service's endpoints.
+"""/schema.json, which BentoML's own client reads to learn a service's endpoints.
 
-BentoML makes one from its typed endpoints, of which this service has none, and leaves it open to those without a key.
-This one is ours and behind the boundary like every other path: `bentoml.SyncHTTPClient(url, token=KEY).classify(path)`.
+BentoML would make it from its typed endpoints, of which this service has none, and serve it without a key. This one is
+ours and needs a key like every other path: `bentoml.SyncHTTPClient(url, token=KEY).classify(path)`.
 """
 
 from typing import Any, Final
@@ -14,7 +14,7 @@ _FILE: Final = {"type": "file"}
 
 
 def _endpoint(name: str, route: str, argument: str, schema: dict[str, Any], doc: str) -> dict[str, Any]:
-    """One as BentoML's client reads it: it sends a form, in which a file is a part, and reads JSON."""
+    """An endpoint in the form that BentoML's client reads: the client sends a form with a file and reads JSON."""
     return {
         "name": name,
         "route": route,

@@ -1,4 +1,4 @@
-"""A client that does not read its answer: uvicorn waits for it for ever, and with it the answer's memory."""
+"""Abort connections whose client does not read its answer: uvicorn would wait forever and keep the answer in memory."""
 
 import asyncio
 from typing import Any, Final
@@ -6,12 +6,12 @@ from typing import Any, Final
 from service.bento.heads import BoundedHeads
 
 STALL_S: Final = 30.0
-"""In which a client must take `STALL_BYTES` of its answer."""
+"""Seconds in which a client must read at least `STALL_BYTES` of its answer."""
 STALL_BYTES: Final = 64 << 10
 
 
 class UnstalledProtocol(BoundedHeads):
-    """Aborts a connection whose client hardly reads."""
+    """Aborts a connection whose client reads too slowly."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -1,8 +1,8 @@
-"""What BentoML's supervisor listens on: the service's own port, and that one only where it is allowed to.
+"""Restrict what BentoML's supervisor listens on: only the service's port, and only on allowed addresses.
 
 BentoML starts its workers with circus, whose control ports are TCP on the loopback interface: any user of the machine
-could stop the server there. They become Unix sockets in a private folder. And BentoML listens on every address
-unless told otherwise; beyond loopback that takes an API key, or the operator's word that a proxy authenticates.
+could stop the server there. They become Unix sockets in a private folder. By default BentoML listens on every address;
+listening beyond loopback requires an API key, or CXR_ALLOW_ANONYMOUS=1 if a proxy authenticates.
 
 A dead worker's requests wait for the next one, so circus looks for dead workers every second, as it does by default.
 BentoML has it look every ten. And it looks by a clock that nobody sets: tornado, whose event loop circus runs, uses the
@@ -27,7 +27,7 @@ CHECK_S: Final = 1.0
 
 
 def confine(settings: Settings) -> None:
-    """Confine the supervisor that this process is about to start."""
+    """Restrict the supervisor that this process will start."""
     start = circus.Arbiter.__init__
 
     def confined(self: circus.Arbiter, *args: Any, **options: Any) -> None:
@@ -46,14 +46,14 @@ def _monotonic(self: IOLoop) -> float:  # noqa: ARG001  # in the place of a meth
 
 
 def refuse_open_sockets(sockets: Iterable[Any], settings: Settings) -> None:
-    """Raise SystemExit if one of circus's sockets would listen where it must not."""
+    """Raise SystemExit if one of circus's sockets would listen on an address that is not allowed."""
     _refuse_hosts([each.host for each in sockets if each.host], settings)  # a Unix socket has none
 
 
 def refuse_open_listeners(settings: Settings) -> None:
-    """Raise SystemExit if this process listens where it must not.
+    """Raise SystemExit if this process listens on an address that is not allowed.
 
-    A worker asks once more, since nobody would notice if BentoML came to start circus in another way.
+    Workers check this again, in case a later BentoML starts circus in another way.
     """
     _refuse_hosts(list(_listening_hosts()), settings)
 

@@ -1,4 +1,4 @@
-"""A process that works far too long at one thing is ended, so that its supervisor starts another."""
+"""End a process that works far too long on one thing, so that its supervisor starts another."""
 
 import faulthandler
 import sys
@@ -9,15 +9,15 @@ from itertools import count
 from threading import Lock
 from typing import Final, TextIO
 
-SOONEST_S: Final = 0.001  # `faulthandler` takes no time that is over
+SOONEST_S: Final = 0.001  # `faulthandler` does not accept a time in the past
 
 
 class Watchdog:
-    """Ends this process when one of its works is not done in time. Safe to use from several threads.
+    """Ends this process if one of its works is not done in time. Safe to use from several threads.
 
-    A thread that hangs cannot be ended alone. The timer is `faulthandler`'s, which needs no interpreter: it ends the
-    process although a library that hangs should hold the GIL. Before that it writes every thread's stack, which names
-    functions and lines and no values, so that an operator sees what hung.
+    A single thread that hangs cannot be ended. The timer is `faulthandler`'s, which does not need the interpreter, so
+    it ends the process even if the library that hangs holds the GIL. Before that it writes every thread's stack
+    (functions and lines, no values), so that an operator sees what hung.
     """
 
     def __init__(self, stacks: TextIO | None = None) -> None:
@@ -29,7 +29,7 @@ class Watchdog:
 
     @contextmanager
     def watch(self, seconds: float) -> Iterator[None]:
-        """End the process unless the block is over within so many seconds."""
+        """End the process unless the block ends within `seconds`."""
         with self._lock:
             work = next(self._numbers)
             self._ends[work] = time.monotonic() + seconds
@@ -42,7 +42,7 @@ class Watchdog:
                 self._set()
 
     def _set(self) -> None:
-        """There is one timer in a process: set it for the first work whose time is over."""
+        """Set the timer for the work with the earliest deadline: a process has only one timer."""
         if not self._ends:
             faulthandler.cancel_dump_traceback_later()
             return

@@ -1,1 +1,1 @@
-"""The page for people at `/`: its files, and the words and colours that it shares with the rest of the service."""
+"""The web page at `/`: its files, and the texts and colours that it shares with the rest of the service."""

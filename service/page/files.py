@@ -1,7 +1,7 @@
-"""The files of the page, in memory: what has no name here is not served.
+"""The files of the page, in memory. Only files listed here are served.
 
-Starlette's StaticFiles would do for a folder; its ETags come of times of change, which differ between two replicas of
-one image, and its media types from the machine's own tables.
+Starlette's StaticFiles is not used: its ETags depend on modification times, which differ between replicas of one image,
+and its media types on the machine's own tables.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _MEDIA_TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as it is answered. `etag` is made of its content."""
+    """A file to serve. `etag` is a hash of its content."""
 
     content: bytes
     media_type: str

@@ -1,4 +1,4 @@
-"""What the page must not say in words or colours of its own: `static/words.js`, made of the project's constants."""
+"""`static/words.js`, generated from the project's constants, so that the page has no texts or colours of its own."""
 
 import json
 from typing import Any, Final

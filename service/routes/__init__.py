@@ -1,1 +1,1 @@
-"""Every route, and what its request says: parameters, Accept, media types, forms, the description of all that."""
+"""All routes, and the parsing of requests: parameters, Accept, media types, forms, and their OpenAPI description."""

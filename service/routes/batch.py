@@ -29,8 +29,8 @@ router = APIRouter()
     description=(
         f"Classify up to {MAX_FILES} files, PNG, JPEG or DICOM, each a part of a multipart form of at most "
         f"{MAX_FORM_BYTES >> 20} MiB.\n\n"
-        "The answers come in the files' order, text fields between them left out. A file that cannot be answered gets "
-        "its error and spoils no other."
+        "The answers are in the files' order; text fields are ignored. A file that cannot be answered gets its error, "
+        "and the others are still answered."
     ),
 )
 async def classify_batch(request: Request) -> Response:

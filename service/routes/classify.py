@@ -1,4 +1,4 @@
-"""The routes. The head is judged before a byte of the body is read."""
+"""`POST /classify` and `GET /metrics`. The request's head is checked before the body is read."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response

@@ -1,4 +1,4 @@
-"""`POST /explain`. Its parameters are judged before a byte of the body is read."""
+"""`POST /explain`. Its parameters are checked before the body is read."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Final
@@ -60,14 +60,14 @@ FORMS: Final[dict[str, Any]] = {
     **dict.fromkeys((DICOM, RELATED), _FILE),
     FHIR: {"schema": {"type": "object"}},
 }
-"""Media types of the answer, the favourite first, as /docs.json has them."""
+"""Media types of the answer, the default first, as in /docs.json."""
 OF_PICTURES: Final[dict[Pictures, tuple[str, ...]]] = {
     "none": (JSON,),
     "heatmap": (JSON, PNG),
     "overlay": (JSON, PNG, JPEG, WEBP),
     "both": (JSON,),
 }
-"""Those of an answer whose pictures are named."""
+"""Media types of an answer if the query names pictures."""
 WANTED: Final[dict[str, list[Wanted]]] = {
     JSON: ["json"],
     PNG: ["png"],
@@ -101,8 +101,8 @@ async def explain(
     multipart/related, of a DICOM file, the overlay as a secondary capture and a structured report, both as
     multipart/related or the one named.
 
-    The methods that the model has are in the answer of /classify: bundle, methods. The map of method=opacity has been
-    taught by radiologists' boxes, and is the same for every target.
+    The answer of /classify lists the model's methods under bundle, methods. The map of method=opacity was trained on
+    radiologists' boxes, and is the same for every target.
     """
     objects, drawn = _objects(object), _pictures(pictures)
     form = check(request, _offers(object, drawn), PARAMETERS)
@@ -143,7 +143,7 @@ async def explain(
 
 
 def _kept(manifest: Manifest, overlay: bool) -> Callable[[Grey], Grey] | None:
-    """What the explainer needs of the radiograph's pixels."""
+    """How to reduce the radiograph's pixels to what the explainer needs."""
     if manifest.lungs and not manifest.sees_lungs:  # it has yet to look for them
         return lambda pixels: pixels
     return for_overlay if overlay else None
@@ -157,14 +157,14 @@ def _method(value: str) -> Method:
 
 
 def _offers(objects: str | None, pictures: Pictures | None) -> tuple[str, ...]:
-    """What the answer may be: of DICOM objects that are named, DICOM; of pictures, what can hold them."""
+    """The possible media types: DICOM if the query names objects; if it names pictures, types that can hold them."""
     if objects is not None:
         return DICOM, RELATED
     return tuple(FORMS) if pictures is None else OF_PICTURES[pictures]
 
 
 def _pictures(value: str | None) -> Pictures | None:
-    """The pictures meant; None where none are named."""
+    """The requested pictures; None if the query names none."""
     if value is None:
         return None
     for pictures in PICTURES:
@@ -174,7 +174,7 @@ def _pictures(value: str | None) -> Pictures | None:
 
 
 def _objects(value: str | None) -> list[Wanted]:
-    """The DICOM objects meant; all where none is named."""
+    """The requested DICOM objects; all if the query names none."""
     if value is None:
         return list(OBJECTS)
     for kind in OBJECTS:
@@ -184,7 +184,7 @@ def _objects(value: str | None) -> list[Wanted]:
 
 
 def _target(value: str) -> Label | None:
-    """The label meant; None for the predicted one."""
+    """The requested label; None for the predicted one."""
     if value == PREDICTED:
         return None
     for label in LABELS:
@@ -194,7 +194,7 @@ def _target(value: str) -> Label | None:
 
 
 def _member(value: str | None, manifest: Manifest) -> str:
-    """The member meant; the bundle's explaining member where none is named."""
+    """The requested member; by default the bundle's explaining member."""
     if value is None:
         return manifest.explainer
     if value not in manifest.choices:

@@ -1,6 +1,6 @@
-"""multipart/form-data → files in memory.
+"""Parse multipart/form-data into files in memory.
 
-Starlette's own parser writes files over a megabyte to the disk, where patients' images have no business.
+Starlette's own parser writes files over a megabyte to the disk, where patients' images must not be stored.
 """
 
 from collections.abc import AsyncIterator
@@ -19,18 +19,18 @@ MULTIPART: Final = "multipart/form-data"
 async def read_files(
     content_type: str, stream: AsyncIterator[bytes], most: int = MAX_FILES, too_many: type[Refusal] = TooManyFiles
 ) -> list[bytes]:
-    """The content of every file of a form, in order; text fields are left out.
+    """The content of every file of a form, in order. Text fields are ignored.
 
     Args:
         content_type: the request's header.
-        stream: the body; whoever made it bounds its bytes.
-        most: files that there may be.
-        too_many: what a form with more is told.
+        stream: the body, already limited in size.
+        most: the largest number of files.
+        too_many: the refusal of a form with more files.
 
     Raises:
         NotAForm: the header names another type, or no boundary.
         MalformedForm: the form is cut short or breaks its own rules.
-        TooManyFiles, or what `too_many` says: there are more than `most` files; the rest is not read.
+        TooManyFiles, or `too_many`: there are more than `most` files; the rest is not read.
         TooManyFields: there are more than `MAX_FIELDS` text fields.
         EmptyInput: there is no file.
     """
@@ -49,13 +49,13 @@ def _boundary(content_type: str) -> bytes:
 
 
 class _Form:
-    """The parts of a form, as its bytes come in."""
+    """Collects the parts of a form while its bytes arrive."""
 
     def __init__(self, boundary: bytes, most: int, too_many: type[Refusal]) -> None:
         self._most = most
         self._too_many = too_many
         self._files: list[list[bytes]] = []
-        self._fields = -1  # the preamble is none
+        self._fields = -1  # the preamble is not a part
         self._keeps = False  # whether the current part is a file
         self._header: list[bytes] = [b"", b""]
         self._headers: dict[bytes, bytes] = {}
@@ -75,7 +75,7 @@ class _Form:
             )
         except FormParserError:  # a boundary of 70 bytes at most, says RFC 2046
             raise MalformedForm from None
-        # A form may have a preamble (RFC 2046, 5.1.1), of which the parser does not know: it becomes a part.
+        # A form may have a preamble (RFC 2046, 5.1.1), which the parser does not know: it is turned into a part.
         self.write(b"--" + boundary + b"\r\n\r\n\r\n")
 
     def write(self, chunk: bytes) -> None:
@@ -90,7 +90,7 @@ class _Form:
         if not self._files:
             raise EmptyInput
         files = []
-        while self._files:  # each file's pieces are let go as soon as they are joined
+        while self._files:  # free each file's pieces as soon as they are joined
             files.append(b"".join(self._files.pop(0)))
         return files
 
@@ -125,7 +125,7 @@ class _Form:
 
 
 def _is_file(headers: dict[bytes, bytes]) -> bool:
-    """Whether a part is a file: it has a file's name, or a type that is not text's (RFC 7578, 4.2 and 4.4)."""
+    """Whether a part is a file: it has a file name, or a media type other than text (RFC 7578, 4.2 and 4.4)."""
     _, options = parse_options_header(headers.get(b"content-disposition"))
     media_type, _ = parse_options_header(headers.get(b"content-type"))
     return b"filename" in options or not (media_type or b"text/plain").startswith(b"text/")

@@ -1,4 +1,4 @@
-"""The Accept header (RFC 9110, 12.5.1): which form of an answer a client prefers."""
+"""Content negotiation by the Accept header (RFC 9110, 12.5.1)."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -15,19 +15,19 @@ DICOM: Final = "application/dicom"
 RELATED: Final = "multipart/related"
 FHIR: Final = "application/fhir+json"
 
-_WEIGHT: Final = re.compile(r"[01]|[01]?\.[0-9]{0,9}")  # more than the RFC allows: Java writes .2
+_WEIGHT: Final = re.compile(r"[01]|[01]?\.[0-9]{0,9}")  # more lenient than the RFC, because Java writes .2
 
 
 def preferred(accept: str, offers: Sequence[str]) -> str:
-    """The offer that the header weighs most.
+    """The offer with the highest weight in the header.
 
-    Of a range's parameters only `q` counts. The most specific range that matches an offer gives its weight; among
-    offers of equal weight the more specifically named goes first, and then the earlier one. Ranges that cannot be
-    read are passed over; a header without any allows everything.
+    Only the parameter `q` of a range is used. The most specific range that matches an offer gives its weight. Among
+    offers of equal weight, the more specifically named one comes first, then the earlier one. Malformed ranges are
+    ignored; a header without valid ranges accepts everything.
 
     Args:
-        accept: the header; of several, all joined by commas.
-        offers: media types, the server's favourite first.
+        accept: the header; several headers are joined by commas.
+        offers: media types, the server's default first.
 
     Raises:
         NotAcceptable: every offer has weight 0.
@@ -42,7 +42,7 @@ def preferred(accept: str, offers: Sequence[str]) -> str:
 
 
 def _ranges(parts: Iterable[str]) -> Iterable[tuple[str, float]]:
-    """Each media range with its weight."""
+    """The media ranges with their weights."""
     for part in parts:
         name, *parameters = (piece.strip() for piece in part.split(";"))
         weight = next((value[2:] for value in parameters if value.startswith("q=")), "1")
@@ -51,7 +51,7 @@ def _ranges(parts: Iterable[str]) -> Iterable[tuple[str, float]]:
 
 
 def _weight(offer: str, weights: dict[str, float]) -> tuple[float, int]:
-    """Weight and specificity of the range that decides about an offer."""
+    """Weight and specificity of the range that applies to an offer."""
     kind, _, _ = offer.partition("/")
     for specificity, name in ((2, offer), (1, f"{kind}/*"), (0, "*/*")):
         if name in weights:

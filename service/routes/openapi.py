@@ -1,4 +1,4 @@
-"""What /docs.json says of the routes: bodies, statuses, keys."""
+"""Parts of the OpenAPI description (/docs.json): bodies, statuses, keys."""
 
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ _FILE: Final = {"type": "string", "format": "binary"}
 
 
 def _form(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """A form of this field; a file may have any other name as well."""
+    """A form with this field. The file's field may have any other name too."""
     return {"multipart/form-data": {"schema": {"type": "object", "properties": {name: schema}, "required": [name]}}}
 
 
@@ -37,24 +37,24 @@ _RETRY: Final = {"headers": {"Retry-After": {"description": "Seconds.", "schema"
 _CHALLENGE: Final = {"headers": {"WWW-Authenticate": {"description": "Bearer.", "schema": {"type": "string"}}}}
 
 _DESCRIPTIONS: Final = {
-    400: "Empty body, malformed form or request, unknown or doubled parameter, or an unknown value of one.",
-    401: "No key, where one is needed.",
-    403: "Not one of the keys; or a page of another origin, where no key is needed.",
-    405: "Another method than the path's.",
-    406: "Accept leaves no form of the answer, or a DICOM answer is wanted of another file.",
+    400: "Empty body, malformed form or request, unknown or repeated parameter, or an unknown value of a parameter.",
+    401: "A key is required, and there is none.",
+    403: "The key is not valid; or, if no key is required, the request comes from a page of another origin.",
+    405: "The path does not support this method.",
+    406: "Accept excludes every form of the answer, or a DICOM answer is requested for a file that is not DICOM.",
     408: "Head or body did not arrive in time.",
     413: (
         f"Over {MAX_BYTES >> 20} MiB or {MAX_PIXELS // 10**6} megapixels; a form over {MAX_FORM_BYTES >> 20} MiB or "
         f"{MAX_FILES} files."
     ),
-    415: "A media type that is not taken, or a content coding.",
-    421: "A Host that does not name loopback, where no key is needed.",
+    415: "An unsupported media type, or a content coding.",
+    421: "No key is required, and Host does not name loopback.",
     422: "Not decodable, or not a frontal chest radiograph.",
-    429: "At capacity, or more requests a minute than a key may send. See Retry-After.",
+    429: "The service is at capacity, or the key has used up its requests for this minute. See Retry-After.",
     431: "A head over 64 KiB or 100 fields.",
     503: (
-        "The explainer is away, or all connections are taken (see Retry-After); or the explainer ended during this "
-        "explanation."
+        "The explainer is unavailable, or all connections are in use (see Retry-After); or the explainer ended during "
+        "this explanation."
     ),
     504: "Not answered within the deadline.",
 }
@@ -64,7 +64,7 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": ErrorAnswer, "description": description, **_EXTRAS.get(status, {})}
     for status, description in _DESCRIPTIONS.items()
 }
-"""Every status of a refusal, for the routes' declarations."""
+"""All statuses of errors, for the routes' declarations."""
 
 _SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer KEY"},
@@ -73,7 +73,7 @@ _SCHEMES: Final = {
 
 
 def name_keys(app: FastAPI, needed: bool) -> None:
-    """Name the two ways to give a key in the app's description; `needed`: whether there is no way without."""
+    """Add the two ways to send a key to the app's description. `needed`: whether a key is required."""
     document = app.openapi()
     document["components"]["securitySchemes"] = _SCHEMES
     document["security"] = [{name: []} for name in _SCHEMES] + ([] if needed else [{}])

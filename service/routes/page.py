@@ -1,4 +1,4 @@
-"""`GET /` and what the page is made of. Open to everyone: it holds no data, and asks for the key itself."""
+"""`GET /` and the page's files. They need no key: they contain no data, and the page asks the user for the key."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ STATIC: Final = "/static"
 TEMPLATE: Final = f"{STATIC}/{{name}}"
 
 PATHS: Final = {"/": "/", **{f"{STATIC}/{name}": TEMPLATE for name in FILES if name != INDEX}}
-"""Every path of the page, and what log and metrics call it."""
+"""The paths of the page, with their names in log and metrics."""
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
@@ -26,7 +26,7 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-    "Cache-Control": "no-cache",  # asked for again each time, and a 304 where nothing has changed
+    "Cache-Control": "no-cache",  # revalidated each time; the answer is 304 if nothing has changed
 }
 
 router = APIRouter()

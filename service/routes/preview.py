@@ -1,4 +1,4 @@
-"""`POST /preview`: the radiograph as it is decoded, for a screen that has a window to set."""
+"""`POST /preview`: the decoded radiograph, for a screen on which the user sets the window."""
 
 from typing import Any, Final
 
@@ -19,13 +19,13 @@ def _header(schema: str, description: str) -> dict[str, Any]:
 
 
 _HEADERS: Final = {
-    "Image-Width": _header("integer", "Values of a row."),
+    "Image-Width": _header("integer", "Number of values per row."),
     "Image-Height": _header("integer", "Rows."),
-    "Image-Scale": _header("integer", "Pixels of the stored image to one value, along each side."),
-    "Image-Orientation": _header("integer", "How the stored image was turned, as EXIF counts; 1: not at all."),
+    "Image-Scale": _header("integer", "Pixels of the stored image per value, along each side."),
+    "Image-Orientation": _header("integer", "How the stored image was turned, as an EXIF orientation; 1: not at all."),
     "Image-Inverted": _header("boolean", "Whether low values are white."),
-    "Window-Low": _header("number", "The value that is black in the picture that is classified; white if inverted."),
-    "Window-High": _header("number", "The value that is white in it; black if inverted."),
+    "Window-Low": _header("number", "The value that is black in the classified picture; white if inverted."),
+    "Window-High": _header("number", "The value that is white in the classified picture; black if inverted."),
 }
 _ANSWER: Final = {
     "description": (
@@ -38,7 +38,7 @@ _ANSWER: Final = {
 
 @router.post("/preview", response_class=Response, responses={**ERRORS, 200: _ANSWER}, openapi_extra=BODY)
 async def preview(request: Request) -> Response:
-    """The radiograph that /classify would see, upright, before its window. It takes and refuses what /classify does."""
+    """The radiograph that /classify would see, upright, before its window. Accepts and refuses the same files."""
     check(request, (BYTES,))
     check_media_type(request)
     runtime = runtime_of(request)

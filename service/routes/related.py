@@ -1,4 +1,4 @@
-"""Several files in one answer: multipart/related (RFC 2387), as DICOMweb answers (PS3.18, 8.6.1.2)."""
+"""Several files in one answer: multipart/related (RFC 2387), as in DICOMweb (PS3.18, 8.6.1.2)."""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from service.routes.negotiation import DICOM, RELATED
 
 
 def related(files: Mapping[str, bytes]) -> Response:
-    """DICOM files, each a part whose Content-ID is its name. The boundary is made of them, so that it is in none."""
+    """DICOM files, each a part with its name as Content-ID. The boundary is a hash of the files: it occurs in none."""
     boundary = hashlib.sha256(b"".join(files.values())).hexdigest()
     body = b"".join(
         f"--{boundary}\r\nContent-Type: {DICOM}\r\nContent-ID: <{name}>\r\n\r\n".encode() + data + b"\r\n"

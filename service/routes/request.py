@@ -1,4 +1,4 @@
-"""What every route that takes radiographs does first: judge the request's head, read the body."""
+"""The first steps of every route for radiographs: check the request's head, read the body."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -14,16 +14,16 @@ from service.routes.negotiation import JSON, preferred
 from service.runtime import Runtime
 
 MEDIA_TYPES: Final = frozenset({"image/png", "image/jpeg", "application/dicom", "application/octet-stream", ""})
-"""Of raw bodies. What a body is, its bytes say; a type is judged so that who sends something else soon learns it."""
+"""Media types of raw bodies. The format is recognised from the bytes; the type is checked to report mistakes early."""
 
 
 def check(request: Request, offers: Sequence[str] = (JSON,), parameters: Collection[str] = ()) -> str:
-    """Judge what can be judged before the body is read.
+    """Check everything that can be checked before the body is read.
 
     Args:
         request: the request.
-        offers: media types that the answer may have.
-        parameters: names that its query may hold, each once.
+        offers: possible media types of the answer.
+        parameters: names allowed in the query, each at most once.
 
     Returns:
         The answer's media type.
@@ -40,14 +40,14 @@ def check(request: Request, offers: Sequence[str] = (JSON,), parameters: Collect
 
 
 def check_media_type(request: Request) -> None:
-    """Raises UnsupportedMedia unless the body may be one file, raw or in a form."""
+    """Raises UnsupportedMedia unless the media type is that of one file, raw or in a form."""
     media_type = _media_type(request)
     if media_type not in MEDIA_TYPES and media_type != MULTIPART:
         raise UnsupportedMedia
 
 
 async def body(request: Request) -> bytes:
-    """The one file, joined once; `service.middleware` bounds it. Raises EmptyInput, and what `read_files` does."""
+    """The request's single file. `service.middleware` limits it. Raises EmptyInput, and what `read_files` raises."""
     if _media_type(request) == MULTIPART:
         content_type = request.headers["content-type"]
         (data,) = await read_files(content_type, request.stream(), most=1, too_many=SeveralFiles)
@@ -59,12 +59,12 @@ async def body(request: Request) -> bytes:
 
 
 def as_json(answer: BaseModel) -> Response:
-    """An answer as it stands: FastAPI would validate it once more, which takes as long as making it."""
+    """An answer without further validation: FastAPI would validate it again, which takes as long as making it."""
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
 def runtime_of(request: Request) -> Runtime:
-    """The runtime of the app that was asked."""
+    """The runtime of the request's app."""
     runtime = request.app.state.runtime
     assert isinstance(runtime, Runtime)
     return runtime
@@ -75,5 +75,5 @@ def _media_type(request: Request) -> str:
 
 
 def _all(request: Request, name: str) -> list[str]:
-    """The members of a list that may come in several header fields."""
+    """The members of a list header, which may be repeated."""
     return ",".join(request.headers.getlist(name)).split(",")

@@ -1,1 +1,1 @@
-"""A hospital's own acceptance test: what a bundle is worth on local images, and a bundle recalibrated for them."""
+"""A hospital's acceptance test: measure a bundle on local images, and make a bundle recalibrated for them."""

@@ -1,4 +1,4 @@
-"""What a bundle is worth at a site: measured as shipped, measured recalibrated, and what follows from it."""
+"""Measure a bundle at a site, as shipped and recalibrated, and derive which uses are supported."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -27,18 +27,18 @@ SHARES: Final = ("refused", "unfamiliar", "no_lungs", "doubted")
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """site.json: what `cxr site` found.
+    """site.json: the results of `cxr site`.
 
-    site, bundle, version: what was tested where
+    site, bundle, version: the site, and the bundle that was tested
     counts:    images by label
     patients:  whether the table names patients
-    left_out:  files that do not count, by reason; `copies` of training images are among them
-    checked:   whether the bundle ships hashes, by which copies are found
-    shares:    of the files, by `SHARES`: refused, unfamiliar to the gate, without lungs, any of these
+    left_out:  number of files that were left out, by reason; `copies` of training images are among them
+    checked:   whether the bundle has hashes to detect copies
+    shares:    shares of the files, by `SHARES`: refused, unfamiliar to the gate, without lungs, any of these
     gated:     whether the bundle has a gate
-    shipped:   figures of the bundle as it is; those that need more images are null
-    recalibrated: the same, cross-fitted, of temperature and thresholds fitted here; None with too few images
-    fitted:    those of all images
+    shipped:   figures of the bundle as shipped; figures that need more images are null
+    recalibrated: the same with temperature and thresholds fitted here, cross-fitted; None with too few images
+    fitted:    temperature and thresholds fitted on all images
     """
 
     site: str
@@ -63,7 +63,7 @@ ADAPTER: Final = TypeAdapter(Acceptance)
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """An acceptance, and what of the images it rests on: posteriors [N, 3] as shipped, and members' logits."""
+    """An acceptance, and the predictions behind it: posteriors [N, 3] as shipped, and members' logits."""
 
     acceptance: Acceptance
     posterior: Floats
@@ -115,7 +115,7 @@ def accept(bundle: Bundle, site: str, images: SiteImages) -> Measured:
 
 
 def provenance(bundle: Bundle, tested: Measured, images: SiteImages, labels_sha256: str) -> Site:
-    """What a recalibrated bundle says of its site. There must be enough images for one."""
+    """The record of the site for a recalibrated bundle. There must be enough images to recalibrate."""
     found, fitted = tested.acceptance, tested.acceptance.fitted
     assert fitted is not None
     manifest = bundle.manifest
@@ -141,7 +141,7 @@ def provenance(bundle: Bundle, tested: Measured, images: SiteImages, labels_sha2
 def _evaluated(
     bundle: Bundle, images: SiteImages, logits: Logits, posterior: Floats, in_set: Mask, provider: str
 ) -> SplitEvaluation:
-    """Figures of these answers, unknown where there are too few images."""
+    """Figures of these answers; None if there are too few images."""
     said = Predictions(
         rows=images.rows,
         labels=images.images.labels,
@@ -156,7 +156,7 @@ def _evaluated(
 
 
 def _shares(images: SiteImages) -> dict[str, Figure]:
-    """Of all files that were looked at; a refused one is a patient of its own."""
+    """Shares of all files that were read. A refused file counts as a patient of its own."""
     refused = np.repeat([False, True], [len(images.rows), images.refused])
     flags = {
         "refused": refused,

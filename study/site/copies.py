@@ -1,9 +1,10 @@
-"""Whether a local image is one that the bundle has learnt from: 64-bit perceptual hashes, which are no images.
+"""Detect local images that the bundle was trained on, by 64-bit perceptual hashes, which reveal no image.
 
-A hash says which of 64 spatial frequencies of the levelled band of `training.prepare.registration`, where ribs and
-vessels are and brightness and contrast are not, are above their median (after Zauner 2010, section 3.2, who takes the
-lowest frequencies of the image; in radiographs of chests those are much alike). It finds what was recompressed, made
-smaller or brightened, and seldom what was cropped: `training.prepare.near_duplicates` does, but needs the images.
+A hash has a bit for each of 64 spatial frequencies: whether it is above their median (after Zauner 2010, section 3.2).
+The frequencies are of the band of `training.prepare.registration`, which shows ribs and vessels and is independent of
+brightness and contrast. Zauner uses the image's lowest frequencies, but these are similar in all chest radiographs. The
+hash detects recompressed, resized or brightened copies, but seldom cropped ones. `training.prepare.near_duplicates`
+detects those too, but needs the images.
 """
 
 from collections.abc import Sequence
@@ -27,12 +28,12 @@ from training.prepare.registration import levelled
 
 FILE: Final = "hashes.safetensors"
 SAME: Final = 6
-"""Bits that differ at most. Of validation images, none of whose patients are in training, under 1 % have a training
-image so near; of copies by another resolution or compression nearly all have (docs/gate.md)."""
+"""The largest number of differing bits. Fewer than 1 % of the validation images, whose patients are not in training,
+have a training image so near. Nearly all copies in another resolution or compression do (docs/gate.md)."""
 
 _SIDE: Final = 64
 _BAND: Final = (1.5, 4.0, 6.0)
-_FIRST: Final = 36  # coefficients, in zigzag order, that are the same in all chests
+_FIRST: Final = 36  # first coefficients, in zigzag order, which are similar in all chests
 _BITS: Final = 64
 _ZIGZAG: Final = sorted(np.ndindex(16, 16), key=lambda place: (sum(place), place))[_FIRST : _FIRST + _BITS]
 
@@ -49,7 +50,7 @@ def code(pixels: Grey) -> int:
 
 
 def store_hashes(paths: Sequence[Path], root: Path) -> Hashes:
-    """Write the hashes of some images, in order of size, into a bundle's folder; what its manifest says of them."""
+    """Write the sorted hashes of some images into a bundle's folder. Returns the entry for its manifest."""
     with ThreadPoolExecutor() as pool:
         found = pool.map(lambda path: code(decode(path.read_bytes()).pixels), paths)
         codes = sorted(track(found, "hashes", total=len(paths), transient=True))
@@ -59,18 +60,18 @@ def store_hashes(paths: Sequence[Path], root: Path) -> Hashes:
 
 
 def install_hashes(bundle: Bundle, folder: Path) -> None:
-    """Give a bundle that was released without them the hashes of a folder's training and validation images."""
+    """Add to a released bundle the hashes of a folder's training and validation images."""
     hashes = store_hashes([folder / row.file for row in read_table(folder) if row.split != "test"], bundle.root)
     manifest = bundle.manifest.model_copy(update={"hashes": hashes})
     (bundle.root / "bundle.json").write_text(manifest.model_dump_json(indent=2) + "\n")
 
 
 def known_codes(bundle: Bundle) -> Codes | None:
-    """Those that a bundle ships; None where it has none. Raises BundleError unless they are those it describes."""
+    """A bundle's hashes; None if it has none. Raises BundleError unless they match its description."""
     hashes = bundle.manifest.hashes
     return None if hashes is None else np.asarray(load(bundle.read_weights(hashes))["hashes"], np.uint64)
 
 
 def is_copy(own: int, known: Codes) -> bool:
-    """Whether a hash is within `SAME` bits of one that is known."""
+    """Whether a hash differs from a known one by at most `SAME` bits."""
     return bool(np.bitwise_count(known ^ np.uint64(own)).min(initial=_BITS) <= SAME)

@@ -1,4 +1,4 @@
-"""A site's files → what the bundle says of each, by the path that the service takes, and which cannot be counted."""
+"""Read a site's files as the service would, and list the files that cannot be used."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -22,23 +22,23 @@ from training.prepare.records import Collection, CollectionImage
 
 Track = Callable[[Sequence[CollectionImage]], Iterable[CollectionImage]]
 
-COPY: Final = "the bundle has learnt from this image, or from one that looks the same"
+COPY: Final = "the bundle was trained on this image, or on one that looks the same"
 UNREADABLE: Final = "the file cannot be read"
-NOTHING_LEFT: Final = "no image of the table can be used"
+NOTHING_LEFT: Final = "none of the table's images can be used"
 
 
 @dataclass(frozen=True, slots=True)
 class SiteImages:
-    """What is judged, and what is not.
+    """The images to measure on, and the files that are left out.
 
-    images:     as the networks see them; file names are relative to the site's folder
-    patients:   whether the table names patients; else each image counts as a patient of its own
-    unfamiliar, no_lungs: [N] what gate and segmenter said
-    gate_score: [N], NaN where the bundle has no gate
+    images:     prepared for the networks; file names are relative to the site's folder
+    patients:   whether the table names patients; otherwise each image counts as a patient of its own
+    unfamiliar, no_lungs: [N] results of gate and segmenter
+    gate_score: [N], NaN if the bundle has no gate
     mean_grey:  [N]
-    left_out:   how often each reason kept a file out; `copies` are among them
-    refused:    files that the service would refuse
-    checked:    whether the bundle ships hashes, by which copies are found
+    left_out:   number of left-out files by reason; `copies` are among them
+    refused:    number of files that the service would refuse
+    checked:    whether the bundle has hashes to detect copies
     """
 
     images: BundleImages
@@ -53,23 +53,23 @@ class SiteImages:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """One an image."""
+        """One row per image."""
         return self.images.rows
 
     @property
     def counts(self) -> dict[Label, int]:
-        """Images by label, 0 where there are none."""
+        """Number of images by label."""
         found = Counter(row.label for row in self.rows)
         return {label: found[label] for label in LABELS}
 
     @property
     def copies(self) -> int:
-        """Images that the bundle has learnt from."""
+        """Number of images that the bundle was trained on."""
         return self.left_out.get(COPY, 0)
 
 
 def read_site(bundle: Bundle, folder: Path, collection: Collection, name: str, track: Track = iter) -> SiteImages:
-    """Decode and prepare what a table lists; copies of training images are found and left out.
+    """Decode and prepare the files that a table lists. Copies of training images are detected and left out.
 
     Args:
         bundle: exported.
@@ -98,7 +98,7 @@ def read_site(bundle: Bundle, folder: Path, collection: Collection, name: str, t
 
 
 def _prepared(preprocessor: Preprocessor, known: NDArray[np.uint64] | None, path: Path) -> Prepared | str:
-    """A file as the service would see it, or why it does not count."""
+    """A file prepared as in the service, or the reason to leave it out."""
     try:
         if path.stat().st_size > MAX_BYTES:
             return BodyTooLarge.message
@@ -138,6 +138,6 @@ def _gathered(
 
 
 def _row(listed: CollectionImage, folder: Path, name: str) -> Row:
-    """A site's images are one test split: the bundle has learnt from none of them."""
+    """A row of a single test split: the bundle was not trained on any of a site's images."""
     file = str(listed.path.relative_to(folder))
     return Row(file, listed.label, name, listed.patient or file, "test")

@@ -1,7 +1,7 @@
-"""How many images a figure needs, so that a site is told what it cannot know yet and how many images are missing.
+"""How many images each figure needs, so that the report can state which figures are unknown and what is missing.
 
-With 30 images a share of 0.8 is known to about ± 0.14 (95 %), and a conformal threshold for 90 % promises a coverage
-that is itself between 0.77 and 0.98 nineteen times in twenty. Fewer tell next to nothing.
+With 30 images a share of 0.8 is known to about ± 0.14 (95 %). A conformal threshold for 90 % then has a coverage
+between 0.77 and 0.98 in 95 % of cases. With fewer images figures are hardly informative.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,16 +12,16 @@ from cxr.labels import DISPLAY_NAMES, LABELS, Label
 from evaluation.figure import Figure
 
 OF_A_LABEL: Final = 30
-"""Images with a label for its sensitivity and its threshold, without it for its specificity, both for its AUROC."""
+"""Images with a label for its sensitivity and threshold; without it for its specificity; both for its AUROC."""
 FOR_TEMPERATURE: Final = 100
-FOR_ECE: Final = 150  # ten a bin
+FOR_ECE: Final = 150  # ten per bin
 
 UNKNOWN: Final = Figure(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A figure of a report, which images it needs and how many, and how many there are."""
+    """A figure of a report, the kind and number of images that it needs, and how many there are."""
 
     figure: str
     images: str
@@ -35,17 +35,17 @@ class Need:
 
 
 def needs(counts: Mapping[Label, int]) -> list[Need]:
-    """Of every figure, from the number of images of each label."""
+    """The needs of every figure, given the number of images of each label."""
     return [*_of_labels(counts), *_of_all(sum(counts.values()))]
 
 
 def enough_to_recalibrate(counts: Mapping[Label, int]) -> bool:
-    """Whether a temperature, and the threshold of one label at least, can be fitted."""
+    """Whether a temperature, and the threshold of at least one label, can be fitted."""
     return sum(counts.values()) >= FOR_TEMPERATURE and max(counts.values(), default=0) >= OF_A_LABEL
 
 
 def known(figures: Mapping[str, Figure], counts: Mapping[Label, int]) -> dict[str, Figure]:
-    """The figures of an evaluation, unknown where there are too few images for them."""
+    """The figures of an evaluation, with None for those that have too few images."""
     return {name: UNKNOWN if _too_few(name, counts) else figure for name, figure in figures.items()}
 
 

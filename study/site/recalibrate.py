@@ -1,4 +1,4 @@
-"""Temperature and thresholds fitted on a site's own images, judged by cross-fitting, and the bundle that has them."""
+"""Fit temperature and thresholds on a site's own images, measure them by cross-fitting, and write the bundle."""
 
 import shutil
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ LEAST_DEVIATION: Final = {
     "no_lungs": 0.07,
     "mean_grey": 2.0,
 }
-"""Of a reference, so that a figure that never changes here raises no alarm at the first image that differs."""
+"""Smallest deviation of a reference, so that a constant figure does not cause an alarm at the first other value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """What a bundle's manifest says of calibration."""
+    """The calibration in a bundle's manifest."""
 
     rule: EnsembleRule
     temperature: float
@@ -37,14 +37,14 @@ class Shipped:
 
     @staticmethod
     def of(manifest: Manifest) -> "Shipped":
-        """A manifest's."""
+        """From a manifest."""
         conformal = manifest.conformal
         return Shipped(manifest.ensemble, manifest.temperature, conformal.coverage, conformal.thresholds)
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A temperature and thresholds; `kept` are labels with too few images for a threshold of their own."""
+    """A temperature and thresholds. `kept` are labels with too few images for a new threshold."""
 
     temperature: float
     thresholds: dict[Label, float]
@@ -56,10 +56,10 @@ class Fitted:
 
 
 def fit(logits: Scores, labels: Ints, shipped: Shipped) -> Fitted:
-    """Temperature by log loss on all images, thresholds by label.
+    """Fit the temperature by log loss on all images, and thresholds by label.
 
-    A label with fewer than `OF_A_LABEL` images keeps a threshold at which it stays in as many of these images' sets as
-    before: the shipped one is of another temperature. What it promised it promises no longer.
+    The shipped thresholds belong to another temperature. A label with fewer than `OF_A_LABEL` images gets a threshold
+    at which it is in as many of these images' sets as before. Its coverage is then no longer guaranteed.
 
     Args:
         logits: [M, N, 3] of the members.
@@ -81,9 +81,9 @@ def fit(logits: Scores, labels: Ints, shipped: Shipped) -> Fitted:
 
 
 def cross_fitted(logits: Scores, labels: Ints, patients: list[str], shipped: Shipped) -> tuple[Floats, Mask]:
-    """What recalibration gives on images that did not fit it: posterior [N, K] and sets [N, K], by folds.
+    """Recalibrated posteriors [N, K] and sets [N, K], each image with a fit on the other folds.
 
-    Patients are dealt to `FOLDS` folds, each label's in turn, in an order that nobody chose.
+    Patients are divided into `FOLDS` folds, label by label, in a fixed pseudo-random order.
     """
     fold = _folds(labels, patients)
     posterior = np.full((len(labels), len(LABELS)), 1 / len(LABELS))
@@ -111,7 +111,7 @@ def _folds(labels: Ints, patients: list[str]) -> Ints:
 
 
 def references(observed: Mapping[str, Floats]) -> dict[str, Reference]:
-    """Mean and deviation of each figure of `cxr.drift` over a site's images; without those that are not known."""
+    """Mean and standard deviation of each figure of `cxr.drift` over a site's images; unknown figures are left out."""
     return {
         name: Reference(mean=float(values.mean()), deviation=max(float(values.std()), LEAST_DEVIATION[name]))
         for name, values in observed.items()
@@ -120,10 +120,10 @@ def references(observed: Mapping[str, Floats]) -> dict[str, Reference]:
 
 
 def write_bundle(bundle: Bundle, site: Site, fitted: Fitted, root: Path) -> Bundle:
-    """A bundle of the same weights and graphs with this calibration, in a folder that is made anew.
+    """Write a bundle with the same weights and graphs and this calibration into a newly created folder.
 
     Raises:
-        BundleError: what was written is not valid.
+        BundleError: the written bundle is not valid.
     """
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)

@@ -1,7 +1,7 @@
-"""Whether, and for what, a bundle may be used at a site: rules written down before any site was measured.
+"""Which uses of a bundle a site's figures support, by rules that were fixed before any site was measured.
 
-A rule speaks of the lower or upper end of an interval, never of the value alone, and where images are too few it says
-that it is not known. None of it makes the model a medical device.
+A rule uses the lower or upper end of an interval, never the value alone. With too few images the result is "unknown".
+None of this makes the model a medical device.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,16 +18,16 @@ SUITS: Final = "be shown this site's radiographs at all"
 """The use that all others need."""
 
 UNUSUAL: Final = 0.10
-"""Share of a site's files that gate, segmenter or decoder may doubt."""
+"""The largest share of a site's files that decoder, gate or segmenter may refuse or doubt."""
 AUROC: Final = 0.75
-"""That the lower end must reach for scores to sort patients."""
+"""The lower end of the AUROC that is needed to sort patients by score."""
 NAMED: Final = 0.70
-"""Sensitivity and specificity that the lower ends must reach for a single label to be read."""
+"""The lower end of sensitivity and specificity that is needed to read a single label."""
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A use that a site may think of, whether it is supported here, and why."""
+    """A possible use at a site, whether it is supported, and why."""
 
     use: str
     answer: Answer
@@ -41,14 +41,14 @@ def uses(
     after: Mapping[str, Figure],
     target: float,
 ) -> list[Use]:
-    """All uses in the order in which they build on each other.
+    """All uses; each builds on those before it.
 
     Args:
         counts: images by label.
         doubted: share of the site's files that were refused, unfamiliar or without lungs.
         before: figures of the bundle as shipped (`study.site.needs.known`).
         after: those of `conformal` and `ece` recalibrated, cross-fitted.
-        target: coverage that the sets promise.
+        target: the sets' target coverage.
     """
     return [
         _suits(doubted),
@@ -60,7 +60,7 @@ def uses(
 
 
 def _said(figure: Figure) -> str:
-    """In a sentence."""
+    """A figure as text for a sentence."""
     return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
 
 

@@ -1,4 +1,4 @@
-"""`cxr batch`: a row for every file, the same from both engines, and after any kill."""
+"""`cxr batch`: one row for every file, the same from both engines and after any kill."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ CODES = {"empty.dcm": EmptyInput.code, "text.jpg": NotDecodable.code}
 
 
 def archive(folder: Path, count: int) -> Path:
-    """So many names of one radiograph, and two bad files."""
+    """An archive of `count` names of one radiograph, and two bad files."""
     folder.mkdir()
     (folder / ".radiograph").write_bytes(files.png(np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)))
     for number in range(count):
@@ -39,7 +39,7 @@ def archive(folder: Path, count: int) -> Path:
 
 
 def rows(output: Path) -> dict[str, dict[str, Any]]:
-    """By file name; none is there twice."""
+    """Rows by file name, without duplicates."""
     found = parquet.read_table(output).to_pylist()
     by_name = {Path(row["path"]).name: row for row in found}
     assert len(by_name) == len(found)
@@ -92,7 +92,7 @@ def test_both_engines_make_the_same_table(bundle: Bundle, tmp_path: Path) -> Non
 @pytest.mark.parametrize("parts", [0, 1, 3])
 @pytest.mark.parametrize("engine", ["local", "ray"])
 def test_killed_at_any_moment_it_goes_on(bundle: Bundle, tmp_path: Path, engine: str, parts: int) -> None:
-    """The command and all its processes are killed when so many parts are written."""
+    """Kill the command and all its processes when `parts` parts are written."""
     count = 6 * CHUNK
     source, output = archive(tmp_path / "in", count), tmp_path / "out.parquet"
     asked = cxr(command(bundle, source, output, engine))

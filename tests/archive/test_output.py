@@ -1,4 +1,4 @@
-"""The folder of a result: begun once, resumed with the same, counted at the end."""
+"""The folder of a result: created once, resumed with the same parameters, counted at the end."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_another_run_does_not_go_on_with_it(tmp_path: Path, sources: list[str], 
 
 def test_what_is_no_result_is_left_alone(tmp_path: Path, sources: list[str]) -> None:
     for path in (tmp_path, tmp_path / "list"):
-        with pytest.raises(DataError, match="holds no result"):
+        with pytest.raises(DataError, match="is not a result"):
             Output.begun(path, MADE, sources)
 
 

@@ -1,4 +1,4 @@
-"""A row a file, whatever the file does."""
+"""One row for each file, even if the file crashes the process."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What sources name: each file once, in order."""
+"""Sources are expanded to paths: each file once, in order."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Canonical copies: the same logits, and a live network that has not noticed."""
+"""Canonical copies: the same logits, and an unchanged original network."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""The explainer of a real bundle: the same bytes, the ensemble's figures, the map of whom one asks."""
+"""The explainer of a real bundle: the same bytes, the ensemble's figures, and the requested member's map."""
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -175,7 +175,7 @@ def test_the_second_heads_map_is_the_same_for_every_label_and_says_who_taught_it
 ) -> None:
     made = [explainer.explain(radiograph(), finding, label, "opacity") for label in LABELS]
     assert len({one.heatmap_png for one in made}) == 1
-    assert all("radiologists' boxes have taught" in one.statement for one in made)
+    assert all("trained on radiologists' boxes" in one.statement for one in made)
     assert not any("evidence" in one.statement for one in made)
 
 
@@ -201,7 +201,7 @@ def test_pictures_and_timings(explainer: Explainer, finding: Finding) -> None:
     panel = explainer.panel(radiograph(), finding, "predicted")
     assert panel.overlay.width > made.overlay.width
     assert panel.statement.count("locates") == len(OF_ANY)
-    assert "radiologists' boxes have taught" in panel.statement
+    assert "trained on radiologists' boxes" in panel.statement
 
 
 def test_a_real_radiograph_has_zones_of_its_lungs(explainer: Explainer, classifier: Classifier) -> None:

@@ -95,7 +95,7 @@ def test_the_right_map_beats_a_random_one_and_that_the_opposite() -> None:
 
 
 def test_aopc_is_the_mean_drop_of_morf_minus_that_of_lerf() -> None:
-    """Slowly: the least relevant first is the order backwards."""
+    """A slow version: least relevant first is the reversed order."""
     network, images = quadrant(), noise(1)
     places = order(torch.rand(1, CELLS, CELLS, generator=generator()), generator())
     found = curves(network, images, TARGETS[:1], places)

@@ -1,4 +1,4 @@
-"""Class activation maps against captum, and against the papers' equations done slowly."""
+"""Class activation maps compared with captum, and with slow versions of the papers' equations."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

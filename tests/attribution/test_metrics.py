@@ -1,4 +1,4 @@
-"""Figures of single maps on maps whose figures are known."""
+"""Metrics of single maps with known values."""
 
 import pytest
 import torch

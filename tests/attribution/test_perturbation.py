@@ -1,4 +1,4 @@
-"""Integrated gradients and occlusion: what they sum to, and the same done slowly."""
+"""Integrated gradients and occlusion: their sums, and comparison with slow versions."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Sensitivity against captum's; copies that know less and less."""
+"""Sensitivity compared with captum's; cascading randomisation."""
 
 import copy
 import itertools

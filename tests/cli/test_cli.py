@@ -49,6 +49,15 @@ def test_help_names_the_commands_and_loads_no_torch() -> None:
     assert done.stdout.rstrip().endswith("False")
 
 
+def test_the_shell_completes_commands_and_options() -> None:
+    def completions(words: str) -> list[str]:
+        environment = {"_CXR_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        return runner.invoke(app, env=environment, prog_name="cxr").stdout.splitlines()
+
+    assert completions("cxr cl") == ["classify"]
+    assert completions("cxr site --label-") == ["--label-column"]
+
+
 def test_classify_as_json_is_the_finding(bundle: Bundle, radiograph: Path) -> None:
     result = runner.invoke(app, ["classify", str(radiograph), "--json", "--bundle", str(bundle.root)])
     assert result.exit_code == 0

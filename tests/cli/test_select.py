@@ -47,7 +47,7 @@ def test_a_candidate_is_chosen_committed_and_confirmed(tmp_path: Path) -> None:
     assert result.test.best.members == result.select.best.members
     assert result.candidate_commit is not None
     assert len(result.candidate_commit) == 40
-    assert "choosing by them" in run("select", *of_this_study, status=2)
+    assert "a choice now could depend on them" in run("select", *of_this_study, status=2)
     with (output / "candidate.json").open("a") as candidate:
         candidate.write("\n")
     assert "is not committed" in run("confirm", *of_this_study, status=2)

@@ -64,5 +64,5 @@ def test_what_the_user_can_mend_is_one_line(bundle: Bundle, tmp_path: Path) -> N
     (tmp_path / "labels.csv").write_text("file,finding\na.png,normal")
     done = runner.invoke(app, [*command, "--bundle", str(bundle.root)])
     assert done.exit_code == 2
-    assert "no image of the table can be used" in done.output
+    assert "none of the table's images can be used" in done.output
     assert not (tmp_path / "out").exists()

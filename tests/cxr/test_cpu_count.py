@@ -1,4 +1,4 @@
-"""How many cores: affinity, and the quotas of both versions of control groups."""
+"""The number of cores: affinity, and quotas of both versions of control groups."""
 
 from pathlib import Path
 

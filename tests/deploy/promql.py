@@ -1,4 +1,4 @@
-"""The alert rules, and what an expression of PromQL names."""
+"""The alert rules, and the names in an expression of PromQL."""
 
 import re
 from collections.abc import Iterator

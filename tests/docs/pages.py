@@ -1,4 +1,4 @@
-"""The documents of the repository, and what is written in them: links, anchors, blocks of code."""
+"""The documents of the repository, with their links, anchors and blocks of code."""
 
 import re
 from collections.abc import Iterator
@@ -37,6 +37,6 @@ def links(name: str) -> list[str]:
 
 
 def anchors(page: Path) -> Iterator[str]:
-    """What GitHub and MkDocs call a page's headings."""
+    """The anchors that GitHub and MkDocs make of a page's headings."""
     for heading in re.findall(r"^#+ (.+)$", _FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE):
         yield re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")

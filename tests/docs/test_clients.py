@@ -1,4 +1,4 @@
-"""docs/clients.md: each of its blocks, as it stands there, against a live server."""
+"""Run each block of docs/clients.md unchanged against a live server."""
 
 import json
 import re

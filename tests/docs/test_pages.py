@@ -1,4 +1,4 @@
-"""Every document: its links lead somewhere, its commands exist, and tables of names are complete."""
+"""Every document: links have a target, commands exist, tables of names are complete, prose is linted."""
 
 import json
 import re
@@ -16,6 +16,8 @@ import typer.main
 import yaml
 
 from cli import app
+from cxr import pipeline
+from cxr.decode.dicom import acceptance, meaning
 from scripts.server import REPOSITORY
 from service.schemas import Classification
 from service.settings import Settings
@@ -26,10 +28,11 @@ COMMAND: Final = typer.main.get_command(app)
 TARGETS: Final = set(re.findall(r"^([\w-]+(?: [\w-]+)*):", text_of("Makefile"), re.MULTILINE))
 PATH: Final = rf"(?:{'|'.join(sorted(HOUSE))})/(?:[\w/]*/)?(?:\w+\.py)?"
 OTHERS: Final = {
-    "apt-get", "cat", "cd", "curl", "docker", "git", "grep", "ln", "mkdir", "mv", "openssl", "pip", "python", "rm",
+    "apt-get", "cat", "cd", "cp", "curl", "docker", "echoscu", "git", "grep", "ln", "mkdir", "mv", "openssl", "pip",
+    "python", "rm",
     "service", "storescu", "Orthanc",
 }  # fmt: skip
-"""Programs of others that the documents use."""
+"""Third-party programs that the documents use."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -74,7 +77,7 @@ def _words(line: str) -> list[str]:
 
 
 def faults(words: list[str]) -> Iterator[str]:
-    """What a command names that is not there."""
+    """The parts of a command that do not exist."""
     program, *rest = words
     program = program.removeprefix(".venv/bin/")
     if program == "cxr":
@@ -135,6 +138,16 @@ def test_every_alert_is_in_the_table_and_every_metric_of_the_table_is_in_the_cod
     assert [name for name in named if not name.endswith("_") and name not in dashboard] == []
 
 
+def test_every_warning_is_in_the_table() -> None:
+    page = text_of("docs/radiologist.md")
+    warnings = [
+        *(acceptance.SECONDARY_CAPTURE, acceptance.MINOR, acceptance.MIRRORED, acceptance.TURNED, acceptance.BODY_PART),
+        *(acceptance.DECUBITUS, meaning.RESCALE, meaning.MODALITY_LUT, meaning.WINDOW, meaning.SHAPE),
+        *(pipeline.NO_LUNGS, pipeline.UNFAMILIAR),
+    ]
+    assert [warning for warning in warnings if f"| {warning} |" not in page] == []
+
+
 def test_the_sample_answer_has_the_answers_fields() -> None:
     (block,) = blocks("README.md", {"json"})
     assert set(json.loads(block)) < set(Classification.model_fields)
@@ -163,6 +176,33 @@ def test_spelling() -> None:
     program = Path(sys.executable).parent / "codespell"
     done = subprocess.run([program, *NAMES], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_prose_of_the_documents() -> None:
+    pytest.importorskip("proselint")
+    from scripts import prose
+
+    assert prose.lint(path for path in prose.files() if path.suffix == ".md") == []
+
+
+@pytest.mark.slow
+def test_prose_of_docstrings_comments_and_messages() -> None:
+    pytest.importorskip("proselint")
+    from scripts import prose
+
+    assert prose.lint(path for path in prose.files() if path.suffix == ".py") == []
+
+
+def test_bad_prose_is_found(tmp_path: Path) -> None:
+    pytest.importorskip("proselint")
+    from scripts import prose
+
+    page, module = tmp_path / "page.md", tmp_path / "module.py"
+    page.write_text("It is good good.\n\n```sh\nthe the\n```\n")
+    archaic = "Whi" + "ther"
+    module.write_text(f'"""{archaic} the rows run."""\n\nknob = 1  # very unique\n')
+    found = prose.lint([page, module])
+    assert {line.rpartition("/")[2].split()[0] for line in found} == {"page.md:1:", "module.py:1:", "module.py:3:"}
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Intervals that know what a patient is, and cover what they say they cover."""
+"""Intervals resample patients, and have their nominal coverage."""
 
 import math
 from collections.abc import Callable

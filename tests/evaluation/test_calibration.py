@@ -1,4 +1,4 @@
-"""Temperature and thresholds, on posteriors whose truth is known because labels are drawn from them."""
+"""Temperature and thresholds, on posteriors whose labels are drawn from them."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The yardsticks: a calibrated model falls inside them as often as they say, another does not."""
+"""The reference intervals contain a calibrated model as often as stated, and exclude others."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""evaluation.json: all kinds of figures come back as they were, the file stays readable, another file is named."""
+"""evaluation.json: all kinds of figures are read back unchanged, the file is readable, and errors name the file."""
 
 import json
 from dataclasses import replace

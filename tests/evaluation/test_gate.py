@@ -1,4 +1,4 @@
-"""A gate's figures: the threshold counts sources alike, strangers and radiographs fall on its two sides."""
+"""A gate's metrics: the threshold weighs sources equally and separates other images from radiographs."""
 
 import numpy as np
 import pytest

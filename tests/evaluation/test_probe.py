@@ -1,4 +1,4 @@
-"""A probe that finds a source where there is one to find, and nothing where there is none."""
+"""A probe detects a source that can be detected, and none otherwise."""
 
 import numpy as np
 import pytest

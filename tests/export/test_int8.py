@@ -1,4 +1,4 @@
-"""Eight-bit graphs: they say nearly the same, and they can be taken away again."""
+"""Int8 graphs: nearly the same answers, and they can be removed again."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The lung segmenter's graph says what its U-Net says."""
+"""The lung segmenter's graph computes the same as its U-Net."""
 
 import numpy as np
 import onnxruntime

@@ -1,4 +1,4 @@
-"""Exported graphs: shapes, bytes, what is and what must not be in them."""
+"""Exported graphs: shapes, bytes, required and forbidden contents."""
 
 from pathlib import Path
 

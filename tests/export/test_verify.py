@@ -1,4 +1,4 @@
-"""The parity check: it measures, it lists flips, and it refuses a graph that is not its network's."""
+"""The parity check: it measures, lists flips, and refuses a graph of another network."""
 
 import dataclasses
 from pathlib import Path

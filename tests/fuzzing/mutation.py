@@ -1,4 +1,4 @@
-"""What all formats have in common: damage to a list of parts, and to bytes."""
+"""Damage that applies to all formats: to a list of parts, and to bytes."""
 
 import random
 from typing import Final, TypeVar

@@ -1,4 +1,4 @@
-"""Many damaged files through the service's own `decode`, and what came of them."""
+"""Decode many damaged files with the service's own `decode`, and classify the outcomes."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""Stand-ins for what `cxr pacs` speaks with: an archive by DICOM, the service by HTTP, a modality that sends."""
+"""Stand-ins for the peers of `cxr pacs`: a DICOM archive, the HTTP service, and a sending modality."""
 
 import ssl
 import threading

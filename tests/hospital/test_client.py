@@ -1,4 +1,4 @@
-"""What the service's answers mean to a node: objects, a refusal that is final, or another attempt."""
+"""The meaning of the service's answers for a node: objects, a final refusal, or another attempt."""
 
 import json
 

@@ -125,7 +125,7 @@ def test_feeding_files(tmp_path: Path) -> None:
     bad.write_bytes(files.radiograph_png())
     result = runner.invoke(app, ["pacs", "feed", "--spool", str(spool.root), str(bad), str(good)])
     assert result.exit_code == 1
-    assert f"{bad}: This is no DICOM file." in result.stderr
+    assert f"{bad}: This is not a DICOM file." in result.stderr
     (waiting,) = (spool.root / "new").iterdir()
     assert waiting.read_bytes() == RADIOGRAPH
 

@@ -1,4 +1,4 @@
-"""What the receiver takes from whom, and what it says."""
+"""The receiver: which objects it accepts from which callers, and its statuses."""
 
 import errno
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The sender: archives that take results, have them already, refuse one, or are away."""
+"""The sender: archives that accept results, already have them, refuse one, or are unreachable."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The spool: what was accepted is answered once, wherever a process dies."""
+"""The spool: an accepted radiograph is answered once, wherever a process dies."""
 
 import os
 import stat

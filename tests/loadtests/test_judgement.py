@@ -1,4 +1,4 @@
-"""Each load test's verdict on replies that are made up: what must fail, fails."""
+"""The verdicts of the load tests on synthetic replies: bad replies make them fail."""
 
 import math
 import signal
@@ -132,8 +132,8 @@ def test_growth_before_the_warm_up_ends_is_none() -> None:
 @pytest.mark.parametrize(
     ("bad", "what"),
     [
-        (reply(0, 429), "1 refused for want of room or time (429)"),
-        (reply(0, 504), "1 refused for want of room or time (504)"),
+        (reply(0, 429), "1 refused for lack of room or time (429)"),
+        (reply(0, 504), "1 refused for lack of room or time (504)"),
         (reply(0, 0), "1 lost ()"),
         (reply(0, right=False), "1 wrong (200 for 200)"),
         (reply(0, 422), "1 wrong (422 for 200)"),

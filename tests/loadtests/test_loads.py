@@ -1,4 +1,4 @@
-"""Each load test for a few seconds, on a real server: it runs to its end and finds no wrong answer."""
+"""Each load test for a few seconds on a real server: it ends, and finds no wrong answer."""
 
 import signal
 from functools import partial

@@ -1,4 +1,4 @@
-"""The judges of the load test's forms: right answers pass, another file's do not."""
+"""The checks of the load test's forms: right answers pass, those of another file fail."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""The worst files are legal ones, whatever their size."""
+"""The most expensive files are legal, whatever their size."""
 
 import pytest
 

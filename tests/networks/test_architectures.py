@@ -1,4 +1,4 @@
-"""Every architecture: what a class activation map needs of them, and what a bundle stores of them."""
+"""Every architecture: the requirements of class activation maps, and the stored weights."""
 
 from collections.abc import Iterator
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Networks: what a bundle may hold, and what is refused."""
+"""Networks: which weights a bundle may hold, and which are refused."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""torchvision comes without PyTorch's compiler, data sets and ONNX, and whoever wants one gets the real one."""
+"""torchvision is imported without PyTorch's compiler, data sets and ONNX; a later import gets the real module."""
 
 import subprocess
 import sys

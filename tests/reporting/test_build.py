@@ -1,4 +1,4 @@
-"""The whole report: what is known is in it, and what is not is said."""
+"""The whole report: it has all known figures, and lists what is missing."""
 
 from dataclasses import replace
 from pathlib import Path

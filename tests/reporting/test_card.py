@@ -1,4 +1,4 @@
-"""The model that ships: its files, and a card that says what was measured and nothing else."""
+"""The shipped model: its files, and a card that states only measured figures."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The AUC within one source: who is judged, and by which score."""
+"""The AUC within one source: the images and the score."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A server is waited for until it answers, and not once it has died."""
+"""Waiting for a server ends when it answers or has died."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Bounded, in order, and never a place given away twice."""
+"""Admission: limited, in order, and no place is given away twice."""
 
 import asyncio
 import time

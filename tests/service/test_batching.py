@@ -1,4 +1,4 @@
-"""The micro-batcher: everyone gets their own answer, batches form, and nothing waits for nobody."""
+"""The micro-batcher: each image gets its own answer, batches form, and no batch waits needlessly."""
 
 from collections.abc import Sequence
 from concurrent.futures import wait

@@ -1,4 +1,4 @@
-"""What strangers did to the HTTP side, once more, against a real server; and a client beside them notices nothing."""
+"""Known attacks on the HTTP side against a real server: another client is not affected."""
 
 import resource
 import socket

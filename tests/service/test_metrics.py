@@ -1,4 +1,4 @@
-"""Metrics: all ours, all timed, and nobody can add a series."""
+"""Metrics: all are ours, and no client can add a series."""
 
 from prometheus_client.parser import text_string_to_metric_families as parse
 

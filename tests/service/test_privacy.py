@@ -1,4 +1,4 @@
-"""A canary in everything a client can name itself by: it must sing nowhere."""
+"""A marker in everything a client can send: it must not appear in any output."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Each thing that cannot be answered: its status, its fixed message, and a log without a traceback."""
+"""Every refusal: its status, its fixed message, and a log without a traceback."""
 
 import json
 import zlib
@@ -53,7 +53,7 @@ CASES: dict[str, Case] = {
 
 
 def check(server: Server, response: httpx.Response, status: int, code: str, message: str) -> None:
-    """The one shape, and a line in the log that says no more than it should."""
+    """Check the form of an error, and that its log line contains nothing else."""
     request_id = response.headers["X-Request-ID"]
     assert response.status_code == status
     assert response.json() == {"error": {"code": code, "message": message, "request_id": request_id}}

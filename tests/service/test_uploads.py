@@ -1,4 +1,4 @@
-"""Bodies: bounded one by one, together and in time; and what they held is given back."""
+"""Bodies: limits for each, for all together and in time; and their memory is released."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

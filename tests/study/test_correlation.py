@@ -1,4 +1,4 @@
-"""Rank correlation between spectra and losses."""
+"""Rank correlation between spectral figures and losses."""
 
 import numpy as np
 

@@ -116,7 +116,7 @@ def test_members_that_do_not_fit_together_are_refused(
     larger = write_run(tmp_path / "larger", replace(CONFIG, size=64), "0" * 64, validation)
     stranger = write_run(tmp_path / "stranger", CONFIG, "1" * 64, validation)
     for other in (larger, stranger):
-        with pytest.raises(DataError, match="share one recipe"):
+        with pytest.raises(DataError, match="must share recipe"):
             release(Contents([Source(runs[0], 1), Source(other, 1)]), DATA, "pair", "1", tmp_path / "bundle")
     with pytest.raises(DataError, match=r"cycle-03.safetensors does not exist"):
         release(Contents([Source(runs[0], 3)]), DATA, "pair", "1", tmp_path / "bundle")

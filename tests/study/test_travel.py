@@ -1,4 +1,4 @@
-"""The sceptic's protocol on networks whose skill, inside and outside, is known beforehand."""
+"""The protocol of docs/travel.md on networks with known skill, inside and outside."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a clone holds of runs: logits that choosing may see, and nothing else."""
+"""The committed predictions of runs: only logits that selection may see."""
 
 import json
 from dataclasses import replace

@@ -87,7 +87,7 @@ def test_a_number_that_no_run_can_have_is_refused(wrong: dict[str, float]) -> No
 
 @pytest.mark.parametrize(("setting", "known"), [("architecture=resnet17", "resnet18"), ("recipe=clahe-0", "clahe-1")])
 def test_an_unknown_name_is_refused_by_those_that_there_are(setting: str, known: str) -> None:
-    with pytest.raises(ValueError, match=f"{setting.partition('=')[0]} is one of .*{known}"):
+    with pytest.raises(ValueError, match=f"{setting.partition('=')[0]} must be one of .*{known}"):
         override(TrainConfig(), [setting])
 
 

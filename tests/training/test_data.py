@@ -1,4 +1,4 @@
-"""The table and its images: what is refused and named, and what is prepared only once."""
+"""The table and its images: refusals with names, and the cache of prepared images."""
 
 import csv
 import os

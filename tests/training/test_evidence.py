@@ -1,4 +1,4 @@
-"""Evidence: relevance is neither made nor lost on its way down, and its share outside the lungs can be trained away."""
+"""Evidence: relevance is conserved on its way down, and training can reduce its share outside the lungs."""
 
 import pytest
 import torch

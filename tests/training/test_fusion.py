@@ -1,4 +1,4 @@
-"""A DenseNet whose BatchNorms and ReLUs are fused is the DenseNet."""
+"""A DenseNet with fused BatchNorms and ReLUs computes the same."""
 
 import torch
 from torch import Tensor, nn

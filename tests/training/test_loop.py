@@ -1,4 +1,4 @@
-"""A real run, small enough for a CPU: it learns, and stopping it changes nothing."""
+"""A real run, small enough for a CPU: it learns, and an interruption does not change the result."""
 
 import csv
 import shutil

@@ -14,8 +14,8 @@ SHAPES = [(3, 8, 5, 7), (2, 96, 9, 9), (1, 130, 8, 4), (4, 48, 33, 31)]
 
 def random_case(shape: tuple[int, ...], device: str = "cpu", dtype: torch.dtype = torch.float32) -> list[Tensor]:
     """x, far from zero; weights of both signs; the running moments; and the gradient that comes back."""
-    chance = torch.Generator().manual_seed(sum(shape))
-    draws = [torch.randn(size, generator=chance) for size in (shape, shape[1], shape[1], shape[1], shape[1], shape)]
+    rng = torch.Generator().manual_seed(sum(shape))
+    draws = [torch.randn(size, generator=rng) for size in (shape, shape[1], shape[1], shape[1], shape[1], shape)]
     draws[0], draws[4] = (3 * draws[0] + 20).to(dtype), draws[4].abs()
     draws[5] = draws[5].to(dtype)
     draws = [draw.to(device) for draw in draws]

@@ -1,4 +1,4 @@
-"""Two processes train what one trains: on a CPU, by gloo."""
+"""Two processes train the same as one: on a CPU, with gloo."""
 
 import subprocess
 import sys

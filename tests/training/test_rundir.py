@@ -1,4 +1,4 @@
-"""A run's folder: how far it has come, what an interruption leaves, and whose it is."""
+"""A run's folder: its progress, the state after an interruption, and its owner."""
 
 import json
 from collections import OrderedDict

@@ -42,8 +42,8 @@ def test_a_rare_labels_images_are_repeated_equally_often() -> None:
 
 
 def test_over_epochs_every_image_of_a_frequent_label_is_visited() -> None:
-    chance = torch.Generator().manual_seed(0)
-    visited = torch.cat([epoch_order(LABELS, SOURCES, "class_balanced", chance) for _ in range(12)])
+    rng = torch.Generator().manual_seed(0)
+    visited = torch.cat([epoch_order(LABELS, SOURCES, "class_balanced", rng) for _ in range(12)])
     assert len(visited.unique()) == len(LABELS)
 
 
@@ -58,8 +58,8 @@ def test_imbalanced_is_a_permutation() -> None:
 
 
 def test_undersampled_visits_the_same_few_images_of_each_label_in_every_epoch() -> None:
-    chance = torch.Generator().manual_seed(0)
-    one, other = (epoch_order(LABELS, SOURCES, "undersampled", chance) for _ in range(2))
+    rng = torch.Generator().manual_seed(0)
+    one, other = (epoch_order(LABELS, SOURCES, "undersampled", rng) for _ in range(2))
     assert torch.bincount(LABELS[one]).tolist() == [5, 5, 5]
     assert not torch.equal(one, other)
     assert torch.equal(one.sort().values, other.sort().values)
@@ -71,7 +71,7 @@ def test_the_balanced_subset_is_drawn_not_cut() -> None:
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
-def test_the_generator_is_the_only_source_of_chance(sampling: Sampling) -> None:
+def test_the_generator_is_the_only_source_of_randomness(sampling: Sampling) -> None:
     torch.manual_seed(1)
     first = order(sampling)
     torch.manual_seed(2)

@@ -1,1 +1,1 @@
-"""Random variations of a batch on the device that trains."""
+"""Random variations of a batch, on the training device."""

@@ -1,6 +1,6 @@
-"""Random variations of a batch, on the device that trains, after the cached pre-processing.
+"""Random variations of a batch, on the training device, after the cached pre-processing.
 
-They imitate what differs between two radiographs of one patient: the position and size of the chest in the field,
+They imitate the differences between two radiographs of one patient: the position and size of the chest in the field,
 exposure, sharpness and noise of the detector, and a device or marker in front of the lungs.
 """
 
@@ -23,7 +23,7 @@ class Augmentation:
     rotation: float = 0.0  # degrees
     translation: float = 0.0  # share of the side
     scale: float = 0.0  # log of the magnification
-    aspect: float = 0.0  # log of the ratio width : height, since the frame squashes
+    aspect: float = 0.0  # log of the ratio width : height, because frames are scaled to a square
     flip: float = 0.0  # probability; mirrors the heart, as dextrocardia and mislabelled images do
     brightness: float = 0.0  # share of the grey range
     contrast: float = 0.0  # log of the gain
@@ -60,7 +60,7 @@ def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Te
     Args:
         images: [N, 1, S, S] uint8 on the generator's device.
         how: the strengths.
-        generator: the only source of chance.
+        generator: the only random generator that is used.
 
     Returns:
         [N, 1, S, S] float32 in [0, 255].
@@ -72,7 +72,7 @@ def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Te
 def augment_with_masks(
     images: Tensor, masks: Tensor, how: Augmentation, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """The same, with masks [N, M, S, S] in [0, 1] that move with their images and are disturbed by nothing else."""
+    """The same, with masks [N, M, S, S] in [0, 1], which follow the geometric changes only."""
     draw = Draw(len(images), generator)
     warped = _warp(torch.cat([images / 255, masks.float()], dim=1), how, draw)
     return _disturb(warped[:, :1], how, draw), warped[:, 1:]
@@ -89,7 +89,7 @@ def _warp(images: Tensor, how: Augmentation, draw: Draw) -> Tensor:
     """Rotation, scale, aspect, mirror and shift in one bilinear resampling; outside is black, as collimation is."""
     angle = draw.around(how.rotation) * (math.pi / 180)
     zoom, aspect = draw.around(how.scale).exp(), draw.around(how.aspect).exp()
-    mirror = torch.where(draw.chance(how.flip), -1.0, 1.0)
+    mirror = torch.where(draw.bernoulli(how.flip), -1.0, 1.0)
     x_row = [mirror * zoom * aspect * angle.cos(), -zoom * angle.sin(), 2 * draw.around(how.translation)]
     y_row = [mirror * zoom * angle.sin(), zoom / aspect * angle.cos(), 2 * draw.around(how.translation)]
     grid = affine_grid(x_row, y_row, images.shape[-1])
@@ -110,7 +110,7 @@ def _blur(images: Tensor, how: Augmentation, draw: Draw) -> Tensor:
     if not how.blur:
         return images
     halved = F.interpolate(F.avg_pool2d(images, 2), images.shape[-2:], mode="bilinear")
-    return torch.where(draw.chance(how.blur), halved, images)
+    return torch.where(draw.bernoulli(how.blur), halved, images)
 
 
 def _exposure(images: Tensor, how: Augmentation, draw: Draw) -> Tensor:
@@ -133,5 +133,5 @@ def _erase(images: Tensor, how: Augmentation, draw: Draw) -> Tensor:
     position = (torch.arange(side, device=images.device) + 0.5) / side
     inside_x = (position.view(1, 1, 1, side) - draw.uniform(0, 1)).abs() < half_width
     inside_y = (position.view(1, 1, side, 1) - draw.uniform(0, 1)).abs() < half_height
-    inside = inside_x & inside_y & draw.chance(how.erase)
+    inside = inside_x & inside_y & draw.bernoulli(how.erase)
     return torch.where(inside, images.mean(dim=(2, 3), keepdim=True), images)

@@ -1,4 +1,4 @@
-"""Random numbers of an augmentation: one for each image of a batch, all from one generator."""
+"""Random numbers for an augmentation: one for each image of a batch, all from one generator."""
 
 import torch
 from torch import Tensor
@@ -12,22 +12,22 @@ class Draw:
         self.generator = generator
 
     def uniform(self, low: float, high: float) -> Tensor:
-        """Evenly between the bounds."""
+        """Uniform between the bounds."""
         unit = torch.rand(self.count, 1, 1, 1, device=self.generator.device, generator=self.generator)
         return low + (high - low) * unit
 
     def around(self, half_width: float) -> Tensor:
-        """Evenly around zero."""
+        """Uniform in ± `half_width`."""
         return self.uniform(-half_width, half_width)
 
-    def chance(self, probability: float) -> Tensor:
+    def bernoulli(self, probability: float) -> Tensor:
         """True with this probability."""
         return self.uniform(0, 1) < probability
 
     def normal_like(self, images: Tensor) -> Tensor:
-        """Standard normal, another number for each pixel."""
+        """Standard normal, one number for each pixel."""
         return torch.randn(images.shape, device=images.device, generator=self.generator)
 
     def uniform_like(self, images: Tensor) -> Tensor:
-        """Evenly in [0, 1), another number for each pixel."""
+        """Uniform in [0, 1), one number for each pixel."""
         return torch.rand(images.shape, device=images.device, generator=self.generator)

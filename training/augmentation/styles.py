@@ -1,7 +1,7 @@
-"""Variations of what tells one hospital's images from another's: resolution, compression, noise, texture, spectrum.
+"""Variations of properties that differ between hospitals: resolution, compression, noise, texture, spectrum.
 
-Every function takes images [N, 1, S, S] in [0, 1] and the probability with which each image is varied, and returns
-images of the same shape in [0, 1]. At probability 0 nothing is drawn and nothing is changed.
+Every function takes images [N, 1, S, S] in [0, 1] and the probability that an image is varied, and returns images of
+the same shape in [0, 1]. At probability 0 no random number is drawn and nothing changes.
 """
 
 import math
@@ -14,12 +14,12 @@ from torch import Tensor
 from training.augmentation.draw import Draw
 
 SIDES: Final = tuple(side / 224 for side in (72, 88, 104, 120, 136, 160, 184, 208))
-"""Resolutions that an image may come from, as shares of its side."""
+"""Possible original resolutions, as shares of the image's side."""
 
-QUALITY: Final = (30.0, 95.0)  # of a JPEG
-VARIANCE: Final = (0.002, 0.02)  # of additive and of multiplicative noise; 0.01 in Mai & Hall 2025
-PHOTONS: Final = (2.0**5, 2.0**9)  # at white: the fewer, the stronger the quantum noise
-SALT_AND_PEPPER: Final = 0.05  # share of the pixels at most, as in Mai & Hall 2025
+QUALITY: Final = (30.0, 95.0)  # quality of a JPEG
+VARIANCE: Final = (0.002, 0.02)  # standard deviation of additive and multiplicative noise; 0.01 in Mai & Hall 2025
+PHOTONS: Final = (2.0**5, 2.0**9)  # at white; fewer photons mean stronger quantum noise
+SALT_AND_PEPPER: Final = 0.05  # largest share of the pixels, as in Mai & Hall 2025
 LOW_FREQUENCIES: Final = 0.05  # cycles per pixel up to which the amplitudes of two images are mixed
 
 # ITU-T T.81 (JPEG), table K.1: the quantisation of luminance at quality 50, row by row.
@@ -36,9 +36,9 @@ _LUMINANCE: Final = (
 
 
 def low_resolution(images: Tensor, probability: float, draw: Draw) -> Tensor:
-    """Shrink to one of `SIDES`, antialiased, and enlarge again: films come from detectors and archives of many sizes.
+    """Shrink to one of `SIDES` with antialiasing, and enlarge again: detectors and archives differ in resolution.
 
-    Which side is an image's is its place in the batch, whose order is random: a drawn one would make the GPU wait.
+    The side depends on the image's position in the batch, whose order is random. Drawing it would make the GPU wait.
     """
     if not probability:
         return images
@@ -47,11 +47,11 @@ def low_resolution(images: Tensor, probability: float, draw: Draw) -> Tensor:
         part = images[place :: len(SIDES)]
         small = F.interpolate(part, size=round(side * share), mode="bilinear", antialias=True)
         reduced[place :: len(SIDES)] = F.interpolate(small, size=side, mode="bilinear")
-    return torch.where(draw.chance(probability), reduced, images)
+    return torch.where(draw.bernoulli(probability), reduced, images)
 
 
 def jpeg(images: Tensor, probability: float, draw: Draw) -> Tensor:
-    """What JPEG does to a grey image at a random quality: an 8 x 8 cosine transform, quantised; without its coding."""
+    """The loss of JPEG on a grey image at a random quality: a quantised 8 x 8 cosine transform, without the coding."""
     if not probability:
         return images
     side = images.shape[-1]
@@ -63,7 +63,7 @@ def jpeg(images: Tensor, probability: float, draw: Draw) -> Tensor:
     coefficients = torch.round(cosine @ blocks @ cosine.T / steps) * steps
     restored = (cosine.T @ coefficients @ cosine).transpose(3, 4).flatten(4, 5).flatten(2, 3)
     stored = torch.round(restored[..., :side, :side] + 128) / 255
-    return torch.where(draw.chance(probability), stored.clamp(0, 1), images)
+    return torch.where(draw.bernoulli(probability), stored.clamp(0, 1), images)
 
 
 def _cosine(device: torch.device) -> Tensor:
@@ -75,7 +75,7 @@ def _cosine(device: torch.device) -> Tensor:
 
 
 def _quantisation(quality: Tensor) -> Tensor:
-    """[N, 1, 1, 1, 8, 8] from qualities [N, 1, 1, 1], by the rule of the Independent JPEG Group's library."""
+    """[N, 1, 1, 1, 8, 8] from qualities [N, 1, 1, 1], by the rule of the Independent JPEG Group's library (libjpeg)."""
     scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)[..., None, None]
     table = torch.tensor(_LUMINANCE, device=quality.device, dtype=torch.float32)
     return ((table * scale + 50) / 100).floor().clamp(1, 255)
@@ -84,7 +84,7 @@ def _quantisation(quality: Tensor) -> Tensor:
 def one_noise(images: Tensor, probability: float, draw: Draw) -> Tensor:
     """One of four: Gaussian, speckle, Poisson, salt and pepper (Mai & Hall 2025, arXiv 2511.03855), at random strength.
 
-    Poisson noise is drawn as a normal of its variance, which from `PHOTONS` on it is but for the darkest pixels.
+    Poisson noise is approximated by normal noise of the same variance, which is accurate except in the darkest pixels.
     """
     if not probability:
         return images
@@ -96,14 +96,14 @@ def one_noise(images: Tensor, probability: float, draw: Draw) -> Tensor:
     grainy = images + deviation * draw.normal_like(images)
     where, share = draw.uniform_like(images), draw.uniform(0, SALT_AND_PEPPER)
     salted = torch.where(where < share, (where < share / 2).to(images.dtype), images)
-    return torch.where(draw.chance(probability), torch.where(kind == 3, salted, grainy).clamp(0, 1), images)
+    return torch.where(draw.bernoulli(probability), torch.where(kind == 3, salted, grainy).clamp(0, 1), images)
 
 
 def random_convolution(images: Tensor, probability: float, draw: Draw) -> Tensor:
     """Mix an image with its convolution by a random 3, 5 or 7 pixel kernel (RandConv, Xu et al. 2021).
 
-    The convolution gets the image's mean and standard deviation, and a kernel's sum is made positive: textures
-    change, white stays bright. The share of the mixture is drawn evenly.
+    The convolved image is scaled to the original's mean and standard deviation, and a kernel's sum is made positive:
+    textures change, but white stays bright. The share of the mixture is uniform.
     """
     if not probability:
         return images
@@ -116,14 +116,14 @@ def random_convolution(images: Tensor, probability: float, draw: Draw) -> Tensor
     padded = F.pad(images, (3, 3, 3, 3), mode="reflect").transpose(0, 1)
     textured = F.conv2d(padded, kernels, groups=count).transpose(0, 1)
     textured = (textured - _mean(textured)) / (_deviation(textured) + 1e-6) * _deviation(images) + _mean(images)
-    return torch.where(draw.chance(probability), images.lerp(textured, draw.uniform(0, 1)).clamp(0, 1), images)
+    return torch.where(draw.bernoulli(probability), images.lerp(textured, draw.uniform(0, 1)).clamp(0, 1), images)
 
 
 def mix_amplitudes(images: Tensor, probability: float, draw: Draw) -> Tensor:
-    """Take part of another image's amplitudes at low frequencies and keep the own phases (Yang & Soatto 2020, FDA).
+    """Mix in another image's amplitudes at low frequencies and keep the phases (Yang & Soatto 2020, FDA).
 
-    The other image is the next of the batch, so from any source; the share is drawn evenly. Low frequencies say how
-    an image is exposed and processed, phases where things are.
+    The other image is the next of the batch, from any source; the share is uniform. Low frequencies encode exposure and
+    processing, phases encode positions.
     """
     if not probability:
         return images
@@ -132,7 +132,7 @@ def mix_amplitudes(images: Tensor, probability: float, draw: Draw) -> Tensor:
     amplitude = spectrum.abs()
     down, across = torch.fft.fftfreq(side, device=images.device), torch.fft.rfftfreq(side, device=images.device)
     low = (down.abs()[:, None] <= LOW_FREQUENCIES) & (across <= LOW_FREQUENCIES)
-    share = draw.uniform(0, 1) * draw.chance(probability) * low
+    share = draw.uniform(0, 1) * draw.bernoulli(probability) * low
     gain = 1 + share * (amplitude.roll(1, 0) / (amplitude + 1e-6) - 1)
     mixed: Tensor = torch.fft.irfft2(spectrum * gain, s=(side, side))
     return mixed.clamp(0, 1)

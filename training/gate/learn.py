@@ -56,6 +56,6 @@ def _draw(by_kind: dict[str, Ints], kinds: "tuple[str, ...] | list[str]", rng: n
 def _loss(logits: Tensor) -> Tensor:
     """Of a batch whose first half is to be let in."""
     targets = torch.zeros_like(logits)
-    targets[: len(logits) // 2] = 0.98  # a logit that need not grow for ever
+    targets[: len(logits) // 2] = 0.98  # a logit that need not grow forever
     targets[len(logits) // 2 :] = 0.02
     return F.binary_cross_entropy_with_logits(logits, targets)

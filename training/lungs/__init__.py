@@ -1,1 +1,1 @@
-"""The lung segmenter: masks of several makers, its training, and the file of masks that frames are cut by."""
+"""The lung segmenter: masks from several sources, its training, and the file of masks for lung frames."""

@@ -1,10 +1,10 @@
-"""The lungs of every image of a data folder in one file, for machines that train without onnxruntime.
+"""The lung masks of every image of a data folder in one file, for training machines without onnxruntime.
 
     python -m training.lungs.mask_file --output runs/lungs.npz
 
-One machine finds the lungs, so that every network is trained and judged on the same frames. The file holds `files`,
-names as in metadata.csv and extras.csv, `bits`, one row of packed bits an image, and `segmenter`, the SHA-256 of the
-weights that outlined them.
+One machine segments the lungs, so that every network is trained and measured on the same frames. The file contains
+`files`, names as in metadata.csv and extras.csv; `bits`, a row of packed bits for each image; and `segmenter`, the
+SHA-256 of the segmenter's weights.
 """
 
 import csv
@@ -30,10 +30,10 @@ TABLES: Final = ("metadata.csv", "extras.csv")
 
 
 def load_masks(path: Path) -> dict[str, Mask]:
-    """File names of images → lungs [S, S] bool over the whole image squashed into a square, all false without lungs.
+    """File names of images → lungs [S, S] bool over the whole image scaled to a square, all false without lungs.
 
     Raises:
-        DataError: no such file, or this module did not write it.
+        DataError: the file is missing, or was not written by this module.
     """
     try:
         with np.load(path) as archive:
@@ -55,7 +55,7 @@ def save_masks(path: Path, masks: Mapping[str, Mask], segmenter: str = "") -> No
 
 
 def find_masks(bundle: "Bundle", folder: Path, files: Sequence[str]) -> dict[str, Mask]:
-    """The lungs of some images of a folder, as the segmenter of an exported bundle outlines them.
+    """Segment the lungs of some images of a folder with the segmenter of an exported bundle.
 
     Raises:
         DataError: the bundle has no segmenter.

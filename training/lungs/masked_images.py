@@ -1,7 +1,7 @@
-"""Images whose lungs somebody outlined, for training the lung segmenter and for judging it.
+"""Images with lung masks, for training and measuring the lung segmenter.
 
-Two conventions are among the masks of the data set: people at V7 and GeneralBlockchain drew the whole lung, what lies
-behind the heart included; JSRT's readers and the machine that made `lung_masks/` left the heart out.
+The masks of the data set follow two conventions: people at V7 and GeneralBlockchain drew the whole lung, including the
+part behind the heart; JSRT's readers and the software that made `lung_masks/` left the heart out.
 """
 
 import csv
@@ -48,12 +48,12 @@ class MaskedImages:
 
     @property
     def whole(self) -> NDArray[np.bool_]:
-        """[N] whether a mask holds the lung behind the heart."""
+        """[N] whether a mask includes the lung behind the heart."""
         return np.array([outline.maker not in WITHOUT_HEART for outline in self.outlines], bool)
 
 
 def load_masked(folder: Path, splits: Sequence[str], recipe: str, size: int) -> MaskedImages:
-    """All outlines of some splits, as a recipe makes their images at `size` pixels; an image may have several.
+    """All outlines of some splits, images prepared by a recipe at `size` pixels. An image may have several outlines.
 
     Raises:
         DataError: the tables have no masks for these splits, or an image or mask cannot be read.
@@ -73,7 +73,7 @@ def extra_images(folder: Path) -> dict[str, str]:
 
 
 def _outlines(folder: Path) -> Iterator[Outline]:
-    """The machine's, then people's: who wants one mask of an image takes the last."""
+    """Outlines made by software first, then those by people: the last one of an image is the best."""
     table = {record["file"]: record for record in _records(folder / "metadata.csv")}
     for file, record in table.items():
         if record.get("lung_mask"):
@@ -89,7 +89,7 @@ def _outlines(folder: Path) -> Iterator[Outline]:
 
 
 def _records(path: Path) -> list[dict[str, str]]:
-    """Rows of a table; none where there is no such file."""
+    """Rows of a table; none if the file does not exist."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8-sig") as handle:

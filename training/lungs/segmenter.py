@@ -1,7 +1,7 @@
-"""The lung segmenter: masks and images → weights, and how well it agrees with masks that it has not seen.
+"""Train the lung segmenter on masks and images, and measure its agreement with held-out masks.
 
-Masks are people's and another segmenter's (`training.lungs.masked_images`); agreement with the latter is not accuracy.
-Runs on a CPU or a GPU, from one seed.
+Masks are by people and by another segmenter (`training.lungs.masked_images`). Agreement with the latter is not
+accuracy. Runs on a CPU or a GPU, from one seed.
 """
 
 from typing import Final
@@ -18,9 +18,11 @@ from training.augmentation.augment import Augmentation, augment_with_masks
 from training.lungs.masked_images import MaskedImages
 
 RECIPE: Final = "clahe-1"
-SIZE: Final = 64  # a zone is a third of a lung; half as much again gains 0.006 in Dice and takes twice the time
+SIZE: Final = (
+    64  # enough for zones of a third of a lung; 1.5 times the side gains 0.006 in Dice and takes twice the time
+)
 
-# Wide, for masks of two sources must do for every hospital; erased rectangles stand for white lungs and devices.
+# Wide, because masks of two sources must suffice for every hospital. Erased rectangles imitate white lungs and devices.
 VARIATIONS: Final = Augmentation(
     rotation=15,
     translation=0.1,
@@ -46,13 +48,13 @@ def train_segmenter(
 ) -> UNet:
     """A U-Net trained on these masks: binary cross-entropy plus soft Dice, AdamW, one cycle.
 
-    It learns both conventions of outlining, each from its own masks, on one trunk; its first output is the whole lung
-    (`MaskedImages.whole`), which is what is deployed. The number of epochs is fixed beforehand and the last weights
-    are returned: nothing is chosen on other images.
+    It learns both conventions of outlining, each from its own masks, with a common trunk. The first output is the whole
+    lung (`MaskedImages.whole`), which is deployed. The number of epochs is fixed beforehand and the last weights are
+    returned: nothing is chosen on other images.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(seed)
-    chance = torch.Generator(device).manual_seed(seed)
+    rng = torch.Generator(device).manual_seed(seed)
     network: UNet = UNet(widths, outputs=2).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.from_numpy(data.images).unsqueeze(1).to(device)
     masks = torch.from_numpy(data.masks).unsqueeze(1).to(device)
@@ -61,9 +63,9 @@ def train_segmenter(
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps=epochs * steps)
     for _ in track(range(epochs), "lungs, epoch"):
-        order = torch.randperm(len(images), device=device, generator=chance)
+        order = torch.randperm(len(images), device=device, generator=rng)
         for batch in order.tensor_split(steps):
-            inputs, targets = augment_with_masks(images[batch], masks[batch], VARIATIONS, chance)
+            inputs, targets = augment_with_masks(images[batch], masks[batch], VARIATIONS, rng)
             optimizer.zero_grad()
             outlines = network.outlines(inputs.contiguous(memory_format=torch.channels_last))
             _loss(outlines[torch.arange(len(batch)), convention[batch]], targets[:, 0]).backward()
@@ -76,7 +78,7 @@ def train_segmenter(
 def dice(network: UNet, data: MaskedImages) -> NDArray[np.float64]:
     """[N] Dice coefficients 2|A ∩ B| / (|A| + |B|) of predicted lungs A and masks B, each in the mask's convention.
 
-    A network of one output has that for all masks.
+    A network with one output is compared with all masks by that output.
     """
     batches = torch.from_numpy(data.images).unsqueeze(1).split(32)
     outlines = torch.cat([network.outlines(batch) > 0 for batch in batches]).numpy()
@@ -86,7 +88,7 @@ def dice(network: UNet, data: MaskedImages) -> NDArray[np.float64]:
 
 
 def _loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean over images of cross-entropy and 1 - Dice: the one places borders, the other counts each lung alike."""
+    """Mean over images of cross-entropy, which places borders, and 1 - Dice, which weighs all lungs equally."""
     p = logits.sigmoid()
     overlap = 2 * (p * targets).sum(dim=(1, 2)) + 1
     total = p.sum(dim=(1, 2)) + targets.sum(dim=(1, 2)) + 1

@@ -1,1 +1,1 @@
-"""`cxr prepare`: what users have → the form that training reads, without names, duplicates or leaks."""
+"""`cxr prepare`: convert users' collections to the form that training reads, without names, duplicates or leaks."""

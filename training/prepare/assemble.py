@@ -1,4 +1,4 @@
-"""A collection → a prepared folder: metadata.csv, images/, duplicates.csv, left-out.csv. All of it, or nothing."""
+"""Turn a collection into a prepared folder: metadata.csv, images/, duplicates.csv, left-out.csv; atomically."""
 
 import shutil
 import tempfile
@@ -27,7 +27,7 @@ LEAK: Final = "its patient or a near-duplicate is in the published test split"
 
 @dataclass(frozen=True, slots=True)
 class PreparedFolder:
-    """What was written, for the table that the user sees.
+    """What was written, for the summary that the user sees.
 
     images:   rows of metadata.csv
     pairs:    near-duplicates, by their indices in `images`
@@ -42,7 +42,7 @@ class PreparedFolder:
 
 @dataclass(slots=True)
 class _Copies:
-    """Files of one picture: the one that is kept, and the patients of all of them."""
+    """Identical files of one picture: the one that is kept, and the patients of all."""
 
     kept: StoredImage
     patients: set[str] = field(default_factory=set)
@@ -53,12 +53,12 @@ def prepare(
 ) -> PreparedFolder:
     """Store the pictures, find near-duplicates, group, split, and write the tables.
 
-    Everything is made in a folder beside `output` that takes its name at the very end. The same collection gives the
-    same bytes, whatever the order of its files.
+    Everything is made in a temporary folder beside `output`, which is renamed at the end. The same collection gives the
+    same bytes in any order of its files.
 
     Args:
         output: must not exist.
-        mapping: where to write which file became which image; it names patients, so not inside `output`.
+        mapping: CSV to write which file became which image. It names patients, so it must not be inside `output`.
 
     Raises:
         DataError: output exists, no image can be used, or there are too few patients for three splits.
@@ -83,7 +83,7 @@ def prepare(
 
 
 def without_published_test(collection: Collection) -> Collection:
-    """The same, as if its publisher had kept nothing for testing."""
+    """The same collection without the publisher's test split."""
     images = [replace(one, published_test=False) for one in collection.images]
     return Collection(images, collection.left_out)
 
@@ -124,7 +124,7 @@ def _nothing(left_out: Sequence[LeftOut]) -> str:
 
 
 def _without_identical(pictures: Sequence[StoredImage]) -> tuple[list[_Copies], list[LeftOut]]:
-    """One of all files that give the same bytes, by name; none where they are listed under different findings."""
+    """Keep one of all files that give the same bytes, the first by name; none if their findings differ."""
     by_name: dict[str, list[StoredImage]] = {}
     for picture in pictures:
         by_name.setdefault(picture.name, []).append(picture)
@@ -133,7 +133,7 @@ def _without_identical(pictures: Sequence[StoredImage]) -> tuple[list[_Copies], 
         if len({picture.original.label for picture in same}) > 1:
             left_out += [_left_out(picture, TWO_LABELS) for picture in same]
             continue
-        # What the publisher tests with comes first; beyond that, the file's own bytes cannot decide, its place can.
+        # The publisher's test images come first. The files' bytes are equal, so their paths decide the rest.
         first, *others = sorted(same, key=lambda one: (not one.original.published_test, str(one.original.path)))
         left_out += [_left_out(picture, IDENTICAL) for picture in others]
         kept.append(_Copies(first, {_patient(one.original) for one in same if one.original.patient}))
@@ -152,14 +152,16 @@ def _left_out(picture: StoredImage, reason: str) -> LeftOut:
 def _in_splits(
     copies: Sequence[_Copies], pairs: Sequence[Pair], shares: Shares, seed: int
 ) -> tuple[list[write.Image], list[LeftOut]]:
-    """Group patients with near-duplicates, deal the groups, and leave out what leaks into a published test split."""
+    """Group patients with near-duplicates, split the groups, and leave out leaks into a published test split."""
     links = [*patient_links([frozenset(one.patients) for one in copies]), *((p.first, p.second) for p in pairs)]
     components = connected(len(copies), links)
     groups = [_group([copies[index] for index in members]) for members in components]
     splits = deal(groups, shares, seed)
     empty = {"train", "val", "test"} - set(splits)
     if empty:
-        raise DataError(f"{len(groups)} groups of patients are too few: none is left for {', '.join(sorted(empty))}")
+        raise DataError(
+            f"{len(groups)} groups of patients are too few: no group is left for the split {', '.join(sorted(empty))}"
+        )
     images, leaks = [], []
     for members, group, split in zip(components, groups, splits, strict=True):
         name = pseudonym(copies[index].kept.name for index in members)
@@ -182,7 +184,7 @@ def _group(members: Sequence[_Copies]) -> Group:
 
 
 def _renumbered(pairs: Sequence[Pair], copies: Sequence[_Copies], images: Sequence[write.Image]) -> list[Pair]:
-    """The pairs of which both images stay, by their indices among those that stay (both lists are in order of name)."""
+    """The pairs whose images are both kept, by their indices among the kept ones (both lists are in order of name)."""
     place = {image.picture.name: index for index, image in enumerate(images)}
     ends = [(pair, place.get(copies[pair.first].kept.name), place.get(copies[pair.second].kept.name)) for pair in pairs]
     return [replace(pair, first=a, second=b) for pair, a, b in ends if a is not None and b is not None]

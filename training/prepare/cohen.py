@@ -19,7 +19,7 @@ from training.prepare.tables import frontal_view, not_frontal, read_rows, unlist
 COLUMNS: Final = frozenset({"patientid", "finding", "view", "filename"})
 
 _INFECTIONS: Final = {"viral", "bacterial", "fungal"}
-# As the collection wrote its findings before it made a tree of them.
+# The collection's findings before it arranged them as a tree.
 _OLD_NAMES: Final = {
     "sars", "mers", "influenza", "varicella", "streptococcus", "klebsiella", "legionella", "chlamydophila",
     "mycoplasma", "ecoli", "nocardia", "pneumocystis",
@@ -27,10 +27,10 @@ _OLD_NAMES: Final = {
 
 
 def read_cohen(folder: Path, table: Path) -> Collection:
-    """Frontal radiographs of the three findings; the rest with the reason.
+    """Frontal radiographs of the three findings; the others with the reason to leave them out.
 
-    "Pneumonia" alone, from lipids or by aspiration is left out: in a collection of COVID-19 what has no stated cause
-    may be COVID-19.
+    "Pneumonia" without a cause, from lipids or by aspiration is left out: in a collection of COVID-19, a pneumonia
+    without a stated cause may be COVID-19.
     """
     collection, listed = Collection(), []
     for where, row in read_rows(table):

@@ -23,12 +23,12 @@ _PARTS: Final = ("train", "test", "val")
 
 
 def lists(folder: Path) -> list[Path]:
-    """The folder's text files that are such lists, by the form of their first line."""
+    """The folder's text files that are such lists, recognised by their first line."""
     return [path for path in sorted(folder.glob("*.txt")) if part_of(path) and _is_list(path)]
 
 
 def part_of(path: Path) -> str:
-    """Which part of the collection a list names, by its own name: train, test or val; "" where it does not say."""
+    """The part of the collection that a list is for, from its file name: train, test or val; "" if unknown."""
     return next((part for part in _PARTS if path.stem.casefold().startswith(part)), "")
 
 
@@ -42,11 +42,11 @@ def _is_list(path: Path) -> bool:
 
 
 def read_covidx(folder: Path, chosen: Sequence[Path], source: str, own: Mapping[str, Label]) -> Collection:
-    """The images of the lists, found by name anywhere in the folder, best in one named as the list (train/, test/).
+    """The images of the lists, searched by name in the folder, preferably in a subfolder named like the list (train/).
 
     Args:
         chosen: lists, one for each part.
-        source: name of the collection where a line has none.
+        source: name of the collection for lines without one.
 
     Raises:
         DataError: two lists name the same part, a list's name begins with none of the parts, or one is not text.

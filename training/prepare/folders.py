@@ -15,19 +15,18 @@ _MASKS: Final = {"mask", "masks", "lungmasks"}
 
 
 def class_folders(folder: Path, own: Mapping[str, Label]) -> set[Label]:
-    """Which findings the folders in it are named after."""
+    """The findings that subfolders are named after."""
     labels = (label_of(path.name, own) for path in folder.rglob("*") if path.is_dir())
     return {label for label in labels if label is not None}
 
 
 def read_folders(folder: Path, source: str, patient: re.Pattern[str] | None, own: Mapping[str, Label]) -> Collection:
-    """Every visible file below the folder, its label that of the innermost folder named after a finding.
+    """Every visible file below the folder. Its label is that of the innermost folder named after a finding.
 
     Args:
-        folder: may hold further folders: train/NORMAL, COVID/images, … A folder `test` is the publisher's choice.
-        source: name of the collection.
-        patient: its first group (or the whole match) in a file's path below the folder is the patient.
-        own: further names of folders.
+        folder: may contain further folders: train/NORMAL, COVID/images, … A folder `test` is the publisher's test
+        split. source: name of the collection. patient: its first group (or the whole match) in a file's path below the
+        folder is the patient. own: further names of folders.
     """
     collection = Collection()
     for number, path in enumerate(visible_files(folder), 1):

@@ -1,4 +1,4 @@
-"""Images that must not be parted: those of one patient, and near-duplicates, taken together."""
+"""Groups of images that must stay in one split: those of one patient, and near-duplicates, combined."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from cxr.labels import LABELS, Label
 
 
 def connected(count: int, links: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """The connected components of a graph on 0 … count - 1, each in order, in the order of their first members."""
+    """The connected components of a graph on 0 … count - 1: each sorted, and ordered by their first members."""
     parent = list(range(count))
 
     def root(one: int) -> int:
@@ -26,7 +26,7 @@ def connected(count: int, links: Iterable[tuple[int, int]]) -> list[list[int]]:
 
 
 def patient_links(patients: Sequence[frozenset[str]]) -> list[tuple[int, int]]:
-    """Links between the images that share a patient; an image may be listed under several, or under none."""
+    """Links between images that share a patient. An image may be listed under several patients, or under none."""
     first: dict[str, int] = {}
     links = []
     for image, names in enumerate(patients):
@@ -35,10 +35,10 @@ def patient_links(patients: Sequence[frozenset[str]]) -> list[tuple[int, int]]:
 
 
 def pseudonym(images: Iterable[str]) -> str:
-    """A group's name, from the names of its images alone: no patient's identifier can be guessed from it."""
+    """A group's name, made only from its images' names, so that no patient's identifier can be guessed."""
     return hashlib.sha256(min(images).encode()).hexdigest()[:10]
 
 
 def label_of_group(labels: Sequence[Label]) -> Label:
-    """The label that most of its images have; of equally many, the later of normal, pneumonia, COVID-19."""
+    """The most frequent label; in a tie, the later of normal, pneumonia, COVID-19."""
     return max(labels, key=lambda label: (labels.count(label), LABELS.index(label)))

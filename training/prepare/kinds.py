@@ -1,4 +1,4 @@
-"""Which kind of collection a folder holds, and what is in it."""
+"""Detect which kind of collection a folder holds, and read it."""
 
 import re
 from collections.abc import Callable
@@ -25,12 +25,12 @@ _MEANING: Final[dict[CollectionKind, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ReadingOptions:
-    """How a folder is to be read.
+    """How to read a folder.
 
-    tables:  the lists or the CSV, where they are not to be looked for in the folder itself
-    source, licence: of the collection, where it does not say
-    patient: pattern that finds the patient in a file's path (folders only)
-    words:   the user's own words for the labels, as `label_words.plain` makes them
+    tables:  the lists or the CSV; by default they are searched in the folder itself
+    source, licence: of the collection, if it does not state them
+    patient: pattern of the patient in a file's path (folders only)
+    words:   the user's own words for the labels, normalised by `label_words.plain`
     """
 
     kind: CollectionKind | None = None
@@ -43,10 +43,10 @@ class ReadingOptions:
 
 
 def read_collection(folder: Path, reading: ReadingOptions) -> tuple[CollectionKind, Collection]:
-    """What a folder holds, by the reader of its kind.
+    """Read a folder with the reader of its kind.
 
     Raises:
-        DataError: there is no such folder, its kind cannot be told, or its tables cannot be read.
+        DataError: the folder does not exist, its kind is unclear, or its tables cannot be read.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder")
@@ -72,7 +72,7 @@ def detect(folder: Path, reading: ReadingOptions) -> CollectionKind:
     """The kind of collection that a folder holds.
 
     Raises:
-        DataError: it looks like none of the kinds, or like several.
+        DataError: it matches none of the kinds, or several.
     """
     tables = reading.tables or tuple(sorted(folder.glob("*.csv")))
     is_cohen = any(columns(table) >= cohen.COLUMNS for table in tables)
@@ -87,9 +87,9 @@ def detect(folder: Path, reading: ReadingOptions) -> CollectionKind:
     if len(seen) == 1:
         return seen[0]
     if seen:
-        raise DataError(f"{folder} may be of the kind {' or '.join(seen)}: say which with --from")
+        raise DataError(f"{folder} may be of kind {' or '.join(seen)}: say which with --from")
     described = "; ".join(f"{kind}: {meaning}" for kind, meaning in _MEANING.items())
-    raise DataError(f"{folder} is of no known kind ({described})")
+    raise DataError(f"{folder} is not of a known kind ({described})")
 
 
 def _one(folder: Path, reading: ReadingOptions, pattern: str) -> Path:

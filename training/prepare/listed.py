@@ -1,4 +1,4 @@
-"""A folder of DICOM, PNG or JPEG files with a CSV of one's own that names file, finding and patient."""
+"""A folder of DICOM, PNG or JPEG files with the user's own CSV of file, finding and patient."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from training.prepare.label_words import label_of, plain
 from training.prepare.records import MALFORMED, MISSING, OTHER_FINDING, Collection, CollectionImage, LeftOut
 from training.prepare.tables import columns, first_column, frontal_view, not_frontal, read_rows, unlisted
 
-# By which names a column is found where the user does not say.
+# The usual names of each column, used unless the user names it.
 _USUAL: Final = {
     "file": ("file", "filename", "path", "image", "dicom"),
     "label": ("label", "finding", "class", "diagnosis"),
@@ -21,14 +21,14 @@ _USUAL: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The names of the columns, in small letters; "" lets the usual names decide."""
+    """The names of the columns, in lower case; "" means any of the usual names."""
 
     file: str = ""
     label: str = ""
     patient: str = ""
 
     def found_in(self, table: Path, patients: bool = True) -> "Columns":
-        """The same with every name filled in; without `patients` a table may lack that column, whose name is then "".
+        """The same with every name filled in. Without `patients` that column may be missing; its name is then "".
 
         Raises:
             DataError: a column is missing.
@@ -44,7 +44,7 @@ class Columns:
 
 
 def has_usual_columns(table: Path) -> bool:
-    """Whether a table says what is needed without being asked."""
+    """Whether a table has all needed columns under usual names."""
     present = columns(table)
     return all(first_column(present, usual) for usual in _USUAL.values())
 
@@ -52,10 +52,10 @@ def has_usual_columns(table: Path) -> bool:
 def read_listed(
     folder: Path, table: Path, named: Columns, source: str, own: Mapping[str, Label], patients: bool = True
 ) -> Collection:
-    """The table's rows; its columns view, source, licence and split are read where they are there.
+    """The table's rows. The columns view, source, licence and split are optional.
 
     Raises:
-        DataError: the table cannot be read, or a column is missing; that of patients only where they are needed.
+        DataError: the table cannot be read, or a column is missing; the patients' column only if they are needed.
     """
     found = named.found_in(table, patients)
     collection, listed = Collection(), [table]

@@ -1,10 +1,10 @@
-"""Near-duplicates among thousands of radiographs: likely pairs by matrix products, each confirmed by registration.
+"""Find near-duplicates among thousands of radiographs: likely pairs by matrix products, each confirmed by registration.
 
-Two collections often hold the same picture: recompressed, made smaller, brightened, equalised, cropped by a few per
-cent. Such a pair on both sides of a split is a leak. What is compared is the band of spatial frequencies that shows
-ribs and vessels, levelled in local contrast, so that brightness and contrast do not count. All pairs are compared as
-whole frames and as frames trimmed at any of their sides, since a crop shifts everything; what correlates is then
-brought into register by an affine map and compared at twice the resolution.
+Two collections often contain the same picture: recompressed, resized, brightened, equalised, or cropped by a few
+percent. Such a pair on both sides of a split is a leak. The comparison uses the band of spatial frequencies that shows
+ribs and vessels, normalised in local contrast, so that brightness and contrast do not matter. All pairs are compared as
+whole frames and as frames trimmed at any of their sides, because a crop shifts everything. Pairs that correlate are
+then registered by an affine map and compared at twice the resolution.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,16 +19,16 @@ import numpy as np
 from cxr.arrays import Floats32, Grey
 from training.prepare.registration import Trim, levelled, registered_correlation
 
-FRAME: Final = 128  # pixels: side of the frames that are compared
+FRAME: Final = 128  # side of the compared frames, in pixels
 
 _COARSE: Final = 64
 _BAND: Final = (1.5, 4.0, 6.0)
 _CELLS: Final = 24  # side of a descriptor
-_TRIMS: Final = (0.0, 0.06)  # of either end of an axis, as shares of its length
+_TRIMS: Final = (0.0, 0.06)  # trims at either end of an axis, as shares of its length
 _WINDOWS: Final[tuple[Trim, ...]] = tuple(product(_TRIMS, _TRIMS, _TRIMS, _TRIMS))
 _NEIGHBOURS: Final = 5
 _LIKELY: Final = 0.78
-_BLOCK: Final = 64  # images whose windows are compared with all images in one matrix product
+_BLOCK: Final = 64  # images that are compared with all others in one matrix product
 
 # Chosen on the training split of ../shared/data, between pairs of different patients (nearly all below 0.7) and
 # altered copies (above 0.83): docs/decisions.md.
@@ -37,7 +37,7 @@ SAME: Final = 0.80
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two frames, by index, that show the same picture; their correlation in register, 0.8 to 1."""
+    """Two frames, by index, that show the same picture, and their correlation after registration, 0.8 to 1."""
 
     first: int
     second: int
@@ -46,7 +46,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class _LikelyPair:
-    """The first frame, cut to the trim, may be the second."""
+    """A likely pair: the first frame, cut by the trim, may be the second."""
 
     first: int
     second: int
@@ -54,7 +54,7 @@ class _LikelyPair:
 
 
 def frame(pixels: Grey) -> Grey:
-    """[H, W] uint8 of any size → the [128, 128] uint8 that is compared."""
+    """[H, W] uint8 of any size → [128, 128] uint8 for the comparison."""
     return cv2.resize(pixels, (FRAME, FRAME), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
@@ -63,7 +63,7 @@ def find_pairs(frames: Sequence[Grey], progress: Callable[[float], None] = lambd
 
     Args:
         frames: made by `frame`.
-        progress: told the share of the work that is done, 0 to 1, now and then.
+        progress: called from time to time with the finished share of the work, 0 to 1.
     """
     if len(frames) < 2:
         return []
@@ -90,7 +90,7 @@ def _confirm(frames: Sequence[Grey], likely: _LikelyPair) -> Pair:
 
 
 def _likely_pairs(bands: Floats32, progress: Callable[[float], None]) -> list[_LikelyPair]:
-    """For each image, as a whole or trimmed, the few others that look most like it, if they do at all."""
+    """For each image, whole or trimmed, the few most similar others, if they are similar enough."""
     whole = _descriptors(bands, _WINDOWS[0])
     likeliest: dict[tuple[int, int], tuple[float, _LikelyPair]] = {}
     for start in range(0, len(bands), _BLOCK):
@@ -103,7 +103,7 @@ def _likely_pairs(bands: Floats32, progress: Callable[[float], None]) -> list[_L
 
 
 def _nearest(bands: Floats32, start: int, whole: Floats32) -> Iterator[tuple[float, _LikelyPair]]:
-    """What the images of a block are likely to be found again in, each with the likeness."""
+    """The likely pairs of a block's images, each with its similarity."""
     block = bands[start : start + _BLOCK]
     trimmed = np.concatenate([_descriptors(block, window) for window in _WINDOWS])
     by_window = (trimmed @ whole.T).reshape(len(_WINDOWS), len(block), len(whole))

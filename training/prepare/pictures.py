@@ -1,4 +1,4 @@
-"""One file of a collection → the small grey JPEG that is stored, named by its own content."""
+"""Store a file of a collection as a small grey JPEG, named by a hash of its content."""
 
 import hashlib
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ _QUALITY: Final = 90
 class StoredImage:
     """A stored image.
 
-    name:          12 hexadecimal digits of the stored bytes' SHA-256: says nothing that the picture does not say
+    name:          12 hexadecimal digits of the stored bytes' SHA-256, which reveal nothing but the picture
     width, height: the original's, in pixels
-    frame:         [128, 128] uint8, to find near-duplicates by
+    frame:         [128, 128] uint8, to find near-duplicates
     """
 
     original: CollectionImage
@@ -47,7 +47,7 @@ class StoredImage:
 def store(original: CollectionImage, folder: Path) -> StoredImage | LeftOut:
     """Decode, shrink to a short side of at most 256 and write as an 8-bit grey JPEG of quality 90 under folder/images.
 
-    Only pixels are written: no EXIF, no DICOM element. Words burnt into the pixels stay. Safe to call from threads.
+    Only pixels are written: no EXIF, no DICOM element. Text burnt into the pixels stays. Safe to call from threads.
     """
     try:
         data = _read(original.path)

@@ -1,4 +1,4 @@
-"""What a reader of a collection finds: images that can be used, and those that cannot, with the reason."""
+"""The result of reading a collection: usable images, and unusable ones with the reason."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import Final
 
 from cxr.labels import Label
 
-# Reasons are fixed texts: they are written beside the images, and a table's words may name a patient.
+# Reasons are fixed texts, because they are stored with the images and a table's own words may name a patient.
 OTHER_FINDING: Final = "its finding is none of normal, pneumonia and COVID-19"
-OTHER_CAUSE: Final = "pneumonia, but not said to be bacterial, viral or fungal: it may be COVID-19"
-UNSPECIFIC_NEGATIVE: Final = "negative for COVID-19: normal or another pneumonia is not said"
+OTHER_CAUSE: Final = "pneumonia without a bacterial, viral or fungal cause: it may be COVID-19"
+UNSPECIFIC_NEGATIVE: Final = "negative for COVID-19, but not stated whether normal or another pneumonia"
 LATERAL: Final = "a lateral view"
 NOT_FRONTAL: Final = "no frontal view is stated"
 NOT_A_RADIOGRAPH: Final = "not a radiograph (CT or other)"
@@ -24,11 +24,11 @@ MALFORMED: Final = "the line is malformed: fields are missing or too many"
 class CollectionImage:
     """An image to be prepared.
 
-    where:          where its collection names it, without a name: "line 14", "image 3"
+    where:          its position in the collection, without any name: "line 14", "image 3"
     patient:        the collection's own name for the patient; "" where unknown; never stored
     view:           PA, AP, AP Supine, AP Erect or unknown
-    licence:        as the collection states it for this image; "" where it does not
-    published_test: the collection's publisher keeps it for testing
+    licence:        as the collection states it for this image, or ""
+    published_test: it is in the publisher's test split
     """
 
     path: Path
@@ -43,7 +43,7 @@ class CollectionImage:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What is not prepared. `word` is the collection's for its finding, for the user's eyes alone, and never stored."""
+    """An image that is left out. `word` is the collection's word for its finding: shown to the user, never stored."""
 
     where: str
     reason: str
@@ -53,19 +53,19 @@ class LeftOut:
 
 @dataclass(slots=True)
 class Collection:
-    """All that a reader found; nothing of what it was given is in neither list."""
+    """All that a reader found. Every given image is in one of the two lists."""
 
     images: list[CollectionImage] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
     def add(self, entry: CollectionImage | LeftOut) -> None:
-        """Put an entry where it belongs."""
+        """Add an entry to the right list."""
         if isinstance(entry, CollectionImage):
             self.images.append(entry)
         else:
             self.left_out.append(entry)
 
     def paths(self) -> list[Path]:
-        """Of all entries whose file is known."""
+        """The paths of all entries whose file is known."""
         known = [one.path for one in self.left_out if one.path is not None]
         return [*(one.path for one in self.images), *known]

@@ -1,4 +1,4 @@
-"""How well one radiograph fits another once it is laid over it."""
+"""How well one radiograph matches another after registration."""
 
 from typing import Final
 
@@ -14,17 +14,17 @@ _NOISE: Final = 2.0  # grey levels: contrast below this is not amplified
 _COARSE: Final = 64
 _COARSE_BAND: Final = (0.8, 3.0, 5.0)
 _FINE_BAND: Final = (1.2, 3.0, 5.0)
-_WORTH_REFINING: Final = 0.83  # of 632 pairs confirmed on the training split one was below
+_WORTH_REFINING: Final = 0.83  # one of 632 confirmed pairs of the training split was below
 
 
 def levelled(pixels: Grey, fine: float, coarse: float, neighbourhood: float) -> Floats32:
-    """The band of spatial frequencies between two Gaussians, its contrast made equal everywhere.
+    """The band of spatial frequencies between two Gaussians, with equalised local contrast.
 
     Args:
         pixels: [H, W] uint8.
-        fine: standard deviation in pixels of the Gaussian that removes what is smaller.
-        coarse: of the one that removes what is larger.
-        neighbourhood: of the one over which contrast is measured.
+        fine: standard deviation in pixels of the Gaussian that removes smaller structures.
+        coarse: standard deviation of the Gaussian that removes larger structures.
+        neighbourhood: standard deviation of the Gaussian over which contrast is measured.
 
     Returns:
         [H, W] float32, around 0, mostly within -3 to 3. Brightness, contrast and gamma of the image hardly change it.
@@ -36,14 +36,14 @@ def levelled(pixels: Grey, fine: float, coarse: float, neighbourhood: float) -> 
 
 
 def registered_correlation(first: Grey, second: Grey, trim: Trim) -> float:
-    """Correlation of two frames after the best affine map of the first onto the second; -1 where they do not fit.
+    """Correlation of two frames after the best affine map of the first onto the second; -1 if they do not match.
 
     The map is found by maximising the enhanced correlation coefficient (Evangelidis and Psarakis, IEEE TPAMI 30(10),
-    2008), first on a quarter of the pixels: a pair that does not fit there is not looked at more closely.
+    2008), first on a quarter of the pixels. A pair that does not match there is not examined further.
 
     Args:
         first, second: [S, S] uint8, of the same size.
-        trim: the part of the first that is likely the second, from which the search begins.
+        trim: the part of the first that is probably the second; the search starts there.
     """
     side = len(first)
     small = (_shrunk(first), _shrunk(second))
@@ -65,7 +65,7 @@ def _beginning(trim: Trim) -> Floats32:
 
 
 def _register(first: Grey, second: Grey, band: tuple[float, float, float], warp: Floats32) -> tuple[float, Floats32]:
-    """Correlation over the part that both show, and the map."""
+    """The correlation over the common part, and the map."""
     moving, fixed = levelled(first, *band), levelled(second, *band)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 25, 1e-3)
     try:

@@ -1,4 +1,4 @@
-"""Groups of images → train, val and test, by a hash that nobody chose."""
+"""Assign groups of images to train, val and test by a hash."""
 
 import hashlib
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Images that must stay together: how many, their label, and what decides where they go, the patient's own name.
+    """Images that must stay together: their number, label, and the key that decides the split (the patient's name).
 
-    `published_test`: the publisher keeps at least one of them for testing.
+    `published_test`: at least one of them is in the publisher's test split.
     """
 
     key: str
@@ -37,10 +37,10 @@ class Group:
 def deal(groups: Sequence[Group], shares: Shares, seed: int) -> list[Split]:
     """The split of each group.
 
-    Within a label, groups are laid in the order of a hash of seed and key, and the row is cut by the shares of
-    images. So splits have the same mixture of labels, the order of files does not matter, and of the old groups
-    few move when new ones come. Where a label has three groups or more, val and test get at least one of them.
-    If any group is the publisher's choice for testing, those are the test split and the others share the rest.
+    Within a label, groups are ordered by a hash of seed and key, and this row is cut by the shares of images. So all
+    splits have the same mixture of labels, the order of files does not matter, and few groups move when others are
+    added. If a label has three groups or more, val and test get at least one each. If the publisher has a test split,
+    its groups are the test split and the others are divided into train and val.
     """
     published = any(group.published_test for group in groups)
     splits: dict[int, Split] = {}
@@ -60,7 +60,7 @@ def _order(key: str, seed: int) -> bytes:
 
 
 def _cut(sizes: Sequence[int], val: float, test: float) -> list[Split]:
-    """Cut a row of groups into test, val and train, in that order: a group goes where its middle lies."""
+    """Cut a row of groups into test, val and train, in that order. The middle of a group decides its split."""
     total, passed = sum(sizes), 0.0
     splits: list[Split] = []
     for size in sizes:

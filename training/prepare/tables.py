@@ -1,4 +1,4 @@
-"""What the readers of tables share: rows by column, frontal views, files that no table names."""
+"""Functions that the readers of tables share: rows by column, frontal views, unlisted files."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ _PICTURES: Final = {".png", ".jpg", ".jpeg", ".dcm", ".dicom", ""}
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row of a CSV file as where it is ("line 2") and its values, stripped, by column name in small letters.
+    """Each row of a CSV file: its position ("line 2") and its stripped values by column name in lower case.
 
     Raises:
         DataError: the file cannot be read as UTF-8 text with commas.
@@ -31,7 +31,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def columns(path: Path) -> frozenset[str]:
-    """Names of a CSV file's columns in small letters; none where it cannot be read."""
+    """Names of a CSV file's columns in lower case; none if it cannot be read."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as handle:
             return frozenset(name.strip().casefold() for name in next(csv.reader(handle), []))
@@ -40,12 +40,12 @@ def columns(path: Path) -> frozenset[str]:
 
 
 def first_column(present: frozenset[str], usual: Sequence[str]) -> str:
-    """The first of the usual names that is there, "" where none is."""
+    """The first of the usual names that is present; "" if none is."""
     return next((name for name in usual if name in present), "")
 
 
 def frontal_view(stated: str) -> str | None:
-    """A frontal view in our spelling; None for any other."""
+    """A frontal view in our spelling; None for any other view."""
     return _FRONTAL.get(plain(stated))
 
 
@@ -55,13 +55,13 @@ def not_frontal(stated: str) -> str:
 
 
 def visible_files(folder: Path) -> list[Path]:
-    """All files of a folder and its folders, sorted; hidden ones (.DS_Store) are not counted as given."""
+    """All files of a folder and its subfolders, sorted, without hidden ones (.DS_Store)."""
     found = (path for path in folder.rglob("*") if path.is_file())
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def unlisted(folder: Path, listed: Iterable[Path]) -> list[LeftOut]:
-    """The folder's pictures that no table named, so that none is dropped in silence."""
+    """The folder's pictures that no table lists, so that none is dropped silently."""
     named = {path.resolve() for path in listed}
     pictures = [path for path in visible_files(folder) if path.suffix.casefold() in _PICTURES]
     strangers = [path for path in pictures if path.resolve() not in named]

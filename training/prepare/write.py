@@ -1,4 +1,4 @@
-"""The tables of a prepared folder. None has a word of the collection's but source and licence."""
+"""Write the tables of a prepared folder. Of the collection's own words they contain only source and licence."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -47,7 +47,7 @@ def _pair_row(pair: Pair, images: Sequence[Image]) -> tuple[str, ...]:
 
 
 def mapping(path: Path, images: Iterable[Image], left_out: Iterable[LeftOut]) -> None:
-    """Write which file of the collection became which image, or why it did not; only the owner may read it."""
+    """Write which file of the collection became which image, or why it did not. Only the file's owner may read it."""
     pictures = (image.picture for image in images)
     kept = ((one.original.where, one.original.path, one.file, "") for one in pictures)
     lost = ((one.where, one.path or "", "", one.reason) for one in left_out)

@@ -1,1 +1,1 @@
-"""DICOM Part 10 → 8-bit grey, for frontal chest radiographs alone."""
+"""DICOM Part 10 → 8-bit grey, for frontal chest radiographs only."""

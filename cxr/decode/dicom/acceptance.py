@@ -1,4 +1,4 @@
-"""DICOM Part 10 → 8-bit grey, for frontal chest radiographs alone."""
+"""DICOM Part 10 → 8-bit grey, for frontal chest radiographs only."""
 
 import re
 from typing import Final
@@ -35,7 +35,7 @@ _SECONDARY_CAPTURES: Final = {
 _MODALITIES: Final = {"", "CR", "DX"}
 _SECONDARY_CAPTURE_MODALITIES: Final = _MODALITIES | {"OT", "SC"}  # film scans, screenshots
 
-_LATERAL_ALONE: Final = "L"  # tables of public collections write a lateral view so; a side is written elsewhere
+_LATERAL_ALONE: Final = "L"  # so public collections mark a lateral view; the side is in another element
 _KNOWN_ORIENTATIONS: Final = {("", ""), ("L", ""), ("L", "F"), ("R", "F")}
 
 _AGE: Final = re.compile(r"(\d{1,3})([DWMY])")
@@ -43,9 +43,9 @@ _AGES_AT_18: Final = {"D": 18 * 365.25, "W": 18 * 365.25 / 7, "M": 18 * 12, "Y":
 
 
 def decode_dicom(data: bytes | memoryview) -> Radiograph:
-    """Decode a DICOM file that says of itself nothing else than to be one frontal chest radiograph.
+    """Decode a DICOM file unless one of its elements says that it is not a single frontal chest radiograph.
 
-    The image is as stored, turned only where the file says it is mirrored. Raises subclasses of Refusal.
+    The image is as stored; it is flipped only where the file says that it is mirrored. Raises subclasses of Refusal.
     """
     dataset, part = _accepted(data)
     pixels, warnings = grey_pixels(dataset)
@@ -61,13 +61,13 @@ def decode_dicom(data: bytes | memoryview) -> Radiograph:
 
 
 def preview_dicom(data: bytes | memoryview) -> Preview:
-    """The same file for a screen. Raises what `decode_dicom` does, and TooSmall."""
+    """The same file as a preview for a screen. Raises what `decode_dicom` raises, and TooSmall."""
     dataset, _ = _accepted(data)
     return preview_of(windowed_pixels(dataset), _turned(dataset))
 
 
 def _accepted(data: bytes | memoryview) -> tuple[Dataset, BodyPart]:
-    """A file that says of itself nothing else than to be one frontal chest radiograph, and how it says chest."""
+    """The parsed file, if nothing in it contradicts a single frontal chest radiograph, and its body part."""
     dataset = read(data, SUPPORTED_SYNTAXES)
     _check_object(dataset)
     part = body_part(" ".join(texts(dataset, "BodyPartExamined")))
@@ -80,7 +80,7 @@ def _turned(dataset: Dataset) -> int:
 
 
 def _check_object(dataset: Dataset) -> None:
-    """Refuse what is not one frame of a radiograph for presentation."""
+    """Refuse any object that is not one frame of a radiograph for presentation."""
     sop_class = text(dataset, "SOPClassUID")
     if (
         sop_class == uid.DigitalXRayImageStorageForProcessing
@@ -95,7 +95,7 @@ def _check_object(dataset: Dataset) -> None:
 
 
 def _check_view(dataset: Dataset, part: BodyPart) -> None:
-    """Refuse another body part, and lateral and oblique views, by each of the elements that may tell."""
+    """Refuse other body parts, and lateral and oblique views, by every element that may state them."""
     if part is BodyPart.ANOTHER:
         raise NotAChest
     view = " ".join(texts(dataset, "ViewPosition"))
@@ -106,7 +106,7 @@ def _check_view(dataset: Dataset, part: BodyPart) -> None:
 
 
 def _orientation(dataset: Dataset) -> tuple[str, str]:
-    """Whither the rows and the columns run in the patient, principal letters only: L and F when upright."""
+    """Patient direction of rows and columns, the first letter of each: L and F when upright."""
     rows, columns = [*texts(dataset, "PatientOrientation"), "", ""][:2]
     return rows[:1], columns[:1]
 

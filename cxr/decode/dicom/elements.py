@@ -1,7 +1,7 @@
 """A DICOM file's elements as plain Python values, read with pydicom.
 
-Only the elements listed here are ever kept: no name, date or identifier of a patient is parsed. `stored_bytes` alone
-copies some, for an object that goes back into the patient's study.
+Only the elements listed here are kept: no name, date or identifier of a patient is parsed. The exception is
+`stored_bytes`, which copies some of them for an object that goes back into the patient's study.
 """
 
 import math
@@ -21,8 +21,8 @@ from cxr.decode.guards import BoundedReads, untrusted
 from cxr.decode.radiograph import InstanceUIDs
 from cxr.errors import DeflatedDicom, NotDecodable, TransferSyntaxUnsupported, Truncated
 
-# Only a decoder's process imports this, whose output goes nowhere: pydicom quotes elements' values in what it warns of
-# and logs, and those may name a patient.
+# Import this in a decoder process only, whose output is discarded: pydicom's warnings and logs quote the values of
+# elements, and these may name a patient.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 # fmt: off
@@ -44,19 +44,20 @@ _KEYWORDS: Final = (
 _TAGS: Final = {Tag(keyword) for keyword in _KEYWORDS}
 _PIXEL_DATA: Final = 0x7FE00010
 _UNDEFINED_LENGTH: Final = 0xFFFFFFFF
-# Bytes of a sequence or a lookup table, and of anything inside a sequence: several tables of 16 bits have room.
+# Largest size, in bytes, of a sequence, a lookup table, or anything inside a sequence: several 16-bit tables fit.
 _MAX_TABLE: Final = 1 << 20
-# Bytes of any other element but the pixels. pydicom makes an object of every value, 64 MiB of which take gigabytes.
+# Largest size, in bytes, of any other element except the pixels. pydicom makes an object of each value, so 64 MiB would
+# take gigabytes.
 _MAX_ELEMENT: Final = 1 << 14
-_MAX_STORED: Final = 400  # bytes of an element that is copied as it stands: a name in three scripts has room
+_MAX_STORED: Final = 400  # in bytes, for an element that is copied unchanged: enough for a name in three scripts
 _TABLES: Final = {Tag(keyword) for keyword in _KEYWORDS if keyword.endswith(("Sequence", "Data"))} - {_PIXEL_DATA}
-_CHARACTER_SET: Final = 0x00080005  # which pydicom parses unasked
+_CHARACTER_SET: Final = 0x00080005  # pydicom always parses this one
 _META_START: Final = 132
 _MAX_NUMBERS: Final = 1024
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _TEXTS: Final = {"AE", "AS", "CS", "DS", "IS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"}  # VRs that hold text
 _UID: Final = re.compile(r"[0-9.]{1,64}")
-# (implicit VR, little endian) where it is not explicit little endian.
+# (implicit VR, little endian) of the syntaxes that are not explicit little endian.
 _ENCODINGS: Final = {"1.2.840.10008.1.2": (True, True), "1.2.840.10008.1.2.2": (False, False)}
 
 
@@ -64,8 +65,8 @@ _ENCODINGS: Final = {"1.2.840.10008.1.2": (True, True), "1.2.840.10008.1.2.2": (
 def read(data: bytes | memoryview, supported: frozenset[str]) -> Dataset:
     """Parse a DICOM Part 10 file whose transfer syntax is one of those supported.
 
-    Raises DeflatedDicom, TransferSyntaxUnsupported, Truncated, NotDecodable. Not by pydicom.dcmread, which inflates a
-    deflated file before anyone can ask what it is: half a megabyte becomes a gigabyte.
+    Raises DeflatedDicom, TransferSyntaxUnsupported, Truncated, NotDecodable. pydicom.dcmread is not used: it inflates a
+    deflated file before the transfer syntax can be checked, and half a megabyte becomes a gigabyte.
     """
     stream, syntax, encoding = _opened(data)
     if syntax not in supported:
@@ -84,10 +85,10 @@ def read(data: bytes | memoryview, supported: frozenset[str]) -> Dataset:
 
 @untrusted
 def stored_bytes(data: bytes | memoryview, keywords: Collection[str]) -> dict[str, bytes]:
-    """The values of elements before the pixels as the file holds them, without padding; "" where absent or too long.
+    """The raw values of elements before the pixels, without padding; b"" where absent or too long.
 
-    Of a DICOM Part 10 file of whatever transfer syntax but the deflated one; raises DeflatedDicom, NotDecodable. Only
-    texts are of use, since numbers may be of either byte order.
+    Reads a DICOM Part 10 file of any transfer syntax except deflated. Raises DeflatedDicom, NotDecodable. Use it for
+    text elements only: numbers may be in either byte order.
     """
     stream, _, encoding = _opened(data)
     tags = {keyword: Tag(keyword) for keyword in keywords}
@@ -105,7 +106,7 @@ def _stored(dataset: Dataset, tag: BaseTag) -> bytes:
 
 
 def _opened(data: bytes | memoryview) -> tuple[BoundedReads, UID, tuple[bool, bool]]:
-    """A Part 10 file read up to its dataset, its transfer syntax, and whether that is implicit, and little endian."""
+    """A Part 10 file opened at its dataset, its transfer syntax, and (implicit VR, little endian)."""
     stream = BoundedReads(data, longest=_MAX_TABLE)
     stream.seek(_META_START)
     meta = read_dataset(stream, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2)
@@ -116,7 +117,7 @@ def _opened(data: bytes | memoryview) -> tuple[BoundedReads, UID, tuple[bool, bo
 
 
 def _parsed(stream: BoundedReads, encoding: tuple[bool, bool], **limits: Any) -> Dataset:
-    """The elements from here on. Raises Truncated where the file ends within one."""
+    """Parse the elements from here on. Raises Truncated if the file ends within one."""
     start = stream.tell()
     try:
         dataset = read_dataset(stream, encoding[0], encoding[1], **limits)
@@ -124,14 +125,14 @@ def _parsed(stream: BoundedReads, encoding: tuple[bool, bool], **limits: Any) ->
         if stream.tell() < stream.size:
             raise
         raise Truncated from None
-    # Within a fragment pydicom drops all that it has read; within an element it seeks beyond the end.
+    # If the file ends in a fragment, pydicom drops all that it has read; in an element, it seeks beyond the end.
     if stream.tell() > stream.size or (not dataset and stream.tell() != start) or start == stream.size:
         raise Truncated
     return dataset
 
 
 def _before_pixels(tag: BaseTag, _vr: str | None, length: int) -> bool:
-    """Whether reading ends before an element: at the pixels. Raises NotDecodable at one too long to be kept."""
+    """Whether to stop before an element, which is at the pixels. Raises NotDecodable at an element that is too long."""
     kept = tag in _TAGS or tag == _CHARACTER_SET
     if kept and tag not in _TABLES and tag != _PIXEL_DATA and length > _MAX_ELEMENT:
         raise NotDecodable
@@ -139,13 +140,13 @@ def _before_pixels(tag: BaseTag, _vr: str | None, length: int) -> bool:
 
 
 def _length(element: Any) -> int:
-    """Bytes of an element not yet parsed; 0 for a parsed sequence."""
+    """The size in bytes of an element that is not parsed yet; 0 for a parsed sequence."""
     return len(element.value) if isinstance(element.value, bytes) else 0
 
 
 @untrusted
 def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
-    """The element's values in capitals without padding; () where it is absent or empty."""
+    """The element's values in capitals without padding; () if it is absent or empty."""
     value = dataset.get(keyword)
     if value is None or value == "":
         return ()
@@ -154,15 +155,15 @@ def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
 
 
 def text(dataset: Dataset, keyword: str) -> str:
-    """The element's first value in capitals, "" where it is absent or empty."""
+    """The element's first value in capitals; "" if it is absent or empty."""
     return next(iter(texts(dataset, keyword)), "")
 
 
 @untrusted
 def numbers(dataset: Dataset, keyword: str) -> tuple[float | None, ...]:
-    """The element's first values in their places, at most 1,024; () where it is absent or empty.
+    """The element's first values in order, at most 1,024; () if it is absent or empty.
 
-    None where a value is empty or no finite number. A decimal comma is taken for a point.
+    A value that is empty or not a finite number is None. A decimal comma is read as a point.
     """
     element = dataset.get_item(keyword) if keyword in dataset else None
     if element is None or not element.value:
@@ -181,14 +182,14 @@ def _number(text: str) -> float | None:
 
 
 def integer(dataset: Dataset, keyword: str, default: int) -> int:
-    """The element's first value, the default where it is absent, empty or no number."""
+    """The element's first value; the default if it is absent, empty or not a number."""
     first = next(iter(numbers(dataset, keyword)), None)
     return default if first is None else int(first)
 
 
 @untrusted
 def codes(dataset: Dataset, keyword: str) -> frozenset[str]:
-    """The code values and the meanings of a sequence of coded concepts, in capitals."""
+    """The code values and code meanings of a sequence of coded concepts, in capitals."""
     items = dataset.get(keyword) or ()
     told = (item.get(part) for item in items for part in ("CodeValue", "CodeMeaning"))
     return frozenset(str(one).strip(" \0").upper() for one in told if one)
@@ -196,12 +197,12 @@ def codes(dataset: Dataset, keyword: str) -> frozenset[str]:
 
 @untrusted
 def has_value(dataset: Dataset, keyword: str) -> bool:
-    """Whether the element is there and not empty; it is not parsed."""
+    """Whether the element is present and not empty. It is not parsed."""
     return keyword in dataset and bool(dataset.get_item(keyword).value)
 
 
 def instance_uids(dataset: Dataset) -> InstanceUIDs:
-    """The instance's UIDs, a file's only texts to be returned. What is not made like a UID is dropped."""
+    """The instance's UIDs, the only texts of a file that are returned. A value that is not a UID is dropped."""
     keywords = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
     uids = (text(dataset, keyword) for keyword in keywords)
     return InstanceUIDs(*(uid if _UID.fullmatch(uid) else "" for uid in uids))

@@ -1,10 +1,11 @@
 """Stored values of up to 16 bits → grey, through the DICOM greyscale pipeline (PS3.4 N.2, PS3.3 C.11).
 
-Either through the window, to the 8 bits that are classified, or up to the window, for a screen that can set it.
+`to_grey` includes the window and gives the 8 bits that are classified. `to_windowed` stops before the window, for a
+screen where the user sets it.
 
-Every step maps a stored value to another without looking at its neighbours. So the pipeline runs once, over a
-table of all 2^8 or 2^16 words that a pixel can store, in float64, and the image is looked up in the result:
-exact, and a few hundred times less work than over the pixels of a large radiograph.
+Every step maps a stored value to another without looking at neighbouring pixels. So the pipeline runs once in float64
+over a table of all 2^8 or 2^16 words that a pixel can store, and the image is looked up in the result. This is exact,
+and a few hundred times less work than the pixels of a large radiograph.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from cxr.errors import UniformImage
 T = TypeVar("T", np.uint8, np.uint16)
 
 _PERCENTS: Final = (0.5, 99.5)
-# A window is believed if the image, without its darkest and its brightest 2 %, spans a tenth of black to white.
+# A window is accepted if the image, without its darkest and brightest 2 %, spans a tenth of the range black to white.
 _LEFT_OUT: Final = 0.02
 _LEAST_SPAN: Final = 25.5
 _STRIP: Final = 1 << 16  # pixels
@@ -32,13 +33,13 @@ Shown = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Greyscale:
-    """What a file says about the meaning of its stored values. The defaults are a file that says nothing.
+    """What a file states about its stored values. The defaults are those of a file that states nothing.
 
-    bits:     where a pixel's value lies in its word
-    modality: applied first
-    voi:      windows and tables in the order of their rank, None for one that cannot be read; the first that shows
-              the image is applied second, and the percentiles of the image where there is none
-    padding:  ends of the range of values that fill the frame's corners, are no part of the image and become black
+    bits:     the position of a pixel's value in its word
+    modality: lookup table, or (slope, intercept); applied first
+    voi:      windows and tables in order of preference, None for one that cannot be read. The first that shows the
+              image is applied second; the percentiles of the image if there is none
+    padding:  ends of the range of values that mark padding, which is not part of the image and becomes black
     inverse:  low values are white
     """
 
@@ -50,7 +51,7 @@ class Greyscale:
 
 
 class Rendered(NamedTuple):
-    """pixels: [H, W] uint8, 0 to 255. believed: the first window or table was applied, or the file has none."""
+    """pixels: [H, W] uint8, 0 to 255. believed: the file's first window or table was applied, or the file has none."""
 
     pixels: NDArray[np.uint8]
     believed: bool
@@ -59,10 +60,10 @@ class Rendered(NamedTuple):
 def to_grey(stored: NDArray[Any], meaning: Greyscale, shown: Shown | None = None) -> Rendered:
     """[H, W] integers of 8 or 16 bits, signed or not, native byte order → [H, W] uint8.
 
-    shown: [H, W], where the image is; elsewhere it is 0. Raises UniformImage.
+    shown: [H, W], true where no shutter covers the image; the rest becomes 0. Raises UniformImage.
     """
     words = _words(stored)
-    # Hostile slopes and centres overflow to infinity, which the clip brings back.
+    # Hostile slopes and centres overflow to infinity; the clip limits the result.
     with np.errstate(all="ignore"):
         values, padding, voi, believed = _judged(words, meaning, shown)
         table = _eight_bit(voi.grey(values))
@@ -76,11 +77,11 @@ def to_grey(stored: NDArray[Any], meaning: Greyscale, shown: Shown | None = None
 
 
 def to_windowed(stored: NDArray[Any], meaning: Greyscale, shown: Shown | None = None) -> Windowed:
-    """The same up to the window, which is left to whoever looks: [H, W] uint16.
+    """The same without the window, which the viewer sets: [H, W] uint16.
 
-    Values are those after the modality's table or rescaling, stretched to 16 bits where they do not fit. Where the
-    grey is not a straight line of them (a VOI table, a sigmoid), they are that grey. Padding, and what is not shown,
-    is as black as can be. Raises UniformImage.
+    Values are those after the modality table or rescaling, stretched to 16 bits where they do not fit. If grey is not
+    a linear function of them (a VOI table, a sigmoid), they are the grey itself. Padding, and pixels outside `shown`,
+    get the blackest value. Raises UniformImage.
     """
     words = _words(stored)
     with np.errstate(all="ignore"):
@@ -101,7 +102,7 @@ def _words(stored: NDArray[Any]) -> NDArray[Any]:
 
 
 class _Judged(NamedTuple):
-    """Of every word: its value, and whether it is padding; and what is to show the values."""
+    """For every word its value and whether it is padding; and the window or table to show the values with."""
 
     values: Values
     padding: Shown
@@ -110,7 +111,7 @@ class _Judged(NamedTuple):
 
 
 def _judged(words: NDArray[Any], meaning: Greyscale, shown: Shown | None) -> _Judged:
-    """What an image's words mean. Raises UniformImage."""
+    """Interpret an image's words. Raises UniformImage."""
     numbers, padding = meaning.bits.values(), _padding(words, shown, meaning)
     counted = _varied_counts(words, shown, numbers, padding)
     values = _modality(numbers.astype(np.float64), meaning.modality)
@@ -122,14 +123,14 @@ def _judged(words: NDArray[Any], meaning: Greyscale, shown: Shown | None) -> _Ju
 
 
 def _straight(values: Values, voi: Lut | Window | Between) -> tuple[Values, float, float]:
-    """Values of which the grey is a straight line, and the two that are black and white."""
+    """Values of which grey is a linear function, and the two values that are black and white."""
     if voi.ends is None:
         return np.nan_to_num(voi.grey(values)) * (WHITE / 255), 0.0, float(WHITE)
     return values, *voi.ends
 
 
 def _fitted(values: Values, low: float, high: float, present: Shown) -> tuple[Values, float, float]:
-    """The same, stretched to 16 bits where those that are present are no such integers."""
+    """The same, stretched to 16 bits unless the values that occur are 16-bit integers already."""
     there = values[present]
     least, most = float(there.min()), float(there.max())
     if least >= 0 and most <= WHITE and np.array_equal(there, np.rint(there)):
@@ -139,7 +140,7 @@ def _fitted(values: Values, low: float, high: float, present: Shown) -> tuple[Va
 
 
 def _look_up(table: NDArray[T], words: NDArray[Any]) -> NDArray[T]:
-    """table[words] for a table of every word, by strips: NumPy would copy a whole image's words to 64 bits first."""
+    """table[words] in strips: NumPy would first copy a whole image's words to 64 bits."""
     pixels = np.empty(words.shape, table.dtype)
     source, target = words.reshape(-1), pixels.reshape(-1)
     for start in range(0, source.size, _STRIP):
@@ -149,7 +150,7 @@ def _look_up(table: NDArray[T], words: NDArray[Any]) -> NDArray[T]:
 
 
 def _padding(words: NDArray[Any], shown: Shown | None, meaning: Greyscale) -> Shown:
-    """Which words are padding; none where the whole image would be."""
+    """Which words are padding; none if the whole image would be padding."""
     padding = padded(meaning.bits, meaning.padding)
     steps = (sample_step(words.shape), 1) if meaning.padding else ()
     if steps and not any(_counts(words, shown, padding, step).any() for step in steps):
@@ -158,7 +159,7 @@ def _padding(words: NDArray[Any], shown: Shown | None, meaning: Greyscale) -> Sh
 
 
 def _varied_counts(words: NDArray[Any], shown: Shown | None, numbers: NDArray[np.int32], padding: Shown) -> Counts:
-    """How often a sample of the image holds each word. Raises UniformImage by all pixels, not by the sample."""
+    """How often each word occurs in a sample of the image. UniformImage is decided on all pixels, not on the sample."""
     for step in dict.fromkeys((sample_step(words.shape), 1)):
         counted = _counts(words, shown, padding, step)
         present = np.flatnonzero(counted)
@@ -168,7 +169,7 @@ def _varied_counts(words: NDArray[Any], shown: Shown | None, numbers: NDArray[np
 
 
 def _counts(words: NDArray[Any], shown: Shown | None, padding: Shown, step: int) -> Counts:
-    """How often every so many rows and columns of the image hold each word, padding not counted."""
+    """How often each word occurs at every `step`-th row and column, without padding."""
     part = words[::step, ::step]
     counted = counts(part if shown is None else part[shown[::step, ::step]])
     counted[padding] = 0
@@ -185,7 +186,7 @@ def _modality(values: Values, modality: Lut | tuple[float, float]) -> Values:
 def _believed(
     values: Values, voi: tuple[Lut | Window | None, ...], counted: Counts
 ) -> tuple[bool, Lut | Window | None]:
-    """The first window or table that shows the image, None where none does; and whether it is the file's first."""
+    """Whether the file's first window or table was taken, and the first that shows the image; None if none does."""
     for rank, one in enumerate(voi):
         if one is not None and _spans(_eight_bit(one.grey(values)), counted):
             return rank == 0, one
@@ -193,7 +194,7 @@ def _believed(
 
 
 def _spans(grey: NDArray[np.uint8], counted: Counts) -> bool:
-    """Whether a window leaves enough of the image to be seen; one that misses the data does not."""
+    """Whether a window shows enough of the image. A window beside the data does not."""
     cumulative = np.cumsum(np.bincount(grey, weights=counted, minlength=256))
     low, high = np.searchsorted(cumulative, np.array([_LEFT_OUT, 1 - _LEFT_OUT]) * cumulative[-1])
     return bool(high - low >= _LEAST_SPAN)

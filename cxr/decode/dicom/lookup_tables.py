@@ -1,4 +1,4 @@
-"""The lookup tables that a DICOM file holds, read for what their data are, whatever their descriptors say."""
+"""Read a DICOM file's lookup tables by their data, even where their descriptors are wrong."""
 
 from typing import Any, Final
 
@@ -15,10 +15,10 @@ _MAX_TABLES: Final = 4
 
 
 def luts(dataset: Dataset, keyword: str, signed: bool) -> tuple[Lut | None, ...]:
-    """The first tables of a sequence, at most four; None for one that cannot be read.
+    """The first tables of a sequence, at most four; None for a table that cannot be read.
 
-    signed: whether the inputs may be negative. That decides how the descriptor's second value is read (PS3.3
-    C.11.1.1.1 and C.11.2.1.1), not the VR that it was written with.
+    signed: whether inputs may be negative. This, and not the VR, decides how the descriptor's second value is read
+    (PS3.3 C.11.1.1.1 and C.11.2.1.1).
     """
     return tuple(_lut(item, dataset, signed) for item in _items(dataset, keyword))
 
@@ -47,10 +47,10 @@ def _read(item: Dataset, word: str, signed: bool) -> Lut:
 
 
 def _entries(data: Any, length: int, word: str) -> NDArray[np.float64]:
-    """As many entries as the descriptor says, or as there are: words, or bytes where there is one for each entry."""
+    """The entries, as many as the descriptor says or as exist: words, or bytes if there is one byte per entry."""
     if isinstance(data, bytes) and len(data) % 2:
         return np.frombuffer(data, "u1")[:length].astype(np.float64)
     words = np.frombuffer(data, word) if isinstance(data, bytes) else np.asarray(as_list(data), np.int64) & 0xFFFF
-    if len(words) < length <= 2 * len(words) <= length + 1:  # two entries to a word, the lower byte's first
+    if len(words) < length <= 2 * len(words) <= length + 1:  # each word has two entries, the lower byte first
         words = np.stack([words & 0xFF, words >> 8], 1).reshape(-1)
     return words[:length].astype(np.float64)

@@ -1,4 +1,4 @@
-"""What a DICOM file's elements say about the meaning of its stored values, and what they leave open."""
+"""Read from a DICOM file's elements what its stored values mean, and warn of what they leave open."""
 
 from typing import Final
 
@@ -24,15 +24,15 @@ SHAPE: Final = (
 )
 
 _MAX_WINDOWS: Final = 4
-# PS3.3 C.8.11.3.1.2: each photometric interpretation has its one shape.
+# PS3.3 C.8.11.3.1.2: each photometric interpretation requires one shape.
 _SHAPES: Final = {"MONOCHROME1": "INVERSE", "MONOCHROME2": "IDENTITY"}
 
 
 def stored_bits(dataset: Dataset, allocated: int, precision: int | None) -> StoredBits:
-    """Where the value lies in a word of so many bits.
+    """The position of the value in a word of `allocated` bits.
 
-    precision: bits a sample of the codestream, None without one: a codestream's numbers begin at bit 0, whatever
-    high bit the elements say. Bits that cannot be are taken for the whole word.
+    precision: bits per sample of the codestream; None without a codestream. A codestream's values begin at bit 0,
+    whatever high bit the elements state. If the stated bits are impossible, the whole word is the value.
     """
     stored = integer(dataset, "BitsStored", allocated)
     if not 1 <= stored <= allocated:
@@ -45,11 +45,11 @@ def stored_bits(dataset: Dataset, allocated: int, precision: int | None) -> Stor
 
 
 def meaning(dataset: Dataset, bits: StoredBits) -> tuple[Greyscale, tuple[str, ...]]:
-    """The greyscale pipeline of a file in MONOCHROME1 or MONOCHROME2, and sentences on what had to be assumed."""
+    """The greyscale pipeline of a file in MONOCHROME1 or MONOCHROME2, and warnings about what had to be assumed."""
     (slope, intercept), complete = _rescale(dataset)
     tables = luts(dataset, "ModalityLUTSequence", bits.signed)
     table = next((one for one in tables if one is not None), None)
-    # What leaves a modality LUT is never negative (PS3.3 C.11.1.1.1).
+    # The output of a modality LUT is never negative (PS3.3 C.11.1.1.1).
     negative = table is None and min(slope * bits.lowest, slope * bits.highest) + intercept < 0
     photometric, shape = text(dataset, "PhotometricInterpretation"), text(dataset, "PresentationLUTShape")
     said = {
@@ -68,7 +68,7 @@ def meaning(dataset: Dataset, bits: StoredBits) -> tuple[Greyscale, tuple[str, .
 
 
 def _rescale(dataset: Dataset) -> tuple[tuple[float, float], bool]:
-    """Slope and intercept, and whether the file states both or neither, so that they can be used."""
+    """Slope and intercept, and whether they are reliable: the file states usable values for both or for neither."""
     slopes, intercepts = numbers(dataset, "RescaleSlope"), numbers(dataset, "RescaleIntercept")
     slope, intercept = (next(iter(values), None) for values in (slopes, intercepts))
     complete = (slope not in (None, 0) and intercept is not None) or not (slopes or intercepts)
@@ -76,12 +76,12 @@ def _rescale(dataset: Dataset) -> tuple[tuple[float, float], bool]:
 
 
 def _voi(dataset: Dataset, negative: bool) -> tuple[Lut | Window | None, ...]:
-    """Lookup tables, then windows, in the file's order; None for each that cannot be used."""
+    """Lookup tables, then windows, in the file's order; None for one that cannot be used."""
     return luts(dataset, "VOILUTSequence", negative) + _windows(dataset)
 
 
 def _windows(dataset: Dataset) -> tuple[Window | None, ...]:
-    """The first windows for which there is a centre or a width, at most four."""
+    """The first windows that have a centre or a width, at most four."""
     centers, widths = numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth")
     function = text(dataset, "VOILUTFunction") or "LINEAR"
     missing = (None,) * max(len(centers), len(widths))

@@ -23,8 +23,8 @@ from cxr.decode.png_jpeg import check_scans
 from cxr.decode.preview import Windowed, from_grey
 from cxr.errors import NoPixels, NotDecodable, TransferSyntaxUnsupported
 
-# Which of pydicom's plugins decodes what; "" is pydicom itself. One each: left alone, pydicom tries one after
-# another until one makes something of a broken codestream, and begins with GDCM, which guesses the most.
+# The pydicom plugin for each transfer syntax; "" is pydicom itself. By default pydicom tries one plugin after another
+# until one returns something for a broken codestream, and begins with GDCM, which guesses the most.
 _PLUGINS: Final = {
     uid.ImplicitVRLittleEndian: "",
     uid.ExplicitVRLittleEndian: "",
@@ -53,22 +53,22 @@ _SAMPLES: Final = {
 
 
 def load_decoders() -> None:
-    """Import all that decoding imports, which pydicom does when it is first needed."""
+    """Import all decoders now. pydicom would import each at its first use."""
     for syntax in SUPPORTED_SYNTAXES:
         assert get_decoder(syntax).is_available
 
 
 class GreyPixels(NamedTuple):
-    """pixels: [H, W] uint8, air dark. warnings: fixed sentences on what the file left open."""
+    """pixels: [H, W] uint8, air dark. warnings: fixed sentences about what the file left open."""
 
     pixels: NDArray[np.uint8]
     warnings: tuple[str, ...]
 
 
 def grey_pixels(dataset: Dataset) -> GreyPixels:
-    """Decode the one frame as stored, not turned.
+    """Decode the single frame as stored, without turning it.
 
-    Raises TooManyPixels, NoPixels, TransferSyntaxUnsupported (JPEG of 12 bits), UniformImage, NotDecodable.
+    Raises TooManyPixels, NoPixels, TransferSyntaxUnsupported (12-bit JPEG), UniformImage, NotDecodable.
     """
     frame = _frame(dataset)
     pixels, warnings = _colour(dataset, frame) if frame.is_colour else _monochrome(dataset, frame)
@@ -78,7 +78,7 @@ def grey_pixels(dataset: Dataset) -> GreyPixels:
 
 
 def windowed_pixels(dataset: Dataset) -> Windowed:
-    """The same up to the window; what a shutter covers is black. Raises as `grey_pixels`."""
+    """The same without the window; pixels under a shutter are black. Raises what `grey_pixels` raises."""
     frame = _frame(dataset)
     if frame.is_colour:
         pixels, _ = _colour(dataset, frame)
@@ -89,7 +89,7 @@ def windowed_pixels(dataset: Dataset) -> Windowed:
 
 
 class _Frame(NamedTuple):
-    """The one frame as stored, where the value lies in its words, and where no shutter covers it."""
+    """The single frame as stored, the position of the value in its words, and where no shutter covers it."""
 
     stored: NDArray[Any]
     bits: StoredBits
@@ -123,11 +123,11 @@ def _colour(dataset: Dataset, frame: _Frame) -> GreyPixels:
 
 
 def _check_layout(dataset: Dataset, photometric: str) -> None:
-    """Refuse by the elements alone, before anything is allocated for pixels."""
+    """Check the elements alone, before any memory is allocated for pixels."""
     check_size(integer(dataset, "Columns", 0), integer(dataset, "Rows", 0))
     if not has_value(dataset, "PixelData"):
         raise NoPixels
-    # The standard gives radiographs 8 or 16 bits; 32 would quadruple what a frame may take.
+    # The standard allows 8 or 16 bits for radiographs; 32 would quadruple the memory of a frame.
     if integer(dataset, "BitsAllocated", 0) not in (8, 16):
         raise NotDecodable
     if integer(dataset, "SamplesPerPixel", 1) != _SAMPLES.get(photometric):
@@ -135,9 +135,9 @@ def _check_layout(dataset: Dataset, photometric: str) -> None:
 
 
 def _check_codestream(dataset: Dataset) -> int | None:
-    """Refuse a codestream that does not describe the image as the elements do: a decoder believes the codestream.
+    """Refuse a codestream that contradicts the elements, because decoders trust the codestream.
 
-    Returns the bits of its samples; None for RLE, which has no header of its own.
+    Returns its bits per sample; None for RLE, which has no header.
     """
     syntax = dataset.file_meta.TransferSyntaxUID
     codestream = _codestream(dataset)
@@ -155,7 +155,7 @@ def _check_codestream(dataset: Dataset) -> int | None:
     stated = tuple(integer(dataset, keyword, 1) for keyword in ("Rows", "Columns", "SamplesPerPixel"))
     if (frame.rows, frame.columns, frame.samples) != stated or frame.precision > allocated:
         raise NotDecodable
-    # GDCM writes words as wide as the precision asks for into a buffer as wide as the elements do.
+    # GDCM writes words of the codestream's width into a buffer of the elements' width.
     if _PLUGINS[syntax] == "gdcm" and (frame.precision < 2 or 8 * -(-frame.precision // 8) != allocated):
         raise NotDecodable
     if _PLUGINS[syntax] == "pillow":
@@ -165,7 +165,7 @@ def _check_codestream(dataset: Dataset) -> int | None:
 
 @untrusted
 def _codestream(dataset: Dataset) -> bytes:
-    """The frame's codestream. Its fragments are joined, whatever offsets the file states: there is one frame."""
+    """The frame's codestream: all fragments joined. Offsets are ignored because there is one frame."""
     fragments = list(generate_fragments(dataset.PixelData))[1:]  # the first item is the offset table
     if len(fragments) > 1:
         fragments = [b"".join(fragments)]
@@ -174,7 +174,7 @@ def _codestream(dataset: Dataset) -> bytes:
 
 
 def _allocate_8_bits(dataset: Dataset) -> None:
-    """Pillow decodes JPEG to words of 8 bits, whatever the elements allocate for them, and pydicom believes these."""
+    """Set 8 bits allocated: Pillow decodes JPEG to 8-bit words, but pydicom trusts the elements."""
     dataset.BitsAllocated = 8
     dataset.BitsStored = min(integer(dataset, "BitsStored", 8), 8)
     dataset.HighBit = dataset.BitsStored - 1
@@ -182,12 +182,12 @@ def _allocate_8_bits(dataset: Dataset) -> None:
 
 @untrusted
 def _decode(dataset: Dataset, is_colour: bool, precision: int | None) -> NDArray[Any]:
-    """The first frame, [H, W] or [H, W, 3] of BitsAllocated; YBR comes out as RGB, monochrome as whole words."""
+    """The first frame, [H, W] or [H, W, 3] of BitsAllocated. YBR becomes RGB; monochrome words are unchanged."""
     syntax = dataset.file_meta.TransferSyntaxUID
-    dataset.NumberOfFrames = 1  # absent, empty or 0 until here
+    dataset.NumberOfFrames = 1  # before, it may be absent, empty or 0
     if precision is not None and precision <= dataset.BitsAllocated and _PLUGINS[syntax] == "gdcm":
-        dataset.BitsStored = precision  # else GDCM drops the bits above those stored, as pydicom does
-    # pydicom would drop the bits above a value's size, and with them the value where its high bit is another one.
+        dataset.BitsStored = precision  # otherwise GDCM drops the bits above those stored, as pydicom does
+    # pydicom would drop the bits above BitsStored, and with them the value if its high bit is a different one.
     options: Any = {"view_only": True} if is_colour else {"view_only": True, "correct_unused_bits": False}
     stored, _ = get_decoder(syntax).as_array(dataset, index=0, decoding_plugin=_PLUGINS[syntax], **options)
     if 8 * stored.dtype.itemsize != dataset.BitsAllocated or stored.shape[:2] != (dataset.Rows, dataset.Columns):
@@ -201,7 +201,7 @@ def _look_up_palette(stored: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
 
 
 def _luminance(rgb: NDArray[Any], bits: int = 16) -> NDArray[np.uint8]:
-    """[H, W, 3] of 8 bits, or 16 of which so many are stored → [H, W], weighted as a colour PNG is."""
+    """[H, W, 3] of 8 bits, or of 16 with `bits` stored → [H, W], with the weights used for colour PNGs."""
     if rgb.dtype.itemsize == 2:
         rgb = rgb >> max(bits - 8, 0)
     eight_bit = np.ascontiguousarray(rgb.astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Display shutters: what of a frame is to be shown (PS3.3 C.7.6.11)."""
+"""Display shutters: which part of a frame is to be shown (PS3.3 C.7.6.11)."""
 
 from typing import Final
 
@@ -21,9 +21,9 @@ Shown = NDArray[np.bool_]
 
 
 def shown(dataset: Dataset, rows: int, columns: int) -> Shown | None:
-    """[rows, columns], where no shutter covers the image; None where none does, or all would be covered.
+    """[rows, columns], true where no shutter covers the image; None if there is no shutter, or if it would cover all.
 
-    Of several shapes each covers what is outside itself. Shapes that are not stated in full are left out.
+    Each shape covers everything outside itself. Incomplete shapes are ignored.
     """
     shapes = {"RECTANGULAR": _rectangle, "CIRCULAR": _circle, "POLYGONAL": _polygon}
     masks = [
@@ -37,7 +37,7 @@ def shown(dataset: Dataset, rows: int, columns: int) -> Shown | None:
 
 
 def outside(dataset: Dataset) -> int:
-    """The grey to be shown where a shutter covers the image, 0 to 255; black where the file does not say."""
+    """The grey of the area under a shutter, 0 to 255; black if the file does not state it."""
     return round(min(max(integer(dataset, "ShutterPresentationValue", 0), 0), 0xFFFF) / 0xFFFF * 255)
 
 

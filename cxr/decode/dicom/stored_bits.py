@@ -1,4 +1,4 @@
-"""Which bits of a pixel's word are its value, and which values are padding."""
+"""Which bits of a pixel's word hold its value, and which values are padding."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class StoredBits:
-    """Where a pixel's value lies in its word (PS3.5 8.1.1, and its editions before 2014 for other high bits).
+    """The position of a pixel's value in its word (PS3.5 8.1.1; editions before 2014 allow other high bits).
 
     allocated: bits of a word, 8 or 16
-    stored:    bits of the value; those beside it are no part of it, and may hold an overlay
-    shift:     bits below the value
-    signed:    the value is in two's complement, whether the bits above it repeat its sign or not
+    stored:    bits of the value; the other bits are not part of it and may hold an overlay
+    shift:     number of bits below the value
+    signed:    the value is in two's complement, whether or not the bits above repeat its sign
     """
 
     allocated: int
@@ -39,8 +39,8 @@ class StoredBits:
 def padded(bits: StoredBits, ends: tuple[int, ...]) -> NDArray[np.bool_]:
     """Whether each word from 0 to 2^allocated - 1 is padding (PS3.3 C.7.5.1.1.2).
 
-    ends: Pixel Padding Value and, where there is one, Pixel Padding Range Limit, in either order; none: no padding.
-    They are values, whichever sign they were written with; where they are too large for one, they are whole words.
+    ends: Pixel Padding Value and, if stated, Pixel Padding Range Limit, in either order; () if there is no padding.
+    They are pixel values, whatever VR they were written with; if too large for that, they are whole words.
     """
     if not ends:
         return np.zeros(1 << bits.allocated, np.bool_)

@@ -1,4 +1,4 @@
-"""What a view's name or code says: frontal or not, as hospitals write it."""
+"""Decide from a view's name or code, as hospitals write it, whether the view is frontal."""
 
 import re
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from cxr.decode.dicom.words import words
 
 _SIDE: Final = "(?:LEFT|RIGHT|LT|RT|L|R)"
-# What is written before LAT without a space, as in XTABLELAT.
+# Words that are written before LAT without a space, as in XTABLELAT.
 _BEFORE: Final = f"(?:{_SIDE}|XTABLE|CROSSTABLE|TABLE|X|XT|CHEST|CXR|THORAX|TORAX|PORT|ERECT|UPRIGHT|MEDIO|LATERO)"
 _LATERAL: Final = rf"{_BEFORE}*LAT(?:ERAL[A-Z]*)?{_SIDE}?|LATERO[A-Z]*|[LR]L|ML|LM|PERFIL|PROFIL[A-Z]*|SEITLICH[A-Z]*"
 # LAO, RPO and the like; LLO and RLO are lateral obliques in CR (PS3.3 C.8.1.1), MLO in mammography.
@@ -32,6 +32,6 @@ def is_decubitus(stated: str) -> bool:
 
 
 def is_frontal(stated: str) -> bool:
-    """Whether the words, or a code, name no lateral and no oblique view. Other words are not judged."""
+    """False if the words or a code name a lateral or an oblique view. Other words are accepted."""
     others = _DECUBITUS.sub("", " ".join(words(stated))).split()
     return stated not in _CODES and not any(_NOT_FRONTAL.fullmatch(word) for word in others)

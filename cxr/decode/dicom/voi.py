@@ -1,4 +1,4 @@
-"""From a value of the image to its grey: windows and lookup tables (PS3.3 C.11.1 and C.11.2)."""
+"""Map the image's values to grey by windows and lookup tables (PS3.3 C.11.1 and C.11.2)."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +14,7 @@ _LEAST_WIDTH: Final = {"LINEAR_EXACT": 0.0, "SIGMOID": 0.0}
 
 @dataclass(frozen=True, slots=True)
 class Lut:
-    """A DICOM lookup table: `entries[0]` answers inputs up to `first`, the last one those beyond the end."""
+    """A DICOM lookup table: `entries[0]` is for inputs up to `first`, the last entry for those beyond the end."""
 
     first: int
     entries: Values
@@ -26,14 +26,14 @@ class Lut:
 
     @property
     def ends(self) -> None:
-        """None: the values between black and white lie on no straight line."""
+        """None: the grey of a table is not a linear function of the value."""
         return
 
     def grey(self, values: Values) -> Values:
         """Values → 0 to 255.
 
-        White is the largest number of as many bits as the largest entry needs. The descriptor's own number of bits
-        is not asked: writers put the size of the entries' words there, and all would be black.
+        White is the largest number with as many bits as the largest entry needs. The descriptor's number of bits is
+        ignored: some writers put the size of the words there, and the image would be black.
         """
         bits = max(1, int(self.entries.max()).bit_length())
         return self(values) * (255 / ((1 << bits) - 1))
@@ -49,13 +49,13 @@ class Window:
 
     @property
     def is_legal(self) -> bool:
-        """Whether the function allows the width: 1 and more, and above 0 for LINEAR_EXACT and SIGMOID."""
+        """Whether the function allows the width: 1 or more; above 0 for LINEAR_EXACT and SIGMOID."""
         least = _LEAST_WIDTH.get(self.function)
         return self.width >= 1 if least is None else self.width > least
 
     @property
     def ends(self) -> tuple[float, float] | None:
-        """The values that become 0 and 255, straight between; None for a sigmoid, which reaches neither."""
+        """The values that become 0 and 255, linear between; None for a sigmoid, which reaches neither."""
         if self.function == "SIGMOID":
             return None
         if self.function == "LINEAR_EXACT":
@@ -73,14 +73,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """What shows an image whose file names no window: the two values that become 0 and 255."""
+    """The range for an image whose file has no usable window: the two values that become 0 and 255."""
 
     low: float
     high: float
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The two."""
+        """The two values."""
         return self.low, self.high
 
     def grey(self, values: Values) -> Values:
@@ -89,7 +89,7 @@ class Between:
 
 
 def ramp(values: Values, low: float, high: float) -> Values:
-    """0 up to low, 255 from high on, straight between; a step just above low where the two are one."""
+    """0 up to low, 255 from high on, linear between; a step just above low if both are equal."""
     if not high > low:
         return np.where(values > low, 255.0, 0.0)
     return np.clip((values - low) / (high - low), 0, 1) * 255

@@ -1,4 +1,4 @@
-"""The words of an element that people fill in."""
+"""Read the words of an element that people type."""
 
 import re
 import unicodedata
@@ -8,7 +8,7 @@ _LONGEST: Final = 64  # characters; a code string may have 16, the longest short
 
 
 def plain(stated: str) -> str:
-    """The beginning of a text in capitals, without accents."""
+    """The beginning of a text, in capitals and without accents."""
     letters = unicodedata.normalize("NFKD", stated[:_LONGEST].upper())
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 

@@ -1,5 +1,5 @@
-"""Decoders in child processes: what a stranger's DICOM file can do to a decoder, it does to a process that may die.
+"""DICOM decoders in child processes: a hostile file can harm only a process that may die.
 
-Parent's side: `pool` hands files to `decoder`s, which `forks` has made. Children: `fork_server` forks them, `worker` is
-what they do, shut in by `confinement`. `wire` is what the two sides say to each other.
+In the parent `pool` gives files to `decoder`s, which `forks` makes. `fork_server` forks the children; each runs
+`worker` inside the limits of `confinement`. `wire` defines the messages between the two sides.
 """

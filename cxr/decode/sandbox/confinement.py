@@ -1,8 +1,8 @@
-"""What a decoder's process cannot do once it is warm: open, connect, start, signal, outgrow.
+"""Confine a decoder process after start-up: no files, no network, no programs, no signals, limited memory and time.
 
-A decoder that a file has taken over has its shared memory, its socket and a processor for some seconds. It cannot read
-another file (its parent's environment with the keys among them), reach a network, start a program or signal a process:
-the kernel refuses every system call but those that compute.
+A file that takes over a decoder controls its shared memory, its socket and a core for some seconds. It cannot read
+another file (such as its parent's environment, which holds the keys), reach a network, start a program or signal a
+process: the kernel refuses every system call that computing does not need.
 """
 
 import ctypes
@@ -23,8 +23,8 @@ _PR_SET_SECCOMP: Final = 22
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _SECCOMP_MODE_FILTER: Final = 2
 
-# System calls by their numbers on x86-64 and on AArch64 (linux/include/uapi/asm-generic/unistd.h); None: not there.
-# Memory, the clock, locks, the two open descriptors, limits and the end: all that a warm decoder needs.
+# System call numbers on x86-64 and on AArch64 (linux/include/uapi/asm-generic/unistd.h); None: does not exist there.
+# A warm decoder needs only memory, the clock, locks, the two open descriptors, limits and exit.
 # fmt: off
 _ALLOWED: Final = {
     "read": (0, 63), "write": (1, 64), "close": (3, 57), "fstat": (5, 80), "lseek": (8, 62),
@@ -39,7 +39,7 @@ _ALLOWED: Final = {
     "exit": (60, 93), "exit_group": (231, 94),
 }
 # fmt: on
-# Machine → its audit number (linux/audit.h) and its column above.
+# Machine → its audit number (linux/audit.h) and its column in the table above.
 _MACHINES: Final = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 # Classic BPF (linux/bpf_common.h): load a word of seccomp_data, jump if equal, return.
@@ -49,14 +49,14 @@ _ALLOW, _KILL, _EPERM = 0x7FFF0000, 0x80000000, 0x00050001
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel kill this process when the thread that started it ends; end at once if it has ended already."""
+    """Ask the kernel to kill this process when the thread that started it ends; exit now if it has already ended."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         raise SystemExit
 
 
 def confine() -> list[str]:
-    """Shut this process in, for good. Returns what the kernel would not do: "network and files", "memory"…"""
+    """Confine this process for good. Returns the protections that the kernel refused: "network and files", "memory"…"""
     missing = [] if _first_to_die() else ["out-of-memory order"]
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
@@ -65,20 +65,20 @@ def confine() -> list[str]:
 
 
 def limit_memory() -> None:
-    """Let this process take MEMORY bytes beyond what it has now."""
+    """Limit this process to MEMORY bytes beyond its present size."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     size = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
 def allow_another_decode() -> None:
-    """Let this process compute for CPU_S from now on, or up to a second more: limits are whole seconds."""
+    """Allow this process CPU_S more seconds of computing, or up to one more: limits are whole seconds."""
     limit = math.ceil(time.process_time() + CPU_S)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
 
 
 def _first_to_die() -> bool:
-    """Where memory ends, the kernel is to kill a decoder and not the service."""
+    """When memory runs out, the kernel shall kill a decoder and not the service."""
     try:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     except OSError:
@@ -93,13 +93,13 @@ def _forbid_system_calls() -> bool:
     audit, column = machine
     program = _filter(audit, [numbers[column] for numbers in _ALLOWED.values()])
     code = ctypes.create_string_buffer(program, len(program))
-    # struct sock_fprog: how many instructions of 8 bytes, and where they are.
+    # struct sock_fprog: the number of 8-byte instructions, and their address.
     description = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
     return _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, description)
 
 
 def _filter(audit: int, allowed: list[int]) -> bytes:
-    """Kill on another machine's calls, allow these, answer EPERM to the others (x32's numbers are among those)."""
+    """Kill on another architecture's calls, allow these, answer EPERM to all others (including x32's numbers)."""
     lines = [(_LOAD, 0, 0, _MACHINE_AT), (_JUMP_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _NUMBER_AT)]
     for place, number in enumerate(allowed):
         lines.append((_JUMP_EQUAL, len(allowed) - place, 0, number))
@@ -108,7 +108,7 @@ def _filter(audit: int, allowed: list[int]) -> bytes:
 
 
 def _prctl(option: int, *arguments: int | bytes) -> bool:
-    """Whether the kernel did it."""
+    """Whether the call succeeded."""
     values = [ctypes.c_ulong(one) if isinstance(one, int) else one for one in arguments]
     values += [ctypes.c_ulong(0)] * (4 - len(values))
     return bool(ctypes.CDLL(None, use_errno=True).prctl(option, *values) == 0)

@@ -1,4 +1,4 @@
-"""One decoder's process, from its parent's side."""
+"""One decoder process, seen from its parent."""
 
 import contextlib
 import json
@@ -24,8 +24,8 @@ from cxr.errors import DecoderCrashed, DecoderUnavailable, DecodingTooLarge, Dec
 logger = logging.getLogger("cxr.decode")
 
 KEPT: Final = 48 << 20
-"""Bytes of shared memory that a decoder keeps from file to file: a radiograph of 15 megapixels and its grey pixels. New
-pages would cost more than the copy into them. After a larger file they are given back."""
+"""Bytes of shared memory that a decoder keeps between files: a radiograph of 15 megapixels and its grey pixels.
+Allocating new pages costs more than the copy into them. After a larger file the excess is released."""
 
 _WHERE: Final = re.compile(r"\w{1,40} at [\w/]{1,100}\.py:\d{1,5}")
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class Gone(Exception):
-    """The process had ended before it was given the file."""
+    """The process had already ended when it was given the file."""
 
 
 class Ended(Exception):
@@ -42,16 +42,16 @@ class Ended(Exception):
 
 
 _LAST_FILE: Final = (Ended, DecoderCrashed, DecodingTooSlow, DecodingTooLarge, NotDecodable)
-"""After these a decoder is ended. A damaged file may have damaged it too, and the next one is another patient's."""
+"""A decoder is replaced after one of these: the file may have damaged it, and the next is another patient's."""
 
 
 class Decoder:
-    """A process that decodes one DICOM file after another. To be called by one thread at a time."""
+    """A process that decodes one DICOM file after another. Call it from one thread at a time."""
 
     def __init__(self, server: ForkServer) -> None:
-        """Fork it. Raises OSError where that cannot be done."""
+        """Fork the process. Raises OSError if that fails."""
         self.ended = False
-        self.status: int | None = None  # once somebody has waited for its end
+        self.status: int | None = None  # set once a thread has waited for its end
         self._missing: list[str] | None = None
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._memory = os.memfd_create("cxr-decode", os.MFD_CLOEXEC)
@@ -66,7 +66,7 @@ class Decoder:
             raise
 
     def wait_until_ready(self) -> list[str]:
-        """What the kernel would not do to shut it in. Raises DecoderUnavailable where it does not get ready."""
+        """Wait; return the protections that the kernel refused. Raises DecoderUnavailable if it does not get ready."""
         if self._missing is None:
             try:
                 self._missing = list(map(str, self._receive(START_S).get("missing", ())))
@@ -80,39 +80,39 @@ class Decoder:
 
         Raises:
             Refusal: what decode_dicom raises; DecoderCrashed, DecodingTooSlow, DecodingTooLarge.
-            Ended: it died of the file.
+            Ended: the file made the process end.
             DecoderUnavailable: it did not get ready.
-            Gone: it had ended before. Another one may take the file.
+            Gone: it had ended before. Another decoder may take the file.
         """
         radiograph = self._asked(data, wire.Wanted.GREY, self._radiograph)
         self._shrink(len(data) + radiograph.pixels.size)
         return radiograph
 
     def preview(self, data: bytes) -> Preview:
-        """The same file for a screen. Raises the same, and TooSmall."""
+        """Decode the same file as a preview for a screen. Raises the same, and TooSmall."""
         preview = self._asked(data, wire.Wanted.PREVIEW, self._preview)
         self._shrink(len(data) + preview.values.nbytes)
         return preview
 
     def source(self, data: bytes) -> Source:
-        """The elements of a DICOM file that an object made from it repeats. Raises what `decode` does."""
+        """The elements of a DICOM file that a result object must repeat. Raises what `decode` raises."""
         source = self._asked(data, wire.Wanted.SOURCE, wire.source)
         self._shrink(len(data))
         return source
 
     def kill(self) -> None:
-        """End it now, whatever it does. Not to be called once somebody has waited for its end: its id is free then."""
+        """Kill the process. Do not call this after a thread has waited for its end: its process id is free then."""
         self.ended = True
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
     def forget(self) -> None:
-        """Let go of its descriptors."""
+        """Close its descriptors."""
         self._socket.close()
         os.close(self._memory)
 
     def _asked(self, data: bytes, wanted: wire.Wanted, read: Callable[[dict[str, Any]], T]) -> T:
-        """Give it a file, and read what it says with `read`."""
+        """Send it a file, and parse its answer with `read`."""
         self.wait_until_ready()
         try:
             _write(self._memory, data)
@@ -146,19 +146,19 @@ class Decoder:
         return wire.preview(said, values)
 
     def _read(self, pixels: NDArray[Any]) -> None:
-        """Fill an array with what it has written. Raises DecoderCrashed where that is less."""
-        # Copied by the kernel, and never mapped here: who shrinks a mapped file kills whoever reads it.
+        """Fill an array with the pixels that it has written. Raises DecoderCrashed if there are fewer."""
+        # The kernel copies; the file is never mapped here. If the child shrank it, reading the map would kill us.
         if os.preadv(self._memory, [pixels.data], wire.PIXELS_AT) != pixels.nbytes:
             raise DecoderCrashed
 
     def _shrink(self, used: int) -> None:
-        """Give the shared memory's pages back where a large file has taken many."""
+        """Release the shared memory's excess pages after a large file."""
         if used > KEPT:
             os.ftruncate(self._memory, 0)
             os.ftruncate(self._memory, wire.SHARED)
 
     def _receive(self, seconds: float) -> dict[str, Any]:
-        """Its next message. The interpreter is free meanwhile. Raises DecodingTooSlow, Ended."""
+        """Its next message. The interpreter's lock is released meanwhile. Raises DecodingTooSlow, Ended."""
         if not self._poll.poll(seconds * 1000):
             raise DecodingTooSlow
         try:

@@ -1,10 +1,10 @@
-"""The process that decoders are forked from: `python -m cxr.decode.sandbox.fork_server PARENT CONTROL`.
+"""The process that forks decoders: `python -m cxr.decode.sandbox.fork_server PARENT CONTROL`.
 
-A decoder that imports pydicom and its codecs for itself takes a second of a processor; a fork of a process that has
-imported them is ready in milliseconds and shares their memory. This one has a single thread and never sees a file.
+A new process needs a second of CPU time to import pydicom and its codecs. A fork of a process that has imported them is
+ready in milliseconds and shares their memory. The fork server has a single thread and never sees a file.
 
-It is asked for a decoder with its two descriptors, and answers with the process id; or, with a process id, to wait for
-that decoder's end, and answers with its status. Until then the id stays the decoder's, and is safe to be killed by.
+It answers two requests. Given two descriptors, it forks a decoder and returns the process id. Given a process id, it
+waits for that decoder's end and returns its status. Until then the id belongs to the decoder and is safe to kill.
 """
 
 import contextlib
@@ -24,11 +24,11 @@ def main() -> None:
     parent, control = int(sys.argv[1]), socket.socket(fileno=int(sys.argv[2]))
     control.setblocking(
         True
-    )  # it comes without, from a parent whose sockets have a timeout, or whom gevent has patched
+    )  # it is non-blocking if the parent's sockets have a timeout or gevent has patched the parent
     confinement.die_with(parent)
     load_decoders()
     gc.collect()
-    gc.freeze()  # the collector would write to every object, and so copy what the forks share
+    gc.freeze()  # garbage collection would write to every object, and so copy the memory that the forks share
     null = os.open(os.devnull, os.O_RDWR)
     while True:
         request, descriptors, _flags, _address = socket.recv_fds(control, NUMBER.size, 2)
@@ -43,7 +43,7 @@ def _fork(control: socket.socket, null: int, channel: int, memory: int) -> int:
         os.close(channel)
         os.close(memory)
         return pid
-    # From here on only decoders would write to standard error, and what a file makes them say may name a patient.
+    # From here on only decoders would write to standard error, and their messages about a file may name a patient.
     with contextlib.suppress(BaseException):
         control.close()
         os.dup2(null, 2)
@@ -56,7 +56,7 @@ def _reap(request: bytes) -> int:
     """The exit code of a decoder that has ended or is about to; minus the signal that ended it."""
     try:
         _pid, status = os.waitpid(NUMBER.unpack(request)[0], 0)
-    except ChildProcessError:  # the fork of a server before this one, which the kernel has ended with it
+    except ChildProcessError:  # a fork of an earlier server, which the kernel has killed together with it
         return -signal.SIGKILL
     return os.waitstatus_to_exitcode(status)
 

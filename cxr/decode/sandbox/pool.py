@@ -1,4 +1,4 @@
-"""The decoders of this process: as many as may work at once, forked when there is work, replaced when they end."""
+"""The decoders of this process, up to a limit: forked when there is work, replaced when they end."""
 
 import atexit
 import contextlib
@@ -24,18 +24,18 @@ logger = logging.getLogger("cxr.decode")
 T = TypeVar("T")
 
 MOST: Final = 4
-"""Decoders, at most: each may take half a gigabyte, and decodes dozens of radiographs a second."""
+"""Largest number of decoders: each may take half a gigabyte, and decodes dozens of radiographs a second."""
 
 
 class Pool:
     """Decoders for the threads of one process."""
 
     def __init__(self, size: int) -> None:
-        """`size`: how many may be at work at once."""
+        """`size`: how many decoders may work at once."""
         self.size = size
         self._places = threading.Semaphore(size)
         self._free: deque[Decoder] = deque()
-        # One thread, which is there as long as the pool: it alone talks to the fork server, and changes what follows.
+        # This thread lives as long as the pool. It alone talks to the fork server and changes the fields below.
         self._forker = ThreadPoolExecutor(1, "decoder-forker")
         self._server: ForkServer | None = None
         self._decoders: set[Decoder] = set()
@@ -46,20 +46,20 @@ class Pool:
 
         Raises:
             Refusal: what decode_dicom raises; DecoderCrashed, DecodingTooSlow, DecodingTooLarge.
-            DecoderUnavailable: none can be had.
+            DecoderUnavailable: no decoder can be started.
         """
         return self._with_one(lambda decoder: decoder.decode(data))
 
     def preview(self, data: bytes) -> Preview:
-        """The same file for a screen. Raises the same, and TooSmall."""
+        """Decode the same file as a preview for a screen. Raises the same, and TooSmall."""
         return self._with_one(lambda decoder: decoder.preview(data))
 
     def source(self, data: bytes) -> Source:
-        """The elements of a DICOM file that an object made from it repeats. Raises what `decode` does."""
+        """The elements of a DICOM file that a result object must repeat. Raises what `decode` raises."""
         return self._with_one(lambda decoder: decoder.source(data))
 
     def _with_one(self, ask: Callable[[Decoder], T]) -> T:
-        for _ in range(self.size + 1):  # the free ones may have ended, all of them; the next one is new
+        for _ in range(self.size + 1):  # all the free ones may have ended; the next one is new
             decoder = self._take()
             try:
                 return ask(decoder)
@@ -72,10 +72,10 @@ class Pool:
         raise DecoderUnavailable
 
     def warm(self) -> list[str]:
-        """Make all decoders, wait until they are ready, and tell what the kernel would not do to shut them in.
+        """Start all decoders, wait until they are ready, and return the protections that the kernel refused.
 
         Raises:
-            DecoderUnavailable: one cannot be made.
+            DecoderUnavailable: a decoder cannot be started.
         """
         taken: list[Decoder] = []
         try:
@@ -91,14 +91,14 @@ class Pool:
         return [decoder.pid for decoder in self._forker.submit(list, self._decoders).result()]
 
     def close(self) -> None:
-        """End all decoders. Nothing can be decoded any more."""
+        """End all decoders. Nothing can be decoded afterwards."""
         self._forker.shutdown()
         if self._server is not None:
             self._server.close()
         self.forget()
 
     def forget(self) -> None:
-        """Let go of the decoders, in a fork of the process whose they are."""
+        """Close the decoders' descriptors in a fork: the decoders belong to the parent process."""
         atexit.unregister(self.close)
         if self._server is not None:
             self._server.forget()
@@ -125,13 +125,13 @@ class Pool:
 
     def _give_back(self, decoder: Decoder) -> None:
         if decoder.ended:
-            self._forker.submit(self._replace, decoder)  # and this thread need not wait
+            self._forker.submit(self._replace, decoder)  # in the background, so that this thread need not wait
             return
         self._free.append(decoder)
         self._places.release()
 
     def _fork(self) -> Decoder:
-        """A new decoder; of a new server where the old one has died, and its decoders with it."""
+        """A new decoder, from a new fork server if the old one has died (its decoders died with it)."""
         if self._server is not None:
             try:
                 return self._of(self._server)
@@ -153,12 +153,12 @@ class Pool:
             decoder.forget()
             self._free.append(self._fork())
         except OSError:
-            pass  # the next file tries again
+            pass  # the next file will try again
         finally:
             self._places.release()
 
     def _wait(self, decoder: Decoder) -> int:
-        """The exit code of a decoder that has ended, minus its signal where one ended it; 0 where nobody knows."""
+        """The exit code of a decoder that has ended, negative for a signal; 0 if it is unknown."""
         if decoder.status is None and self._server is not None:
             with contextlib.suppress(OSError):
                 decoder.status = self._server.reap(decoder.pid)
@@ -167,11 +167,11 @@ class Pool:
 
 _lock = threading.Lock()
 _pools: list[Pool] = []
-_forgotten: list[Pool] = []  # kept, or their processes would warn that nobody waits for them
+_forgotten: list[Pool] = []  # kept, because subprocess warns about a process that nothing waits for
 
 
 def decoders() -> Pool:
-    """The pool of this process."""
+    """The decoder pool of this process."""
     with _lock:
         if not _pools:
             _pools.append(Pool(min(usable_cores(), MOST)))
@@ -179,22 +179,22 @@ def decoders() -> Pool:
 
 
 def decode_in_child(data: bytes) -> Radiograph:
-    """Decode a DICOM file of at most 64 MiB in a child process. Raises what `Decoder.decode` does."""
+    """Decode a DICOM file of at most 64 MiB in a child process. Raises what `Pool.decode` raises."""
     return decoders().decode(data)
 
 
 def preview_in_child(data: bytes) -> Preview:
-    """The same file for a screen, by the same decoders."""
+    """Decode the same file as a preview for a screen, in the same child processes."""
     return decoders().preview(data)
 
 
 def source_in_child(data: bytes) -> Source:
-    """The elements of the same file that an object made from it repeats, by the same decoders."""
+    """The elements of the same file that a result object must repeat, read in the same child processes."""
     return decoders().source(data)
 
 
 def _after_fork() -> None:
-    """A fork, such as a data loader's worker, starts decoders of its own: over one socket two would mix files up."""
+    """Give a fork, such as a data loader's worker, a pool of its own: two users of one socket would mix up files."""
     global _lock
     _lock = threading.Lock()
     for pool in _pools:

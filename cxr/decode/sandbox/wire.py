@@ -1,9 +1,9 @@
-"""What a decoder's process and its parent say to each other, and how much a decode may cost.
+"""The messages between a decoder process and its parent, and the limits of one decode.
 
 A shared memory file holds the bytes of the file to decode and, after them, the grey pixels. A socket carries one small
-message each way: how many bytes there are, and a JSON object that tells what the pixels are or why there are none.
-The parent trusts no answer: whoever takes over a decoder can write what it likes. So nothing is unpickled, and what
-the answer says is checked as a file's own words would be.
+message each way: the request with the number of bytes, and the answer, a JSON object that describes the pixels or the
+refusal. The parent does not trust the answer, because a hostile file may have taken over the decoder. So nothing is
+unpickled, and every value is checked like one from the file itself.
 """
 
 import json
@@ -23,21 +23,21 @@ from cxr.errors import DecoderCrashed, Refusal, error_named
 from cxr.limits import MAX_BYTES, MAX_PIXELS
 
 CPU_S: Final = 5
-"""Seconds of a processor for one decode. The slowest radiograph that detectors make, 15 megapixels of 16 noisy bits in
-JPEG 2000, takes 2 to 3; any other encoding of it takes less than one."""
+"""Seconds of CPU time for one decode. The slowest radiograph that detectors make, 15 megapixels of 16 noisy bits in
+JPEG 2000, takes 2 to 3 s; any other encoding of it takes less than 1 s."""
 DEADLINE_S: Final = 10.0
-"""Seconds of the clock for one decode: the same, on a machine that is busy."""
+"""Seconds of wall-clock time for one decode, on a busy machine."""
 MEMORY: Final = 384 << 20
-"""Bytes that one decode may take, beyond what an idle decoder holds: 40 megapixels of 16 bits take 300 MiB, in the
-encoding that takes most. With the file and the grey pixels it stays under half a gigabyte."""
+"""Bytes that one decode may take beyond an idle decoder's size: 40 megapixels of 16 bits take 300 MiB in the most
+expensive encoding. With the file and the grey pixels the total stays under half a gigabyte."""
 
 PIXELS_AT: Final = MAX_BYTES
-SHARED: Final = MAX_BYTES + MAX_PIXELS  # a preview is smaller: two bytes for each of LONGEST x LONGEST pixels
-"""Bytes of the shared memory file: the input, then the grey pixels from PIXELS_AT on. Pages exist once written."""
+SHARED: Final = MAX_BYTES + MAX_PIXELS  # enough for a preview too: two bytes for each of LONGEST x LONGEST pixels
+"""Bytes of the shared memory file: the input, then the grey pixels from PIXELS_AT on. Unwritten pages take none."""
 
 
 class Wanted(IntEnum):
-    """What is to be made of a file."""
+    """What to make of a file."""
 
     GREY = 0
     PREVIEW = 1
@@ -46,7 +46,7 @@ class Wanted(IntEnum):
 
 MESSAGE: Final = 1 << 16
 REQUEST: Final = struct.Struct("<QB")
-"""Bytes of the file, and what is wanted."""
+"""A request: the file's size in bytes, and what to make of it."""
 NUMBER: Final = struct.Struct("<q")
 
 _MEDIA_TYPE: Final = "application/dicom"
@@ -57,7 +57,7 @@ _UID: Final = re.compile(r"[0-9.]{0,64}")
 
 
 def answer(radiograph: Radiograph) -> bytes:
-    """What is to be said of a decoded file; its pixels lie in the shared memory."""
+    """The answer for a decoded file. Its pixels are in the shared memory."""
     uids = radiograph.instance
     return json.dumps(
         {
@@ -71,7 +71,7 @@ def answer(radiograph: Radiograph) -> bytes:
 
 
 def previewed(preview: Preview) -> bytes:
-    """What is to be said of a file that is to be seen; its values lie in the shared memory."""
+    """The answer for a preview. Its values are in the shared memory."""
     return json.dumps(
         {
             "shape": preview.values.shape,
@@ -84,22 +84,22 @@ def previewed(preview: Preview) -> bytes:
 
 
 def elements(stored: dict[str, bytes]) -> bytes:
-    """What is to be said of a file whose elements are wanted: their values, a byte a character."""
+    """The answer with a file's elements: their values, one character per byte."""
     return json.dumps({"elements": {keyword: value.decode("latin-1") for keyword, value in stored.items()}}).encode()
 
 
 def refused(refusal: Refusal) -> bytes:
-    """What is to be said of a file that is refused."""
+    """The answer for a refused file."""
     return json.dumps({"refusal": type(refusal).__name__}).encode()
 
 
 def failed(where: str) -> bytes:
-    """What is to be said when our own code failed: the kind of error and the line, never its text."""
+    """The answer when our own code failed: the class of the error and the line, never its text."""
     return json.dumps({"failed": where}).encode()
 
 
 def shape(said: dict[str, Any]) -> tuple[int, int]:
-    """[H, W] of the pixels that an answer announces. Raises Refusal where it announces none, ValueError on nonsense."""
+    """[H, W] of the pixels of an answer. Raises the Refusal that it reports, ValueError if it is invalid."""
     _raise_what_is_said(said)
     height, width = (int(side) for side in said["shape"])
     if height < 1 or width < 1 or height * width > MAX_PIXELS:
@@ -108,7 +108,7 @@ def shape(said: dict[str, Any]) -> tuple[int, int]:
 
 
 def preview_shape(said: dict[str, Any]) -> tuple[int, int]:
-    """The same of a preview."""
+    """The same for a preview."""
     height, width = shape(said)
     if max(height, width) > LONGEST:
         raise ValueError
@@ -116,7 +116,7 @@ def preview_shape(said: dict[str, Any]) -> tuple[int, int]:
 
 
 def preview(said: dict[str, Any], values: NDArray[np.uint16]) -> Preview:
-    """The preview of an answer and its values [h, w]. Raises ValueError, TypeError or KeyError on nonsense."""
+    """The preview from an answer and its values [h, w]. Raises ValueError, TypeError or KeyError if invalid."""
     low, high = map(float, said["window"])
     scale = int(said["scale"])
     if not (math.isfinite(low) and math.isfinite(high)) or scale < 1:
@@ -125,7 +125,7 @@ def preview(said: dict[str, Any], values: NDArray[np.uint16]) -> Preview:
 
 
 def radiograph(said: dict[str, Any], pixels: NDArray[np.uint8]) -> Radiograph:
-    """The radiograph of an answer and its pixels [H, W]. Raises ValueError, TypeError or KeyError on nonsense."""
+    """The radiograph from an answer and its pixels [H, W]. Raises ValueError, TypeError or KeyError if invalid."""
     instance = InstanceUIDs(*map(_uid, said["instance"])) if said["instance"] is not None else None
     warnings = tuple(map(_text, said["warnings"]))
     if len(warnings) > _MAX_WARNINGS:
@@ -141,7 +141,7 @@ def _orientation(said: dict[str, Any]) -> int:
 
 
 def source(said: dict[str, Any]) -> Source:
-    """The elements of an answer. Raises Refusal where it is one, ValueError, TypeError or KeyError on nonsense."""
+    """The elements of an answer. Raises the Refusal that it reports; ValueError, TypeError or KeyError if invalid."""
     _raise_what_is_said(said)
     if not isinstance(stated := said["elements"], dict):
         raise ValueError

@@ -1,4 +1,4 @@
-"""A decoder's process: it decodes one DICOM file after another until its socket closes or it is killed."""
+"""A decoder process: it decodes one DICOM file after another until its socket closes or it is killed."""
 
 import json
 import mmap
@@ -20,9 +20,9 @@ _PACKAGE: Final = Path(__file__).parents[2]
 
 
 def serve(server: int, channel: int, memory: int) -> None:
-    """Shut in, say so, and decode. `server` is the process that has forked this one; the others are descriptors."""
+    """Confine this process, report it, and decode. `server` is the parent's process id; the others are descriptors."""
     confinement.die_with(server)
-    os.set_blocking(channel, True)  # as for the fork server's own
+    os.set_blocking(channel, True)  # as for the fork server's control socket
     shared = memoryview(mmap.mmap(memory, wire.SHARED))
     os.close(memory)
     os.write(channel, json.dumps({"missing": confinement.confine()}).encode())
@@ -57,7 +57,7 @@ def _put(shared: memoryview, pixels: NDArray[Any]) -> None:
 
 
 def _where(error: Exception) -> str:
-    """The kind of an error and our innermost line, never its text, which may quote the file."""
+    """The class of an error and our innermost line, never its text, which may quote the file."""
     lines = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
     ours = [line for line in lines if Path(line).is_relative_to(_PACKAGE)]
     return f"{type(error).__name__} at {Path(ours[-1]).relative_to(_PACKAGE)}"

@@ -1,4 +1,4 @@
-"""Boxes: around the known centre, in the pixels of the file, however it was turned for display."""
+"""Boxes: around the known centre, in pixels of the stored file, for every orientation."""
 
 from io import BytesIO
 

@@ -1,4 +1,4 @@
-"""Lungs: what is believed to be a pair of them, and where they are in a real radiograph."""
+"""Lungs: which masks are accepted as two lungs, and their position in a real radiograph."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -147,7 +147,7 @@ def test_a_film_on_its_side_has_none(segmenter: LungSegmenter, chest: NDArray[np
 
 
 def test_a_white_lung_does_not_move_the_other(segmenter: LungSegmenter, chest: NDArray[np.uint8]) -> None:
-    """Training erased rectangles. What is outlined where nothing shows is a guess, and may pass for a lung."""
+    """Training erased rectangles. An outline where nothing is visible is a guess, and may be accepted as a lung."""
     straight = segmenter.find(chest)
     half = chest.copy()
     half[:, chest.shape[1] // 2 :] = 235

@@ -1,4 +1,4 @@
-"""Large images take turns; small ones pass beside them."""
+"""Large images wait for each other; small ones need not wait."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Codestreams that lie about themselves never reach a decoder."""
+"""Codestreams with false headers never reach a decoder."""
 
 import struct
 from collections.abc import Callable

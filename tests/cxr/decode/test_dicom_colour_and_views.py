@@ -1,4 +1,4 @@
-"""DICOM: colour becomes grey, mirrored images are flipped, and what a reader should know is warned of."""
+"""DICOM: colour becomes grey, mirrored images are flipped, and readers are warned."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""DICOM: no word of a patient in any output."""
+"""DICOM: no patient data in any output."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""DICOM: what is no frontal chest radiograph, or would do harm, is refused by its name."""
+"""DICOM: files that are not frontal chest radiographs, or are harmful, get the right refusal."""
 
 from collections.abc import Callable
 

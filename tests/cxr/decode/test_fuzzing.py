@@ -1,4 +1,4 @@
-"""Damaged files of every format: decoded or refused, and nothing else."""
+"""Damaged files of every format are either decoded or refused."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""Images that show nothing: of 8 bits they are judged in a way of their own, which must come to the same."""
+"""Images that show nothing. For 8 bits there is a separate, faster test, which must agree."""
 
 from contextlib import nullcontext
 

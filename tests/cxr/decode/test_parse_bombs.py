@@ -1,4 +1,4 @@
-"""Elements that would cost gigabytes to read are refused while they are read."""
+"""Elements that would take gigabytes are refused during reading."""
 
 import struct
 from collections.abc import Callable

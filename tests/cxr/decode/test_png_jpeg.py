@@ -1,4 +1,4 @@
-"""PNG and JPEG: the grey image that a person would see comes out."""
+"""PNG and JPEG: decoding gives the grey image that a person would see."""
 
 import struct
 import subprocess

@@ -1,4 +1,4 @@
-"""PNG and JPEG: what is broken, too large or would take minutes is refused."""
+"""PNG and JPEG: broken, too large or very slow files are refused."""
 
 import zlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A preview through its own window is the picture that is classified; it is upright, bounded and refused alike."""
+"""A preview with its own window is the classified picture. It is upright, of limited size, and refused alike."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""DICOM: what a display shutter covers is no part of the image."""
+"""DICOM: the area under a display shutter is not part of the image."""
 
 from typing import Any
 

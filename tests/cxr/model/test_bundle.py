@@ -1,4 +1,4 @@
-"""Bundles: every way in which a folder can be something else than its manifest says, and the file that is named."""
+"""Bundles: every way in which a folder can differ from its manifest, with an error that names the file."""
 
 import json
 from collections.abc import Callable
@@ -178,7 +178,7 @@ def test_weights_cannot_lie_outside_their_folder(bundle: Bundle, tmp_path: Path,
 
 
 def of_schema_1(bundle: Bundle, **changes: object) -> Json:
-    """A manifest as versions 1 and 2 wrote it: what its members see stands in it, or nowhere."""
+    """A manifest as in versions 1 and 2: the frame is in the manifest itself, or missing."""
     manifest = json.loads(bundle.manifest.model_dump_json(exclude={"calibrated_on"}))
     for one in manifest["members"]:
         del one["frame"], one["opacity_head"]
@@ -223,7 +223,7 @@ def test_every_registered_recipe_is_accepted() -> None:
 
 
 def test_a_key_that_stands_twice_is_refused(copy: Path) -> None:
-    """Readers differ on which of the two counts: the one that was reviewed may not be the one that is used."""
+    """Readers differ in which of two equal keys they use, so the reviewed value might not be the used one."""
     path = copy / "bundle.json"
     path.write_text('{"temperature": 3.0, ' + path.read_text().lstrip("{ \n"))
     with pytest.raises(BundleError, match="twice") as caught:

@@ -1,4 +1,4 @@
-"""The files of a bundle: altered, missing or of other weights, none is read for another, and each is named."""
+"""The files of a bundle: altered, missing or mismatched files are refused, with an error that names the file."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The CUDA device, faked in all tests but one: what is captured, which batch goes where, and when there is none."""
+"""The CUDA device, faked in all tests but one: captures, assignment of batches, and the absence of a device."""
 
 import ctypes
 import threading
@@ -198,7 +198,7 @@ def test_a_real_device_says_what_the_processor_says(
 
 
 class FakeDriver:
-    """libcuda, as far as it is asked."""
+    """A stand-in for libcuda."""
 
     def __init__(self, devices: int, init: int = 0, count: int = 0) -> None:
         self.devices, self.init, self.count = devices, init, count

@@ -1,4 +1,4 @@
-"""Frames: what is cut out, what fills the rest, and the way back to the whole radiograph."""
+"""Frames: the cut-out area, the background, and the mapping back to the whole radiograph."""
 
 import cv2
 import numpy as np

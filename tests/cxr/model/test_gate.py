@@ -1,4 +1,4 @@
-"""The shipped gate on files that it has not learnt from: what is no upright chest radiograph is kept out, as a PNG."""
+"""The shipped gate on files outside its training data: only upright chest radiographs pass, as PNG."""
 
 import cv2
 import numpy as np

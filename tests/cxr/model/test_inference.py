@@ -1,4 +1,4 @@
-"""onnxruntime behind `Ensemble`: the members' logits, on the device that is there."""
+"""onnxruntime behind `Ensemble`: the members' logits, on the available device."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""bfloat16 on AMX where machine and package allow it, and what is done where one of them does not."""
+"""bfloat16 on AMX if machine and package support it, and the behaviour if one of them does not."""
 
 import logging
 import sys

@@ -188,7 +188,7 @@ def test_prediction_set(posterior: list[float], thresholds: dict[Label, float], 
 
 @pytest.fixture(scope="module")
 def findings(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> dict[EnsembleRule, Finding]:
-    """What each rule says of a real radiograph. The temperature makes two random networks differ as trained ones do."""
+    """The answer of each rule for a real radiograph. A temperature makes random networks differ as trained ones do."""
     root = tmp_path_factory.mktemp("rules")
     content = files.radiograph_png()
     return {

@@ -1,4 +1,4 @@
-"""One pre-processing: the same bytes give the same array wherever they are prepared, on every machine."""
+"""One pre-processing: the same bytes give the same array in every program and on every machine."""
 
 import asyncio
 import csv

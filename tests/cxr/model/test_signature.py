@@ -1,4 +1,4 @@
-"""Signed bundles: no flipped byte of any file passes, nor another's signature, nor none."""
+"""Signed bundles: a changed byte, another signature, or a missing signature is refused."""
 
 import json
 import os

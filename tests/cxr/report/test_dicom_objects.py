@@ -48,7 +48,7 @@ def overlay() -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 def result_of(bundle: Bundle, data: bytes, prediction_set: tuple[Label, ...] = ("covid19",), **told: Any) -> Result:
-    """What would be said of a DICOM file, without asking a network."""
+    """An answer for a DICOM file, without running a network."""
     uids = files.parse(data)
     instance = InstanceUIDs(uids.SOPInstanceUID, uids.SeriesInstanceUID, uids.StudyInstanceUID)
     finding = replace(make_finding(P, prediction_set), instance=instance, warnings=("Careful.",))

@@ -1,4 +1,4 @@
-"""Pictures: the map lies where it should, and no word leaves the canvas or meets another."""
+"""Pictures: the map is in the right place, and no text leaves the canvas or overlaps other text."""
 
 import dataclasses
 
@@ -241,7 +241,8 @@ LONG = Caption(
         "Uncertain: at 90 % coverage none of the three classes can be ruled out.",
         "Grad-CAM++ locates 100 % of the evidence for pneumonia (not the prediction, probability under 0.01) in the "
         "image's lower and upper thirds on the patient's left and the image's middle third on the patient's right.",
-        "Places are thirds of the image, for the lungs could not be outlined: the two lungs differ too much in size.",
+        "Places are thirds of the image, because the lungs could not be outlined: "
+        "the two lungs differ too much in size.",
         "Warning: this network alone favours pneumonia (over 0.99), unlike the ensemble.",
     ),
     probabilities=(("normal", 1.0, "over 0.99"), ("pneumonia", 0.0, "under 0.01"), ("COVID-19", 0.0, "under 0.01")),

@@ -1,4 +1,4 @@
-"""Sentences, in full: what people will read."""
+"""The full sentences that people will read."""
 
 import dataclasses
 from string import Formatter
@@ -29,7 +29,7 @@ AREAS = {"mediastinum": 0.14, "outside": 0.5}
 
 
 def zones(thirds: bool = False, **shares: float) -> tuple[ZoneShare, ...]:
-    """Shares by zone; what is not named holds nothing. Each lung zone has 6 % of the area."""
+    """Shares by zone; zones that are not named have none. Each lung zone has 6 % of the area."""
     present = ZONES[:6] if thirds else ZONES
     return tuple(ZoneShare(zone, shares.get(zone, 0.0), 1 / 6 if thirds else AREAS.get(zone, 0.06)) for zone in present)
 
@@ -59,7 +59,7 @@ def test_statement_of_another_target_with_both_warnings() -> None:
         "LRP locates 70 % of the evidence for pneumonia (not the prediction, probability 0.30) in the mediastinum, "
         "and outside the lungs. "
         "The lungs hold 30 % of it on 36 % of the image, the patient's left lower zone the largest part. "
-        "Warning: most of the evidence lies outside the lungs. The network may have judged by something else. "
+        "Warning: most of the evidence lies outside the lungs. The network may have relied on something else. "
         "Warning: this network alone favours pneumonia (0.70), unlike the ensemble."
     )
     assert len(warnings(account)) == 2
@@ -72,7 +72,7 @@ def test_statement_without_lungs_warns_of_no_place() -> None:
         "The radiograph is classified as COVID-19 with probability 0.93. "
         "No other class fits at 90 % coverage. "
         "Grad-CAM locates 70 % of the evidence in the image's lower third on the patient's right. "
-        "Places are thirds of the image, for the lungs could not be outlined: there are none."
+        "Places are thirds of the image, because the lungs could not be outlined: there are none."
     )
 
 
@@ -191,7 +191,7 @@ def test_no_figure_says_certainty(p: float, expected: str) -> None:
 def test_the_second_heads_map_is_told_as_marks_and_not_as_evidence() -> None:
     account = dataclasses.replace(PLAIN, method="opacity", zones=BESIDE)
     assert evidence_in_words(account) == (
-        "The opacity head, which radiologists' boxes have taught, places 70 % of the opacity in the mediastinum, "
+        "The opacity head, trained on radiologists' boxes, places 70 % of the opacity in the mediastinum, "
         "and outside the lungs."
     )
     assert warnings(account) == (texts.MARKED_OUTSIDE,)

@@ -1,4 +1,4 @@
-"""The lent machine's queue: what travels arrives, a run is taken once, what came home is not sent again."""
+"""The queue on the borrowed machine: data arrive, a run is taken once, returned results are not sent again."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""The audit tells what it was told, and never takes no answer for a good one."""
+"""The audit reports pip-audit's findings, and treats a missing answer as a failure."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""docs/travel.md: remade by its command, and saying what its figures say."""
+"""docs/travel.md: it equals the output of its command, and its words match its figures."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Keys in a file: what may stand in it, that a new one takes over, and that a bad one changes nothing."""
+"""Keys in a file: its format, replacement by a new file, and no change by a bad one."""
 
 import logging
 import time
@@ -59,7 +59,7 @@ def test_a_bad_file_changes_nothing_and_says_so_once(
     file.check()
     assert opens(file, OLD)
     assert not opens(file, "hunter2")
-    assert caplog.messages == ["the file of API keys cannot be used: the keys before it stay in force"]
+    assert caplog.messages == ["the file of API keys cannot be used: the earlier keys stay in force"]
     put(path, NEW.encode())
     file.check()
     assert [opens(file, key) for key in (OLD, NEW)] == [False, True]

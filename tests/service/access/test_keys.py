@@ -1,4 +1,4 @@
-"""API keys: in process what the boundary says, and live that the door is shut."""
+"""API keys: the boundary's answers in process, and a live server that refuses."""
 
 import time
 from pathlib import Path

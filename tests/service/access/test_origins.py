@@ -1,4 +1,4 @@
-"""Origins: in process what is turned away, and live that it is."""
+"""Origins: which requests are refused, in process and on a live server."""
 
 import httpx
 import pytest

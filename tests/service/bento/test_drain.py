@@ -1,4 +1,4 @@
-"""A server that is told to end, and what is on its way to it."""
+"""Graceful shutdown: requests on their way to a server that stops."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Connections that wait too long are closed, the eldest goes when one too many comes, and a probe always finds room."""
+"""Slow connections are closed, the oldest idle one is closed when there are too many, and probes always have room."""
 
 import asyncio
 

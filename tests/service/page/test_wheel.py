@@ -1,4 +1,4 @@
-"""The page is in the wheel. In a bento: tests/service/test_bento.py."""
+"""The wheel contains the page. For a bento see tests/service/test_bento.py."""
 
 import os
 import shutil

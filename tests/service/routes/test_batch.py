@@ -1,4 +1,4 @@
-"""`POST /v1/classify`, live: answers in order, and a bad file sinks no other."""
+"""`POST /v1/classify`, live: answers in order, and a bad file affects no other."""
 
 from typing import Any
 

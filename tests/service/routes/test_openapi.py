@@ -1,4 +1,4 @@
-"""/docs.json against the live server: files, their mutations and noise in; out only what the document names.
+"""/docs.json against the live server: files, mutations and noise get only documented answers.
 
 A thousand cases an operation: `python -m pytest tests/service/routes/test_openapi.py --hypothesis-profile thorough`.
 """

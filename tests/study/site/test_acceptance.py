@@ -70,7 +70,7 @@ def test_what_does_not_count_is_named(bundle: Bundle, tmp_path: Path) -> None:
     assert "its finding is none of normal, pneumonia and COVID-19" in found.left_out
     assert UNREADABLE not in found.left_out  # a folder is no file of the table
     (folder / "labels.csv").write_text("file,label\n3.png,normal")
-    with pytest.raises(DataError, match="no image of the table can be used"):
+    with pytest.raises(DataError, match="none of the table's images can be used"):
         read(bundle, folder)
 
 

@@ -16,8 +16,8 @@ SIDE = 48
 
 @pytest.fixture(scope="module")
 def images() -> Tensor:
-    chance = torch.Generator().manual_seed(0)
-    noise = torch.randint(0, 256, (16, 1, SIDE, SIDE), dtype=torch.uint8, generator=chance)
+    rng = torch.Generator().manual_seed(0)
+    noise = torch.randint(0, 256, (16, 1, SIDE, SIDE), dtype=torch.uint8, generator=rng)
     noise[0], noise[1] = 0, 255
     return noise
 
@@ -73,17 +73,17 @@ def test_presets_keep_shape_and_range(how: Augmentation, side: int, images: Tens
     assert varied.isfinite().all()
 
 
-@pytest.mark.parametrize("knob", [name for name in HYPERPARAMETERS if name != "amplitude_mix"])  # of other images
-def test_every_knob_changes_the_image_and_nothing_else_is_needed(knob: str) -> None:
-    strength = 20.0 if knob == "rotation" else 1.0 if knob in CERTAIN else 0.3
+@pytest.mark.parametrize("name", [name for name in HYPERPARAMETERS if name != "amplitude_mix"])  # of other images
+def test_every_hyperparameter_changes_the_image_and_nothing_else_is_needed(name: str) -> None:
+    strength = 20.0 if name == "rotation" else 1.0 if name in CERTAIN else 0.3
     batch = smooth().expand(8, -1, -1, -1)
-    varied = vary(batch, only(knob, strength))
+    varied = vary(batch, only(name, strength))
     assert ((varied - batch).abs().amax(dim=(1, 2, 3)) > 1).sum() >= 6
-    assert knob in ("flip", "blur") or not torch.equal(varied[0], varied[1]), "images vary independently"
+    assert name in ("flip", "blur") or not torch.equal(varied[0], varied[1]), "images vary independently"
 
 
 @pytest.mark.parametrize("how", [GENTLE, STRONG], ids=["gentle", "strong"])
-def test_the_generator_is_the_only_source_of_chance(how: Augmentation, images: Tensor) -> None:
+def test_the_generator_is_the_only_source_of_randomness(how: Augmentation, images: Tensor) -> None:
     torch.manual_seed(1)
     first = vary(images, how)
     torch.manual_seed(2)

@@ -1,4 +1,4 @@
-"""Styles: each does what its name says to the images that it is drawn for, and leaves the others alone."""
+"""Styles: each changes the drawn images as its name says, and leaves the others unchanged."""
 
 from collections.abc import Callable
 from io import BytesIO

@@ -72,8 +72,8 @@ def test_a_table_without_masks_is_named(folder: Path, tmp_path: Path) -> None:
 def test_a_mask_moves_with_its_image() -> None:
     images = torch.zeros(6, 1, 64, 64, dtype=torch.uint8)
     images[:, :, 20:40, 10:30] = 255
-    chance = torch.Generator().manual_seed(0)
-    moved, masks = augment_with_masks(images, images > 0, STRONG, chance)
+    rng = torch.Generator().manual_seed(0)
+    moved, masks = augment_with_masks(images, images > 0, STRONG, rng)
     expected = augment(images, STRONG, torch.Generator().manual_seed(0))
     torch.testing.assert_close(moved, expected)
     assert masks.min() >= 0

@@ -1,4 +1,4 @@
-"""Preparing: the stored form, groups and splits, nothing of a patient, and all of it or nothing."""
+"""Preparing: the stored form, groups and splits, no patient data, and atomic output."""
 
 import csv
 import re

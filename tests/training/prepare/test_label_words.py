@@ -1,4 +1,4 @@
-"""Words for findings: usual spellings, the user's own, and what is none of the three."""
+"""Words for findings: usual spellings, the user's own, and unknown words."""
 
 import pytest
 

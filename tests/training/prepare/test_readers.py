@@ -233,7 +233,7 @@ def test_a_folder_of_no_kind_is_told_of_all(tmp_path: Path) -> None:
     pictures(tmp_path, "a.png", "normal/b.png")
     put_text(tmp_path / "notes.csv", "a,b", "1,2")
     put_text(tmp_path / "train.txt", "just a note of training")
-    with pytest.raises(DataError, match=r"no known kind .*covidx.*cohen.*folders.*csv"):
+    with pytest.raises(DataError, match=r"not of a known kind .*covidx.*cohen.*folders.*csv"):
         read_collection(tmp_path, ReadingOptions())
     with pytest.raises(DataError, match="is not a folder"):
         read_collection(tmp_path / "nowhere", ReadingOptions())

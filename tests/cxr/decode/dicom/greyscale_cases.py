@@ -1,4 +1,4 @@
-"""Files whose grey values are known by formulas: each is a way in which real files leave the straight path.
+"""Files with grey values known by formulas. Each has one of the peculiarities of real files.
 
 Every case holds the file and the picture that it means: no function of the project is asked what is right.
 """
@@ -32,7 +32,7 @@ from tests.cxr.decode.scenes import (
 
 @dataclass(frozen=True)
 class Case:
-    """build: the file. expected: [ROWS, COLUMNS], 0 to 255. warns: whether an assumption has to be told."""
+    """build: makes the file. expected: [ROWS, COLUMNS], 0 to 255. warns: whether a warning is expected."""
 
     build: Callable[[], bytes]
     expected: Picture

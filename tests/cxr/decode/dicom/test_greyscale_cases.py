@@ -1,4 +1,4 @@
-"""DICOM: what real files say wrongly, in part or in an unusual way becomes the picture that the standard means."""
+"""DICOM: wrong, incomplete or unusual elements of real files still give the picture that the standard defines."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a decoder's process has of its parent, and what the kernel refuses it."""
+"""What a decoder process inherits from its parent, and what the kernel refuses it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Decoders that crash, hang, outgrow or vanish cost one file an answer, and nobody else anything."""
+"""Decoders that crash, hang, exceed memory or vanish affect one file only."""
 
 import os
 import signal
@@ -210,8 +210,9 @@ def test_where_no_decoder_starts_the_service_is_said_to_be_at_fault(monkeypatch:
 PARENT = """
 import sys, time
 from cxr.decode.sandbox.pool import decoders
-decoders().warm()
-print(*decoders().pids(), flush=True)
+pool = decoders()
+pool.warm()
+print(*pool.pids(), flush=True)
 time.sleep(60)
 """
 

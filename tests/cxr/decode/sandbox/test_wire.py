@@ -1,4 +1,4 @@
-"""A decoder that a file has taken over may answer what it likes: its parent believes only what can be true."""
+"""A hostile decoder may answer anything: its parent accepts only valid answers."""
 
 import json
 import os

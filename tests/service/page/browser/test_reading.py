@@ -84,7 +84,7 @@ def test_method_class_and_network_are_chosen_without_a_new_upload(reading: Page,
 def test_the_methods_side_by_side(reading: Page) -> None:
     reading.get_by_text("Methods side by side").click()
     expect(reading.get_by_role("heading", level=3)).to_contain_text(["Statement", *METHOD_NAMES.values()])
-    expect(reading.locator("figcaption p").last).to_contain_text("radiologists' boxes have taught")
+    expect(reading.locator("figcaption p").last).to_contain_text("trained on radiologists' boxes")
 
 
 def test_zoom_and_pan_by_wheel_keys_and_buttons(reading: Page) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
-from loadtests.floors import fastest, operations
+from loadtests.offline.floors import fastest, operations
 
 
 def test_a_convolutions_operations_are_two_for_each_weight_and_place(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
-"""`cxr batch` on an archive of mixed files, one in a hundred of them bad, beside what its cores could do.
+"""Measure `cxr batch` on an archive of mixed files, 1 % of them bad, relative to the capacity of its cores.
 
-    python -m loadtests.archives --files 20000
+    python -m loadtests.offline.archives --files 20000
 
-The yardstick is one process on one core that does nothing but classify such files one after the other, its start left
-out, before and after each engine's run; the engine's own start and end are in its time. Every row is compared: all of
-the good files are answered, all of the bad ones have an error, and none is missing or there twice.
+The reference is one process on one core that only classifies such files in sequence, without its start-up time,
+measured before and after each engine's run. An engine's time includes its start and end. Every row is checked: all good
+files are answered, all bad ones have an error, and none is missing or duplicated.
 """
 
 import os
@@ -39,7 +39,7 @@ YARDSTICK: Final = (
 
 
 def archive(folder: Path, count: int) -> list[str]:
-    """So many names of a few files, in the shares of a hospital's; returns their paths."""
+    """Create `count` names for a few files, in the proportions of a hospital. Returns the paths."""
     samples = radiographs(IMAGES)
     kinds = {media: cycle(_stored(folder, samples, media)) for media in SHARES}
     bad = cycle(_stored(folder, [one.sample for one in bad_ones(samples) if one.status == 422], None))
@@ -53,7 +53,7 @@ def archive(folder: Path, count: int) -> list[str]:
 
 
 def _stored(folder: Path, samples: list[Sample], media: str | None) -> Iterator[Path]:
-    """Each sample once, hidden from those who look for files."""
+    """Write each sample once, as a hidden file."""
     for number, sample in enumerate(one for one in samples if media in (None, one.media_type)):
         path = folder / f".{(media or 'bad').replace('/', '-')}-{number}"
         path.write_bytes(sample.data)
@@ -61,7 +61,7 @@ def _stored(folder: Path, samples: list[Sample], media: str | None) -> Iterator[
 
 
 def one_core(paths: list[str], scratch: Path) -> float:
-    """Files a second of one process on one core."""
+    """Files per second of one process on one core."""
     listed = scratch / "few"
     listed.write_text("\n".join(paths))
     core = str(min(os.sched_getaffinity(0)))
@@ -70,7 +70,7 @@ def one_core(paths: list[str], scratch: Path) -> float:
 
 
 def engine_rate(engine: Engine, folder: Path, paths: list[str], output: Path) -> float:
-    """Files a second of the command, from its call to its end. Raises ValueError if a row is not as it should be."""
+    """Files per second of the command, from its call to its end. Raises ValueError if a row is wrong."""
     command = [sys.executable, "-c", "from cli import app; app()", "batch", str(folder), "-o", str(output)]
     start = time.perf_counter()
     subprocess.run([*command, "--engine", engine], check=True)
@@ -105,7 +105,7 @@ def main(
         *("engine", "files/s, start included", "one core, files/s", f"÷ {cores} × one core"),
         *("core hours for a million", "core days for 10⁸"),
     )
-    command = " ".join(["python -m loadtests.archives", *sys.argv[1:]])
+    command = " ".join(["python -m loadtests.offline.archives", *sys.argv[1:]])
     text = f"{tables.table(head, lines)}\n\n{files} files, all rows right. {tables.machine()}. `{command}`"
     tables.publish(tables.PERFORMANCE, "archives", text, write)
 

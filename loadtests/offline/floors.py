@@ -1,6 +1,6 @@
 """What each stage of a classification could cost at the least on this machine, and what it costs.
 
-    python -m loadtests.floors --write
+    python -m loadtests.offline.floors --write
 
 The floor of a network is its operations divided by the rate of large matrix products in the same precision; that of
 decoding is the bytes of file and pixels divided by the rate of a copy in memory. Both rates are measured here, in the
@@ -130,7 +130,7 @@ def main(write: Annotated[bool, typer.Option(help="Put the table into docs/perfo
     """Measure rates, floors and stages, and print a table."""
     rows, ensemble, member = measure()
     head = ("stage", "floor, ms", "reached, ms", "floor ÷ reached", "what the difference is")
-    command = " ".join(["python -m loadtests.floors", *sys.argv[1:]])
+    command = " ".join(["python -m loadtests.offline.floors", *sys.argv[1:]])
     text = (
         f"{tables.table(head, rows)}\n\nRates: {member.operations / 1e9:,.0f} G operations/s in {ensemble.precision}, "
         f"{member.bytes / 1e9:.1f} GB/s copied. {tables.machine()}. `{command}`"

@@ -1,0 +1,1 @@
+"""What needs no server: archives, and the floors of each stage."""
