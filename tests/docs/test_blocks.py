@@ -35,6 +35,7 @@ NOT_RUN: Final = {
     ("docs/gate.md", 0): MACHINE,
     ("docs/hospital.md", 0): MACHINE,
     ("docs/operator.md", 0): "needs Docker: `tests/deploy/test_compose.py` checks the files that it uses",
+    ("docs/operator.md", 1): "replaces a model under a server: `tests/service/bundles` does the same",
     ("docs/pacs.md", 0): "starts the server that the tests start themselves",
     ("docs/pacs.md", 1): ARCHIVE,
     ("docs/pacs.md", 2): ARCHIVE,

@@ -78,6 +78,7 @@ def test_names_and_labels(server: Server) -> None:
             "code",
             "name",
             "version",
+            "sha256",
             "provider",
             "precision",
             "figure",

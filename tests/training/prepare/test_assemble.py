@@ -14,7 +14,7 @@ from cxr.decode import decode
 from cxr.errors import DataError, LateralView, NotDecodable, TooSmall, Truncated
 from cxr.model.preprocess import preprocess
 from tests import files
-from tests.cxr.decode.test_dicom_privacy import CANARY, with_canaries
+from tests.cxr.decode.dicom.test_dicom_privacy import CANARY, with_canaries
 from tests.training.prepare.trees import by_class, chest, put, put_text
 from training.data import load, read_table
 from training.prepare import assemble
