@@ -94,7 +94,7 @@ def against_marks(bundle: Bundle, folder: Path, split: Literal["val", "test"], s
     found: list[Marked] = []
     for member, values in judged:
         gains = {} if member.frame == FULL else _gains(values, whole)
-        every = values | _differences(values) | _of_subset(values, subjects) | gains
+        every = values | differences(values) | _of_subset(values, subjects) | gains
         found += _by_source(member, split, subjects, every, _boxes(bundle, member, subjects))
     return tuple(found)
 
@@ -171,7 +171,7 @@ def _boxes(bundle: Bundle, member: Member, subjects: Subjects) -> list[list[Foun
     return [[Found(*region) for region in opacity_regions(heatmap, place)] for heatmap, place in pairs]
 
 
-def _differences(values: Values) -> Values:
+def differences(values: Values) -> Values:
     """Of each method to the constant, of the paper's to its rivals, and of the second head to the paper's."""
     pairs = [(method, CONSTANT) for method in METHODS]
     pairs += [(CLAIMANT, rival) for rival in RIVALS] + [(HEAD, other) for other in METHODS if other != HEAD]
@@ -179,7 +179,7 @@ def _differences(values: Values) -> Values:
         f"{one}-{other}/{measure}": values[f"{one}/{measure}"] - values[f"{other}/{measure}"]
         for one, other in pairs
         for measure in MEASURES
-        if f"{one}/{measure}" in values
+        if f"{one}/{measure}" in values and f"{other}/{measure}" in values
     }
 
 

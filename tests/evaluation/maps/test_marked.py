@@ -9,9 +9,9 @@ from cxr.model.bundle import Bundle, Pointing
 from cxr.report.explanation import METHODS
 from evaluation.evaluation_file import BundleEvaluation
 from evaluation.maps.baselines import CONSTANT, GRID, NAMES, baselines, mean_boxes
-from evaluation.maps.marked import Marked, against_marks, pointing
+from evaluation.maps.marked import Marked, Values, against_marks, differences, pointing
 from evaluation.maps.marks import MEASURES
-from evaluation.maps.on_radiograph import SLOW
+from evaluation.maps.on_radiograph import HEAD, SLOW
 from reporting.document import Items, Table
 from reporting.maps.marks import marks_section
 from tests.evaluation.maps.boxed import write_boxed
@@ -106,3 +106,11 @@ def test_a_folder_without_boxes_has_no_figures(bundle: Bundle, folder: Path, tmp
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.data.DEFAULT_CACHE", tmp_path / "cache")
         assert against_marks(bundle, tmp_path, "val", slow=2) == ()
+
+
+def test_without_slow_methods_the_others_are_compared_all_the_same() -> None:
+    fast = set(METHODS) - SLOW
+    values = Values({f"{name}/{measure}": np.ones(2) for name in (*fast, CONSTANT) for measure in MEASURES})
+    found = differences(values)
+    assert f"{HEAD}-{CONSTANT}/pointing" in found
+    assert not [name for name in found if any(slow in name for slow in SLOW)]
