@@ -2,11 +2,9 @@
 
 import math
 import os
-from pathlib import Path, PurePosixPath
-from typing import Final
+from pathlib import PurePosixPath
 
-CGROUPS: Final = Path("/sys/fs/cgroup")
-OWN_CGROUP: Final = Path("/proc/self/cgroup")
+from cxr.cgroups import CGROUPS, OWN_CGROUP, lines
 
 
 def usable_cores() -> int:
@@ -19,21 +17,14 @@ def usable_cores() -> int:
 
 def _quotas() -> list[float]:
     """The quota of each control group around this process, in cores; inf for a group without a limit."""
-    unified = next((line.split(":", 2)[2] for line in _lines(OWN_CGROUP) if line.startswith("0::")), "/")
+    unified = next((line.split(":", 2)[2] for line in lines(OWN_CGROUP) if line.startswith("0::")), "/")
     path = PurePosixPath(unified)
-    second = [_granted(_lines(CGROUPS / str(group).lstrip("/") / "cpu.max")) for group in (path, *path.parents)]
-    first = _lines(CGROUPS / "cpu" / "cpu.cfs_quota_us") + _lines(CGROUPS / "cpu" / "cpu.cfs_period_us")
+    second = [_granted(lines(CGROUPS / str(group).lstrip("/") / "cpu.max")) for group in (path, *path.parents)]
+    first = lines(CGROUPS / "cpu" / "cpu.cfs_quota_us") + lines(CGROUPS / "cpu" / "cpu.cfs_period_us")
     return [*second, _granted([" ".join(first)])]
 
 
-def _granted(lines: list[str]) -> float:
+def _granted(found: list[str]) -> float:
     """Quota divided by period, from "QUOTA PERIOD" in microseconds. QUOTA is "max" or -1 where there is no limit."""
-    quota, period = lines[0].split() if lines and len(lines[0].split()) == 2 else ("max", "1")
+    quota, period = found[0].split() if found and len(found[0].split()) == 2 else ("max", "1")
     return int(quota) / int(period) if quota.isdecimal() else math.inf
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text().splitlines()
-    except OSError:
-        return []

@@ -5,7 +5,7 @@ import math
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from cxr.cpu_count import CGROUPS, OWN_CGROUP
+from cxr.cgroups import CGROUPS, OWN_CGROUP, lines
 
 MEMINFO: Final = Path("/proc/meminfo")
 
@@ -26,7 +26,7 @@ def give_back() -> None:
 
 
 def _of_machine() -> float:
-    for line in _lines(MEMINFO):
+    for line in lines(MEMINFO):
         name, _, value = line.partition(":")
         if name == "MemAvailable":
             return int(value.split()[0]) * 1024
@@ -36,7 +36,7 @@ def _of_machine() -> float:
 def _of_groups() -> list[float]:
     """Of each control group around this process, of either version; those without a limit: inf."""
     left = [math.inf]
-    for line in _lines(OWN_CGROUP):
+    for line in lines(OWN_CGROUP):
         _, controllers, path = line.split(":", 2)
         if controllers not in ("", "memory"):
             continue
@@ -52,15 +52,8 @@ def _of_groups() -> list[float]:
 
 def _left(folder: Path, limit: str, usage: str, idle: str) -> float:
     """Limit less usage of one group, its idle page cache given back; inf where it has no limit or is not to be seen."""
-    allowed, used = (_lines(folder / name) for name in (limit, usage))
+    allowed, used = (lines(folder / name) for name in (limit, usage))
     if not (allowed and used and allowed[0].isdecimal()):
         return math.inf
-    statistics = dict(line.split() for line in _lines(folder / "memory.stat") if len(line.split()) == 2)
+    statistics = dict(line.split() for line in lines(folder / "memory.stat") if len(line.split()) == 2)
     return int(allowed[0]) - int(used[0]) + int(statistics.get(idle, 0))
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text().splitlines()
-    except OSError:
-        return []
