@@ -25,6 +25,7 @@ from cli import (
     site,
     train,
 )
+from cli.ahead import leave
 from cxr import __version__
 
 app = typer.Typer(
@@ -68,3 +69,12 @@ app.command()(marks.marks)
 app.command()(site.site)
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(hospital.app.app, name="pacs")
+
+
+def main() -> None:
+    """What the console command `cxr` calls."""
+    try:
+        app()
+    except SystemExit as end:
+        leave(end.code)
+        raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from archive.sources import read
+from cli.ahead import import_ahead
 from cli.output import BundlePath, complain, disclaim, err, failing_cleanly
 from cxr.errors import Refusal, UnknownMember
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
@@ -72,12 +73,12 @@ def explain(
             if member is not None and member not in loaded.manifest.choices:
                 raise UnknownMember
             data = read(file)
+            import_ahead("attribution.explain")  # on another core than decoding: PyTorch takes seconds to load
             with ThreadPoolExecutor(1) as thread:  # a decoder starts while the networks load
                 preparing = thread.submit(Preprocessor(loaded).prepare, data)
                 classifier = Classifier(loaded, threads=1)
                 prepared = preparing.result()
             finding = classifier.infer(prepared)
-            # Imported late: PyTorch takes seconds to load, and wrong arguments should be reported before.
             from attribution.explain import Explainer
 
             explainer = Explainer(loaded)

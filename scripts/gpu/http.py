@@ -24,7 +24,7 @@ from typing import Any, Final
 from scripts.forms import FORM, form
 from scripts.waiting import wait_until_answering
 
-REPOSITORY: Final = Path(__file__).parent.parent
+REPOSITORY: Final = Path(__file__).parents[2]
 START_S: Final = 150
 WARM_UP_S: Final = 2.0
 

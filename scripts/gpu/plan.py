@@ -66,7 +66,7 @@ def plan() -> list[Planned]:
     first = [run for run in main if run.config.seed == 0 and run.config.leave_out in ("", "siim", "cohen")]
     seeds = [run for run in main if run.config.seed > 0]
     others = [run for run in main if run not in first and run not in seeds]
-    six = sorted([*_paper(), *_outside()], key=lambda run: -run.seconds)
+    six = sorted([*_paper(), *_candidate_seeds(), *_outside()], key=lambda run: -run.seconds)
     return [*first, *_remedies(("siim", "cohen")), *seeds, *others, *_controls(), *six, *_remedies(("",))]
 
 
@@ -83,13 +83,26 @@ def _paper() -> Iterator[Planned]:
 
 
 def _outside() -> Iterator[Planned]:
-    """The paper's best pair without `siim`, by its protocol; the larger ResNet by the travelling preset."""
-    for architecture in ("vgg19_bn", "densenet161"):
+    """The paper's six networks without `siim`, by its protocol and by the travelling preset; one also without `cohen`."""
+    for architecture in IMAGES_PER_SECOND:
+        network = architecture.replace("_", "")
         config = replace(paper(), architecture=architecture, sampling="natural", leave_out="siim")
-        yield Planned(f"{architecture.replace('_', '')}-imbalanced-without-siim", config, True)
-    for source in ("siim", "cohen"):
-        config = replace(CONVOLUTION, architecture="resnet34", leave_out=source)
-        yield Planned(f"resnet34-travel-without-{source}", config, True)
+        yield Planned(f"{network}-imbalanced-without-siim", config, True)
+        if architecture != CONVOLUTION.architecture:
+            travelling = replace(CONVOLUTION, architecture=architecture, leave_out="siim")
+            yield Planned(f"{network}-travel-without-siim", travelling, True)
+    yield Planned(
+        "resnet34-travel-without-cohen", replace(CONVOLUTION, architecture="resnet34", leave_out="cohen"), True
+    )
+
+
+def _candidate_seeds() -> Iterator[Planned]:
+    """The two networks of docs/study/candidate.json from other seeds: how much randomness in training changes it."""
+    candidate: tuple[Architecture, ...] = ("vgg16_bn", "resnet34")
+    for architecture in candidate:
+        for seed in (1, 2):
+            config = replace(paper(), architecture=architecture, sampling="natural", seed=seed)
+            yield Planned(f"{architecture.replace('_', '')}-imbalanced-s{seed}", config)
 
 
 BASELINE: Final = replace(default(), epochs=100)

@@ -27,6 +27,7 @@ from cxr.model.views import batched
 from cxr.pipeline import Preprocessor
 from scripts.gpu import http as over_http
 from scripts.gpu import pipeline as whole_path
+from scripts.gpu import preparing
 from scripts.gpu.pipeline import Result, failing_alone
 
 ARCHITECTURES: Final = ("resnet18", "vgg19_bn", "densenet161")
@@ -94,9 +95,9 @@ def http(
 ) -> None:
     """Measure `POST /v1/classify` with JPEGs, then with the DICOM file, on the fastest number of servers."""
     end = time.monotonic() + budget
-    result: Result = {"jpeg": []}
-    settings = {"classifications": threads, "batch": batch, "queue": 512, "upload_mib": 2048}
     stored = jpegs(files)
+    result: Result = {"prepared_per_second": preparing.rates(bundle, stored, seconds), "jpeg": []}
+    settings = {"classifications": threads, "batch": batch, "queue": 512, "upload_mib": 2048}
     for number in servers or [14, 10]:
         if time.monotonic() < end:
             part: Result = {"servers": number}

@@ -5,30 +5,20 @@ any beginning holds about the same share of every module. Prints the share that 
 """
 
 import argparse
-import itertools
 import json
 import random
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from scipy.stats import binomtest
 
-from scripts.mutation.covering import Covering
-from scripts.mutation.mutants import mutants, mutated
-from scripts.mutation.trial import Outcome, Trials
+from scripts.mutation.judge import PLACE, ROOT, Job, judged
+from scripts.mutation.mutants import mutants
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-PLACE: Final = ROOT / "build" / "mutation"
 RESULTS: Final = PLACE / "results.jsonl"
 AGAIN: Final = PLACE / "again.jsonl"
 SEED: Final = 20
-
-Job = dict[str, Any]
-"""A mutant, with its module; afterwards its verdict too."""
 
 
 def main() -> None:
@@ -36,20 +26,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=45.0, help="of trying; then the sample ends")
     parser.add_argument("--seconds", type=float, default=15.0, help="of tests for each mutant")
+    parser.add_argument("--processes", type=int, default=2, help="mutants at once; each wants a core and 2 GB")
     parser.add_argument("--again", action="store_true", help="only the survivors of the last run")
     parser.add_argument("modules", nargs="*", help="only these, such as cxr/decode")
     options = parser.parse_args()
     jobs = _survivors() if options.again else _sample(options.modules)
-    covering = Covering(ROOT, PLACE / "contexts", PLACE / "durations.txt")
-    trials = Trials(_copy_of_the_tree())
-    end = time.monotonic() + 60 * options.minutes
     done: list[Job] = []
     with (AGAIN if options.again else RESULTS).open("w", encoding="utf-8") as file:
-        for job in itertools.takewhile(lambda _: time.monotonic() < end, jobs):
-            tests = covering.tests(job["module"], job["line"], options.seconds)
-            done.append(job | _tried(trials, covering, job, tests)._asdict())
-            print(json.dumps(done[-1]), file=file, flush=True)
-            if done[-1]["verdict"] == "survived":
+        for job in judged(jobs, options.processes, options.seconds, time.time() + 60 * options.minutes):
+            done.append(job)
+            print(json.dumps(job), file=file, flush=True)
+            if job["verdict"] == "survived":
                 print(f"{job['module']}:{job['line']}: {job['before']} -> {job['after']}", flush=True)
     _report(done, len(jobs))
 
@@ -87,34 +74,6 @@ def _modules() -> list[str]:
 def _jobs(module: str) -> Iterator[Job]:
     for mutant in mutants((ROOT / module).read_text(encoding="utf-8")):
         yield {"module": module, **vars(mutant)}
-
-
-def _copy_of_the_tree() -> Path:
-    """Committed and new files, the exported graphs and the data, where files can be changed."""
-    tree = PLACE / "tree"
-    shutil.rmtree(tree, ignore_errors=True)
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
-    graphs = [str(path.relative_to(ROOT)) for path in (ROOT / "models/default/onnx").iterdir()]
-    for name in [*listed.stdout.splitlines(), *graphs]:
-        if (ROOT / name).is_file():
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, tree / name)
-    shared = PLACE / "shared"
-    if not shared.exists() and (ROOT.parent / "shared").exists():
-        shared.symlink_to(ROOT.parent / "shared")
-    return tree
-
-
-def _tried(trials: Trials, covering: Covering, job: Job, tests: list[str]) -> Outcome:
-    """The verdict, where the test that kills passes without the mutant."""
-    source = mutated((ROOT / job["module"]).read_text(encoding="utf-8"), job["number"], job["choice"])
-    while tests:
-        outcome = trials.run(job["module"], source, tests, covering.expected(tests))
-        if outcome.verdict == "survived" or trials.passes(outcome.test):
-            return outcome
-        print(f"left out, it fails as it is: {outcome.test}", flush=True)
-        tests = [test for test in tests if test != outcome.test]
-    return Outcome("survived", "")
 
 
 def _report(done: list[Job], of: int) -> None:

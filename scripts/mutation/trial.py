@@ -63,7 +63,10 @@ class _Watch:
 
 
 class Trials:
-    """Works in a copy of the tree, whose files it changes; the current process moves there."""
+    """Works in a copy of the tree, whose files it changes; the current process moves there.
+
+    What it makes besides, lies beside the tree: each `Trials` wants a folder of its own around its tree.
+    """
 
     def __init__(self, tree: Path) -> None:
         self._tree = tree

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from io import StringIO
@@ -210,7 +211,6 @@ def test_explain_refuses_a_bad_file(bundle: Bundle, broken: Path, tmp_path: Path
 
 def test_explain_tells_what_is_wrong_before_it_loads_torch(bundle: Bundle, radiograph: Path, broken: Path) -> None:
     asked: list[list[Path | str]] = [
-        [broken],
         [broken.parent],
         [broken.parent / "missing.png"],
         [radiograph, "--member", "alexnet"],
@@ -219,9 +219,20 @@ def test_explain_tells_what_is_wrong_before_it_loads_torch(bundle: Bundle, radio
     answers = f"[app(command, standalone_mode=False) for command in {commands}]"
     code = f"import sys; from cli import app; print({answers}, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[1, 2, 2, 1] False"
-    for told in (Truncated.message, "Is a directory", "No such file", UnknownMember.message):
+    assert done.stdout.strip() == "[2, 2, 1] False"
+    for told in ("Is a directory", "No such file", UnknownMember.message):
         assert told in done.stderr
+
+
+def test_explain_refuses_a_bad_file_while_torch_is_being_loaded(bundle: Bundle, broken: Path, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("import time; time.sleep(600)")
+    code = (
+        f"import sys; sys.argv[1:] = {['explain', str(broken), '--bundle', str(bundle.root)]}; import cli; cli.main()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr.strip() == f"{broken}: {Truncated.message}"
 
 
 @pytest.mark.parametrize("command", ["classify", "explain"])
