@@ -61,8 +61,8 @@ class Settings(BaseSettings):
             "warn, refuse (422), or off: the gate is not asked."
         ),
     ] = "warn"
-    # One more than cores by default: while a thread waits for the interpreter, another one's network has its core.
-    classifications: Annotated[int, Field(ge=1, description="Classifications that run at once.")] = CORES + 1
+    # Two for each core: a thread often waits, for the interpreter or for OpenVINO's threads, and a core must not.
+    classifications: Annotated[int, Field(ge=1, description="Classifications that run at once.")] = 2 * CORES
     batch: Annotated[int, Field(ge=2, le=512, description="Images that a GPU is given at once, at most.")] = MAX_BATCH
     explanations: Annotated[int, Field(ge=1, description="Explanations that run at once.")] = 1
     queue: Annotated[
