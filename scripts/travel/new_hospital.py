@@ -13,12 +13,12 @@ LEAST, LARGEST = 0.85, 2.0  # the required coverage of each label, and mean size
 def new_hospital(
     fitted: Fit, found: Mapping[float, Sequence[HeldBack]], beside_baseline: Sequence[HeldBack]
 ) -> Iterator[Block]:
-    """The words and tables.
+    """The section's texts and tables.
 
     Args:
         fitted: the fit on all sources.
-        found: by target coverage, the results of each source when it is held back.
-        beside_baseline: the same for `COVERAGE`, of the first recipe with the baseline.
+        found: for each target coverage, the results of each source when it is held back.
+        beside_baseline: the same for `COVERAGE`, for the first recipe with the baseline.
     """
     thresholds = ", ".join(f"{DISPLAY_NAMES[label]} {fitted.thresholds[label]:.3f}" for label in LABELS)
     yield Text(
