@@ -116,7 +116,7 @@ def test_killed_at_any_moment_it_goes_on(bundle: Bundle, tmp_path: Path, engine:
 
 
 def begun(output: Path, parts: int) -> bool:
-    """Whether so many parts are there; with none, whether work on the first has begun."""
+    """Whether this many parts exist; for 0, whether work on the first one has begun."""
     if parts:
         return len(list(output.glob("[!_.]*.parquet"))) >= parts
     if (output / RAY).exists():

@@ -43,7 +43,7 @@ def test_in_double_precision_they_are_the_same(architecture: Architecture) -> No
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_convolution_but_the_first_reads_positive_values(architecture: Architecture) -> None:
-    """What the rule z+ relies on."""
+    """The rule z+ requires this."""
     canonical, minima = canonize(randomised(architecture)), []
 
     def watch(leaf: nn.Module, *inputs: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ from tests.bundles import first_member_only, framed
 SHAPE = (120, 200)
 OF_ANY = tuple(method for method in METHODS if method not in TAUGHT)
 EACH_OF_ANY = [pytest.param(one, marks=pytest.mark.slow) if one == "occlusion" else one for one in OF_ANY]
-"""Methods that a network without the second head has, as the bundle's second one."""
+"""Methods of a network without the second head, such as the bundle's second one."""
 
 
 def radiograph(height: int = SHAPE[0], width: int = SHAPE[1]) -> bytes:
@@ -63,14 +63,14 @@ def picture(data: bytes | None) -> np.ndarray:
 
 
 def assert_same(png: bytes | None, heatmap: NDArray[np.float32], method: Method) -> None:
-    """Within a grey level: a GPU, where there is one, adds in another order."""
+    """Equal within one grey level: a GPU adds in another order."""
     drawn = picture(heatmap_png(heatmap, SHAPE, method in SIGNED)).astype(int)
     np.testing.assert_allclose(picture(png).astype(int), drawn, atol=1)
     assert np.ptp(drawn) > 0
 
 
 def expected_map(bundle: Bundle, member: Member, method: Method, label: int) -> NDArray[np.float32]:
-    """The map as the bare functions make it."""
+    """The map, made by the underlying functions."""
     image = Preprocessor(bundle).prepare(radiograph()).views[member.frame]
     batch, target = torch.from_numpy(image)[None, None], torch.tensor([label])
     network = load_member(bundle, member)
@@ -133,7 +133,7 @@ def test_a_mean_over_different_frames_is_over_the_whole_radiograph() -> None:
     maps = [PlacedMap(np.ones((7, 7), np.float32), place) for place in (left, right)]
     mean = mean_map(maps, [0.75, 0.25])
     assert mean.place == WHOLE
-    assert mean.heatmap.shape == (PIXEL_WISE, PIXEL_WISE)  # finer than either, and still no pixel-wise map
+    assert mean.heatmap.shape == (PIXEL_WISE, PIXEL_WISE)  # finer than both, but still not pixel-wise
     half, quarter = PIXEL_WISE // 2, PIXEL_WISE // 4
     assert mean.heatmap[:, :half].sum() == pytest.approx(0.75, abs=1e-5)
     assert mean.heatmap[quarter:-quarter, half:].sum() == pytest.approx(0.25, abs=1e-5)

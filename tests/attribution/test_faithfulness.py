@@ -1,4 +1,4 @@
-"""Faithfulness on a network that is known to look at one place, and against captum's infidelity."""
+"""Faithfulness on a network that uses only one part of the image, and against captum's infidelity."""
 
 import pytest
 import torch

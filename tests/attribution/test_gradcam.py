@@ -124,7 +124,7 @@ def test_threads_that_share_a_network_do_not_meet() -> None:
 def test_nothing_is_left_on_the_network(method: Method) -> None:
     network = tiny()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    with torch.no_grad():  # as a caller may well be
+    with torch.no_grad():  # the caller may have gradients disabled
         method(network, batch(2), torch.tensor([0, 1]))
     for parameter in network.parameters():
         assert parameter.requires_grad

@@ -40,7 +40,7 @@ def test_relevance_adds_up_to_the_logit(architecture: Architecture, composite: C
 
 @pytest.fixture(scope="module")
 def shipped() -> Network:
-    """The explaining member of the model that ships."""
+    """The explaining member of the shipped model."""
     bundle = Bundle(DEFAULT_BUNDLE)
     return load_member(bundle, bundle.explainer)
 
@@ -85,14 +85,14 @@ def test_methods_targets_and_threads_do_not_meet() -> None:
     alone = [explain(job) for job in jobs]
     with ThreadPoolExecutor(4) as pool:
         for expected, actual in zip(alone, pool.map(explain, jobs), strict=True):
-            # Not to the bit: a busy machine cuts the sums of a convolution otherwise.
+            # Not bit-equal: on a busy machine the sums of a convolution are split differently.
             torch.testing.assert_close(actual, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_nothing_is_left_on_the_network() -> None:
     canonical = canonize(randomised("vgg16_bn"))
     before = {name: tensor.clone() for name, tensor in canonical.state_dict().items()}
-    with torch.no_grad():  # as a caller may well be
+    with torch.no_grad():  # the caller may have gradients disabled
         relevance = lrp(canonical, batch(1), torch.tensor([1]))
     assert not relevance.requires_grad
     for name, tensor in canonical.state_dict().items():

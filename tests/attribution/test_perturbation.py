@@ -13,14 +13,14 @@ BRIGHT = (slice(0, 16), slice(48, 64))
 
 
 class Brightness(nn.Module):
-    """A trunk that hands the image on, [N, 1, H, W] ≥ 0."""
+    """A trunk that returns the image, [N, 1, H, W] ≥ 0."""
 
     def forward(self, image: Tensor) -> Tensor:
         return image + 2
 
 
 def of_one_corner() -> Network:
-    """Logits of which the second is the mean of an image's upper right quarter of a quarter."""
+    """Logits; the second is the mean of the image's upper right corner, a quarter of each side long."""
 
     class Corner(nn.Module):
         def forward(self, values: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def test_occlusion_is_the_logit_lost_under_a_square() -> None:
     maps = occlusion(of_one_corner(), images(), torch.tensor([1, 1]))
     assert maps.shape == (2, STRIDE, STRIDE)
     grey = images()[1].float().mean()
-    # The squares that cover the upper right cell alone cover 9 of the corner's 16 rows and columns at the most.
+    # A square that covers only the upper right cell covers at most 9 of the corner's 16 rows and columns.
     assert 0 < maps[1, 0, -1] <= (200 - grey) / 63.75
 
 

@@ -29,7 +29,7 @@ runner = CliRunner()
 
 @pytest.fixture
 def radiograph(tmp_path: Path) -> Path:
-    path = tmp_path / "chest [red].png"  # markup, to a careless terminal library
+    path = tmp_path / "chest [red].png"  # a terminal library could interpret this as markup
     pixels = np.random.default_rng(0).integers(0, 256, (90, 120), dtype=np.uint8)
     path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
     return path

@@ -1,4 +1,4 @@
-"""`cxr prepare`, and `cxr train` on a folder that nobody prepared."""
+"""`cxr prepare`, and `cxr train` on a folder that is not prepared."""
 
 import csv
 from pathlib import Path
@@ -26,7 +26,7 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*arguments: object, status: int = 0) -> tuple[str, str]:
-    """What a command prints on stdout and stderr, after it ended with this status."""
+    """A command's output on stdout and stderr. It must end with this status."""
     result = runner.invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == status, result.output
     return result.stdout, result.stderr

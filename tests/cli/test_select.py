@@ -17,7 +17,7 @@ FEW = {name: RUNS[name] for name in ("resnet18", "vgg19", "densenet161")}
 
 
 def run(*arguments: object, status: int = 0) -> str:
-    """A command's output, after it ended with this status."""
+    """A command's output. It must end with this status."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == status, result.output
     return result.output

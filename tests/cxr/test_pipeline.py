@@ -113,7 +113,7 @@ def test_prepare_returns_the_full_resolution_for_display_and_a_frame_for_the_net
 
 @pytest.fixture(scope="module")
 def of_lungs(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Classifier:
-    """The same networks on the lungs alone."""
+    """The same networks with the lung frame."""
     return Classifier(framed(bundle, tmp_path_factory.mktemp("lungs") / "bundle", LUNGS, LUNGS))
 
 
@@ -166,7 +166,7 @@ def test_radiograph_and_lungs_are_made_once_and_each_frame_once(
     for frame, cut in FRAMES.items():
         monkeypatch.setitem(FRAMES, frame, counted(frame, cut))
     preprocessor.prepare(files.radiograph_png())
-    of_the_segmenter = FULL  # it sees the whole image, in a recipe and size of its own
+    of_the_segmenter = FULL  # the gate sees the whole image, with its own recipe and size
     assert made == ["shrink", "find", of_the_segmenter, LUNGS, FULL]
 
 
@@ -217,7 +217,7 @@ def test_the_gate_warns_refuses_or_is_not_asked(bundle: Bundle, on_its_side: byt
     assert refusing.classify(chest).gate == asked.gate
     with pytest.raises(Unfamiliar):
         refusing.classify(on_its_side)
-    refusing.warm_up(on_its_side)  # whatever it shows
+    refusing.warm_up(on_its_side)  # whatever the image shows
     off = Classifier(bundle, gate="off").classify(on_its_side)
     assert off.gate is None
     assert off.warnings == ()

@@ -1,4 +1,4 @@
-"""What compose.yaml, nginx.conf and prometheus.yml say of each other and of this repository, without a container."""
+"""compose.yaml, nginx.conf and prometheus.yml are consistent with each other and the repository; no container runs."""
 
 import re
 import subprocess
@@ -78,7 +78,7 @@ def test_the_proxy_waits_for_as_long_as_a_request_may_take() -> None:
 
 @pytest.mark.skipif(nginx() is None, reason="needs Debian's nginx")
 def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
-    """As it is, but for the replicas' names, which only the containers' network resolves."""
+    """The unchanged file, except for the replicas' names, which only the containers' network resolves."""
     text = re.sub(r"api-\d:3000", "127.0.0.1:3000", (DEPLOY / "nginx.conf").read_text())
     configuration = tmp_path / "nginx.conf"
     configuration.write_text(text.replace("/tmp/nginx-body", str(tmp_path / "body")))

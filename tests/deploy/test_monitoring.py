@@ -1,4 +1,4 @@
-"""Dashboard and alert rules name only what /metrics has: metrics, labels, and values that can occur."""
+"""Dashboard and alert rules use only metrics, labels and values that /metrics can have."""
 
 import json
 from itertools import chain

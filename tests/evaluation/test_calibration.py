@@ -49,4 +49,4 @@ def test_the_threshold_is_the_conformal_rank() -> None:
     posterior = np.column_stack([1 - np.arange(1, 20) / 100, np.arange(1, 20) / 200, np.arange(1, 20) / 200])
     thresholds = fit_thresholds(posterior, np.zeros(19, dtype=np.int64), 0.9)
     assert thresholds["normal"] == pytest.approx(0.18)  # the 18th of 19: ceil(20 * 0.9)
-    assert thresholds["pneumonia"] == 1.0  # no image of it: never ruled out
+    assert thresholds["pneumonia"] == 1.0  # a label without images is never ruled out

@@ -1,4 +1,4 @@
-"""Checks of a bundle with random weights: which there are, on how many images, and what they compare."""
+"""Checks of a bundle with random weights: their list, their numbers of images, and their values."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from training.data import Row
 
 @pytest.fixture(scope="module")
 def data() -> BundleImages:
-    """60 images of two sources; one source is bright, and holds no pneumonia."""
+    """60 images of two sources; one source is bright, and has no pneumonia."""
     rng = np.random.default_rng(0)
     rows, images = [], []
     for i in range(60):
@@ -56,7 +56,7 @@ def test_where_no_lungs_are_found_none_are_taken_away(
 
 def test_the_probe_finds_the_brightness_within_a_label(found: tuple[Check, ...]) -> None:
     probes = {check.of: check for check in found if check.name == "probe"}
-    assert set(probes) == {"all", "normal", "covid19"}  # one source alone holds pneumonia
+    assert set(probes) == {"all", "normal", "covid19"}  # only one source has pneumonia
     accuracy, commonest = (probes["all"].figures[name].value for name in ("accuracy", "commonest"))
     assert accuracy is not None
     assert commonest == 0.5
@@ -91,7 +91,7 @@ def test_found_lungs_are_taken_away_from_their_images(
     assert np.array_equal(in_lungs[:, :8], upside_down.views[LUNGS][:20, :8])
 
 
-# --- What is taken away is black, and nothing else changes
+# --- Removed parts are black, and nothing else changes
 
 IMAGES = np.random.default_rng(0).integers(1, 256, (3, 40, 40), dtype=np.uint8)
 

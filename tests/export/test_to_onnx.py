@@ -141,7 +141,7 @@ def test_batchnorm_becomes_a_scale_and_a_shift_without_changing_the_logits(bundl
         assert norm.running_mean is not None
         assert norm.running_var is not None
         nn.init.normal_(norm.running_mean)
-        nn.init.uniform_(norm.running_var, 1e-7, 2.0)  # the smallest is no float16 number
+        nn.init.uniform_(norm.running_var, 1e-7, 2.0)  # the smallest is not representable in float16
     image = torch.randint(0, 256, (2, 1, 64, 64), dtype=torch.uint8)
     with torch.no_grad():
         expected = BothHeads(network)(image)

@@ -15,7 +15,7 @@ from tests.hospital.peers import Answer, archive, service
 
 
 def objects(number: int = 1) -> dict[str, bytes]:
-    """A picture and, for a report, what has its class."""
+    """A secondary capture, and an object with the class of a structured report."""
     small = files.changed(files.small_radiograph_dicom(), Modality="OT", SOPInstanceUID=f"2.25.{number}")
     report = files.changed(small, SOPClassUID=uid.Comprehensive3DSRStorage, SOPInstanceUID=f"2.25.9{number}")
     return {"sc": files.changed(small, SOPClassUID=uid.SecondaryCaptureImageStorage), "sr": report}

@@ -15,7 +15,7 @@ OBJECTS = {"sr": b"report", "sc": b"picture"}
 
 
 class Died(BaseException):
-    """Stands in for kill -9: nothing catches it."""
+    """Simulates kill -9: no code catches it."""
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_the_oldest_goes_first_and_one_that_is_released_last(spool: Spool) -> No
 
 
 def test_a_radiograph_that_is_tried_in_vain_grows_older(spool: Spool) -> None:
-    """The alert of a service that is away depends on it."""
+    """The alert on an unreachable service depends on this."""
     spool.add(b"radiograph", UID)
     (path,) = (spool.root / "new").iterdir()
     os.utime(path, (0, time.time() - 3600))
@@ -144,7 +144,7 @@ def test_a_process_that_dies_at_a_rename_loses_nothing(
     monkeypatch.setattr(Spool, "_move", move)
     restarted = Spool(spool.root, least_free=0)
     with restarted.served():
-        if not accepted:  # the router was not told of a success, and sends again
+        if not accepted:  # the router got no success, and sends again
             restarted.add(b"radiograph", UID)
         if restarted.count("new"):
             answer_one(restarted)

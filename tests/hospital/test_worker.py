@@ -1,4 +1,4 @@
-"""The worker: answers, refusals, and a service that is away."""
+"""The worker: answers, refusals, and an unavailable service."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ OBJECTS = {"sr": b"report", "sc": b"picture"}
 
 
 class Scripted:
-    """A service that answers with the next of some outcomes."""
+    """A service that returns the next of a list of outcomes."""
 
     def __init__(self, *outcomes: dict[str, bytes] | Exception) -> None:
         self._outcomes = list(outcomes)

@@ -103,7 +103,7 @@ def test_a_goal_that_is_missed_is_named(replies: list[Reply], afterwards: list[R
 
 
 def readings(memory_mb: float = 0.0, descriptors: float = 0.0, threads: float = 0.0) -> list[Reading]:
-    """A process that grows by so much each reading."""
+    """Readings of a process that grows by this much each time."""
     return [Reading(2.0 * i, 500 + memory_mb * i, int(20 + descriptors * i), int(5 + threads * i)) for i in range(100)]
 
 
@@ -148,7 +148,7 @@ def test_an_answer_that_is_not_golden_is_a_fault_with_a_name(bad: Reply, what: s
 
 
 def test_ratios_are_paired() -> None:
-    """Rounds of different speed, a tenth slower in each: the interval does not see the rounds."""
+    """Rounds differ in speed, and ours is a tenth slower in each. The rounds' speeds must not widen the interval."""
     theirs = [Measured(rate, 10.0) for rate in (10.0, 20.0, 40.0)]
     ours = [Measured(0.9 * one.per_second, 12.0) for one in theirs]
     pairs = list(zip(ours, theirs, strict=True))

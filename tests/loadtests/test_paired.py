@@ -1,4 +1,4 @@
-"""The comparison with an earlier checkout, on services that are made up."""
+"""The comparison with an earlier checkout, on fake services."""
 
 import random
 
@@ -12,7 +12,7 @@ SAMPLES = [Sample(str(number), "image/jpeg", bytes([number])) for number in rang
 
 
 def asker(name: str, asked: list[tuple[str, bytes]], status: int = 200) -> Asker:
-    """Of a service that notes what it is asked."""
+    """A client of a service that records its requests."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append((name, request.read()))

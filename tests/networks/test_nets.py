@@ -39,7 +39,7 @@ def test_stored_weights_load_within_float16() -> None:
 
 
 def _with_first_member(bundle: Bundle, root: Path, **changes: str) -> Bundle:
-    """The first member alone, with other fields than it should have."""
+    """A bundle with only the first member, and with wrong fields."""
     alone = first_member_only(bundle, root)
     member = alone.manifest.members[0].model_copy(update=changes)
     manifest: Manifest = alone.manifest.model_copy(update={"members": (member,)})

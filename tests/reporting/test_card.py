@@ -78,7 +78,7 @@ def test_figures_are_of_the_frames_that_the_members_see(
     BundleEvaluation(one, {"val": BundleEvaluation.read(SHIPPED).splits["val"]}).write()
     manifest = json.loads((one.root / "bundle.json").read_text()) | changes
     for member in manifest["members"]:
-        del member["frame"], member["opacity_head"]  # as in schema 1
+        del member["frame"], member["opacity_head"]  # the frame as in schema 1
     (one.root / "bundle.json").write_text(json.dumps(manifest))
     assert bool(BundleEvaluation.read(Bundle(one.root)).splits) == are_kept
 
@@ -133,6 +133,6 @@ def test_a_card_shows_the_figures_it_is_given(tmp_path: Path) -> None:
     card = write_card(evaluation).read_text()
     assert DISCLAIMER in card
     assert "(test split, 4,321 images of other patients)" in card
-    assert "| macro-F1 | – |" in card  # no interval, no figure
+    assert "| macro-F1 | – |" in card  # a value without an interval is not shown
     assert "## Validation split" not in card
     assert json.loads((tmp_path / "evaluation.json").read_text())["splits"]["test"]["images"] == 4321

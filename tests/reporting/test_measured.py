@@ -1,4 +1,4 @@
-"""Tables of one split hold its figures, and dashes where there are none."""
+"""Tables of one split have its figures, and dashes for missing ones."""
 
 from dataclasses import replace
 
@@ -55,7 +55,7 @@ def test_what_was_not_measured_is_a_dash_or_a_column_less() -> None:
     older = {name: figure for name, figure in FOUND.figures.items() if "expected" not in name}
     table = measured.conformal(replace(FOUND, figures=older))
     assert [row[2] for row in table.rows] == ["–"] * 3
-    assert "to be expected" not in measured.without_empty_columns(table).header
+    assert "expected" not in measured.without_empty_columns(table).header
 
 
 def test_a_source_with_one_label_is_compared_with_nothing() -> None:

@@ -47,7 +47,7 @@ def test_a_figure_is_the_same_each_time_and_says_what_it_shows(draw: Callable[[S
 
 
 def comments(svg: str) -> set[str]:
-    """Texts of a figure: matplotlib draws glyphs, and writes what they say beside them."""
+    """The texts of a figure: matplotlib draws glyphs, and stores their text in comments."""
     return {text.strip() for text in re.findall(r"<!--(.*?)-->", svg)}
 
 

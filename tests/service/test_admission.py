@@ -17,7 +17,7 @@ LONG = 30.0
 
 
 class Work:
-    """A work that ends when it is told to."""
+    """A job that ends when the test says so."""
 
     def __init__(self) -> None:
         self.begun = False
@@ -44,7 +44,7 @@ def fails() -> Future[str]:
 
 
 async def run_all(admission: Admission, starts: Sequence[Start[str]], seconds: float) -> list[str | BaseException]:
-    """Works that come together, as the runtime has them: asked for once, then admitted whatever their number."""
+    """Run jobs that arrive together, as the runtime does: one check, then all are admitted whatever their number."""
     admission.check()
     works = (admission.run_admitted(start, seconds) for start in starts)
     return await asyncio.gather(*works, return_exceptions=True)
@@ -138,7 +138,7 @@ def test_first_come_first_served() -> None:
 
 
 def test_the_next_work_begins_without_the_event_loop() -> None:
-    """A thread that ends a work has the next one at hand, however busy the event loop is."""
+    """A thread that ends a job starts the next one, even if the event loop is busy."""
     ended = [Event() for _ in range(3)]
 
     async def scenario() -> None:
@@ -244,7 +244,7 @@ def test_of_works_that_came_together_the_late_ones_alone_are_late() -> None:
 
 
 def lasting(seconds: float, now: list[float]) -> Callable[[], Future[str]]:
-    """A work that ends at once, so many seconds later by the clock `now`."""
+    """A job that ends at once, and advances the clock `now` by this many seconds."""
 
     def start() -> Future[str]:
         now[0] += seconds
@@ -257,7 +257,7 @@ def test_a_queue_is_as_long_as_its_wait_may_be() -> None:
     async def scenario() -> None:
         now = [0.0]
         admission = Admission(2, 100, 0.2, clock=lambda: now[0])
-        works = [Work() for _ in range(2 + 8)]  # two run; those who wait are served two in 0.05 s
+        works = [Work() for _ in range(2 + 8)]  # two jobs run, and the waiting ones take 0.05 s per two
         await admission.run(lasting(0.05, now), LONG)
         admitted = []
         for work in works:

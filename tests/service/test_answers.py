@@ -1,4 +1,4 @@
-"""What the live server answers to what it can answer."""
+"""The live server's answers to valid requests."""
 
 import json
 import subprocess
@@ -106,7 +106,7 @@ def test_bentomls_own_client_knows_the_endpoints(server: Server, tmp_path: Path)
         "import bentoml, json, pathlib, sys; url, png = sys.argv[1], pathlib.Path(sys.argv[2]); "
         "client = bentoml.SyncHTTPClient(url); "
         "print(json.dumps([client.classify(png), client.explain(png), client.classify_batch([png, png])]))"
-    )  # in a process of its own: the client leaves a folder to the interpreter's end
+    )  # in a separate process: the client deletes a folder only when the interpreter ends
     command = [sys.executable, "-W", "ignore", "-c", code, str(server.client.base_url), str(png)]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     classified, explained, batch = json.loads(result.stdout)

@@ -19,7 +19,7 @@ LONG = 30.0
 
 
 class Device:
-    """Answers each image's first pixel, and remembers the batches."""
+    """Answers each image with its first pixel, and records the batches."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -37,7 +37,7 @@ class Device:
 
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No batch goes because its window is over."""
+    """Make the time window so long that it never starts a batch."""
     monkeypatch.setattr(batching, "WINDOW_S", 1000.0)
 
 
@@ -93,7 +93,7 @@ def test_batches_grow_while_the_device_is_busy() -> None:
         first.append(batcher.submit(image(number)))
         assert device.begun.acquire(timeout=LONG)
     rest = [batcher.submit(image(number)) for number in range(LANES, 30)]
-    assert not device.begun.acquire(timeout=0.05)  # all lanes are taken
+    assert not device.begun.acquire(timeout=0.05)  # all lanes are busy
     device.may_go.set()
     assert not wait([*first, *rest], LONG).not_done
     assert device.batches == [*([number] for number in range(LANES)), list(range(LANES, 30))]

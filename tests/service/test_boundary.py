@@ -1,4 +1,4 @@
-"""The boundary around the routes, in process: nothing that goes wrong inside may show outside."""
+"""The boundary around the routes, in process: no detail of an internal error may be visible outside."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ MIB = bytes(1024 * 1024)
 
 
 class Observed:
-    """An app with its boundary, and what the boundary told of each request."""
+    """An app with its boundary, and the boundary's observation of each request."""
 
     def __init__(self) -> None:
         self.app = FastAPI()
@@ -119,7 +119,7 @@ def test_a_path_without_a_route_is_called_other(observed: Observed) -> None:
 
 
 def test_a_key_that_asks_too_often_is_told_when_to_come_back(observed: Observed) -> None:
-    """Only that key; and what needs no key has no limit."""
+    """Only that key is limited, and paths that need no key have no limit."""
     observed.boundary = Boundary(observed.app, {"/route": FILE}, observed._observe, public={"/page": "page"})
     observed.open("first", "second", limit=RateLimit(2))
     first, second = {"x-api-key": "first"}, {"authorization": "Bearer second"}

@@ -35,7 +35,7 @@ def api(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 
 class Beside(threading.Thread):
-    """A client that classifies and probes on connections of its own, for as long as it is entered or longer."""
+    """A client that classifies and probes on separate connections while the context lasts, or a little longer."""
 
     def __init__(self, server: Server) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ def connect(server: Server) -> socket.socket:
 
 
 def received(connection: socket.socket) -> bytes:
-    """All that comes until the other side closes."""
+    """Everything received until the other side closes."""
     got = b""
     with suppress(ConnectionError):
         while data := connection.recv(65536):
@@ -88,7 +88,7 @@ def worker(server: Server) -> psutil.Process:
 
 @contextmanager
 def connections(server: Server, count: int, sent: bytes = b"") -> Iterator[list[socket.socket]]:
-    """So many, each with this sent on it."""
+    """Open this many connections, and send this on each."""
     with ExitStack() as stack:
         opened = []
         for _ in range(count):
@@ -98,13 +98,13 @@ def connections(server: Server, count: int, sent: bytes = b"") -> Iterator[list[
 
 
 def fields() -> Iterator[bytes]:
-    """64 MiB of short ones."""
+    """64 MiB of short header fields."""
     megabyte = b"".join(b"%04x:x\r\n" % i for i in range(MIB // 8))
     yield from [megabyte] * 64
 
 
 def long_field() -> Iterator[bytes]:
-    """One of 64 MiB."""
+    """One header field of 64 MiB."""
     yield b"X: "
     yield from [b"x" * MIB] * 64
 
@@ -168,7 +168,7 @@ def test_a_body_is_no_second_request(api: Server) -> None:
 
 
 def test_a_client_that_reads_no_answer_loses_its_connection_and_its_memory(api: Server) -> None:
-    """Of many answers on one connection, each pipelined behind the last."""
+    """With many answers on one connection, to pipelined requests."""
     request = b"GET /docs.json HTTP/1.1\r\nHost: x\r\n\r\n"
     with Beside(api), connections(api, 20, request * 1000) as opened:
         until(lambda: len(worker(api).net_connections("tcp")) > len(opened))

@@ -1,4 +1,4 @@
-"""The line to the explainer: what it answers, refuses, and what happens when it is not there."""
+"""The client of the explainer: answers, refusals, and an unavailable explainer."""
 
 import asyncio
 from pathlib import Path
@@ -22,7 +22,7 @@ ANSWER = Outcome(files={"png": b"overlay"})
 
 
 class Remote:
-    """Stands in for `bentoml.depends`: answers with the next of some outcomes, and the next of some probes' results."""
+    """Replaces the object from `bentoml.depends`: returns the next of a list of outcomes, and of probe results."""
 
     def __init__(self, *outcomes: Outcome | Exception, ready: tuple[bool | Exception, ...] = (True,)) -> None:
         self.to_async = self
@@ -67,7 +67,7 @@ def test_a_question_that_the_explainer_dies_of_is_not_put_to_the_next() -> None:
 
 
 def test_a_probe_whose_connection_breaks_is_repeated() -> None:
-    """The explainer closes idle connections: that harms no question, and is no death."""
+    """The explainer closes idle connections. That must not fail a request, and does not mean that it died."""
     assert ask(Remote(ANSWER, ready=(ConnectionResetError(), True))) == ANSWER
 
 

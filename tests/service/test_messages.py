@@ -1,4 +1,4 @@
-"""Errors quote the actual limits."""
+"""Error messages quote the actual limits."""
 
 from cxr.errors import BodyTooLarge, TooManyPixels, TooSmall
 from cxr.labels import LABELS

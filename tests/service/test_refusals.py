@@ -106,7 +106,7 @@ def test_too_much_in_chunks(server: Server, route: str) -> None:
     ],
 )
 def test_unknown_parameters_are_not_echoed(server: Server, query: str, refusal: type[Refusal]) -> None:
-    # The body is never looked at: its media type would be refused.
+    # The body is not read: otherwise its media type would be refused.
     response = server.client.post(f"/explain?{query}", content=b"text", headers={"Content-Type": "text/plain"})
     check(server, response, 400, refusal.code, refusal.message)
     assert "CANARY" not in response.text

@@ -1,4 +1,4 @@
-"""What the runtime makes of files that come together."""
+"""The runtime with several files at once."""
 
 import asyncio
 import os
@@ -130,7 +130,7 @@ def test_a_device_that_fails_frees_its_places(bundle: Bundle, monkeypatch: pytes
 
 
 class SlowExplainer:
-    """An explainer whose works take longer than anybody waits."""
+    """An explainer whose jobs take longer than any deadline."""
 
     def __init__(self) -> None:
         self.to_async = self
@@ -150,7 +150,7 @@ class SlowExplainer:
 
 
 def test_late_explanations_do_not_pile_up(bundle: Bundle) -> None:
-    """Each is told at its deadline, and the work that runs keeps its place: no other begins beside it."""
+    """Each request is refused at its deadline. The running job keeps its place, so no other job begins beside it."""
 
     async def scenario() -> None:
         explainer = SlowExplainer()

@@ -1,4 +1,4 @@
-"""Calibration for a new hospital, on networks that are surer than they are right."""
+"""Calibration for a new hospital, with over-confident networks."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.study.test_travel import ARCHIVES, ROWS, archive
 
 
 def said(seed: int, sureness: float, images: int = 2000) -> Unseen:
-    """Two members that answer alike, right in the proportion that logits divided by `sureness` promise."""
+    """Two members with the same answers. The labels follow the softmax of the logits divided by `sureness`."""
     draw = np.random.default_rng(seed)
     logits = draw.normal(0, 1.5, (images, len(LABELS)))
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Choosing on half of the validation split, and confirming on a test split that chose nothing."""
+"""Selection on half of the validation split, and confirmation on a test split that selection cannot read."""
 
 import json
 from dataclasses import replace
@@ -33,7 +33,7 @@ def selection(study: Study) -> Selection:
 
 
 def test_selection_cannot_read_the_test_split(tmp_path: Path, selection: Selection) -> None:
-    """Runs whose logits on it are of no use at all are chosen among as if nothing were."""
+    """The choice is the same for runs whose test logits are unusable."""
     poisoned = make_study(tmp_path, poison=True)
     again = select(poisoned, resamples=RESAMPLES)
     assert again.result == selection.result
@@ -97,7 +97,7 @@ def test_rows_are_what_a_direct_computation_gives(study: Study, selection: Selec
     assert tables.best.paper is not None
     pair = next(row for row in tables.ensembles if set(row.networks) == {"vgg19", "densenet161"} and row.rule == "scpa")
     assert pair.paper_by_label["covid19"].precision == 0.9612
-    assert pair.sampling is None  # one of the two learnt from the balanced set
+    assert pair.sampling is None  # one of the two was trained on the balanced set
 
 
 def test_seeds_are_a_row_with_their_spread(selection: Selection) -> None:

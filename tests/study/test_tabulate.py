@@ -1,4 +1,4 @@
-"""What a row of the tables measures: an evaluation's figures, but for the mean over labels without a figure."""
+"""A row of the tables has an evaluation's figures, except for the mean over labels without a figure."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The committed predictions of runs: only logits that selection may see."""
+"""The committed predictions of runs: only logits that may be used for selection."""
 
 import json
 from dataclasses import replace

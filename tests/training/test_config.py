@@ -1,4 +1,4 @@
-"""Hyperparameters: the list is frozen, the presets are runs that can be started."""
+"""Hyperparameters: the list is frozen, and every preset is valid."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""What the second head learns: shares of cells under boxes, of images whose opacities are known."""
+"""The second head's target: each cell's share under boxes, for images with known opacities."""
 
 from pathlib import Path
 

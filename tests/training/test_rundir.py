@@ -34,7 +34,7 @@ def log_cycle(run: RunDir, cycle: int) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunDir:
-    """Two cycles done."""
+    """A run with two complete cycles."""
     made = RunDir(tmp_path / "runs" / "first")
     assert made.begin(CONFIG, TABLE) == 0
     for cycle in (1, 2):

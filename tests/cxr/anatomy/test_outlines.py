@@ -1,4 +1,4 @@
-"""Zones' borders: around the areas that they border, whole, and in a few hundred points."""
+"""Outlines of zones: each surrounds its zone, is closed, and has at most a few hundred points."""
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ def lungs() -> Lungs:
 
 
 def filled(where: ZoneMap, zone: int) -> Mask:
-    """The area within a zone's lines, at the map's own size."""
+    """The area inside a zone's outline, at the map's own size."""
     side = len(where.zones)
     area = np.zeros((side, side), np.uint8)
     for one in outlines(where):

@@ -165,7 +165,7 @@ PICTURE = """
 
 
 def test_every_point_of_two_square_lungs_is_in_its_zone() -> None:
-    """The right lung ends in a narrow recess, the left one begins lower: the mediastinum has the taller one's top."""
+    """The right lung ends in a narrow recess, the left one begins lower. The mediastinum begins at the higher top."""
     expected = np.array([[*"abcdefm."].index(letter) for row in PICTURE.split() for letter in row]).reshape(16, 16)
     lungs = Lungs(expected <= 2, (expected >= 3) & (expected <= 5))
     assert np.array_equal(zones_of(lungs).zones, expected)

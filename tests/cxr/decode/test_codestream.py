@@ -94,7 +94,7 @@ def edited(data: bytes, edit: Callable[[bytearray], None]) -> bytes:
 
 
 def at_frame(offset: int, value: int) -> Callable[[bytearray], None]:
-    """Another byte in the frame header: 4 is the precision, 9 the number of components."""
+    """A frame header with one byte changed: 4 is the precision, 9 the number of components."""
 
     def edit(codestream: bytearray) -> None:
         marker = next(
@@ -141,7 +141,7 @@ def test_what_the_elements_deny_is_never_decoded(
         decode_dicom(edited(data, edit))
 
 
-# As fuzzing found them: GDCM aborted on the first and segfaulted on the second.
+# Found by fuzzing: GDCM aborted on the first and segfaulted on the second.
 ABORTED = (
     "ffd8ffee000e41646f6265006400000000feffc3001108006400640352110047110042110"
     "0ff00080706ffda000c03520047004200010000dfe7ffd900"

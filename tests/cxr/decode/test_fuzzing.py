@@ -9,7 +9,7 @@ from tests.fuzzing.run import MUTATORS, file, fuzz
 
 @pytest.mark.slow
 def test_a_minute_of_damaged_files() -> None:
-    """Another seed each time: it is printed where it fails, and `tests.fuzzing.run.file` makes a file of it again."""
+    """A new seed each time. It is printed on failure; `tests.fuzzing.run.file` makes the file again from it."""
     report = fuzz(secrets.randbits(32), seconds=60)
     print(report)
     assert report.wrong == []

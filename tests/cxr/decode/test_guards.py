@@ -1,4 +1,4 @@
-"""Guards: bounded reads are reads, and their bounds are where they are said to be."""
+"""Guards: bounded reads return what a file would, and enforce exactly the stated bounds."""
 
 import os
 from io import BytesIO

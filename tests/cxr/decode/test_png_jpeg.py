@@ -33,7 +33,7 @@ def opencv_png(pixels: NDArray[np.uint16]) -> bytes:
     return bytes(cv2.imencode(".png", pixels)[1])
 
 
-# --- What comes out
+# --- Decoded pixels
 
 
 def test_an_8_bit_grey_png_is_not_changed() -> None:
@@ -209,7 +209,7 @@ def test_exif_orientation_of_any_whole_number_is_applied(
         b"Exif\0\0XX*\0\x08\0\0\0\x01\0",
         b"Exif\0\0MM\0*\xff\xff\xff\xff",
         b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x12\x01\x03\0\x01\0\0\0\x63\0\0\0",
-        # Resolution said to lie far beyond the block's end: Pillow's own reader would warn.
+        # The offset of the resolution is far beyond the block's end: Pillow's own reader would warn.
         b"Exif\0\0II*\0\x08\0\0\0\x01\0\x1a\x01\x05\0\x01\0\0\0\xff\xff\0\0" + b"\0\0\0\0",
     ],
 )
@@ -219,7 +219,7 @@ def test_malformed_exif_is_ignored_in_silence(block: bytes, recwarn: pytest.Warn
     assert not recwarn.list
 
 
-# --- Anything at all
+# --- Any input
 
 
 def seeds() -> dict[str, bytes]:

@@ -1,4 +1,6 @@
-"""A preview with its own window is the classified picture. It is upright, of limited size, and refused alike."""
+"""A preview with its own window equals the classified picture. It is upright and limited in size; the same files are
+refused.
+"""
 
 from collections.abc import Callable
 
@@ -16,7 +18,7 @@ from tests.cxr.decode.scenes import Picture
 
 
 def through_window(seen: Preview) -> Picture:
-    """[h, w], 0 to 255, as a screen shows it before anyone touches the window."""
+    """[h, w], 0 to 255, as a screen shows it with the initial window."""
     grey: Picture = np.clip((seen.values - seen.low) / (seen.high - seen.low), 0, 1) * 255
     return 255 - grey if seen.inverted else grey
 

@@ -1,4 +1,4 @@
-"""Bundles: every way in which a folder can differ from its manifest, with an error that names the file."""
+"""Bundles: a folder that differs from its manifest in any way is refused, with an error that names the file."""
 
 import json
 from collections.abc import Callable

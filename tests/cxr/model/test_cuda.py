@@ -83,7 +83,7 @@ def noise(count: int) -> Views:
 
 
 def full(*scales: float) -> list[Any]:
-    """Sessions of networks that see the full frame."""
+    """Sessions of networks with the full frame."""
     return [(FULL, Session(scale)) for scale in scales]
 
 
@@ -102,7 +102,7 @@ def test_batch_sizes_double_up_to_the_largest(largest: int, sizes: list[int]) ->
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 9, 21])
 def test_each_image_gets_its_own_logits_whatever_the_padding(count: int) -> None:
     device = Cuda([Lane({size: full(1, 10) for size in [1, 2, 8]}, SIDE) for _ in range(2)])
-    for _ in range(2):  # the second time over what the first has left in the padding
+    for _ in range(2):  # the second batch overwrites what the first one left in the padding
         images = noise(count)
         np.testing.assert_allclose(device.logits(images), expected(images, 1, 10))
     assert (device.provider, device.max_batch) == (CUDA, 8)
@@ -153,7 +153,7 @@ def test_float32_is_no_tf32(precision: Precision, tf32: str) -> None:
 def load(
     monkeypatch: pytest.MonkeyPatch, provider: str, sizes: Sequence[int] = (1, 2, 4)
 ) -> tuple[Cuda | None, list[tuple[str, Session]]]:
-    """A device of sessions with this provider, and its sessions, each behind how it finds its algorithms."""
+    """A device whose sessions have this provider, and its sessions by their search for algorithms."""
     sessions: list[tuple[str, Session]] = []
 
     def session(_graph: bytes, _options: Any, providers: list[tuple[str, dict[str, str]]]) -> Session:

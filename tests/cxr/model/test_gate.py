@@ -32,7 +32,7 @@ def keeper(bundle: Bundle) -> GateKeeper:
 
 
 def picture(name: str) -> Grey:
-    """What a viewer would save as a PNG, enlarged where it is a thumbnail."""
+    """The image as a viewer would save it as PNG; thumbnails are enlarged."""
     dataset = pydicom.dcmread(files.sample_path(name))
     pixels = dataset.pixel_array.astype(np.float64)
     pixels = pixels.mean(axis=-1) if pixels.ndim == 3 else pixels

@@ -73,7 +73,7 @@ def test_a_lone_inference_gets_all_threads_and_each_of_several_gets_one(
             self.threads = options.intra_op_num_threads
 
         def run(self, outputs: list[str], feeds: Any) -> list[Any]:
-            assert outputs == [OUTPUT]  # nobody asks for the second head
+            assert outputs == [OUTPUT]  # the second head is not requested
             used.append(self.threads)
             return [np.zeros((len(feeds["image"]), 3), np.float32)]
 
@@ -82,7 +82,7 @@ def test_a_lone_inference_gets_all_threads_and_each_of_several_gets_one(
     ensemble = Ensemble(bundle, threads=4, precision="float32")
     ensemble.logits(images)
     ensemble.logits(images, alone=False)
-    assert used == [4, 4, 1, 1]  # its two members
+    assert used == [4, 4, 1, 1]  # the bundle's two members
 
 
 def test_sessions_do_not_spin_and_stay_within_their_cores(monkeypatch: pytest.MonkeyPatch) -> None:

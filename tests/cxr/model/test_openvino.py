@@ -36,7 +36,7 @@ def images() -> Views:
 
 @pytest.fixture
 def without_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, openvino.PACKAGE, None)  # Python's own word for a module that is not there
+    monkeypatch.setitem(sys.modules, openvino.PACKAGE, None)  # None makes Python raise ImportError for this module
 
 
 @pytest.mark.usefixtures("without_package")
@@ -69,7 +69,7 @@ def test_bfloat16_is_refused_where_it_is_not_to_be_had(bundle: Bundle) -> None:
 def test_a_plug_in_that_does_not_load_is_told_and_done_without(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(openvino, "_devices", openvino._devices.__wrapped__)  # asked anew
+    monkeypatch.setattr(openvino, "_devices", openvino._devices.__wrapped__)  # not cached
     monkeypatch.setattr(f"{openvino.PACKAGE}.get_library_path", lambda: "no-library.so")
     with caplog.at_level(logging.WARNING, "cxr.model"):
         ensemble = Ensemble(bundle)

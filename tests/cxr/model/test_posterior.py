@@ -1,4 +1,4 @@
-"""Posteriors: closed forms, the paper's equation 2 to the letter, and the three rules through a real bundle."""
+"""Posteriors: closed forms, the paper's equation 2 taken literally, and the three rules with a real bundle."""
 
 import math
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_temperature_softens_or_sharpens_and_never_changes_the_label() -> None:
     assert (cold.argmax(axis=1) == warm.argmax(axis=1)).all()
 
 
-# Two members, three images: they agree, the surer one is the first, the surer one is the second.
+# Two members, three images: they agree; the first is more certain; the second is more certain.
 MEMBERS = np.array(
     [
         [[0.7, 0.2, 0.1], [0.9, 0.1, 0.0], [0.5, 0.3, 0.2]],
@@ -115,7 +115,7 @@ def test_members_are_calibrated_before_they_are_combined() -> None:
     assert not np.allclose(softmax(logits.mean(axis=0), 3.0), expected, atol=1e-2)
 
 
-# --- Of any logits
+# --- Properties for any logits
 
 NUMBERS = st.floats(-50, 50)
 LOGITS = st.tuples(st.integers(1, 4), st.integers(1, 5)).flatmap(
@@ -183,12 +183,12 @@ def test_prediction_set(posterior: list[float], thresholds: dict[Label, float], 
     assert prediction_set(np.array(posterior), thresholds) == expected
 
 
-# --- Through a bundle of two members of different architecture
+# --- With a bundle of two members of different architecture
 
 
 @pytest.fixture(scope="module")
 def findings(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> dict[EnsembleRule, Finding]:
-    """The answer of each rule for a real radiograph. A temperature makes random networks differ as trained ones do."""
+    """The finding of each rule for a real radiograph. A temperature makes random networks differ like trained ones."""
     root = tmp_path_factory.mktemp("rules")
     content = files.radiograph_png()
     return {

@@ -1,4 +1,4 @@
-"""Structured report and secondary capture: legal, readable, the same each time, in the patient's own study."""
+"""Structured report and secondary capture: valid, readable, reproducible, and in the patient's own study."""
 
 import warnings
 from dataclasses import replace
@@ -48,7 +48,7 @@ def overlay() -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 def result_of(bundle: Bundle, data: bytes, prediction_set: tuple[Label, ...] = ("covid19",), **told: Any) -> Result:
-    """An answer for a DICOM file, without running a network."""
+    """A result for a DICOM file, without running a network."""
     uids = files.parse(data)
     instance = InstanceUIDs(uids.SOPInstanceUID, uids.SeriesInstanceUID, uids.StudyInstanceUID)
     finding = replace(make_finding(P, prediction_set), instance=instance, warnings=("Careful.",))
@@ -232,7 +232,7 @@ ODD: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, as the odd files are written and read here
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom warns when the test writes and reads these unusual files
 @pytest.mark.parametrize("elements", ODD, ids=lambda elements: next(iter(elements)))
 def test_what_is_odd_in_the_file_is_left_out_and_named_nowhere(
     bundle: Bundle, caplog: pytest.LogCaptureFixture, elements: dict[str, Any]
@@ -278,7 +278,7 @@ def test_a_source_does_not_show_the_patient() -> None:
 
 
 def test_the_patient_is_in_no_module_that_logs(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """highdicom logs names that it finds odd, so it is shown none."""
+    """highdicom logs names that it finds unusual, so it gets no names."""
     shown: list[dict[str, Any]] = []
     original = highdicom.base.SOPClass.__init__
 

@@ -29,7 +29,7 @@ AREAS = {"mediastinum": 0.14, "outside": 0.5}
 
 
 def zones(thirds: bool = False, **shares: float) -> tuple[ZoneShare, ...]:
-    """Shares by zone; zones that are not named have none. Each lung zone has 6 % of the area."""
+    """Shares by zone; other zones have a share of 0. Each lung zone has 6 % of the area."""
     present = ZONES[:6] if thirds else ZONES
     return tuple(ZoneShare(zone, shares.get(zone, 0.0), 1 / 6 if thirds else AREAS.get(zone, 0.06)) for zone in present)
 
@@ -226,7 +226,7 @@ def test_nothing_is_said_of_a_method_or_label_that_was_not_measured() -> None:
 
 
 def test_every_text_is_filled_in_by_names_alone() -> None:
-    """A translation may order them as its language does."""
+    """A translation may put the names in another order."""
     found = [value for value in vars(texts).values() if isinstance(value, str) and not value.startswith("cxr")]
     fields = {name for text in found for _, name, _, _ in Formatter().parse(text) if name is not None}
     assert "" not in fields

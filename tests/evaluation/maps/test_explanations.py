@@ -1,4 +1,4 @@
-"""The table of explanations: measured on a tiny network, and read from figures that are known."""
+"""The figures of explanations: measured on a tiny network, and verdicts on known figures."""
 
 import json
 from dataclasses import asdict, replace
@@ -75,11 +75,11 @@ def test_images_are_drawn_without_a_look_and_the_same_each_time() -> None:
     assert choose(data, 50).rows == data.rows
 
 
-# --- The verdict, on figures made up for it
+# --- The verdict, on synthetic figures
 
 
 def figures(advantage: float, against_random: float = 1.0) -> dict[str, Figure]:
-    """Grad-CAM++ better by so much (if positive) in each criterion."""
+    """Figures in which Grad-CAM++ is better by this much (if positive) in each criterion."""
     made = {}
     for name, criterion in CRITERIA.items():
         value = advantage if criterion.better == "higher" else -advantage
@@ -132,7 +132,7 @@ def test_who_does_not_beat_random_is_told_so(blank: Explanations) -> None:
     assert verdict[2] == "LRP beats a random order on insertion, not on deletion."
 
 
-# --- Without bundle, graphs or registry
+# --- Without pydantic and onnxruntime
 
 
 def test_stored_masks_come_back_by_file(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ SKIPPED = {"name": "odd", "skip_reason": "not found"}
 
 
 def tool(folder: Path, says: str, status: int) -> list[str]:
-    """Stands for pip-audit."""
+    """A fake pip-audit."""
     script = folder / "tool.py"
     script.write_text(f"import sys; sys.stdout.write({says!r}); sys.exit({status})")
     return [sys.executable, str(script)]

@@ -1,4 +1,4 @@
-"""docs/study/outside.md: packed and remade by its commands, and saying who is better and who is worse."""
+"""docs/study/outside.md: its commands pack the runs and make the page, which names better and worse rows."""
 
 from pathlib import Path
 

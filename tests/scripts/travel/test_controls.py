@@ -1,4 +1,4 @@
-"""Controls that see no lungs: what they are given, and how they are judged."""
+"""Controls that do not see the lungs: their inputs, and their figures."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ GREY: dict[Label, int] = {"normal": 40, "pneumonia": 120, "covid19": 200}
 
 
 def dataset(labels: list[Label], source: str = "siim") -> Dataset:
-    """Images whose grey level tells the label."""
+    """Images whose grey level determines the label."""
     draw = np.random.default_rng(len(labels))
     images = np.stack([np.clip(draw.normal(GREY[label], 9, (16, 16)), 0, 255).astype(np.uint8) for label in labels])
     rows = [Row(f"{i}.png", label, source, f"p{i}", "train") for i, label in enumerate(labels)]

@@ -41,7 +41,7 @@ def test_the_page_says_who_meets_the_musts_who_was_cut_off_and_who_failed() -> N
     assert verdicts["moderate"] == (
         "| moderate | 1.0000: yes | yes | yes | 1.0000: yes | `siim` validation, macro-F1 inside, `siim`, `cohen` |"
     )
-    assert verdicts["full"].count("no |") == 4  # no better than the baseline, being the same
+    assert verdicts["full"].count("no |") == 4  # the same as the baseline, so not better
     assert "**Most musts at once**: 4 of 4, by `moderate`; " in page
     assert "`moderate-without-radiography-s0`: cut off after epoch 4 of 4, 1 of 2 snapshots" in page
     assert "loss was not finite from epoch 3 on" in page

@@ -1,4 +1,4 @@
-"""The rate limit: a minute's requests at once, then as they come back; one key's are not another's."""
+"""The rate limit: a minute's requests at once, then as tokens return. Each key has its own limit."""
 
 import pytest
 

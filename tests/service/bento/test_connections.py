@@ -1,4 +1,4 @@
-"""Room for connections, by descriptors."""
+"""The number of allowed connections depends on file descriptors."""
 
 import resource
 
@@ -50,7 +50,7 @@ def test_what_was_evicted_waits_no_more(monkeypatch: pytest.MonkeyPatch) -> None
     first, second = Connection(), Connection()
     connections.add(first)
     connections.add(second)
-    connections.wait(first, known=True)  # its last callback came late
+    connections.wait(first, known=True)  # a late callback of the evicted connection
     connections.remove(first)
     connections.remove(second)
     assert len(connections) == 0

@@ -14,14 +14,14 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every limit in seconds is over soon."""
+    """Make every time limit short."""
     for module, name in ((protocol, "HEAD_S"), (protocol, "REST_S"), (stalls, "STALL_S")):
         monkeypatch.setattr(module, name, SOON_S)
 
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Room for so many connections."""
+    """Allow only this many connections."""
     room = FOR_PROBES + 2
     monkeypatch.setattr(Connections, "capacity", lambda _: room)
     return room

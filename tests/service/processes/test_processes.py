@@ -1,4 +1,4 @@
-"""What runs where, what starts, and what goes on when the explainer does not."""
+"""The processes: which code runs where, which settings start, and what works without the explainer."""
 
 import json
 import logging
@@ -118,7 +118,7 @@ def test_a_broken_bundle_ends_the_server_with_one_line(bundle: Bundle, tmp_path:
         (["10.0.0.1"], {}, True),
         (["0.0.0.0"], {"api_keys": "0123456789abcdef"}, False),
         (["0.0.0.0"], {"allow_anonymous": True}, False),
-        (["127.0.0.1", "127.0.0.1"], {"allow_anonymous": True}, True),  # the explainer on TCP
+        (["127.0.0.1", "127.0.0.1"], {"allow_anonymous": True}, True),  # the explainer would listen on TCP
     ],
 )
 def test_beyond_loopback_only_with_a_key_or_a_word(hosts: list[str], settings: dict[str, Any], refused: bool) -> None:
@@ -140,7 +140,7 @@ def test_names_that_others_read_are_no_settings_and_no_error(monkeypatch: pytest
     listed = ["git", "grep", "-hoIE", r"\bCXR_[A-Z_]*[A-Z]\b", "--", ":!tests"]
     names = set(subprocess.run(listed, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.split())
     settings = {f"CXR_{name.upper()}" for name in Settings.model_fields}
-    assert names - settings - {"CXR_API_KEY"} == set(ELSEWHERE)  # the misspelt one is named as such
+    assert names - settings - {"CXR_API_KEY"} == set(ELSEWHERE)  # the misspelt one is named in the error
     monkeypatch.setenv("CXR_IMAGE", "x")
     Settings()
 
@@ -156,7 +156,7 @@ def test_root_is_warned_of(user: int, monkeypatch: pytest.MonkeyPatch, caplog: p
 
 
 def test_a_worker_that_listens_everywhere_does_not_start(bundle: Bundle) -> None:
-    """Whatever the supervisor thought of it."""
+    """Independently of the supervisor's check."""
     with socket.create_server(("0.0.0.0", 0)) as listener:
         arguments = ["-m", "_bentoml_impl.worker.service", "service.bento.classifier:ApiWithoutExplainer"]
         result = subprocess.run(
@@ -195,7 +195,7 @@ def test_the_settings_are_in_the_log(server: Server, bundle: Bundle) -> None:
     assert f"CXR_BUNDLE={bundle.root}" in server.log_text()
 
 
-@pytest.mark.slow  # the next one loads torch
+@pytest.mark.slow  # the next explainer must load torch
 def test_a_dead_explainer_does_not_touch_classify(server: Server) -> None:
     image = files.radiograph_png()
     server.explainer().kill()

@@ -1,4 +1,4 @@
-"""An explainer that hangs, or dies of a question, is replaced; nothing but that question is touched."""
+"""An explainer that hangs or is killed by a request is replaced; only that request is affected."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from scripts.server import Server, serve
 from service.bento.explainer import PATIENCE
 from tests import files
 
-pytestmark = pytest.mark.slow  # each starts an explainer again
+pytestmark = pytest.mark.slow  # each test starts another explainer
 
 LRP_S = 3.0
 

@@ -1,4 +1,4 @@
-"""A work that hangs ends its process; one that ends in time does not."""
+"""A job that hangs ends its process; a job that ends in time does not."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def test_a_work_that_hangs_ends_the_process_and_shows_where() -> None:
 
 
 def test_also_where_the_interpreter_is_held() -> None:
-    """As by a library that hangs and has not given back the GIL."""
+    """As by a library that hangs while it holds the GIL."""
     result = run("import re\nwith watchdog.watch(0.1):\n    re.match('(a+)+$', 'a' * 64 + 'b')")
     assert result.returncode == 1
 

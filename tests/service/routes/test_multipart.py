@@ -1,4 +1,4 @@
-"""Forms: parts in order, in memory, bounded, and every odd form named."""
+"""Forms: parts in order, in memory, limited; malformed forms get the right error."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The page's own files, in process: headers, types, tags, and nothing that is not named."""
+"""The page's files, in process: headers, media types, ETags; only listed files are served."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ seen: list[tuple[str, int, str | None]] = []
 
 
 def ask(method: str, path: str, *keys: str, **headers: str) -> httpx.Response:
-    """A request to every route there is, behind a boundary with these keys."""
+    """A client of all routes, behind a boundary with these keys."""
 
     def observe(route: str, status: int, _: float, code: str | None) -> None:
         seen.append((route, status, code))

@@ -1,4 +1,4 @@
-"""How many images a figure needs, and that with fewer it is unknown and says how many are missing."""
+"""The number of images that a figure needs. With fewer it is unknown, and the missing number is stated."""
 
 from cxr.labels import Label
 from evaluation.figure import Figure

@@ -1,4 +1,4 @@
-"""The rules: ends of intervals decide, and what is not known is not a yes."""
+"""The rules: the ends of intervals decide, and an unknown figure never gives a yes."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def answers(
 
 
 def test_each_rule() -> None:
-    assert answers() == ["yes", "yes", "no", "yes", "yes", "yes"]  # fit, normal, COVID-19, sets, probabilities, label
+    assert answers() == ["yes", "yes", "no", "yes", "yes", "yes"]  # suits, normal, COVID-19, sets, probabilities, label
     assert answers(doubted=Figure(0.2, 0.15, 0.25))[0] == "no"
     assert answers(after=AFTER | {"conformal/normal/coverage": Figure(0.8, 0.7, 0.89)})[3] == "no"
     assert answers(after=AFTER | {"ece": Figure(0.12, 0.08, 0.15)})[4] == "no"

@@ -173,7 +173,7 @@ def test_its_older_form_without_folder_and_modality(tmp_path: Path) -> None:
     assert [(one.label, one.patient) for one in collection.images] == [("pneumonia", "1")]
 
 
-# --- A CSV of one's own
+# --- The user's own CSV
 
 
 def test_a_csv_beside_dicoms(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_columns_by_other_names(tmp_path: Path) -> None:
         read_collection(tmp_path, ReadingOptions(kind="csv", columns=Columns("bild", "befund", "nummer")))
 
 
-# --- Which kind it is
+# --- Detection of the kind
 
 
 def test_a_folder_of_two_kinds_is_not_guessed(covidx: Path) -> None:

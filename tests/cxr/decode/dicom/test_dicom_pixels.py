@@ -1,4 +1,4 @@
-"""DICOM: stored values become grey through the pipeline in its order, as pydicom would have it."""
+"""DICOM: the pipeline's steps run in the right order and give the same grey values as pydicom."""
 
 from typing import Any
 

@@ -16,7 +16,7 @@ from cxr.errors import Refusal
 from tests import files
 
 CANARY = "CANARY4711"
-CHARACTER_SET = "ISO_IR 100"  # as long as the canary, which takes its place once the file is written
+CHARACTER_SET = "ISO_IR 100"  # as long as the canary, which replaces it after the file is written
 TEXTS = [
     "PatientName", "PatientID", "PatientBirthDate", "PatientComments", "StudyDate",
     "AcquisitionTime", "AccessionNumber", "StudyID", "InstitutionName", "ReferringPhysicianName",

@@ -1,4 +1,4 @@
-"""What a decoder process inherits from its parent, and what the kernel refuses it."""
+"""The things that a decoder process inherits from its parent, and the calls that the kernel refuses it."""
 
 import json
 import os
@@ -75,7 +75,7 @@ def test_a_decoder_has_no_environment_and_no_descriptor_of_its_parent(monkeypatc
         pool.close()
     assert b"CXR_" not in environment
     assert b"HOME" not in environment
-    # Its shared memory; standard input, output and error; its socket.
+    # Shared memory; standard input, output and error; the socket.
     assert sorted(link.name.partition(":")[0] for link in links) == ["memfd", "null", "null", "null", "socket"]
 
 
@@ -109,7 +109,7 @@ HEADERS = [Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"), Path("/usr/inc
 
 @pytest.mark.parametrize(("column", "header"), list(enumerate(HEADERS)), ids=["x86_64", "aarch64"])
 def test_system_calls_have_the_kernels_numbers(column: int, header: Path) -> None:
-    """A wrong one would allow another call, on a processor that no test has. AArch64 uses the generic table."""
+    """A wrong number would allow another call, on a processor without tests. AArch64 uses the generic table."""
     if not header.exists():
         pytest.skip("needs Debian's linux-libc-dev")
     numbers = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)$", header.read_text(), re.MULTILINE))

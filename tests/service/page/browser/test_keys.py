@@ -1,4 +1,4 @@
-"""Where the service wants a key, the page is open all the same, and asks for it at the first file."""
+"""With a service that requires a key, the page opens without one and asks for it at the first file."""
 
 from playwright.sync_api import expect
 

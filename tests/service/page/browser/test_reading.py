@@ -1,4 +1,4 @@
-"""One radiograph, from the drop to the map, and everything that can be done with the picture."""
+"""One radiograph, from the drop to the map, and all tools for the picture."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""Many files, bad files, a busy service and one that is away."""
+"""Many files, bad files, a busy service and an unavailable one."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ BUSY = {"error": {"code": "busy", "message": "The service is at capacity. Try ag
 
 
 def state(page: Page, name: str) -> str:
-    """What the worklist says of a file."""
+    """A file's state in the worklist."""
     return page.locator(".item").filter(has_text=name).locator(".state").inner_text()
 
 
