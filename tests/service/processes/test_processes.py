@@ -131,7 +131,7 @@ def test_an_unknown_setting_ends_the_server_with_one_line(bundle: Bundle, tmp_pa
     with pytest.raises(RuntimeError) as caught, serve(tmp_path / "log", bundle.root, api_key="0123456789abcdef"):
         pytest.fail("it started")
     log = str(caught.value)
-    assert "There is no setting CXR_API_KEY. Is CXR_API_KEYS meant?" in log
+    assert "There is no setting CXR_API_KEY. Did you mean CXR_API_KEYS?" in log
     assert "0123456789abcdef" not in log
     assert "Traceback" not in log
 
