@@ -110,8 +110,8 @@ class Runtime:
             Busy: there is no room for one more file. Otherwise all files are admitted.
         """
         self._check(files)
-        works = (self._classified(served, data) for data in files)
-        answers = await asyncio.gather(*works, return_exceptions=True)
+        jobs = (self._classified(served, data) for data in files)
+        answers = await asyncio.gather(*jobs, return_exceptions=True)
         return [answer if isinstance(answer, BaseException) else answer[:2] for answer in answers]
 
     async def preview(self, data: bytes) -> Preview:

@@ -76,7 +76,7 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def test_who_imports_whom() -> None:
+def test_packages_import_only_allowed_packages() -> None:
     assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == HOUSE, "a package has no line in MAY_IMPORT"
     offenders = []
     for package, allowed in MAY_IMPORT.items():
@@ -87,7 +87,7 @@ def test_who_imports_whom() -> None:
     assert not offenders, "\n".join(offenders)
 
 
-def test_house_numbers() -> None:
+def test_sizes_of_files_and_folders() -> None:
     offenders = [name for package in MAY_IMPORT for path in sources(package) for name in _faults(path)]
     folders = Counter(path.parent for package in HOUSE for path in sources(package) if path.stem != "__init__")
     offenders += [f"{name_of(folder)}: {count} modules" for folder, count in folders.items() if count > MODULES]

@@ -54,7 +54,7 @@ def zennits(canonical: CanonicalNetwork, images: Tensor, targets: Tensor, first:
 
 @pytest.mark.parametrize("box", [False, True], ids=["flat", "box"])
 @pytest.mark.parametrize("architecture", ["vgg16_bn", "resnet18", "densenet161"])
-def test_relevance_is_zennits(architecture: Architecture, box: bool) -> None:
+def test_relevance_equals_zennits(architecture: Architecture, box: bool) -> None:
     canonical, images, targets = canonize(randomised(architecture)).double(), batch(2), torch.tensor([0, 2])
     actual = lrp(canonical, images, targets, EPSILON_PLUS_BOX if box else EPSILON_PLUS_FLAT)
     first = ZBox(low=-2.0, high=2.0, stabilizer=TINY, zero_params="bias") if box else Flat(stabilizer=TINY)

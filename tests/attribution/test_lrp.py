@@ -45,7 +45,7 @@ def shipped() -> Network:
     return load_member(bundle, bundle.explainer)
 
 
-def test_relevance_of_the_model_that_ships_adds_up(shipped: Network) -> None:
+def test_relevance_of_the_shipped_model_adds_up(shipped: Network) -> None:
     assert conservation_error(canonize(shipped), batch(1, 224), EPSILON_PLUS_FLAT) <= 1e-4
 
 
@@ -72,7 +72,7 @@ def test_an_image_has_the_same_relevance_alone_and_in_a_batch() -> None:
         torch.testing.assert_close(together[i], alone[0], rtol=1e-8, atol=1e-12)
 
 
-def test_methods_targets_and_threads_do_not_meet() -> None:
+def test_methods_targets_and_threads_do_not_interfere() -> None:
     canonical, images = canonize(randomised("resnet18")), batch(6)
     methods: dict[str, Callable[[CanonicalNetwork, Tensor, Tensor], Tensor]]
     methods = {"lrp": lrp, "gradcam": gradcam, "gradcam_plus_plus": gradcam_plus_plus}

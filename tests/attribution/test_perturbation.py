@@ -85,7 +85,7 @@ def test_the_network_is_left_as_it_was() -> None:
     assert not any(module._forward_hooks or module._backward_hooks for module in subject.modules())
 
 
-def test_the_second_head_says_a_share_of_each_cell_and_nothing_where_it_is_faint() -> None:
+def test_the_second_head_gives_a_share_for_each_cell_and_no_faint_map() -> None:
     subject = build("resnet18", opacity_head=True).eval()
     assert subject.opacities is not None
     assert subject.opacities.bias is not None

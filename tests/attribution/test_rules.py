@@ -88,7 +88,7 @@ def test_a_sum_shares_in_proportion() -> None:
     torch.testing.assert_close(to_right, right / (left + right) * relevance)
 
 
-def test_epsilon_takes_its_toll() -> None:
+def test_epsilon_absorbs_some_relevance() -> None:
     """Bach et al. 2015, equation 58: epsilon keeps ε / (|z| + ε) of the relevance to itself."""
     layer = nn.Linear(2, 1, bias=False).double().requires_grad_(False)
     layer.weight.copy_(torch.tensor([[1.0, -3.0]]))

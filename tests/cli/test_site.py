@@ -55,7 +55,7 @@ def test_from_a_folder_to_a_bundle_that_names_the_site(
     Classifier(recalibrated).classify(files.radiograph_png())
 
 
-def test_what_the_user_can_mend_is_one_line(bundle: Bundle, tmp_path: Path) -> None:
+def test_user_errors_are_one_line(bundle: Bundle, tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("name,finding\na.png,normal")
     command = ["site", str(tmp_path), "--labels", str(tmp_path / "labels.csv"), "-o", str(tmp_path / "out")]
     done = runner.invoke(app, [*command, "--bundle", str(bundle.root)])

@@ -79,7 +79,7 @@ def by_class(tmp_path: Path, folder: Path) -> Path:
     return sorted_
 
 
-def test_two_commands_make_a_model_and_its_report_of_a_folder_of_images(by_class: Path, tmp_path: Path) -> None:
+def test_two_commands_make_a_model_and_its_report_from_a_folder_of_images(by_class: Path, tmp_path: Path) -> None:
     knobs = [part for knob in SMALL for part in ("--set", knob)]
     made = tmp_path / "My run"
     run("train", made, "--preset", "quick", *knobs, "--data", by_class)

@@ -89,7 +89,7 @@ def test_threads_do_not_disturb_each_other(classifier: Classifier) -> None:
 
 
 @pytest.mark.parametrize("alone", [True, False])
-def test_who_runs_beside_others_says_so(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, alone: bool) -> None:
+def test_a_caller_states_whether_others_run(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, alone: bool) -> None:
     classifier, said = Classifier(bundle), list[bool]()
     logits = classifier.ensemble.logits
 
@@ -117,7 +117,7 @@ def of_lungs(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Classi
     return Classifier(framed(bundle, tmp_path_factory.mktemp("lungs") / "bundle", LUNGS, LUNGS))
 
 
-def test_a_bundle_of_lungs_sees_the_lungs_and_nothing_else(of_lungs: Classifier, classifier: Classifier) -> None:
+def test_a_bundle_with_lung_frames_sees_only_the_lungs(of_lungs: Classifier, classifier: Classifier) -> None:
     prepared = of_lungs.prepare(files.radiograph_png())
     assert isinstance(prepared.lungs, Lungs)
     assert prepared.placements == {LUNGS: placement(LUNGS, union(prepared.lungs))} != {LUNGS: WHOLE}
@@ -128,7 +128,7 @@ def test_a_bundle_of_lungs_sees_the_lungs_and_nothing_else(of_lungs: Classifier,
     assert set(finding.timings_ms) == {"decode", "preprocess", "inference"}
 
 
-def test_where_no_lungs_are_found_the_whole_image_is_judged_and_the_answer_says_so(
+def test_without_lungs_the_whole_image_is_classified_with_a_warning(
     of_lungs: Classifier, classifier: Classifier
 ) -> None:
     on_its_side = files.png(np.ascontiguousarray(np.rot90(files_decoded(files.radiograph_png()).pixels)))
@@ -174,7 +174,7 @@ def test_members_of_one_frame_share_its_array(of_lungs: Classifier) -> None:
     assert list(of_lungs.prepare(files.radiograph_png()).views) == [LUNGS]
 
 
-def test_the_warning_comes_where_one_member_alone_sees_the_lungs(bundle: Bundle, tmp_path: Path) -> None:
+def test_the_warning_comes_if_only_one_member_sees_the_lungs(bundle: Bundle, tmp_path: Path) -> None:
     on_its_side = files.png(np.ascontiguousarray(np.rot90(files_decoded(files.radiograph_png()).pixels)))
     for frames in ((FULL, LUNGS), (HULL, FULL)):
         mixed = Classifier(framed(bundle, tmp_path / frames[0], *frames))
@@ -204,7 +204,7 @@ def on_its_side() -> bytes:
     return files.png(np.ascontiguousarray(np.rot90(files_decoded(files.radiograph_png()).pixels)))
 
 
-def test_the_gate_warns_refuses_or_is_not_asked(bundle: Bundle, on_its_side: bytes) -> None:
+def test_the_gate_warns_refuses_or_does_not_run(bundle: Bundle, on_its_side: bytes) -> None:
     chest = files.radiograph_png()
     asked = Classifier(bundle).classify(chest)
     assert asked.gate is not None
@@ -223,6 +223,6 @@ def test_the_gate_warns_refuses_or_is_not_asked(bundle: Bundle, on_its_side: byt
     assert off.warnings == ()
 
 
-def test_a_bundle_without_a_gate_says_nothing(bundle: Bundle, tmp_path: Path, on_its_side: bytes) -> None:
+def test_a_bundle_without_a_gate_gives_no_judgement(bundle: Bundle, tmp_path: Path, on_its_side: bytes) -> None:
     classifier = Classifier(variant(bundle, tmp_path / "bare", gate=None), gate="refuse")
     assert classifier.classify(on_its_side).gate is None

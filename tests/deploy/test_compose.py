@@ -25,7 +25,7 @@ def mounts() -> dict[str, str]:
     return {inside: outside for outside, inside, mode in (volume.split(":") for volume in volumes) if mode == "ro"}
 
 
-def test_two_replicas_stand_behind_the_proxy_and_are_scraped() -> None:
+def test_two_replicas_are_behind_the_proxy_and_are_scraped() -> None:
     (scrape,) = PROMETHEUS["scrape_configs"]
     assert len(REPLICAS) == 2
     assert scrape["static_configs"][0]["targets"] == [f"{name}:3000" for name in REPLICAS]
@@ -33,7 +33,7 @@ def test_two_replicas_stand_behind_the_proxy_and_are_scraped() -> None:
     assert set(SERVICES["proxy"]["depends_on"]) == set(REPLICAS)
 
 
-def test_whoever_is_waited_for_has_a_health_check() -> None:
+def test_services_that_others_wait_for_have_a_health_check() -> None:
     for name, service in SERVICES.items():
         for other, condition in service.get("depends_on", {}).items():
             assert condition == {"condition": "service_healthy"}, name

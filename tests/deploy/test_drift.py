@@ -123,7 +123,7 @@ def test_other_images_raise_the_alerts(at_the_site: Manifest, see: Callable[[byt
     assert alerts(at_the_site, turned, times=20) == set()  # too few images for an alert
 
 
-def test_each_figure_raises_its_own(at_the_site: Manifest, chest: Seen) -> None:
+def test_each_figure_raises_its_own_alert(at_the_site: Manifest, chest: Seen) -> None:
     finding, prepared = chest
     assert alerts(at_the_site, (replace(finding, prediction_set=()), prepared)) == {"CxrSetsDrift"}
     unsure = dict.fromkeys(finding.probabilities, 1 / 3)
@@ -136,7 +136,7 @@ def test_each_figure_raises_its_own(at_the_site: Manifest, chest: Seen) -> None:
     assert alerts(without_lungs, chest) == {"CxrLungsDrift"}
 
 
-def test_a_bundle_that_knows_no_site_raises_nothing(bundle: Bundle, chest: Seen) -> None:
+def test_a_bundle_without_a_site_raises_no_alert(bundle: Bundle, chest: Seen) -> None:
     assert alerts(bundle.manifest, chest) == set()
 
 

@@ -62,7 +62,7 @@ def test_bodies_of_more_than_nginxs_megabyte_pass(replicas: Replicas) -> None:
     assert client.post("/classify", content=dicom.data, headers={"Content-Type": dicom.media_type}).status_code == 200
 
 
-def test_the_proxys_own_errors_have_the_services_shape(replicas: Replicas) -> None:
+def test_the_proxys_own_errors_have_the_services_format(replicas: Replicas) -> None:
     _, client = replicas
     connection = HTTPConnection(client.base_url.host, client.base_url.port)
     connection.putrequest("POST", "/classify")

@@ -39,7 +39,7 @@ def found(bundle: Bundle, data: BundleImages, tmp_path_factory: pytest.TempPathF
         return checks(bundle, Path(folder), data, np.eye(3)[data.labels])
 
 
-def test_parts_are_taken_away_from_all_images(found: tuple[Check, ...]) -> None:
+def test_parts_are_removed_from_all_images(found: tuple[Check, ...]) -> None:
     ablated = [check for check in found if check.name in ("whole", "without_border", "border_only")]
     assert [check.images for check in ablated] == [60, 60, 60]
     assert ablated[0].figures["macro_f1"].value == 1
@@ -47,7 +47,7 @@ def test_parts_are_taken_away_from_all_images(found: tuple[Check, ...]) -> None:
         assert set(check.figures) == {"macro_f1", "accuracy", *(f"{label}_recall" for label in LABELS)}
 
 
-def test_where_no_lungs_are_found_none_are_taken_away(
+def test_no_lungs_are_removed_if_none_are_found(
     bundle: Bundle, data: BundleImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "segmented", lambda *_: {FULL: np.zeros((60, 8, 8), bool)})
@@ -63,7 +63,7 @@ def test_the_probe_finds_the_brightness_within_a_label(found: tuple[Check, ...])
     assert accuracy > 0.9
 
 
-def test_found_lungs_are_taken_away_from_their_images(
+def test_found_lungs_are_removed_from_their_images(
     bundle: Bundle, data: BundleImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     masks = np.zeros((60, 8, 8), dtype=bool)

@@ -11,7 +11,7 @@ from networks.architectures import build
 RNG = np.random.default_rng(0)
 
 
-def test_a_source_that_lies_in_the_features_is_read_off() -> None:
+def test_a_source_in_the_features_is_detected() -> None:
     sources = np.array(["a", "b", "c"])[RNG.integers(0, 3, 150)]
     features = RNG.normal(size=(150, 8))
     features[:, 3] += 6 * (sources == "b")

@@ -92,7 +92,7 @@ def test_float16_graph_holds_no_float32_weights(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_graph_tells_nothing_of_the_machine_that_made_it(bundle: Bundle, precision: Precision) -> None:
+def test_a_graph_reveals_nothing_about_its_machine(bundle: Bundle, precision: Precision) -> None:
     data = bundle.read_onnx(bundle.manifest.members[0], precision)
     assert b"stack_trace" not in data
     assert str(Path(to_onnx.__file__).parent).encode() not in data

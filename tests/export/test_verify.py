@@ -61,7 +61,7 @@ def test_each_graph_is_compared_on_its_own_frame(
     assert [of_frame is images[frame] for of_frame, frame in zip(seen, (LUNGS, FULL), strict=True)] == [True, True]
 
 
-def test_a_second_head_that_says_something_else_is_refused(bundle: Bundle, images: Views, tmp_path: Path) -> None:
+def test_a_second_head_with_other_outputs_is_refused(bundle: Bundle, images: Views, tmp_path: Path) -> None:
     """The graph's logits are right, but the opacity head's bias is not."""
     member = bundle.manifest.members[0]
     model = onnx.load_from_string(bundle.read_onnx(member, "float32"))

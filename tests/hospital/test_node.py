@@ -107,7 +107,7 @@ def test_from_the_router_to_the_archive(
 
 @pytest.mark.usefixtures("forgotten_sockets")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_what_a_node_was_given_before_it_ended_is_answered_by_the_next(tmp_path: Path) -> None:
+def test_the_next_node_answers_what_the_last_one_accepted(tmp_path: Path) -> None:
     spool, received = Spool(tmp_path / "spool", least_free=0), list[Dataset]()
     spool.add(numbered(1), "1.2.3.1")
     assert spool.claim() is not None, "the process ended in the middle of its work"
@@ -170,7 +170,7 @@ def test_an_orthancs_changes(tmp_path: Path) -> None:
     assert orthanc.asked == ["/changes", "/instances/5/simplified-tags", "/instances/5/file"]
 
 
-def test_an_orthanc_that_is_away_is_asked_again_and_nothing_is_missed(tmp_path: Path) -> None:
+def test_an_unavailable_orthanc_is_asked_again_and_nothing_is_missed(tmp_path: Path) -> None:
     spool, orthanc = Spool(tmp_path / "spool", least_free=0), Orthanc(["CR", "CR"])
 
     def failing(request: httpx.Request) -> httpx.Response:
@@ -190,7 +190,7 @@ def test_an_orthanc_that_is_away_is_asked_again_and_nothing_is_missed(tmp_path: 
         (["--archive", "PACS@127.0.0.1:1", "--host", "0.0.0.0"], "--caller"),
     ],
 )
-def test_options_that_cannot_be(tmp_path: Path, options: list[str], complaint: str) -> None:
+def test_invalid_options(tmp_path: Path, options: list[str], complaint: str) -> None:
     result = runner.invoke(app, ["pacs", "serve", "--spool", str(tmp_path / "spool"), *options])
     assert result.exit_code == 2
     assert complaint in result.stderr

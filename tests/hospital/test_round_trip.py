@@ -163,7 +163,7 @@ def test_the_same_study_twice(pacs: Orthanc, tmp_path: Path) -> None:
     assert pacs.modalities(uid) == BOTH
 
 
-def test_the_archive_away_for_a_minute(pacs: Orthanc, tmp_path: Path) -> None:
+def test_the_archive_is_unavailable_for_a_minute(pacs: Orthanc, tmp_path: Path) -> None:
     path, uid = study(tmp_path)
     with node(tmp_path):
         with pacs.away():
@@ -201,7 +201,7 @@ def test_200_studies_in_4_associations(pacs: Orthanc, tmp_path: Path) -> None:
     assert {uid: pacs.modalities(uid) for uid in uids} == dict.fromkeys(uids, BOTH)
 
 
-def test_the_service_away(pacs: Orthanc, bundle: Bundle, tmp_path: Path) -> None:
+def test_the_service_is_unavailable(pacs: Orthanc, bundle: Bundle, tmp_path: Path) -> None:
     path, uid = study(tmp_path)
     with node(tmp_path, "--service", "http://127.0.0.1:13001"):
         assert store(path).returncode == 0

@@ -53,7 +53,7 @@ def test_weights_of_another_architecture_are_refused(bundle: Bundle, tmp_path: P
         load_member(wrong, wrong.manifest.members[0])
 
 
-def test_weights_that_are_no_safetensors_are_refused(bundle: Bundle, tmp_path: Path) -> None:
+def test_weights_in_another_format_are_refused(bundle: Bundle, tmp_path: Path) -> None:
     junk = b"not safetensors"
     wrong = _with_first_member(bundle, tmp_path, weights="junk.safetensors", sha256=sha256(junk))
     (tmp_path / "weights" / "junk.safetensors").write_bytes(junk)

@@ -22,7 +22,7 @@ def test_the_weights_are_the_ones_described_and_small_enough_to_ship() -> None:
     assert sum(sizes) <= 48_000_000
 
 
-def test_the_card_that_ships_is_the_one_its_figures_make(tmp_path: Path) -> None:
+def test_the_shipped_card_equals_the_generated_one(tmp_path: Path) -> None:
     for name in ("bundle.json", "evaluation.json"):
         (tmp_path / name).write_text((DEFAULT_BUNDLE / name).read_text())
     evaluation = BundleEvaluation.read(Bundle(tmp_path))
@@ -32,7 +32,7 @@ def test_the_card_that_ships_is_the_one_its_figures_make(tmp_path: Path) -> None
     assert (tmp_path / "evaluation.json").read_text() == (DEFAULT_BUNDLE / "evaluation.json").read_text()
 
 
-def test_the_evaluation_that_ships_is_of_this_bundle_and_both_splits() -> None:
+def test_the_shipped_evaluation_is_of_this_bundle_and_both_splits() -> None:
     evaluation = BundleEvaluation.read(SHIPPED)
     assert set(evaluation.splits) == {"val", "test"}
     for found in evaluation.splits.values():

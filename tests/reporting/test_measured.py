@@ -46,7 +46,7 @@ def test_cells_are_the_figures() -> None:
 
 
 @pytest.mark.parametrize(("value", "verdict"), [(0.01, "below"), (0.03, "yes"), (0.05, "above"), (None, "–")])
-def test_the_yardstick_says_where_a_figure_lies(value: float | None, verdict: str) -> None:
+def test_the_reference_interval_classifies_a_figure(value: float | None, verdict: str) -> None:
     figures = FOUND.figures | {"ece": Figure(value, 0.0, 1.0), "if_calibrated/ece": Figure(0.03, 0.02, 0.04)}
     assert measured.calibration(replace(FOUND, figures=figures)).rows[0][-1] == verdict
 

@@ -60,7 +60,7 @@ def test_the_numbers_drawn_are_those_measured() -> None:
     assert rows <= comments(sources_picture(FOUND).svg)
 
 
-def test_every_label_is_told_apart_without_colour() -> None:
+def test_every_label_is_distinguishable_without_colour() -> None:
     for style in (COLOURS, LINES, MARKERS):
         assert len({style[label] for label in LABELS}) == len(LABELS)
 

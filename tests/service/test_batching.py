@@ -56,7 +56,7 @@ def ask(batcher: Batcher, numbers: Sequence[int]) -> list[int]:
     return [value(future.result(LONG)) for future in futures]
 
 
-def test_each_gets_its_own() -> None:
+def test_each_image_gets_its_own_answer() -> None:
     assert ask(Batcher(Device(), 8, lambda: 50), range(50)) == list(range(50))
 
 
@@ -73,13 +73,13 @@ def test_a_lone_image_does_not_wait() -> None:
 
 
 @pytest.mark.usefixtures("unhurried")
-def test_the_batch_goes_when_all_who_were_coming_have_come() -> None:
+def test_a_batch_starts_when_no_other_image_is_coming() -> None:
     device = Device()
     ask(Batcher(device, 64, lambda: 3), range(3))
     assert device.batches == [[0, 1, 2]]
 
 
-def test_after_the_window_it_goes_with_those_who_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_starts_when_the_window_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "WINDOW_S", 0.2)
     assert ask(Batcher(Device(), 64, lambda: 1000), range(3)) == [0, 1, 2]
 
@@ -112,7 +112,7 @@ def test_a_failing_device_fails_its_batch_and_not_the_next() -> None:
     assert ask(batcher, [3]) == [3]
 
 
-def test_nothing_runs_while_it_is_paused_and_what_comes_meanwhile_waits() -> None:
+def test_nothing_runs_while_it_is_paused() -> None:
     device = Device()
     batcher = Batcher(device, 4, lambda: 1)
     device.may_go.clear()
@@ -126,7 +126,7 @@ def test_nothing_runs_while_it_is_paused_and_what_comes_meanwhile_waits() -> Non
     assert value(later.result(LONG)) == 2
 
 
-def test_its_threads_end_when_nobody_will_submit_any_more() -> None:
+def test_closing_ends_its_threads() -> None:
     before = set(enumerate_threads())
     batcher = Batcher(Device(), 4, lambda: 1)
     lanes = set(enumerate_threads()) - before

@@ -101,7 +101,7 @@ def test_the_api_alone_has_no_torch_and_no_explainer(checkout: Path, tmp_path: P
         assert not [child for child in psutil.Process(server.process.pid).children() if "explainer" in child.cmdline()]
 
 
-def test_an_image_starts_dead_workers_again(bundle: Bundle) -> None:
+def test_an_image_restarts_dead_workers(bundle: Bundle) -> None:
     """BentoML's images set a variable that would prevent it; the bento's entry module removes the variable."""
     code = (
         "import cxr.model.bundle, os, pathlib; "

@@ -121,7 +121,7 @@ def test_64_mib_of_head_cost_no_memory(api: Server, flood: Callable[[], Iterator
     assert worker(api).memory_info().rss - before < 100 * MIB
 
 
-def test_connections_that_say_nothing_or_half_are_closed(api: Server) -> None:
+def test_silent_and_half_sent_connections_are_closed(api: Server) -> None:
     before = worker(api).num_fds()
     with Beside(api), connections(api, 200) as idle, connections(api, 200, GET) as halves:
         assert {received(connection) for connection in idle} == {b""}
@@ -129,7 +129,7 @@ def test_connections_that_say_nothing_or_half_are_closed(api: Server) -> None:
     assert worker(api).num_fds() <= before + 8
 
 
-def test_a_probe_finds_a_descriptor_where_idle_connections_want_them_all(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_probe_gets_a_descriptor_despite_many_idle_connections(bundle: Bundle, tmp_path: Path) -> None:
     with serve(tmp_path / "log", bundle.root, ("service.bento.classifier:ApiWithoutExplainer",)) as server:
         resource.prlimit(worker(server).pid, resource.RLIMIT_NOFILE, (64, 64))
         with Beside(server), connections(server, 80):
@@ -155,7 +155,7 @@ def test_slow_and_lying_bodies_end_their_connections(bundle: Bundle, tmp_path: P
                 assert starts == {str(status).encode()}, body
 
 
-def test_a_body_is_no_second_request(api: Server) -> None:
+def test_a_body_is_not_a_second_request(api: Server) -> None:
     body = GET.replace(b"/livez", b"/metrics") + b"\r\n"
     head = b"POST /classify HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: %d\r\n\r\n"
     with connect(api) as connection:

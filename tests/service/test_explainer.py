@@ -56,7 +56,7 @@ def test_an_overlay_is_the_same_picture_in_every_encoding(bundle: Bundle, kind: 
         (["fhir"], None, Drawing(overlay=True, heatmap=False, full_size=False)),
     ],
 )
-def test_nothing_is_drawn_that_nobody_sees(wanted: list[Wanted], pictures: Pictures | None, expected: Drawing) -> None:
+def test_only_requested_pictures_are_drawn(wanted: list[Wanted], pictures: Pictures | None, expected: Drawing) -> None:
     assert drawing(wanted, pictures) == expected
 
 

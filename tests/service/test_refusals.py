@@ -152,7 +152,7 @@ def test_encoded_bodies(server: Server, route: str, coding: str) -> None:
         ("/explain?pictures=overlay", "application/dicom"),
     ],
 )
-def test_answers_that_nobody_accepts(server: Server, route: str, accept: str) -> None:
+def test_unacceptable_answers(server: Server, route: str, accept: str) -> None:
     headers = {"Content-Type": PNG, "Accept": accept}
     response = server.client.post(route, content=files.radiograph_png(), headers=headers)
     check(server, response, 406, NotAcceptable.code, NotAcceptable.message)

@@ -74,7 +74,7 @@ def explain(
     return answers, list(exporter.get_finished_spans())
 
 
-def test_four_spans_stand_under_the_callers_and_have_nothing_else_of_it(
+def test_four_spans_are_under_the_callers_and_contain_nothing_else_of_it(
     bundle: Bundle, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (answer,), spans = explain(bundle, exporter, monkeypatch, f"00-{TRACE}-{SPAN}-01")
@@ -104,7 +104,7 @@ def test_requests_at_once_keep_their_traces_apart(
     assert traces == sorted([TRACE, other, answers[2].headers["X-Request-ID"]] * 4)
 
 
-def test_it_is_off_without_an_endpoint_and_refuses_one_that_nothing_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_off_without_an_endpoint_and_needs_an_exporter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ENDPOINT, raising=False)
     assert from_environment() is None
     monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9")

@@ -78,12 +78,12 @@ def test_an_announced_length_takes_no_room() -> None:
     asyncio.run(scenario())
 
 
-def test_a_body_that_stalls_is_given_up() -> None:
+def test_a_stalled_body_is_refused() -> None:
     with pytest.raises(UploadTooSlow):
         asyncio.run(read(body([b"1"], Uploads(100, 0.01)), 2))
 
 
-def test_a_body_that_drips_is_given_up_too() -> None:
+def test_a_dripping_body_is_refused() -> None:
     async def scenario() -> None:
         async def receive() -> dict[str, Any]:
             await asyncio.sleep(0.001)

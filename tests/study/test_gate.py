@@ -24,7 +24,7 @@ def rows() -> tuple[Row, ...]:
     return tuple(Row(f"{n}.png", "normal", "ab"[n % 2], f"p{max(n, 1)}", "train") for n in range(96))
 
 
-def test_nobody_is_judged_by_a_gate_that_has_seen_the_patient(
+def test_no_image_is_scored_by_a_gate_trained_on_its_patient(
     rows: tuple[Row, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learnt: list[set[int]] = []
@@ -50,7 +50,7 @@ def test_nobody_is_judged_by_a_gate_that_has_seen_the_patient(
     }
 
 
-def test_what_is_installed_says_what_the_network_says(bundle: Bundle, tmp_path: Path) -> None:
+def test_the_installed_gate_agrees_with_the_network(bundle: Bundle, tmp_path: Path) -> None:
     root = shutil.copytree(bundle.root, tmp_path / "copy")
     network = GateNetwork().eval()
     install(Bundle(root), module.GateStudy(network, 0.25, ()))

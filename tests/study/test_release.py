@@ -89,7 +89,7 @@ def test_members_are_named_by_architecture_and_cycle(pair: Bundle) -> None:
     assert pair.manifest.ensemble == "scpa"
 
 
-def test_calibration_is_of_the_ensemble_on_the_half_that_chose_nothing(pair: Bundle, validation: BundleImages) -> None:
+def test_calibration_is_of_the_ensemble_on_the_calibration_half(pair: Bundle, validation: BundleImages) -> None:
     unseen = validation.where(half_of_validation(row) == "calibrate" for row in validation.rows)
     logits, manifest = logits_of(Ensemble(pair, precision="float32"), unseen), pair.manifest
     assert logits.shape[0] == 2
@@ -98,7 +98,7 @@ def test_calibration_is_of_the_ensemble_on_the_half_that_chose_nothing(pair: Bun
     assert manifest.conformal.thresholds == pytest.approx(fit_thresholds(posterior, unseen.labels, 0.9))
 
 
-def test_the_member_that_validation_speaks_for_explains_and_the_manifest_says_why(
+def test_the_best_member_on_validation_explains_and_the_manifest_has_the_reason(
     pair: Bundle, validation: BundleImages
 ) -> None:
     chosen_on = validation.where(half_of_validation(row) == "select" for row in validation.rows)
@@ -191,7 +191,7 @@ def test_a_calibration_out_of_range_is_refused(runs: list[RunDir], tmp_path: Pat
         release(contents, DATA, "one", "1", tmp_path / "bundle")
 
 
-def test_a_segmenter_that_is_none_is_refused(runs: list[RunDir], tmp_path: Path) -> None:
+def test_an_invalid_segmenter_is_refused(runs: list[RunDir], tmp_path: Path) -> None:
     contents = Contents([Source(runs[0], 1)], segmenter=runs[0].snapshot(1))
     with pytest.raises(BundleError, match="is not a U-Net's"):
         release(contents, DATA, "one", "1", tmp_path / "bundle")

@@ -121,7 +121,7 @@ def test_the_left_out_sources_patients_are_not_inside() -> None:
     assert inside(rows, candidates(ARCHIVES), "", resamples=5)["moderate"].siim is not None
 
 
-def test_test_images_are_never_among_those_judged() -> None:
+def test_test_images_are_never_measured() -> None:
     assert {row.split for row in left_out_rows(ROWS, "siim")} == {"train", "val"}
     splits = [row.split for row in left_out_rows(ROWS, "siim")]
     assert splits == sorted(splits)  # the order of training.sources.of_source

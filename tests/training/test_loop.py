@@ -145,7 +145,7 @@ def test_a_deleted_cycle_is_made_again_to_the_bit(whole: RunDir, tmp_path: Path)
 
 
 @pytest.mark.parametrize(("epoch", "complete"), [(2, 0), (3, 1)])
-def test_a_run_that_is_stopped_in_any_epoch_goes_on_as_if_it_had_not(
+def test_a_run_stopped_in_any_epoch_resumes_to_the_same_result(
     whole: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: int, complete: int
 ) -> None:
     class Stopped(Exception):
@@ -246,7 +246,7 @@ def from_two_sources(data: Dataset) -> Dataset:
     return Dataset(tuple(rows), data.images)
 
 
-def test_what_is_said_of_the_source_left_out_is_kept(tmp_path: Path) -> None:
+def test_logits_of_the_left_out_source_are_stored(tmp_path: Path) -> None:
     train_set, val = from_two_sources(TRAIN), from_two_sources(VAL)
     config = replace(TINY, epochs=1, cycles=1, leave_out="clinic")
     run = train(config, train_set, {"val": val}, TABLE, tmp_path)
@@ -296,7 +296,7 @@ def test_the_second_head_needs_boxes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_with_both_heads_goes_on_to_the_bit(tmp_path: Path) -> None:
+def test_a_run_with_both_heads_resumes_bit_for_bit(tmp_path: Path) -> None:
     boxes = {TRAIN.rows[1].file: [(0.1, 0.2, 0.5, 0.5)]}
     config = replace(TINY, epochs=2, opacity_weight=1.0, cutmix=0.5, mixup=0.4)
     whole = train(config, TRAIN, HELD_OUT, TABLE, tmp_path / "whole", boxes=boxes)

@@ -65,7 +65,7 @@ def test_specks_go_and_holes_are_filled() -> None:
         (ellipses(RIGHT, LEFT) & ~ellipses((30, 60, 14, 34)), "implausible shape"),
     ],
 )
-def test_what_is_no_pair_of_lungs_has_a_reason(mask: NDArray[np.bool_], reason: str) -> None:
+def test_a_mask_without_two_lungs_has_a_reason(mask: NDArray[np.bool_], reason: str) -> None:
     found = judge(mask)
     assert isinstance(found, NoLungs)
     assert reason in found.reason

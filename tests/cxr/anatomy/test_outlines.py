@@ -42,7 +42,7 @@ def test_they_are_few_points_on_the_image() -> None:
     assert len(points) < 1500
 
 
-def test_where_there_are_no_lungs_they_are_thirds() -> None:
+def test_without_lungs_zones_are_thirds() -> None:
     found = outlines(zones_of(NoLungs("nobody looked")))
     assert [one.zone for one in found] == list(LUNG_ZONES)
     assert all(len(one.points) <= 12 for one in found)

@@ -111,7 +111,7 @@ def test_shares_and_areas_sum_to_one_and_an_even_map_has_its_areas(lungs: Lungs 
         assert part.share == pytest.approx(part.area, abs=1e-4)
 
 
-def test_what_speaks_against_the_label_is_no_evidence() -> None:
+def test_negative_values_are_not_evidence() -> None:
     heatmap = spot(*CENTRES["left_lower"]) - 5 * spot(*CENTRES["right_upper"])
     name, share = strongest(heatmap, found(lungs_mask()))
     assert name == "left_lower"

@@ -21,7 +21,7 @@ def test_some_damaged_files_of_a_seed() -> None:
     assert report.wrong == []
 
 
-def test_a_run_can_be_made_again() -> None:
+def test_a_run_can_be_repeated() -> None:
     for number, name in enumerate(MUTATORS):
         assert file(7, number) == file(7, number)
         assert file(7, number)[0] == name

@@ -77,14 +77,14 @@ def test_a_palette_is_looked_up() -> None:
     assert decode(files.encoded(image, "PNG")).pixels.tolist() == [[255, 9, 76]]
 
 
-def test_what_is_transparent_shows_black() -> None:
+def test_transparent_pixels_are_black() -> None:
     rgba = np.array([[[200, 200, 200, 0], [200, 200, 200, 128], [200, 200, 200, 255]]], np.uint8)
     black, half, opaque = decode(files.png(rgba)).pixels[0]
     assert (black, opaque) == (0, 200)
     assert abs(int(half) - 100) <= 1
 
 
-def test_a_transparent_palette_entry_shows_black() -> None:
+def test_a_transparent_palette_entry_is_black() -> None:
     image = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
     image.putpalette([255, 255, 255, 90, 90, 90])
     assert decode(files.encoded(image, "PNG", transparency=0)).pixels.tolist() == [[0, 90]]

@@ -146,7 +146,7 @@ def test_what_is_returned_is_not_overwritten_by_the_next_batch() -> None:
 
 
 @pytest.mark.parametrize(("precision", "tf32"), [("float32", "0"), ("float16", "1")])
-def test_float32_is_no_tf32(precision: Precision, tf32: str) -> None:
+def test_float32_does_not_use_tf32(precision: Precision, tf32: str) -> None:
     assert cuda.provider_options(precision, "HEURISTIC")["use_tf32"] == tf32
 
 
@@ -175,14 +175,12 @@ def test_the_largest_batch_alone_has_every_algorithm_tried(monkeypatch: pytest.M
     np.testing.assert_allclose(device.logits(noise(7)), expected(noise(7), 1))
 
 
-def test_sessions_that_fell_back_to_the_processor_are_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sessions_that_fell_back_to_the_cpu_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(monkeypatch, "CPUExecutionProvider")[0] is None
 
 
 @pytest.mark.gpu
-def test_a_real_device_says_what_the_processor_says(
-    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_real_device_agrees_with_the_cpu(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     bundle = framed(bundle, tmp_path / "bundle", LUNGS, FULL)
     upright = np.random.default_rng(0).integers(0, 256, (11, 64, 64), dtype=np.uint8)

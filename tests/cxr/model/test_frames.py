@@ -55,7 +55,7 @@ def test_a_full_frame_is_the_image_whatever_its_lungs() -> None:
     assert placement(FULL, lungs_mask()) == WHOLE
 
 
-def test_what_lies_outside_the_lungs_is_not_seen() -> None:
+def test_pixels_outside_the_lungs_do_not_matter() -> None:
     """Two images that differ only far from the lungs have the same frame."""
     mask = lungs_mask()
     large = cv2.resize(mask.astype(np.uint8), (300, 256))

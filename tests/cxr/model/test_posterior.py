@@ -74,7 +74,7 @@ def test_scpa_is_the_mean() -> None:
     np.testing.assert_allclose(scpa(MEMBERS), [[0.6, 0.3, 0.1], [0.55, 0.45, 0], [0.25, 0.35, 0.4]], atol=1e-15)
 
 
-def test_pm_is_the_surest_members_posterior() -> None:
+def test_pm_is_the_most_certain_members_posterior() -> None:
     np.testing.assert_array_equal(pm(MEMBERS), [[0.7, 0.2, 0.1], [0.9, 0.1, 0.0], [0.0, 0.4, 0.6]])
     np.testing.assert_array_equal(pm(MEMBERS[::-1]), pm(MEMBERS))
 
@@ -155,7 +155,7 @@ def test_rules_lie_between_the_members(logits: Floats, temperature: float) -> No
 
 
 @given(arrays(np.float64, len(LABELS), elements=st.floats(0, 1)), st.lists(st.floats(0, 1), min_size=3, max_size=3))
-def test_a_larger_threshold_never_takes_a_label_away(posterior: Floats, values: list[float]) -> None:
+def test_a_larger_threshold_never_removes_a_label(posterior: Floats, values: list[float]) -> None:
     small = dict(zip(LABELS, values, strict=True))
     large = {label: value + 0.1 for label, value in small.items()}
     assert set(prediction_set(posterior, small)) <= set(prediction_set(posterior, large))

@@ -267,12 +267,12 @@ def test_thumbnails_are_refused(shape: tuple[int, int]) -> None:
         preprocess.preprocess(noise(shape), "clahe-1", SIZE)
 
 
-def test_an_unknown_frame_is_no_frame() -> None:
+def test_an_unknown_frame_is_refused() -> None:
     with pytest.raises(KeyError):
         preprocess.preprocess(noise((64, 64)), "clahe-1", SIZE, "lungs")
 
 
-def test_an_unknown_recipe_is_no_recipe() -> None:
+def test_an_unknown_recipe_is_refused() -> None:
     with pytest.raises(KeyError):
         preprocess.preprocess(noise((64, 64)), "clahe", SIZE)
 

@@ -70,7 +70,7 @@ def test_slow_methods_are_measured_on_the_subset_alone(found: tuple[Marked, ...]
         assert same or method not in SLOW
 
 
-def test_what_the_bundle_is_told(found: tuple[Marked, ...], bundle: Bundle) -> None:
+def test_the_figures_that_the_bundle_stores(found: tuple[Marked, ...], bundle: Bundle) -> None:
     told = pointing(found, bundle)
     assert isinstance(told, Pointing)
     assert set(told.hits) == set(METHODS)

@@ -23,7 +23,7 @@ def test_a_histogram_is_the_share_of_each_grey_level() -> None:
     assert (found[0, 0], found[0, 1], found[0, -1]) == (0.5, 0.25, 0.25)
 
 
-def test_what_grey_levels_tell_is_learnt() -> None:
+def test_labels_in_grey_levels_are_learnt() -> None:
     learnt, judged = dataset(list(LABELS) * 8), dataset(list(LABELS) * 5)
     posterior = learn(learnt, judged)
     assert posterior.argmax(axis=1).tolist() == [0, 1, 2] * 5

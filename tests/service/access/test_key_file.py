@@ -49,7 +49,7 @@ def test_a_new_file_takes_over(path: Path, caplog: pytest.LogCaptureFixture, mon
 
 
 @pytest.mark.parametrize("content", BAD, ids=["missing", "empty", "comment", "short", "binary", "long"])
-def test_a_bad_file_changes_nothing_and_says_so_once(
+def test_a_bad_file_changes_nothing_and_is_logged_once(
     path: Path, content: bytes | None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("cxr"), "propagate", True)
@@ -85,7 +85,7 @@ def test_the_service_does_not_start_with_a_bad_file_or_with_two_sources(
         prepare()
 
 
-def test_a_running_service_looks_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_service_reads_the_file_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.access.key_file.CHECK_S", 0.01)
     file = KeyFile(path)
     file.watch()

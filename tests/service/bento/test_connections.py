@@ -44,7 +44,7 @@ def test_busy_connections_are_never_evicted(monkeypatch: pytest.MonkeyPatch) -> 
     assert not any(connection.evicted for connection in (busy, *probes))
 
 
-def test_what_was_evicted_waits_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evicted_connections_no_longer_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Connections, "capacity", lambda _: 1)
     connections = Connections()
     first, second = Connection(), Connection()

@@ -129,7 +129,7 @@ def test_bentomls_worker_makes_uvicorns_server_without_a_word_about_its_protocol
     assert "--fd" in {option for parameter in worker.main.params for option in parameter.opts}
 
 
-def test_bentoml_mounts_what_is_no_starlette_whole_and_after_its_own_routes() -> None:
+def test_bentoml_mounts_an_unknown_app_whole_and_after_its_own_routes() -> None:
     assert "isinstance(self.app, Starlette)" in inspect.getsource(PassiveMount.matches)
     source = inspect.getsource(ServiceAppFactory.__call__)
     assert source.index("mount_apps") < source.index('"docs.json"')

@@ -192,7 +192,7 @@ def test_two_bundles_must_fit_into_memory(
     assert counted(metrics) == (1, 1)
 
 
-def test_what_cannot_be_explained_is_not_served_and_an_explainer_that_is_away_is_told_later(
+def test_bundles_need_a_willing_explainer_and_an_unavailable_one_is_told_later(
     begin: Callable[[], Bundles], link: Path, second: Bundle, explainer: Explainer, metrics: Metrics
 ) -> None:
     bundles = begin()
@@ -253,6 +253,6 @@ def test_a_worker_that_is_started_again_serves_the_last_one_where_the_link_names
         begin()
 
 
-def test_a_folder_that_is_no_link_is_served_as_ever(first: Bundle, explainer: Explainer, metrics: Metrics) -> None:
+def test_a_folder_that_is_not_a_link_is_served_unchanged(first: Bundle, explainer: Explainer, metrics: Metrics) -> None:
     bundles = Bundles(Settings(bundle=first.root), metrics, explainer, lambda: 1)
     assert (check(bundles), counted(metrics)) == ("0", (0, 0))

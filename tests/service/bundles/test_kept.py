@@ -28,7 +28,7 @@ def test_the_newest_two_are_kept_and_each_is_known_by_its_hash(bundle: Bundle, t
     assert kept.get("0" * 64) is None
 
 
-def test_another_than_the_one_that_is_meant_is_not_adopted(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_bundle_with_another_hash_is_not_adopted(bundle: Bundle, tmp_path: Path) -> None:
     kept = Kept(lambda one: one.root, None)
     kept.adopt(bundle.root)
     other = variant(bundle, tmp_path / "other", version="1")

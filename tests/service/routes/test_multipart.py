@@ -77,7 +77,7 @@ def test_one_file_among_what_the_rfcs_allow(data: bytes, size: int) -> None:
     assert parsed(data, size=size) == [b"1"]
 
 
-def test_another_bound_has_another_word() -> None:
+def test_another_limit_has_another_error() -> None:
     async def chunks() -> AsyncIterator[bytes]:
         yield form(b"1", b"2")
 

@@ -71,7 +71,7 @@ def document(served: Server) -> Any:
 
 @pytest.mark.parametrize("mode", GenerationMode)
 @pytest.mark.parametrize("path", ["/classify", "/explain", "/preview", "/v1/classify"])
-def test_what_comes_is_in_the_document(document: Any, path: str, mode: GenerationMode) -> None:
+def test_answers_are_in_the_document(document: Any, path: str, mode: GenerationMode) -> None:
     @settings(deadline=None, suppress_health_check=list(HealthCheck))
     @given(document[path]["POST"].as_strategy(generation_mode=mode))
     def judge(case: Any) -> None:

@@ -48,7 +48,7 @@ def read(bundle: Bundle, folder: Path) -> SiteImages:
     return read_site(bundle, folder, collection, "here")
 
 
-def test_what_does_not_count_is_named(bundle: Bundle, tmp_path: Path) -> None:
+def test_left_out_files_are_listed(bundle: Bundle, tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "site", ["normal", "COVID-19", "effusion", "normal", "normal", "normal"])
     (folder / "3.png").write_bytes(b"no picture")
     (folder / "4.png").unlink()

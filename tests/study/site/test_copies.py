@@ -30,7 +30,7 @@ def altered(pixels: Grey) -> list[Grey]:
 
 
 @pytest.mark.parametrize("pixels", [scene(0), decode(files.radiograph_png()).pixels], ids=["scene", "radiograph"])
-def test_a_copy_is_found_and_a_stranger_is_none(pixels: Grey) -> None:
+def test_copies_are_found_and_other_pictures_are_not(pixels: Grey) -> None:
     known = np.array([code(pixels), *(code(scene(seed)) for seed in range(10, 40))], np.uint64)
     for copy in altered(pixels):
         assert is_copy(code(copy), known)

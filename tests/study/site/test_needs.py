@@ -13,7 +13,7 @@ NAMES = (
 )
 
 
-def test_fifty_images_tell_little() -> None:
+def test_fifty_images_are_too_few() -> None:
     missing = {need.figure: need.missing for need in needs(FIFTY) if need.missing}
     assert missing == {
         "sensitivity, coverage and threshold of normal": OF_A_LABEL - 16,

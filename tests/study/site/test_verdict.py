@@ -39,7 +39,7 @@ def test_each_rule() -> None:
     assert answers(before=BEFORE | {"normal_recall": Figure(0.75, 0.66, 0.85)})[5] == "no"
 
 
-def test_what_is_not_known_is_no_yes() -> None:
+def test_unknown_figures_never_give_a_yes() -> None:
     assert answers(before={}, after={}) == ["yes", *["not known"] * 5]
 
 

@@ -159,7 +159,7 @@ def test_the_command_puts_a_segmenter_into_a_bundle(folder: Path, bundle: Bundle
 
 @pytest.mark.slow
 @pytest.mark.skipif(not DEFAULT_DATA.exists(), reason="needs ../shared/data")
-def test_the_segmenter_that_ships_agrees_with_held_out_masks() -> None:
+def test_the_shipped_segmenter_agrees_with_held_out_masks() -> None:
     from cxr.model.bundle import DEFAULT_BUNDLE
     from networks.unet import load_segmenter
 

@@ -217,7 +217,7 @@ def test_nothing_of_a_patient_is_written(tmp_path: Path, capfd: pytest.CaptureFi
     assert CANARY not in "".join(capfd.readouterr())
 
 
-def test_a_pseudonym_is_no_hash_of_the_patient(tmp_path: Path) -> None:
+def test_a_pseudonym_is_not_a_hash_of_the_patient(tmp_path: Path) -> None:
     for index in range(6):
         put(tmp_path / f"{index}.png", chest(index))
     put_csv(tmp_path, [f"{index}.png,normal,{index}" for index in range(6)])

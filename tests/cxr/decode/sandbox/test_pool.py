@@ -110,7 +110,7 @@ def test_a_decoder_that_hangs_is_killed_at_the_deadline(pool: Pool, monkeypatch:
     assert pool.decode(GOOD).pixels.shape == (268, 220)
 
 
-def test_a_decoder_that_dies_of_a_file_is_one_refusal(pool: Pool) -> None:
+def test_a_file_that_kills_its_decoder_is_refused(pool: Pool) -> None:
     stopped = signalled(pool, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(pool.decode, GOOD)
@@ -155,7 +155,7 @@ def test_a_damaged_file_is_a_decoders_last(pool: Pool) -> None:
     assert pool.pids() != before
 
 
-def test_where_the_fork_server_dies_another_one_is_started(pool: Pool) -> None:
+def test_a_dead_fork_server_is_replaced(pool: Pool) -> None:
     (decoder,) = pool.pids()
     (server,) = (int(line.split()[1]) for line in _status(decoder) if line.startswith("PPid"))
     os.kill(server, signal.SIGKILL)
@@ -198,7 +198,7 @@ def test_shared_memory_is_given_back_after_a_large_file(pool: Pool) -> None:
     assert os.fstat(decoder._memory).st_blocks == 0
 
 
-def test_where_no_decoder_starts_the_service_is_said_to_be_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_no_decoder_starts_it_is_the_services_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     pool = Pool(1)
     for _ in range(2):

@@ -53,7 +53,7 @@ def test_a_preview_and_a_source_are_what_was_asked_for(shared: memoryview) -> No
 @pytest.mark.parametrize(
     ("error", "said"), [(MemoryError(), {"refusal": "DecodingTooLarge"}), (KeyError("Doe^Jane"), None)]
 )
-def test_an_error_is_answered_by_its_place_and_never_by_its_text(
+def test_an_error_is_answered_with_its_line_and_never_its_text(
     shared: memoryview, monkeypatch: pytest.MonkeyPatch, error: Exception, said: dict[str, str] | None
 ) -> None:
     def fails(_data: object) -> None:

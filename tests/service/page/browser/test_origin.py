@@ -15,7 +15,7 @@ SEND = """(url) => {
 }"""
 
 
-def test_its_form_is_turned_away(browser: Browser, server: Server) -> None:
+def test_its_form_is_refused(browser: Browser, server: Server) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.route("http://other.example/", lambda route: route.fulfill(body="<!doctype html>", content_type="text/html"))
