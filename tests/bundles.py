@@ -70,7 +70,7 @@ def _handed_on(root: Path, name: Literal["lungs", "gate"]) -> dict[str, object]:
 
 
 def first_member_only(bundle: Bundle, root: Path) -> Bundle:
-    """A bundle of another's first member, not exported; the weights are links, so unlink before writing."""
+    """A bundle with only another's first member, not exported. The weights are links: unlink before writing."""
     manifest = bundle.manifest.model_copy(update={"members": bundle.manifest.members[:1], "lungs": None, "gate": None})
     (root / "weights").mkdir(parents=True)
     weights = manifest.members[0].weights
@@ -105,7 +105,7 @@ def variant(bundle: Bundle, root: Path, **changes: object) -> Bundle:
 
 
 def framed(bundle: Bundle, root: Path, *frames: str, **changes: object) -> Bundle:
-    """The same whose members see these frames, and with other fields in bundle.json."""
+    """As `variant`, and with these frames for the members."""
     members = [
         member.model_copy(update={"frame": frame}).model_dump(mode="json")
         for member, frame in zip(bundle.manifest.members, frames, strict=True)

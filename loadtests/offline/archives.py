@@ -90,8 +90,8 @@ def engine_rate(engine: Engine, folder: Path, paths: list[str], output: Path) ->
 
 
 def main(
-    files: Annotated[int, typer.Option(min=100, help="How many files.")] = 20_000,
-    engine: Annotated[Engine | None, typer.Option(help="Which to measure; by default both.")] = None,
+    files: Annotated[int, typer.Option(min=100, help="Number of files.")] = 20_000,
+    engine: Annotated[Engine | None, typer.Option(help="Engines to measure; by default both.")] = None,
     write: Annotated[bool, typer.Option(help="Put the table into docs/performance.md.")] = False,
 ) -> None:
     """Measure the engines and print a table."""

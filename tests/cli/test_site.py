@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(files.synthetic_dicom(rng.integers(0, 4096, (72, 80)).astype(np.uint16)))
         lines.append(f"{name},{LABELS[number % 2]},p{number // 2}")
-    lines.append("study0/IM999.dcm,Normal,p99")  # which is not there
+    lines.append("study0/IM999.dcm,Normal,p99")  # this file does not exist
     (tmp_path / "labels.csv").write_text("\n".join(lines))
     return tmp_path / "Lakeside West"
 
@@ -55,7 +55,7 @@ def test_from_a_folder_to_a_bundle_that_names_the_site(
     Classifier(recalibrated).classify(files.radiograph_png())
 
 
-def test_what_the_user_can_mend_is_one_line(bundle: Bundle, tmp_path: Path) -> None:
+def test_user_errors_are_one_line(bundle: Bundle, tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("name,finding\na.png,normal")
     command = ["site", str(tmp_path), "--labels", str(tmp_path / "labels.csv"), "-o", str(tmp_path / "out")]
     done = runner.invoke(app, [*command, "--bundle", str(bundle.root)])

@@ -32,7 +32,7 @@ def images() -> Views:
 def test_a_fresh_export_holds_for_each_member_and_precision(
     bundle: Bundle, images: Views, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("export.verify.BATCH", 4)  # the last batch is then a part
+    monkeypatch.setattr("export.verify.BATCH", 4)  # so that the last batch is smaller
     found = verify(bundle, images, NAMES)
     computed = ("float32", "float16", *(("bfloat16",) if openvino.usable() else ()))
     names = ("resnet18-0", "vgg16-bn-1")
@@ -61,8 +61,8 @@ def test_each_graph_is_compared_on_its_own_frame(
     assert [of_frame is images[frame] for of_frame, frame in zip(seen, (LUNGS, FULL), strict=True)] == [True, True]
 
 
-def test_a_second_head_that_says_something_else_is_refused(bundle: Bundle, images: Views, tmp_path: Path) -> None:
-    """The graph's logits are right, and the opacity head's bias is not."""
+def test_a_second_head_with_other_outputs_is_refused(bundle: Bundle, images: Views, tmp_path: Path) -> None:
+    """The graph's logits are right, but the opacity head's bias is not."""
     member = bundle.manifest.members[0]
     model = onnx.load_from_string(bundle.read_onnx(member, "float32"))
     bias = next(tensor for tensor in model.graph.initializer if tensor.name.endswith("opacities.bias"))
@@ -73,7 +73,7 @@ def test_a_second_head_that_says_something_else_is_refused(bundle: Bundle, image
     for file, content in ((name, data), ("manifest.json", OnnxManifest(files=files).model_dump_json().encode())):
         (other.root / "onnx" / file).unlink()
         (other.root / "onnx" / file).write_bytes(content)
-    with pytest.raises(ParityError, match=r"by 0\.1 on those of the opacity head"):
+    with pytest.raises(ParityError, match=r"by 0\.1 on the opacity head's logits"):
         verify(Bundle(other.root), images, NAMES)
 
 

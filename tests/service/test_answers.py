@@ -1,4 +1,4 @@
-"""What the live server answers to what it can answer."""
+"""The live server's answers to valid requests."""
 
 import json
 import subprocess
@@ -42,7 +42,7 @@ def answer(response: httpx.Response) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("media_type", RADIOGRAPHS)
-def test_classify_says_what_the_core_says(server: Server, bundle: Bundle, media_type: str) -> None:
+def test_classify_gives_the_cores_answer(server: Server, bundle: Bundle, media_type: str) -> None:
     data = RADIOGRAPHS[media_type]()
     result = answer(post(server, "/classify", data, media_type))
     finding = Classifier(bundle).classify(data)
@@ -78,7 +78,7 @@ def test_parameters_of_the_media_type_are_tolerated(server: Server, media_type: 
 
 @pytest.mark.parametrize("media_type", [BYTES, ""])
 @pytest.mark.parametrize("kind", RADIOGRAPHS)
-def test_a_file_says_itself_what_it_is(server: Server, kind: str, media_type: str) -> None:
+def test_the_format_is_recognised_from_the_bytes(server: Server, kind: str, media_type: str) -> None:
     headers = {"Content-Type": media_type} if media_type else {}
     response = server.client.post("/classify", content=RADIOGRAPHS[kind](), headers=headers)
     alone = answer(post(server, "/classify", RADIOGRAPHS[kind](), kind))
@@ -93,7 +93,7 @@ def test_a_form_with_one_file_and_texts(server: Server, route: str, kind: str) -
     assert answer(sent)["probabilities"] == alone["probabilities"]
 
 
-def test_a_preamble_and_a_text_are_no_files(server: Server) -> None:
+def test_a_preamble_and_a_text_are_not_files(server: Server) -> None:
     body = b"preamble\r\n" + part(b"abc", TEXT) + form(files.radiograph_png())
     response = post(server, BATCH, body, FORM)
     assert ["prediction" in result for result in answer(response)["results"]] == [True]
@@ -106,7 +106,7 @@ def test_bentomls_own_client_knows_the_endpoints(server: Server, tmp_path: Path)
         "import bentoml, json, pathlib, sys; url, png = sys.argv[1], pathlib.Path(sys.argv[2]); "
         "client = bentoml.SyncHTTPClient(url); "
         "print(json.dumps([client.classify(png), client.explain(png), client.classify_batch([png, png])]))"
-    )  # in a process of its own: the client leaves a folder to the interpreter's end
+    )  # in a separate process: the client deletes a folder only when the interpreter ends
     command = [sys.executable, "-W", "ignore", "-c", code, str(server.client.base_url), str(png)]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     classified, explained, batch = json.loads(result.stdout)
@@ -163,7 +163,7 @@ def test_methods_and_targets(server: Server, method: str, target: str) -> None:
 
 
 @pytest.mark.parametrize("member", ["resnet18-0", "vgg16-bn-1", "ensemble"])
-def test_whose_map_may_be_chosen(server: Server, member: str) -> None:
+def test_the_member_of_the_map_can_be_chosen(server: Server, member: str) -> None:
     result = answer(post(server, f"/explain?member={member}", files.radiograph_png(), PNG))
     assert result["explanation"]["member"] == member
     assert result["probabilities"] == answer(post(server, "/classify", files.radiograph_png(), PNG))["probabilities"]
@@ -176,7 +176,7 @@ def test_the_plus_signs_of_a_method_survive_the_query(server: Server, spelling: 
     assert answer(response)["explanation"]["method"] == "gradcam_plus_plus"
 
 
-def test_a_picture_for_those_who_accept_only_that(server: Server) -> None:
+def test_a_picture_for_clients_that_accept_only_pictures(server: Server) -> None:
     data = files.radiograph_png()
     overlay = answer(post(server, "/explain", data, PNG))["explanation"]["overlay_png"]
     response = post(server, "/explain", data, PNG, Accept="image/png")

@@ -1,4 +1,4 @@
-"""Evidence by zone against scores, on figures that are known."""
+"""Evidence by zone compared with scores, on known figures."""
 
 from pathlib import Path
 

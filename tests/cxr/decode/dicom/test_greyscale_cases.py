@@ -8,7 +8,7 @@ from tests.cxr.decode.dicom.greyscale_cases import CASES, Case
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_the_picture_is_the_one_that_is_meant(case: Case) -> None:
+def test_the_picture_is_the_expected_one(case: Case) -> None:
     radiograph = decode(case.build())
     assert np.abs(radiograph.pixels - case.expected).max() <= case.tolerance
     assert bool(radiograph.warnings) is case.warns
