@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,6 +30,14 @@ settings.register_profile("thorough", settings.get_profile("suite"), max_example
 FIRST: Final = "0123456789abcdef"
 SECOND: Final = "a key of another ward"
 WRONG: Final = "not-one-of-them"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of `--dist loadfile`: see there."""
+    from tests.scheduler import ByModule
+
+    return ByModule(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +67,9 @@ def server(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="session")
 def server_with_keys(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Another, which asks for a key."""
-    with serve(tmp_path_factory.mktemp("keys") / "log", bundle.root, api_keys=f"{FIRST},{SECOND}") as running:
+    """Another, which asks for a key and does not explain."""
+    log, service = tmp_path_factory.mktemp("keys") / "log", ("service.bento.classifier:ApiWithoutExplainer",)
+    with serve(log, bundle.root, service, api_keys=f"{FIRST},{SECOND}") as running:
         yield running
 
 

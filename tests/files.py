@@ -63,11 +63,13 @@ def radiograph_dicom(**elements: Any) -> bytes:
     return changed(sample("RG1_UNCR.dcm"), **elements) if elements else sample("RG1_UNCR.dcm")
 
 
+@cache
 def radiograph_png() -> bytes:
     """The same radiograph as an 8-bit grey PNG, as a PACS would render it."""
     return png(_radiograph())
 
 
+@cache
 def radiograph_jpeg(quality: int = 90) -> bytes:
     """The same radiograph as an 8-bit grey JPEG."""
     return encoded(Image.fromarray(_radiograph()), "JPEG", quality=quality)

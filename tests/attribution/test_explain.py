@@ -1,6 +1,7 @@
 """The explainer of a real bundle: the same bytes, the ensemble's figures, and the requested member's map."""
 
 import pickle
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -26,11 +27,11 @@ from cxr.report.explanation import METHODS, SIGNED, TAUGHT, Explanation, Method,
 from cxr.report.heatmap import PIXEL_WISE, PlacedMap, heatmap_png, resample
 from networks.architectures import Network, load_member
 from tests import files
+from tests.attribution.networks import coarse
 from tests.bundles import first_member_only, framed
 
 SHAPE = (120, 200)
 OF_ANY = tuple(method for method in METHODS if method not in TAUGHT)
-EACH_OF_ANY = [pytest.param(one, marks=pytest.mark.slow) if one == "occlusion" else one for one in OF_ANY]
 """Methods that a network without the second head has, as the bundle's second one."""
 
 
@@ -38,6 +39,13 @@ def radiograph(height: int = SHAPE[0], width: int = SHAPE[1]) -> bytes:
     noise = np.random.default_rng(0).integers(0, 256, (6, 10)).astype(np.float32)
     smooth = np.clip(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), 0, 255)
     return bytes(cv2.imencode(".png", smooth.astype(np.uint8))[1])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _coarse() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        coarse(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +96,7 @@ def test_the_map_is_the_explaining_members_on_the_prepared_image(
     assert (made.method, made.target, made.member) == (method, "pneumonia", bundle.explainer.name)
 
 
-@pytest.mark.parametrize("method", EACH_OF_ANY)
+@pytest.mark.parametrize("method", OF_ANY)
 def test_any_member_can_be_asked(bundle: Bundle, explainer: Explainer, finding: Finding, method: Method) -> None:
     other = bundle.manifest.members[1]
     made = explainer.explain(radiograph(), finding, "normal", method, other.name)
@@ -96,7 +104,7 @@ def test_any_member_can_be_asked(bundle: Bundle, explainer: Explainer, finding: 
     assert_same(made.heatmap_png, expected_map(bundle, other, method, 0), method)
 
 
-@pytest.mark.parametrize("method", EACH_OF_ANY)
+@pytest.mark.parametrize("method", OF_ANY)
 def test_the_ensembles_map_is_the_mean_weighted_by_the_members_posteriors(
     bundle: Bundle, explainer: Explainer, finding: Finding, method: Method
 ) -> None:
@@ -264,7 +272,7 @@ def test_a_map_over_the_lungs_alone_comes_back_on_the_whole_radiograph(
         assert box.x + box.width <= columns.stop + 20
 
 
-@pytest.mark.parametrize("method", EACH_OF_ANY)
+@pytest.mark.parametrize("method", OF_ANY)
 def test_the_frame_of_the_member_that_is_asked_for_decides_where_a_map_lies(
     of_two_frames: Bundle, found_in_two_frames: Finding, method: Method
 ) -> None:

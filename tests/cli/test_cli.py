@@ -22,7 +22,8 @@ from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier
 from export.verify import Flip, Parity
 from tests import files
-from tests.bundles import first_member_only
+from tests.attribution.networks import coarse
+from tests.bundles import first_member_only, hand_on_graphs
 
 runner = CliRunner()
 
@@ -149,8 +150,9 @@ def test_explain_writes_the_picture(bundle: Bundle, radiograph: Path, tmp_path: 
 
 
 def test_explain_draws_all_methods_side_by_side_of_whom_one_asks(
-    bundle: Bundle, radiograph: Path, tmp_path: Path
+    bundle: Bundle, radiograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    coarse(monkeypatch)
     picture = tmp_path / "panel.png"
     options = ["--method", "all", "--member", "ensemble", "-o", str(picture), "--bundle", str(bundle.root)]
     result = runner.invoke(app, ["explain", str(radiograph), *options])
@@ -258,6 +260,7 @@ def test_export_writes_graphs_that_classify(
     bundle: Bundle, radiograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.output.out.width", 160)
+    monkeypatch.setattr("export.to_onnx.export_bundle", lambda fresh, _: hand_on_graphs(bundle, fresh.root))
     fresh = first_member_only(bundle, tmp_path / "fresh")
     result = runner.invoke(app, ["export", str(fresh.root)])
     assert result.exit_code == 0, result.output

@@ -26,6 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(data_module, "DEFAULT_CACHE", tmp_path / "cache")
     monkeypatch.setattr(evaluate_module, "RESAMPLES", 20)
     monkeypatch.setattr(checks_module, "RESAMPLES", 20)
+    monkeypatch.setattr("training.rundir.singular_values", lambda _: {})  # they take longer than the training
     rng = np.random.default_rng(0)
     folder = tmp_path / "data"
     folder.mkdir()

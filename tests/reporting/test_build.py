@@ -3,6 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+from matplotlib.figure import Figure as Drawn
+
 from cxr.labels import DISCLAIMER
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from evaluation.checks import Check
@@ -39,6 +42,12 @@ GATE = (
 FACTS = TableFacts(
     "0" * 64, {"val": {"normal": 7, "covid19": 8}}, {"val": 9}, {"here": {"normal": 7}}, ["a.png"], {"val": 3}
 )
+
+
+@pytest.fixture(autouse=True)
+def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are not drawn: test_pictures.py looks at them."""
+    monkeypatch.setattr(Drawn, "savefig", lambda _, buffer, **__: buffer.write("<svg/>"))
 
 
 def titles(document: Document) -> list[str]:

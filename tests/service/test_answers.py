@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from base64 import b64decode
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,11 @@ from tests.service.forms import FORM, TEXT, form, part
 PNG, JPEG, DICOM = "image/png", "image/jpeg", "application/dicom"
 BYTES, BATCH = "application/octet-stream", "/v1/classify"
 STATUSES = {"400", "401", "403", "405", "406", "408", "413", "415", "421", "429", "431", "503", "504"}
-RADIOGRAPHS = {PNG: files.radiograph_png, JPEG: files.radiograph_jpeg, DICOM: files.radiograph_dicom}
+RADIOGRAPHS: dict[str, Callable[[], bytes]] = {
+    PNG: files.radiograph_png,
+    JPEG: files.radiograph_jpeg,
+    DICOM: files.radiograph_dicom,
+}
 SHAPE = (1955, 1841)
 
 

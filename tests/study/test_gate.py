@@ -1,6 +1,5 @@
 """The study of a gate: every image is judged by one that has not seen its patient; what is installed is the gate."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from export.to_onnx import export_bundle
 from networks.gate import GateNetwork
 from study import gate as module
 from study.gate import install, study_gate
+from tests.bundles import first_member_only
 from tests.training.gate.test_learn import examples
 from training.data import Row
 from training.gate.examples import Examples
@@ -51,7 +51,7 @@ def test_nobody_is_judged_by_a_gate_that_has_seen_the_patient(
 
 
 def test_what_is_installed_says_what_the_network_says(bundle: Bundle, tmp_path: Path) -> None:
-    root = shutil.copytree(bundle.root, tmp_path / "copy")
+    root = first_member_only(bundle, tmp_path / "bundle").root
     network = GateNetwork().eval()
     install(Bundle(root), module.GateStudy(network, 0.25, ()))
     export_bundle(Bundle(root))
