@@ -14,6 +14,7 @@ from cxr.model.bundle import Bundle
 from scripts.server import Server, serve
 from tests import files
 from tests.bundles import make_bundle
+from tests.sessions import reused
 
 # Of a property fifty examples, the same ones in CI; no example has a time limit.
 settings.register_profile(
@@ -38,6 +39,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from tests.scheduler import ByModule
 
     return ByModule(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _sessions() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        reused(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from cxr.errors import Refusal
 T = TypeVar("T")
 
 FOLDER: Final = "tests/cxr/decode/"
-KEPT: Final = ("sandbox/", "test_dicom_privacy", "test_fuzzing", "test_parse_bombs")
+KEPT: Final = ("sandbox/", "dicom/test_dicom_privacy", "test_fuzzing", "test_parse_bombs")
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from matplotlib.figure import Figure as Drawn
 
 from cxr.labels import DISCLAIMER
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
@@ -18,6 +17,7 @@ from reporting.document import Document
 from reporting.html import html
 from reporting.markdown import markdown
 from study.tables import LeftOutRow, OnSource
+from tests.reporting.undrawn import not_drawn
 from tests.study.test_tables import result
 from training.config import TrainConfig
 from training.rundir import RunDir
@@ -46,8 +46,7 @@ FACTS = TableFacts(
 
 @pytest.fixture(autouse=True)
 def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are not drawn: test_pictures.py looks at them."""
-    monkeypatch.setattr(Drawn, "savefig", lambda _, buffer, **__: buffer.write("<svg/>"))
+    not_drawn(monkeypatch)
 
 
 def titles(document: Document) -> list[str]:

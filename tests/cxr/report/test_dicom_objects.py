@@ -67,7 +67,7 @@ def read(data: bytes) -> Any:
 @needs_dciodvfy
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.keyword)
 def test_no_error_of_the_real_radiograph_in_any_encoding(bundle: Bundle, tmp_path: Path, syntax: uid.UID) -> None:
-    data = transcoded(syntax, tmp_path)
+    data = transcoded(syntax, tmp_path, files.quarter_dicom())
     assert files.parse(data).file_meta.TransferSyntaxUID == syntax
     for object_ in made(bundle, data).values():
         assert not errors(object_, tmp_path)

@@ -145,6 +145,7 @@ def test_root_is_warned_of(user: int, monkeypatch: pytest.MonkeyPatch, caplog: p
     assert ("as root" in caplog.text) == (user == 0)
 
 
+@pytest.mark.slow  # the supervisor's own refusal is below
 def test_a_worker_that_listens_everywhere_does_not_start(bundle: Bundle) -> None:
     """Whatever the supervisor thought of it."""
     with socket.create_server(("0.0.0.0", 0)) as listener:
