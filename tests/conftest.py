@@ -69,7 +69,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def server(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real server with that bundle; its explainer is awake."""
     with serve(tmp_path_factory.mktemp("server") / "log", bundle.root) as running:
-        running.wait_for_explainer(files.radiograph_png())
+        running.wait_for_explainer(files.quarter_png())
         yield running
 
 

@@ -4,6 +4,7 @@ import copy
 import itertools
 from collections import OrderedDict
 
+import pytest
 import torch
 from captum.metrics import sensitivity_max
 from torch import Tensor, nn
@@ -35,6 +36,11 @@ def test_max_sensitivity_is_captums() -> None:
     expected = sensitivity_max(explain, images.float(), perturb, n_perturb_samples=DRAWS, max_examples_per_batch=3)
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-6)
     assert (actual > 0).all()
+
+
+def test_noise_is_as_invisible_as_captums() -> None:
+    """A fiftieth of the range."""
+    assert pytest.approx(0.02, abs=0.001) == RADIUS / 255
 
 
 def test_a_map_that_ignores_the_image_is_insensitive_and_one_of_nothing_has_no_figure() -> None:

@@ -107,6 +107,42 @@ def test_the_report_says_what_was_found(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize("prediction_set", [(), ("normal",), ("normal", "covid19"), LABELS], ids=len)
+def test_the_elements_that_say_what_an_object_is(bundle: Bundle) -> None:
+    objects = {kind: files.parse(data) for kind, data in made(bundle, files.quarter_dicom()).items()}
+    assert {kind: int(one.SeriesNumber) for kind, one in objects.items()} == {"sc": 9902, "sr": 9901}
+    for one in objects.values():
+        assert int(one.InstanceNumber) == 1
+        assert one.is_implicit_VR is False
+        assert one.is_little_endian
+        assert "StudyDescription" not in one
+        assert "PatientIdentityRemoved" not in one
+        assert "PatientSex" in one
+    report = objects["sr"]
+    assert (report.CompletionFlag, report.PreliminaryFlag, report.VerificationFlag) == (
+        "COMPLETE",
+        "PRELIMINARY",
+        "UNVERIFIED",
+    )
+
+
+def test_a_patient_whose_identity_was_removed_stays_so(bundle: Bundle) -> None:
+    told = {"PatientIdentityRemoved": "YES", "DeidentificationMethod": "by hand"}
+    dataset = files.parse(files.quarter_dicom())
+    for keyword, value in told.items():
+        setattr(dataset, keyword, value)
+    for data in made(bundle, files.part10(dataset)).values():
+        assert {keyword: str(files.parse(data)[keyword].value) for keyword in told} == told
+    del dataset.DeidentificationMethod  # each needs the other
+    for data in made(bundle, files.part10(dataset)).values():
+        assert not set(told) & {element.keyword for element in files.parse(data)}
+
+
+def test_regions_are_numbered_from_one(bundle: Bundle) -> None:
+    report = read(made(bundle, files.quarter_dicom())["sr"])
+    names = [group.tracking_identifier for group in report.content.get_planar_roi_measurement_groups()]
+    assert [name.split(" of ")[0] for name in names] == ["Region 1", "Region 2"]
+
+
 def test_every_label_that_is_not_ruled_out_is_named(bundle: Bundle, prediction_set: tuple[Label, ...]) -> None:
     report = read(made(bundle, files.radiograph_dicom(), prediction_set=prediction_set)["sr"])
     (group,) = report.content.get_image_measurement_groups()

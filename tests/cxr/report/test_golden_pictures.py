@@ -14,6 +14,7 @@ from cxr.anatomy.plausibility import NoLungs
 from cxr.anatomy.zones import zones_of
 from cxr.model.bundle_files import sha256
 from cxr.model.frames import Placement
+from cxr.report.colour import legend
 from cxr.report.drawing import draw_bar, draw_probability
 from cxr.report.render import Caption, Layer, overlay, panel
 
@@ -76,6 +77,11 @@ def made(name: str) -> Image.Image:
             draw_probability(ImageDraw.Draw(canvas), (10, 20), ("normal", 0.3, "0.30"), True)
             draw_probability(ImageDraw.Draw(canvas), (10, 60), ("normal", 0.7, "0.70"), False)
     return canvas
+
+
+@pytest.mark.parametrize(("signed", "digest"), [(False, ""), (True, "")])
+def test_a_legend_is_as_it_was(signed: bool, digest: str) -> None:
+    assert sha256(legend(signed).tobytes()) == digest
 
 
 @pytest.fixture
