@@ -15,7 +15,7 @@ MOST: Final = 12  # that are kept; a graph of the tests' bundle takes 60 MB
 def reused(patch: pytest.MonkeyPatch) -> None:
     """Hand a session out again, which keeps no state, where the same graph is to be loaded in the same way."""
     made: dict[Any, Any] = {}
-    real, load = cpu.onnxruntime, openvino.session
+    load = openvino.session
 
     def once(key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         # What a test puts in place of onnxruntime or its devices makes sessions of its own.
@@ -32,7 +32,7 @@ def reused(patch: pytest.MonkeyPatch) -> None:
         @staticmethod
         def InferenceSession(data: bytes, options: Any, providers: list[str]) -> Any:
             key = (sha256(data), options.intra_op_num_threads, *providers)
-            return once(key, lambda: real.InferenceSession(data, options, providers=providers))
+            return once(key, lambda: onnxruntime.InferenceSession(data, options, providers=providers))
 
     def session(graph: bytes, threads: int, streams: int) -> Any:
         return once((sha256(graph), threads, streams), lambda: load(graph, threads, streams))

@@ -1,5 +1,6 @@
 """The engine on Ray without Ray: how it is started, what it does with a plan that fails, and what an actor notes."""
 
+import hashlib
 import sys
 from pathlib import Path
 from threading import Event
@@ -180,7 +181,7 @@ def test_an_actor_notes_the_file_that_it_scores_and_gives_up_one_that_ended_two(
     assert np.isclose(made["p_covid19"], 0.93)
     assert during == [1]
     assert not any(notes.iterdir()), "it is done"
-    (note,) = (notes / name for name in [on_ray.sha256(b"a.png").hexdigest()])
+    (note,) = (notes / name for name in [hashlib.sha256(b"a.png").hexdigest()])
     note.write_bytes(b".")
     assert scorer(table([{"path": "a.png"}])).to_pylist()[0]["error"] is None
     note.write_bytes(b"..")

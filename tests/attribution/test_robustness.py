@@ -58,6 +58,8 @@ def test_the_cascade_goes_from_the_logits_down_and_keeps_every_value() -> None:
         nn.Sequential(OrderedDict(conv1=nn.Conv2d(1, 8, 3), bn1=nn.BatchNorm2d(8), conv2=nn.Conv2d(8, 8, 3))),
         nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3)),
     )
+    for value in (network.get_parameter("trunk.bn1.weight"), network.get_parameter("trunk.bn1.bias")):
+        nn.init.normal_(value)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     copies = [copy.deepcopy(copied).state_dict() for copied in cascade(network, torch.Generator().manual_seed(0))]
     assert len(copies) == len(STAGES)

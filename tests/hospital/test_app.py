@@ -21,8 +21,8 @@ runner = CliRunner()
 def plans(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> list[Plan]:
     """The nodes that were to run; none does."""
     caplog.set_level(logging.INFO, "cxr")  # put back afterwards
-    monkeypatch.setattr(module.logging, "basicConfig", lambda **_: None)
-    monkeypatch.setattr(module.signal, "signal", lambda *_: None)
+    monkeypatch.setattr("logging.basicConfig", lambda **_: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     made: list[Plan] = []
     monkeypatch.setattr("hospital.node.run", lambda plan, *_: made.append(plan))
     return made

@@ -88,10 +88,17 @@ def test_it_covers_colour_too() -> None:
 
 
 def test_a_corner_may_lie_65535_pixels_away_and_a_circle_has_its_own_radius() -> None:
-    far = {"ShutterShape": "POLYGONAL", "VerticesOfThePolygonalShutter": ["1", "1", "65535", "1", "81", "81"]}
+    far: dict[str, Any] = {
+        "ShutterShape": "POLYGONAL",
+        "VerticesOfThePolygonalShutter": ["1", "1", "65535", "1", "81", "81"],
+    }
     whole = decode_dicom(dicom(scene(), **WINDOW)).pixels
     assert not np.array_equal(decode_dicom(dicom(scene(), **WINDOW, **far)).pixels, whole)
-    half = {"ShutterShape": "CIRCULAR", "CenterOfCircularShutter": "50", "RadiusOfCircularShutter": ["40", "30"]}
+    half: dict[str, Any] = {
+        "ShutterShape": "CIRCULAR",
+        "CenterOfCircularShutter": "50",
+        "RadiusOfCircularShutter": ["40", "30"],
+    }
     assert np.array_equal(decode_dicom(dicom(scene(), **WINDOW, **half)).pixels, whole)
 
 
