@@ -54,12 +54,13 @@ def test_a_map_that_ignores_the_image_is_insensitive_and_one_of_nothing_has_no_f
 
 
 def test_the_cascade_goes_from_the_logits_down_and_keeps_every_value() -> None:
-    network = Network(
-        nn.Sequential(OrderedDict(conv1=nn.Conv2d(1, 8, 3), bn1=nn.BatchNorm2d(8), conv2=nn.Conv2d(8, 8, 3))),
-        nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3)),
+    trunk = OrderedDict[str, nn.Module](
+        conv1=nn.Conv2d(1, 8, 3), bn1=nn.BatchNorm2d(8), conv2=nn.Conv2d(8, 8, 3), bn2=nn.BatchNorm2d(8)
     )
-    for value in (network.get_parameter("trunk.bn1.weight"), network.get_parameter("trunk.bn1.bias")):
-        nn.init.normal_(value)
+    network = Network(nn.Sequential(trunk), nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3)))
+    for norm in (network.get_submodule("trunk.bn1"), network.get_submodule("trunk.bn2")):
+        for value in norm.parameters():
+            nn.init.normal_(value)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     copies = [copy.deepcopy(copied).state_dict() for copied in cascade(network, torch.Generator().manual_seed(0))]
     assert len(copies) == len(STAGES)
