@@ -79,7 +79,13 @@ def made(name: str) -> Image.Image:
     return canvas
 
 
-@pytest.mark.parametrize(("signed", "digest"), [(False, ""), (True, "")])
+@pytest.mark.parametrize(
+    ("signed", "digest"),
+    [
+        (False, "329b8ffe9b9d189c426061c49c59787d2ad6f22c884cb8b7663504a470128e8c"),
+        (True, "f762b4e901679acd51bb27691702bfc96afde8e9dbddff0ff288f1e02ee974a8"),
+    ],
+)
 def test_a_legend_is_as_it_was(signed: bool, digest: str) -> None:
     assert sha256(legend(signed).tobytes()) == digest
 

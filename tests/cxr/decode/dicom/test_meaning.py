@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
+from cxr.decode.dicom.elements import read
 from cxr.decode.dicom.meaning import MODALITY_LUT, RESCALE, SHAPE, meaning, stored_bits
+from cxr.decode.dicom.pixels import SUPPORTED_SYNTAXES
 from cxr.decode.dicom.stored_bits import StoredBits
 from cxr.decode.dicom.voi import Lut, Window
+from tests import files
 from tests.cxr.decode.scenes import table
 
 BITS = StoredBits(16, 12)
@@ -61,19 +64,19 @@ def test_a_rescaling_counts_where_both_values_are_usable(
     slope: str | None, intercept: str | None, used: tuple[float, float], complete: bool
 ) -> None:
     stated = {"RescaleSlope": slope, "RescaleIntercept": intercept}
-    dataset = said(**{keyword: value for keyword, value in stated.items() if value is not None})
-    greyscale, warnings = meaning(dataset, BITS)
+    data = files.changed(files.small_radiograph_dicom(), **stated)
+    greyscale, warnings = meaning(read(data, SUPPORTED_SYNTAXES), BITS)
     assert greyscale.modality == used
     assert (RESCALE in warnings) is not complete
 
 
 def test_a_modality_table_needs_no_rescaling_and_one_that_is_unreadable_is_told() -> None:
-    read = said(ModalityLUTSequence=table(0, 16, np.arange(4)), RescaleSlope="2")
-    greyscale, warnings = meaning(read, BITS)
+    dataset = said(ModalityLUTSequence=table(0, 16, np.arange(4)), RescaleSlope="2")
+    greyscale, warnings = meaning(dataset, BITS)
     assert isinstance(greyscale.modality, Lut)
     assert warnings == ()
-    read.ModalityLUTSequence[0].LUTDescriptor = [4]
-    greyscale, warnings = meaning(read, BITS)
+    dataset.ModalityLUTSequence[0].LUTDescriptor = [4]
+    greyscale, warnings = meaning(dataset, BITS)
     assert greyscale.modality == (2, 0)
     assert warnings == (RESCALE, MODALITY_LUT)
 

@@ -83,7 +83,7 @@ def test_it_covers_colour_too() -> None:
     assert np.array_equal(decode_dicom(data).pixels, expected)
     assert np.array_equal(decode(data).pixels, expected)
     seen = preview_dicom(data)
-    assert np.array_equal(seen.values, expected * 257)
+    assert np.array_equal(seen.values, expected.astype(np.uint16) * 257)
     assert seen.values.dtype == np.uint16
 
 
