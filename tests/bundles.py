@@ -5,14 +5,14 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from safetensors.torch import save
 
 from cxr.labels import LABELS
 from cxr.model.architecture import Architecture
-from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle, OnnxManifest, Precision, onnx_name
 from cxr.model.bundle_files import sha256
 from cxr.model.frames import FULL
 from cxr.model.posterior import EnsembleRule
@@ -69,14 +69,28 @@ def _handed_on(root: Path, name: Literal["lungs", "gate"]) -> dict[str, object]:
     return description
 
 
-def first_member_only(bundle: Bundle, root: Path) -> Bundle:
-    """A bundle with only another's first member, not exported. The weights are links: unlink before writing."""
+def first_member_only(bundle: Bundle, root: Path, exported: bool = False) -> Bundle:
+    """A bundle of another's first member, exported or not; weights and graphs are links, so unlink before writing."""
     manifest = bundle.manifest.model_copy(update={"members": bundle.manifest.members[:1], "lungs": None, "gate": None})
     (root / "weights").mkdir(parents=True)
     weights = manifest.members[0].weights
     (root / "weights" / weights).hardlink_to(bundle.root / "weights" / weights)
     (root / "bundle.json").write_text(manifest.model_dump_json())
+    if exported:
+        hand_on_graphs(bundle, root)
     return Bundle(root)
+
+
+def hand_on_graphs(bundle: Bundle, root: Path) -> None:
+    """What an export of a bundle of the first member alone would write, as links to the graphs that there are."""
+    (root / "onnx").mkdir(exist_ok=True)
+    member = bundle.manifest.members[0]
+    names = [onnx_name(member, precision) for precision in get_args(Precision)]
+    files = {name: file for name, file in bundle.onnx.files.items() if name in names}
+    for name in files:
+        (root / "onnx" / name).hardlink_to(bundle.root / "onnx" / name)
+    golden = {member.name: bundle.onnx.golden[member.name]}
+    (root / "onnx" / "manifest.json").write_text(OnnxManifest(files=files, golden=golden).model_dump_json())
 
 
 def _member(root: Path, architecture: Architecture, seed: int, opacity_head: bool) -> dict[str, object]:

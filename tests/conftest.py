@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +14,7 @@ from cxr.model.bundle import Bundle
 from scripts.server import Server, serve
 from tests import files
 from tests.bundles import make_bundle
+from tests.sessions import reused
 
 # Fifty examples per property, the same ones each time in CI. No example has a time limit.
 settings.register_profile(
@@ -30,6 +31,21 @@ settings.register_profile("thorough", settings.get_profile("suite"), max_example
 FIRST: Final = "0123456789abcdef"
 SECOND: Final = "a key of another ward"
 WRONG: Final = "not-one-of-them"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Of `--dist loadfile`: see there."""
+    from tests.scheduler import ByModule
+
+    return ByModule(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _sessions() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        reused(patch)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -53,14 +69,15 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def server(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real server with that bundle; its explainer is ready."""
     with serve(tmp_path_factory.mktemp("server") / "log", bundle.root) as running:
-        running.wait_for_explainer(files.radiograph_png())
+        running.wait_for_explainer(files.quarter_png())
         yield running
 
 
 @pytest.fixture(scope="session")
 def server_with_keys(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A second server, which requires a key."""
-    with serve(tmp_path_factory.mktemp("keys") / "log", bundle.root, api_keys=f"{FIRST},{SECOND}") as running:
+    """Another, which asks for a key and does not explain."""
+    log, service = tmp_path_factory.mktemp("keys") / "log", ("service.bento.classifier:ApiWithoutExplainer",)
+    with serve(log, bundle.root, service, api_keys=f"{FIRST},{SECOND}") as running:
         yield running
 
 

@@ -63,11 +63,23 @@ def radiograph_dicom(**elements: Any) -> bytes:
     return changed(sample("RG1_UNCR.dcm"), **elements) if elements else sample("RG1_UNCR.dcm")
 
 
+@cache
+def quarter_dicom() -> bytes:
+    """The same object with every fourth row and column alone, for tests of what stands beside its pixels."""
+    dataset = parse(radiograph_dicom())
+    stored = np.ascontiguousarray(dataset.pixel_array[::4, ::4])
+    dataset.Rows, dataset.Columns = stored.shape
+    dataset.PixelData = stored.tobytes()
+    return part10(dataset)
+
+
+@cache
 def radiograph_png() -> bytes:
     """The same radiograph as an 8-bit grey PNG, as a PACS would render it."""
     return png(_radiograph())
 
 
+@cache
 def radiograph_jpeg(quality: int = 90) -> bytes:
     """The same radiograph as an 8-bit grey JPEG."""
     return encoded(Image.fromarray(_radiograph()), "JPEG", quality=quality)
@@ -90,22 +102,31 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 @cache
+def quarter_png() -> bytes:
+    """The same radiograph a quarter as high and as wide, for tests of what becomes of it rather than of its size."""
+    return png(np.asarray(Image.fromarray(_radiograph()).reduce(4)))
+
+
+@cache
 def large_radiograph_dicom() -> bytes:
-    """A synthetic chest of 4,280 rows of 3,520, 16 bits (30 MB), without noise: as large as the largest detectors."""
-    rows, columns = 4280, 3520
-    y = np.linspace(-1, 1, rows, dtype=np.float32)[:, None]
-    x = np.linspace(-1, 1, columns, dtype=np.float32)
-    body = 52_000 * np.exp(-((x / 0.9) ** 4)) * np.exp(-((y / 1.4) ** 4))
-    lungs = np.exp(-(((abs(x) - 0.42) / 0.28) ** 2)) * np.exp(-(((y + 0.1) / 0.6) ** 2))
-    ribs = 1 + 0.08 * np.sin(28 * (y + 0.4 * x**2))
-    return synthetic_dicom((body * (1 - 0.75 * lungs) * ribs).clip(0, 65_535).astype(np.uint16))
+    """A made-up chest of 4,280 rows of 3,520, 16 bits (30 MB), without noise: as large as detectors are."""
+    return synthetic_dicom(_made_up(1))
 
 
 @cache
 def small_radiograph_dicom() -> bytes:
-    """A synthetic chest of 268 rows of 220, 16 bits, for tests with many decodings."""
-    dataset = parse(large_radiograph_dicom())
-    return synthetic_dicom(np.ascontiguousarray(dataset.pixel_array[::16, ::16]))
+    """Every 16th row and column of it, 268 rows of 220, for tests that need many decodings."""
+    return synthetic_dicom(_made_up(16))
+
+
+def _made_up(step: int) -> NDArray[np.uint16]:
+    rows, columns = 4280, 3520
+    y = np.linspace(-1, 1, rows, dtype=np.float32)[::step, None]
+    x = np.linspace(-1, 1, columns, dtype=np.float32)[::step]
+    body = 52_000 * np.exp(-((x / 0.9) ** 4)) * np.exp(-((y / 1.4) ** 4))
+    lungs = np.exp(-(((abs(x) - 0.42) / 0.28) ** 2)) * np.exp(-(((y + 0.1) / 0.6) ** 2))
+    ribs = 1 + 0.08 * np.sin(28 * (y + 0.4 * x**2))
+    return np.asarray((body * (1 - 0.75 * lungs) * ribs).clip(0, 65_535).astype(np.uint16))
 
 
 def synthetic_dicom(stored: NDArray[Any], **elements: Any) -> bytes:

@@ -2,9 +2,11 @@
 
 from functools import cache
 
+import pytest
 import torch
 from torch import Tensor, nn
 
+from attribution import perturbation
 from cxr.model.architecture import Architecture
 from networks.architectures import Network, build
 
@@ -26,6 +28,13 @@ def randomised(architecture: Architecture) -> Network:
                 assert tensor is not None
                 nn.init.uniform_(tensor, 0.5, 1.5)
     return network.eval()
+
+
+def coarse(patch: pytest.MonkeyPatch) -> None:
+    """Few points and few squares, for tests that ask where a slow method's map goes and not how exact it is."""
+    patch.setattr(perturbation, "STEPS", 2)
+    patch.setattr(perturbation, "WINDOW", 4)
+    patch.setattr(perturbation, "STRIDE", 4)
 
 
 def batch(count: int, size: int = 32) -> Tensor:

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from attribution.canonize import CanonicalNetwork, canonize, run
-from cxr.model.architecture import ARCHITECTURES, Architecture
+from cxr.model.architecture import Architecture
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from networks.architectures import Network, load_member
 from tests.attribution.networks import batch, randomised
+from tests.networks.every import EVERY
 
 
 def assert_same_logits(network: Network, canonical: CanonicalNetwork, images: Tensor, relative: float) -> None:
@@ -22,7 +23,7 @@ def assert_same_logits(network: Network, canonical: CanonicalNetwork, images: Te
         torch.testing.assert_close(canonical.activations(images), activations, rtol=0, atol=relative * largest)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", EVERY)
 def test_logits_stay(architecture: Architecture) -> None:
     network = randomised(architecture)
     assert_same_logits(network, canonize(network), batch(2), 1e-5)
@@ -41,7 +42,7 @@ def test_in_double_precision_they_are_the_same(architecture: Architecture) -> No
     assert_same_logits(network, canonize(network), batch(1), 1e-12)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", EVERY)
 def test_every_convolution_but_the_first_reads_positive_values(architecture: Architecture) -> None:
     """The rule z+ requires this."""
     canonical, minima = canonize(randomised(architecture)), []
@@ -59,7 +60,7 @@ def test_every_convolution_but_the_first_reads_positive_values(architecture: Arc
     assert len(minima) > 12
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", EVERY)
 def test_each_leaf_is_used_once_and_none_in_place(architecture: Architecture) -> None:
     canonical, used = canonize(randomised(architecture)), []
 

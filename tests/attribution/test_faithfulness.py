@@ -60,6 +60,27 @@ def test_blur_is_a_gaussian() -> None:
     assert (blurred(step)[0, 0, SIZE // 2].float() - expected).abs().max() < 3
 
 
+def test_an_image_without_detail_is_left_as_it_is() -> None:
+    for level in (0, 255):
+        image = torch.full((1, 1, SIZE, SIZE), level, dtype=torch.uint8)
+        assert torch.equal(blurred(image), image)
+    pixel = torch.full((1, 1, 1, 1), 7, dtype=torch.uint8)
+    assert torch.equal(blurred(pixel), pixel)
+
+
+def test_squares_have_any_side_and_lie_anywhere() -> None:
+    squares, _ = square_removals(quadrant(), noise(1), TARGETS[:1], 600, generator())
+    found = squares[0].view(-1, CELLS, CELLS)
+    rows, columns = found.any(dim=2), found.any(dim=1)
+    sides, tops, lefts = rows.sum(dim=1), rows.int().argmax(dim=1), columns.int().argmax(dim=1)
+    assert set(sides.tolist()) == set(range(CELLS // 7, CELLS // 2 + 1))
+    for starts in (tops, lefts):
+        assert starts.amin() == 0
+        assert (starts + sides).amax() == CELLS
+    assert abs(float(torch.corrcoef(torch.stack([tops.double(), lefts.double()]))[0, 1])) < 0.3
+    assert abs(float(torch.corrcoef(torch.stack([sides.double(), tops / (CELLS + 1 - sides)]))[0, 1])) < 0.2
+
+
 def test_order_puts_the_most_relevant_first_and_ties_anywhere() -> None:
     maps = torch.arange(CELLS**2).float().view(1, CELLS, CELLS)
     assert torch.equal(order(maps, generator())[0], torch.arange(CELLS**2).flip(0))

@@ -9,8 +9,9 @@ from captum.attr import LayerGradCam
 from torch import Tensor, nn
 
 from attribution.gradcam import both, gradcam, gradcam_plus_plus
-from cxr.model.architecture import ARCHITECTURES, Architecture
+from cxr.model.architecture import Architecture
 from networks.architectures import Network, build
+from tests.networks.every import EVERY
 
 Method = Callable[[Network, Tensor, Tensor], Tensor]
 
@@ -79,7 +80,7 @@ def test_both_at_once_equal_each_alone() -> None:
     assert torch.equal(second, gradcam_plus_plus(network, images, targets))
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", EVERY)
 def test_every_architecture_has_maps(architecture: Architecture) -> None:
     torch.manual_seed(0)
     network, images = build(architecture).eval(), batch(1)

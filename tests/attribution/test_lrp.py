@@ -12,10 +12,11 @@ from attribution.canonize import CanonicalNetwork, canonize
 from attribution.gradcam import gradcam, gradcam_plus_plus
 from attribution.lrp import EPSILON_PLUS_BOX, EPSILON_PLUS_FLAT, Composite, lrp
 from attribution.rules import Epsilon
-from cxr.model.architecture import ARCHITECTURES, Architecture
+from cxr.model.architecture import Architecture
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from networks.architectures import Network, load_member
 from tests.attribution.networks import batch, randomised
+from tests.networks.every import EVERY
 
 _LRP_0 = Epsilon(epsilon=1e-30, bias=True)
 LRP_0 = Composite(_LRP_0, _LRP_0, _LRP_0)
@@ -31,7 +32,7 @@ def conservation_error(canonical: CanonicalNetwork, images: Tensor, composite: C
 
 
 @pytest.mark.parametrize("composite", [EPSILON_PLUS_FLAT, EPSILON_PLUS_BOX], ids=["flat", "box"])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", EVERY)
 def test_relevance_adds_up_to_the_logit(architecture: Architecture, composite: Composite) -> None:
     canonical = canonize(randomised(architecture))
     assert conservation_error(canonical, batch(1), composite) <= 1e-4
@@ -49,7 +50,7 @@ def test_relevance_of_the_shipped_model_adds_up(shipped: Network) -> None:
     assert conservation_error(canonize(shipped), batch(1, 224), EPSILON_PLUS_FLAT) <= 1e-4
 
 
-@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if not name.startswith("densenet")])
+@pytest.mark.parametrize("architecture", [one for one in EVERY if not str(one.values[0]).startswith("densenet")])
 def test_lrp_0_is_input_times_gradient(architecture: Architecture) -> None:
     """Ancona et al. 2018, proposition 1. In DenseNet a BatchNorm passes relevance on, so it does not hold there."""
     canonical, images, targets = canonize(randomised(architecture)).double(), batch(2), torch.tensor([0, 2])

@@ -27,6 +27,16 @@ def test_the_grid_keeps_the_mean_and_the_place() -> None:
     assert torch.equal(on_grid(grid), grid)
 
 
+def test_finer_maps_are_averaged_and_coarser_ones_interpolated() -> None:
+    fine = torch.zeros(1, 3 * CELLS, 3 * CELLS)
+    fine[0, 15, 30] = 9.0  # a corner of its cell
+    assert on_grid(fine)[0, 5, 10] == 1
+    assert on_grid(fine).sum() == 1
+    coarse = on_grid(torch.tensor([[[0.0, 1.0], [0.0, 1.0]]]))[0]
+    assert ((coarse > 0) & (coarse < 1)).any()
+    assert (coarse.diff(dim=1) > -1e-6).all()
+
+
 def test_conservation_error_is_relative_to_the_larger_of_logit_and_one() -> None:
     relevance = torch.full((3, 2, 2), 2.5)
     errors = conservation_error(relevance, torch.tensor([10.0, 8.0, 0.5]))

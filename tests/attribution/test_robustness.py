@@ -2,10 +2,12 @@
 
 import copy
 import itertools
+from collections import OrderedDict
 
+import pytest
 import torch
 from captum.metrics import sensitivity_max
-from torch import Tensor
+from torch import Tensor, nn
 
 from attribution.canonize import CanonicalNetwork, canonize
 from attribution.gradcam import gradcam
@@ -13,6 +15,7 @@ from attribution.lrp import lrp
 from attribution.metrics import centred_gaussian
 from attribution.robustness import DRAWS, RADIUS, STAGES, cascade, max_sensitivity
 from evaluation.maps.explanations import rank_correlation
+from networks.architectures import Network
 from tests.attribution.networks import batch, randomised
 
 
@@ -35,6 +38,11 @@ def test_max_sensitivity_is_captums() -> None:
     assert (actual > 0).all()
 
 
+def test_noise_is_as_invisible_as_captums() -> None:
+    """A fiftieth of the range."""
+    assert pytest.approx(0.02, abs=0.001) == RADIUS / 255
+
+
 def test_a_map_that_ignores_the_image_is_insensitive_and_one_of_nothing_has_no_figure() -> None:
     canonical, images, targets = canonize(randomised("resnet18")), batch(1), torch.tensor([0])
 
@@ -46,7 +54,13 @@ def test_a_map_that_ignores_the_image_is_insensitive_and_one_of_nothing_has_no_f
 
 
 def test_the_cascade_goes_from_the_logits_down_and_keeps_every_value() -> None:
-    network = randomised("resnet18")
+    trunk = OrderedDict[str, nn.Module](
+        conv1=nn.Conv2d(1, 8, 3), bn1=nn.BatchNorm2d(8), conv2=nn.Conv2d(8, 8, 3), bn2=nn.BatchNorm2d(8)
+    )
+    network = Network(nn.Sequential(trunk), nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3)))
+    for norm in (network.get_submodule("trunk.bn1"), network.get_submodule("trunk.bn2")):
+        for value in norm.parameters():
+            nn.init.normal_(value)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     copies = [copy.deepcopy(copied).state_dict() for copied in cascade(network, torch.Generator().manual_seed(0))]
     assert len(copies) == len(STAGES)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,13 +18,17 @@ from typer.testing import CliRunner
 from archive.rows import UNREADABLE
 from cli import app
 from cxr import __version__
-from cxr.errors import ParityError, Truncated, UnknownMember
+from cxr.errors import BodyTooLarge, ParityError, Truncated, UnknownMember
 from cxr.labels import DISCLAIMER, LABELS
 from cxr.model.bundle import Bundle
-from cxr.pipeline import Classifier
+from cxr.model.frames import FULL
+from cxr.pipeline import UNFAMILIAR, Classifier
+from evaluation.bundle_images import BundleImages
 from export.verify import Flip, Parity
 from tests import files
-from tests.bundles import first_member_only
+from tests.attribution.networks import coarse
+from tests.bundles import first_member_only, hand_on_graphs
+from training.data import Row
 
 runner = CliRunner()
 
@@ -90,6 +96,20 @@ def test_classify_takes_folders_and_stdin(bundle: Bundle, radiograph: Path, brok
     assert answers["-"]["probabilities"] == answers[str(radiograph)]["probabilities"]
 
 
+def test_a_file_on_stdin_is_no_larger_than_any(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.classify.MAX_BYTES", 100)
+    result = runner.invoke(app, ["classify", "-", "--bundle", str(bundle.root)], input=b"x" * 101)
+    assert result.exit_code == 1
+    assert f"-: {BodyTooLarge.message}" in result.stderr
+    assert result.stdout == ""
+
+
+def test_one_form_at_a_time(radiograph: Path) -> None:
+    result = runner.invoke(app, ["classify", str(radiograph), "--json", "--csv"])
+    assert result.exit_code == 2
+    assert "cannot be combined" in result.stderr
+
+
 def test_classify_as_csv(bundle: Bundle, radiograph: Path, broken: Path) -> None:
     result = runner.invoke(app, ["classify", str(broken.parent / "*.png"), "--csv", "--bundle", str(bundle.root)])
     assert result.exit_code == 1
@@ -127,10 +147,12 @@ def test_explain_draws_the_requested_pictures(
         assert (folder / "made.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
-def test_classify_as_a_table(bundle: Bundle, radiograph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_classify_as_a_table(bundle: Bundle, radiograph: Path, broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.output.out.width", 160)
-    result = runner.invoke(app, ["classify", str(radiograph), "--bundle", str(bundle.root)])
-    assert result.exit_code == 0
+    result = runner.invoke(app, ["classify", str(radiograph), str(broken), "--bundle", str(bundle.root)])
+    assert result.exit_code == 1
+    assert f"{broken}: {Truncated.message}" in result.stderr
+    assert f"{radiograph}: {UNFAMILIAR}" in result.stderr.replace("\n", "")
     assert "chest [red].png" in result.stdout
     assert "p(COVID-19)" in result.stdout
     assert DISCLAIMER in result.stderr
@@ -148,7 +170,10 @@ def test_explain_writes_the_picture(bundle: Bundle, radiograph: Path, tmp_path: 
     assert DISCLAIMER in result.stderr
 
 
-def test_explain_draws_all_methods_of_the_requested_member(bundle: Bundle, radiograph: Path, tmp_path: Path) -> None:
+def test_explain_draws_all_methods_side_by_side_of_whom_one_asks(
+    bundle: Bundle, radiograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coarse(monkeypatch)
     picture = tmp_path / "panel.png"
     options = ["--method", "all", "--member", "ensemble", "-o", str(picture), "--bundle", str(bundle.root)]
     result = runner.invoke(app, ["explain", str(radiograph), *options])
@@ -256,12 +281,48 @@ def test_export_writes_graphs_that_classify(
     bundle: Bundle, radiograph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.output.out.width", 160)
+    monkeypatch.setattr("export.to_onnx.export_bundle", lambda fresh, _: hand_on_graphs(bundle, fresh.root))
     fresh = first_member_only(bundle, tmp_path / "fresh")
     result = runner.invoke(app, ["export", str(fresh.root)])
     assert result.exit_code == 0, result.output
     assert "8 images" in result.stdout
     assert "float16" in result.stdout
     Classifier(Bundle(fresh.root)).classify(radiograph.read_bytes())
+
+
+@pytest.mark.parametrize(("rounded", "kept"), [(0.0, True), (3.0, False)])
+def test_graphs_of_eight_bits_are_kept_where_they_cost_little(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounded: float, kept: bool
+) -> None:
+    """Of three images the rounded graphs get one wrong, or none."""
+    validation = BundleImages(
+        tuple(Row(f"{label}.png", label, "", label, "val") for label in LABELS), {FULL: np.zeros((3, 64, 64), np.uint8)}
+    )
+    done: list[str] = []
+
+    def ensemble(_bundle: Bundle, precision: str) -> Any:
+        shift = np.array([0, rounded if precision == "int8" else 0, 0])
+        answers = iter(np.eye(3) + shift)
+        return SimpleNamespace(logits=lambda _: next(answers)[np.newaxis, np.newaxis])
+
+    monkeypatch.setattr("cli.output.out.width", 160)
+    monkeypatch.setattr("export.to_onnx.export_bundle", lambda *_: None)
+    monkeypatch.setattr("export.verify.verify", lambda *_: [])
+    monkeypatch.setattr("evaluation.bundle_images.bundle_images", lambda *_: validation)
+    monkeypatch.setattr("export.int8.quantise_bundle", lambda *_: done.append("quantised"))
+    monkeypatch.setattr("export.int8.discard", lambda *_: done.append("discarded"))
+    monkeypatch.setattr("cxr.model.inference.Ensemble", ensemble)
+    result = runner.invoke(app, ["export", str(bundle.root), "--data", str(tmp_path), "--int8"])
+    assert result.exit_code == 0, result.output
+    assert done == (["quantised"] if kept else ["quantised", "discarded"])
+    assert f"in int8; {'kept' if kept else 'not kept'} (limit" in result.stdout
+    assert "3 validation images: 1.0000 in float32" in result.stdout
+
+
+def test_eight_bits_need_the_data_that_they_are_measured_on(bundle: Bundle) -> None:
+    result = runner.invoke(app, ["export", str(bundle.root), "--int8"])
+    assert result.exit_code == 2
+    assert "needs --data" in result.stderr
 
 
 def test_export_lists_flips(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

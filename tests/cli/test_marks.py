@@ -9,6 +9,7 @@ from cli import app
 from cxr.model.bundle import Bundle
 from cxr.report.explanation import METHODS
 from evaluation.evaluation_file import BundleEvaluation
+from tests.attribution.networks import coarse
 from tests.evaluation.maps.boxed import write_boxed
 
 runner = CliRunner()
@@ -18,6 +19,7 @@ runner = CliRunner()
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two validation images with a box, one without."""
     monkeypatch.setattr("training.data.DEFAULT_CACHE", tmp_path / "cache")
+    coarse(monkeypatch)
     (tmp_path / "data").mkdir()
     return write_boxed(tmp_path / "data", 2, normals=1)
 

@@ -7,10 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import app
+from cli.site import _name
 from cxr.model.bundle import Bundle
 from cxr.pipeline import Classifier
 from study.site.acceptance import ADAPTER
 from tests import files
+from tests.study.site.test_acceptance import folder_of
 
 runner = CliRunner()
 LABELS = ("Normal", "COVID-19")
@@ -55,7 +57,24 @@ def test_from_a_folder_to_a_bundle_that_names_the_site(
     Classifier(recalibrated).classify(files.radiograph_png())
 
 
-def test_user_errors_are_one_line(bundle: Bundle, tmp_path: Path) -> None:
+def test_too_few_images_make_a_report_and_no_bundle(bundle: Bundle, tmp_path: Path) -> None:
+    site, out = folder_of(tmp_path / "Lakeside West", ["normal", "covid19", "pneumonia"]), tmp_path / "out"
+    command = ["site", str(site), "--labels", str(site / "labels.csv"), "-o", str(out), "--cases", "0"]
+    done = runner.invoke(app, [*command, "--bundle", str(bundle.root)])
+    assert done.exit_code == 0, done.output
+    assert "97 more images needed" in done.output
+    found = ADAPTER.validate_json((out / "site.json").read_bytes())
+    assert (found.site, found.fitted) == ("lakeside-west", None)
+    assert "no bundle was written" in (out / "report.html").read_text()
+    assert {path.name for path in out.iterdir()} == {"report.html", "site.json"}
+
+
+@pytest.mark.parametrize(("folder", "expected"), [("Ward 7/", "ward-7"), ("_.-", "site"), ("x" * 99, "x" * 32)])
+def test_a_site_is_called_as_its_folder(folder: str, expected: str) -> None:
+    assert _name(Path(folder)) == expected
+
+
+def test_what_the_user_can_mend_is_one_line(bundle: Bundle, tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("name,finding\na.png,normal")
     command = ["site", str(tmp_path), "--labels", str(tmp_path / "labels.csv"), "-o", str(tmp_path / "out")]
     done = runner.invoke(app, [*command, "--bundle", str(bundle.root)])

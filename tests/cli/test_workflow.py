@@ -14,6 +14,7 @@ from cxr.labels import LABELS
 from cxr.model.bundle import Bundle
 from evaluation import checks as checks_module
 from evaluation import evaluate as evaluate_module
+from tests.reporting.undrawn import not_drawn
 from training import data as data_module
 
 SPLITS = {"train": 24, "val": 24, "test": 12}
@@ -26,6 +27,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(data_module, "DEFAULT_CACHE", tmp_path / "cache")
     monkeypatch.setattr(evaluate_module, "RESAMPLES", 20)
     monkeypatch.setattr(checks_module, "RESAMPLES", 20)
+    monkeypatch.setattr("training.rundir.singular_values", lambda _: {})  # they take longer than the training
+    not_drawn(monkeypatch)
     rng = np.random.default_rng(0)
     folder = tmp_path / "data"
     folder.mkdir()

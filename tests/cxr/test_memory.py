@@ -1,6 +1,7 @@
 """Available memory: of the machine, and of the process's control groups of both versions."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -45,5 +46,21 @@ def test_a_limit_of_version_1(machine: Path) -> None:
     assert available_bytes() == 200
 
 
-def test_free_memory_can_be_given_back() -> None:
+def test_without_statistics_what_is_used_is_used(machine: Path) -> None:
+    write(machine / "own", "0::/pod\n")
+    write(machine / "fs" / "pod" / "memory.max", "1000\n")
+    write(machine / "fs" / "pod" / "memory.current", "700\n")
+    assert available_bytes() == 300
+
+
+@pytest.mark.parametrize("library", ["glibc", "another"])
+def test_free_memory_is_given_back_where_the_library_can(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    given: list[int] = []
+    functions = SimpleNamespace(malloc_trim=given.append) if library == "glibc" else SimpleNamespace()
+    monkeypatch.setattr("ctypes.CDLL", lambda _: functions)
+    give_back()
+    assert given == ([0] if library == "glibc" else [])
+
+
+def test_that_of_this_machine_can() -> None:
     give_back()

@@ -11,7 +11,6 @@ from cxr.model.bundle import Bundle, onnx_name
 from cxr.model.frames import FULL
 from cxr.model.inference import Ensemble
 from export.int8 import Loss, discard, quantise_bundle
-from export.to_onnx import export_bundle
 from service.verify import verify
 from tests.bundles import first_member_only
 
@@ -24,9 +23,8 @@ def images() -> Views:
 
 @pytest.fixture(scope="module")
 def quantised(bundle: Bundle, images: Views, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    one = first_member_only(bundle, tmp_path_factory.mktemp("int8") / "bundle")
-    export_bundle(one)
-    quantise_bundle(Bundle(one.root), images)
+    one = first_member_only(bundle, tmp_path_factory.mktemp("int8") / "bundle", exported=True)
+    quantise_bundle(one, images)
     return one.root
 
 

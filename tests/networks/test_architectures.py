@@ -9,8 +9,9 @@ from safetensors.torch import load, save
 from torch import nn
 from torchvision import models
 
-from cxr.model.architecture import ARCHITECTURES, Architecture
+from cxr.model.architecture import Architecture
 from networks.architectures import VGG_HEAD_WIDTH, Network, build, load_weights, storable
+from tests.networks.every import EVERY
 
 CELLS = {"vgg": (4, 4), "resnet": (2, 2), "densenet": (2, 2)}  # at 64 pixels: a 16th for VGG, else a 32nd
 IMAGES = torch.randint(0, 256, (2, 1, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -25,7 +26,7 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module", params=ARCHITECTURES)
+@pytest.fixture(scope="module", params=EVERY)
 def network(request: pytest.FixtureRequest) -> tuple[Architecture, Network]:
     """A network of each architecture, in evaluation mode, with BatchNorm statistics as after training."""
     torch.manual_seed(0)

@@ -4,14 +4,15 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from cxr.model.architecture import ARCHITECTURES, Architecture
+from cxr.model.architecture import Architecture
 from networks.architectures import build, load_weights, storable
 from networks.opacity_head import BothHeads
+from tests.networks.every import EVERY
 
 IMAGE = torch.randint(0, 256, (2, 1, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", EVERY)
 def test_the_head_lies_over_the_last_feature_map(architecture: Architecture) -> None:
     with torch.no_grad():
         network = build(architecture, opacity_head=True).eval()

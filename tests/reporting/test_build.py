@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from cxr.labels import DISCLAIMER
 from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from evaluation.checks import Check
@@ -15,6 +17,7 @@ from reporting.document import Document
 from reporting.html import html
 from reporting.markdown import markdown
 from study.tables import LeftOutRow, OnSource
+from tests.reporting.undrawn import not_drawn
 from tests.study.test_tables import result
 from training.config import TrainConfig
 from training.rundir import RunDir
@@ -39,6 +42,11 @@ GATE = (
 FACTS = TableFacts(
     "0" * 64, {"val": {"normal": 7, "covid19": 8}}, {"val": 9}, {"here": {"normal": 7}}, ["a.png"], {"val": 3}
 )
+
+
+@pytest.fixture(autouse=True)
+def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    not_drawn(monkeypatch)
 
 
 def titles(document: Document) -> list[str]:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from base64 import b64decode
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,11 @@ from tests.service.forms import FORM, TEXT, form, part
 PNG, JPEG, DICOM = "image/png", "image/jpeg", "application/dicom"
 BYTES, BATCH = "application/octet-stream", "/v1/classify"
 STATUSES = {"400", "401", "403", "405", "406", "408", "413", "415", "421", "429", "431", "503", "504"}
-RADIOGRAPHS = {PNG: files.radiograph_png, JPEG: files.radiograph_jpeg, DICOM: files.radiograph_dicom}
+RADIOGRAPHS: dict[str, Callable[[], bytes]] = {
+    PNG: files.radiograph_png,
+    JPEG: files.radiograph_jpeg,
+    DICOM: files.radiograph_dicom,
+}
 SHAPE = (1955, 1841)
 
 
@@ -155,7 +160,7 @@ def test_explain_has_classifys_label_and_probabilities(server: Server, media_typ
 @pytest.mark.parametrize("target", LABELS)
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_and_targets(server: Server, method: str, target: str) -> None:
-    response = post(server, f"/explain?method={method}&target={target}", files.radiograph_png(), PNG)
+    response = post(server, f"/explain?method={method}&target={target}", files.quarter_png(), PNG)
     explanation = answer(response)["explanation"]
     assert (explanation["method"], explanation["target"]) == (method, target)
     assert (explanation["conservation_error"] is None) == (method != "lrp")
@@ -163,21 +168,21 @@ def test_methods_and_targets(server: Server, method: str, target: str) -> None:
 
 
 @pytest.mark.parametrize("member", ["resnet18-0", "vgg16-bn-1", "ensemble"])
-def test_the_member_of_the_map_can_be_chosen(server: Server, member: str) -> None:
-    result = answer(post(server, f"/explain?member={member}", files.radiograph_png(), PNG))
+def test_whose_map_may_be_chosen(server: Server, member: str) -> None:
+    result = answer(post(server, f"/explain?member={member}", files.quarter_png(), PNG))
     assert result["explanation"]["member"] == member
-    assert result["probabilities"] == answer(post(server, "/classify", files.radiograph_png(), PNG))["probabilities"]
+    assert result["probabilities"] == answer(post(server, "/classify", files.quarter_png(), PNG))["probabilities"]
     assert ("mean of the members' maps" in result["explanation"]["statement"]) == (member == "ensemble")
 
 
 @pytest.mark.parametrize("spelling", ["gradcam++", "gradcam%2B%2B", "gradcam%20%20"])
 def test_the_plus_signs_of_a_method_survive_the_query(server: Server, spelling: str) -> None:
-    response = post(server, f"/explain?method={spelling}", files.radiograph_png(), PNG)
+    response = post(server, f"/explain?method={spelling}", files.quarter_png(), PNG)
     assert answer(response)["explanation"]["method"] == "gradcam_plus_plus"
 
 
-def test_a_picture_for_clients_that_accept_only_pictures(server: Server) -> None:
-    data = files.radiograph_png()
+def test_a_picture_for_those_who_accept_only_that(server: Server) -> None:
+    data = files.quarter_png()
     overlay = answer(post(server, "/explain", data, PNG))["explanation"]["overlay_png"]
     response = post(server, "/explain", data, PNG, Accept="image/png")
     assert response.headers["Content-Type"] == PNG

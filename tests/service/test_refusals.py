@@ -133,7 +133,7 @@ def test_parameters_unknown_or_doubled(server: Server, url: str) -> None:
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "CANARY", "identity, br"])
 def test_encoded_bodies(server: Server, route: str, coding: str) -> None:
     headers = {"Content-Type": PNG, "Content-Encoding": coding}
-    response = server.client.post(route, content=zlib.compress(files.radiograph_png()), headers=headers)
+    response = server.client.post(route, content=zlib.compress(files.quarter_png()), headers=headers)
     check(server, response, 415, BodyEncoded.code, BodyEncoded.message)
     assert response.headers["Accept-Encoding"] == "identity"
 
@@ -154,7 +154,7 @@ def test_encoded_bodies(server: Server, route: str, coding: str) -> None:
 )
 def test_unacceptable_answers(server: Server, route: str, accept: str) -> None:
     headers = {"Content-Type": PNG, "Accept": accept}
-    response = server.client.post(route, content=files.radiograph_png(), headers=headers)
+    response = server.client.post(route, content=files.quarter_png(), headers=headers)
     check(server, response, 406, NotAcceptable.code, NotAcceptable.message)
 
 

@@ -77,8 +77,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory, validation: BundleImages) -> 
 
 @pytest.fixture(scope="module")
 def pair(runs: list[RunDir], tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Without lung segmenter and gate, whose export takes as long as that of its networks."""
     contents = Contents([Source(runs[0], 1), Source(runs[1], 2)])
-    return release(contents, DATA, "pair", "1", tmp_path_factory.mktemp("bundles") / "pair")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("study.release.adopt", lambda *_: None)
+        patch.setattr("study.release.hand_on", lambda *_: None)
+        return release(contents, DATA, "pair", "1", tmp_path_factory.mktemp("bundles") / "pair")
 
 
 def test_members_are_named_by_architecture_and_cycle(pair: Bundle) -> None:
@@ -191,7 +195,10 @@ def test_a_calibration_out_of_range_is_refused(runs: list[RunDir], tmp_path: Pat
         release(contents, DATA, "one", "1", tmp_path / "bundle")
 
 
-def test_an_invalid_segmenter_is_refused(runs: list[RunDir], tmp_path: Path) -> None:
+def test_a_segmenter_that_is_none_is_refused(
+    runs: list[RunDir], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.to_onnx._graphs", lambda *_: {})  # members come first
     contents = Contents([Source(runs[0], 1)], segmenter=runs[0].snapshot(1))
     with pytest.raises(BundleError, match="is not a U-Net's"):
         release(contents, DATA, "one", "1", tmp_path / "bundle")
@@ -230,7 +237,10 @@ def test_the_command_takes_runs_with_cycles(on_disk: Path, monkeypatch: pytest.M
     assert asked == [[("s1", 2)], [("s0", 1), ("s1", 2)]]
 
 
-def test_a_candidate_becomes_the_bundle_it_describes(on_disk: Path) -> None:
+def test_a_candidate_becomes_the_bundle_it_describes(on_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("study.release.export_bundle", lambda _: None)  # the calibration is given: no figure is needed
+    monkeypatch.setattr("study.release.Ensemble", lambda *_, **__: None)
+    monkeypatch.setattr("study.release.logits_of", lambda _, images: np.zeros((2, len(images.rows), 3), np.float32))
     study = load_study([on_disk / "runs"], on_disk / "data")
     plan = Plan("pair", "pair", (Snapshot("s0", 2), Snapshot("s1", 2)), "pm")
     explainer = ExplainingMember(Snapshot("s1", 2), "validation says so", {})

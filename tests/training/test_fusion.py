@@ -1,5 +1,10 @@
 """A DenseNet with fused BatchNorms and ReLUs computes the same."""
 
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -30,3 +35,19 @@ def test_a_fused_densenet_is_the_densenet() -> None:
     assert list(states[0]) == list(states[1])
     torch.testing.assert_close(states[1], states[0])  # running statistics and step counters too
     torch.testing.assert_close(fused.eval()(images), plain.eval()(images))
+
+
+def test_on_a_gpu_training_goes_through_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they compute, tests/training/test_norm_relu.py asks."""
+    asked: list[tuple[Any, ...]] = []
+    kernels = ModuleType("training.norm_relu")
+    kernels.norm_relu = lambda *given: asked.append(given)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "training.norm_relu", kernels)
+    layer, image = BatchNormReLU(nn.BatchNorm2d(4, eps=1e-3, momentum=0.2)), SimpleNamespace(is_cuda=True)
+    layer.forward(image)  # type: ignore[arg-type]
+    assert layer.num_batches_tracked == 1
+    ((given, weight, bias, mean, var, momentum, eps),) = asked
+    assert given is image
+    learnt = (layer.weight, layer.bias, layer.running_mean, layer.running_var)
+    assert all(one is other for one, other in zip((weight, bias, mean, var), learnt, strict=True))
+    assert (momentum, eps) == (0.2, 1e-3)

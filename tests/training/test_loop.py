@@ -68,17 +68,19 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(autouse=True)
-def _cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+@pytest.fixture(autouse=True, scope="module")
+def _quick() -> Iterator[None]:
+    """On the CPU, and without the spectra of the snapshots, which take longer than the training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cuda, "is_available", lambda: False)
+        patch.setattr("training.rundir.singular_values", lambda _: {})
+        yield
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     """An uninterrupted run."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.cuda, "is_available", lambda: False)
-        return train(TINY, TRAIN, HELD_OUT, TABLE, tmp_path_factory.mktemp("whole"))
+    return train(TINY, TRAIN, HELD_OUT, TABLE, tmp_path_factory.mktemp("whole"))
 
 
 def same_weights(one: RunDir, other: RunDir, cycle: int) -> bool:

@@ -11,7 +11,7 @@ import torch
 from tests.training.test_loop import HELD_OUT, TABLE, TINY, TRAIN
 from training.augmentation.augment import Augmentation
 from training.loop import train
-from training.parallel import Team
+from training.parallel import Team, is_leader, team
 from training.rundir import RunDir
 
 CONFIG = replace(TINY, epochs=4, cycles=2, mixup=0.0, augmentation=Augmentation())
@@ -29,6 +29,31 @@ def test_the_shares_of_a_batch_are_disjoint_and_of_one_size(count: int) -> None:
     shares = [Team(rank, 2, torch.device("cpu")).share(torch.arange(count)) for rank in range(2)]
     assert sorted(torch.cat(shares).tolist()) == list(range(8))
     assert [len(share) for share in shares] == [4, 4]
+
+
+def test_of_several_the_leader_decides_and_values_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other process says 4 where this one says 2, and the leader says 9."""
+    monkeypatch.setattr("torch.distributed.all_reduce", lambda value: value.add_(4))
+    monkeypatch.setattr("torch.distributed.broadcast", lambda value, src: value.fill_(9 + src))
+    second = Team(1, 2, torch.device("cpu"))
+    assert second.mean(torch.tensor(2.0)) == 3
+    assert second.agree(7) == 9
+    assert not second.leads
+
+
+def test_a_process_of_torchruns_joins_and_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.distributed.init_process_group", done.append)
+    monkeypatch.setattr("torch.distributed.destroy_process_group", lambda: done.append("left"))
+    monkeypatch.setattr("torch.distributed.get_rank", lambda: 1)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert not is_leader()
+    with team() as joined:
+        assert joined == Team(1, 2, torch.device("cpu"))
+        assert done == ["gloo"]
+    assert done == ["gloo", "left"]
 
 
 def of_two_processes(folder: Path) -> RunDir:

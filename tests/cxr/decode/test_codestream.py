@@ -9,7 +9,7 @@ from pydicom import uid
 from pydicom.encaps import encapsulate, get_frame
 
 from cxr.decode import decode
-from cxr.decode.codestream import Frame, j2k_frame, jpeg_frame
+from cxr.decode.codestream import Frame, _tiles, j2k_frame, jpeg_frame
 from cxr.decode.dicom import pixels
 from cxr.decode.dicom.acceptance import decode_dicom
 from cxr.errors import NotDecodable
@@ -83,6 +83,36 @@ def test_a_siz_segment_is_read() -> None:
 def test_a_siz_segment_that_would_cost_is_refused(changed: dict[str, int]) -> None:
     with pytest.raises(NotDecodable):
         j2k_frame(siz(**changed))
+
+
+def test_frames_begin_with_any_marker_of_theirs_and_no_other() -> None:
+    own = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC} | {0xF7}
+    for marker in range(0xBF, 0xFF):
+        if marker != 0xDA:
+            data = b"\xff\xd8" + FRAME.replace(b"\xc3", bytes((marker,))) + SCAN
+            assert _is_read(jpeg_frame, data) is (marker in own), hex(marker)
+
+
+def _is_read(read: Callable[[bytes], Frame], data: bytes) -> bool:
+    try:
+        read(data)
+    except NotDecodable:
+        return False
+    return True
+
+
+def test_tiles_are_counted_up_to_the_last_part_and_up_to_a_limit() -> None:
+    assert (_tiles(20, 0, 7), _tiles(21, 0, 7), _tiles(20, 6, 7), _tiles(20, 0, 0)) == (3, 3, 2, 0)
+    assert j2k_frame(siz(right=65_535, bottom=1, width=1, height=1)).columns == 65_535
+    assert not _is_read(j2k_frame, siz(right=65_536, bottom=1, width=1, height=1))
+
+
+def test_a_siz_segment_begins_as_it_must_also_in_a_file_of_its_own() -> None:
+    signature, empty = b"\0\0\0\x0cjP  \r\n\x87\n", b"\0\0\0\x08free"
+    boxed = signature + empty + b"\0\0\0\0jp2c" + siz()
+    assert j2k_frame(boxed) == j2k_frame(siz())
+    for wrong in (siz().replace(b"\xff\x51", b"\xff\x52"), siz()[:41], boxed.replace(b"\x08free", b"\x07free")):
+        assert not _is_read(j2k_frame, wrong + bytes(40) if len(wrong) > 41 else wrong)
 
 
 def edited(data: bytes, edit: Callable[[bytearray], None]) -> bytes:

@@ -150,6 +150,13 @@ def test_what_is_transparent_in_16_bits_is_black_and_counts_for_no_percentile(ch
     assert np.abs(pixels[:, 100:] - expected).max() <= 1
 
 
+def test_black_in_16_bits_of_colour_is_black_and_white_white() -> None:
+    ramp = np.linspace(0, 65_535, 90 * 80).astype(np.uint16).reshape(90, 80)
+    pixels = decode(files.deep_png(np.dstack([ramp] * 3))).pixels
+    assert np.abs(pixels - windowed(ramp)).max() <= 1
+    assert (pixels[0, 0], pixels[-1, -1]) == (0, 255)
+
+
 @pytest.mark.parametrize("value", [0, 700, 65_535])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_a_16_bit_png_that_shows_nothing_is_refused(value: int, channels: int) -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from cxr.errors import BundleError
 from cxr.labels import LABELS
-from cxr.model.bundle import DEFAULT_BUNDLE, Bundle, Recipe, onnx_name
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle, Manifest, Recipe, onnx_name
 from cxr.model.bundle_files import sha256
 from cxr.model.frames import FRAMES, FULL, LUNGS
 from tests.bundles import framed, variant
@@ -34,6 +34,31 @@ def test_a_manifest_survives_being_written_and_cannot_be_changed(bundle: Bundle,
     assert Bundle(tmp_path).manifest == bundle.manifest
     with pytest.raises(ValidationError):
         bundle.manifest.temperature = 1.0
+
+
+def test_what_has_a_file_in_weights_is_listed(bundle: Bundle, tmp_path: Path) -> None:
+    manifest = bundle.manifest
+    assert manifest.stored == (*manifest.members, manifest.lungs, manifest.gate)
+    bare = variant(bundle, tmp_path / "bare", gate=None)
+    assert bare.manifest.stored == (*manifest.members, manifest.lungs)
+
+
+@pytest.mark.parametrize(("name", "legal"), [("x" * 64, True), ("x" * 65, False), ("a.b_c-1", True), ("-a", False)])
+def test_a_name_is_short_and_of_small_letters(bundle: Bundle, name: str, legal: bool) -> None:
+    fields = bundle.manifest.model_dump(mode="json") | {"name": name}
+    if legal:
+        assert Manifest.model_validate_json(json.dumps(fields)).name == name
+    else:
+        with pytest.raises(ValidationError):
+            Manifest.model_validate_json(json.dumps(fields))
+
+
+@pytest.mark.parametrize("threshold", [-0.01, 1.01])
+def test_a_threshold_is_a_probability(bundle: Bundle, threshold: float) -> None:
+    fields = bundle.manifest.model_dump(mode="json")
+    fields["gate"]["threshold"] = threshold
+    with pytest.raises(ValidationError):
+        Manifest.model_validate_json(json.dumps(fields))
 
 
 def test_the_explainer_need_not_be_the_first(bundle: Bundle, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from cxr.anatomy.lungs import LungSegmenter
 from cxr.arrays import Grey
 from cxr.decode import decode
 from cxr.model.bundle import Bundle
@@ -29,6 +30,21 @@ def keeper(bundle: Bundle) -> GateKeeper:
     gate = bundle.manifest.gate
     assert gate is not None
     return GateKeeper(bundle, gate)
+
+
+def test_gate_and_lungs_have_one_thread_each_so_that_sums_are_the_same(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(
+        "onnxruntime.InferenceSession", lambda _, options, **__: threads.append(options.intra_op_num_threads)
+    )
+    gate, lungs = bundle.manifest.gate, bundle.manifest.lungs
+    assert gate is not None
+    assert lungs is not None
+    GateKeeper(bundle, gate)
+    LungSegmenter(bundle, lungs)
+    assert threads == [1, 1]
 
 
 def picture(name: str) -> Grey:

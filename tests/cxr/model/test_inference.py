@@ -13,7 +13,7 @@ from cxr.model import cuda, openvino
 from cxr.model.bundle import Bundle
 from cxr.model.frames import FULL, LUNGS
 from cxr.model.inference import Ensemble
-from cxr.model.sessions import OUTPUT, Graph, session_options
+from cxr.model.sessions import OPACITY, OUTPUT, Graph, outputs, session_options
 from cxr.model.views import parts_of
 from networks.architectures import load_member
 from tests.bundles import framed
@@ -83,6 +83,10 @@ def test_a_lone_inference_gets_all_threads_and_each_of_several_gets_one(
     ensemble.logits(images)
     ensemble.logits(images, alone=False)
     assert used == [4, 4, 1, 1]  # the bundle's two members
+
+
+def test_a_network_with_the_second_head_has_a_second_output() -> None:
+    assert (outputs(False), outputs(True)) == ([OUTPUT], [OUTPUT, OPACITY])
 
 
 def test_sessions_do_not_spin_and_stay_within_their_cores(monkeypatch: pytest.MonkeyPatch) -> None:

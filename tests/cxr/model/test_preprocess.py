@@ -2,7 +2,9 @@
 
 import asyncio
 import csv
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -79,7 +81,11 @@ DRAWN_LUNGS = "fa907da43ccb3ae7652a88bb35a496ccdbacf940ec8583f6addc2cc0cabbe44d"
 JPEG_FILE = "1a824e5c14db3726474296dcb279ed18c5c8d4d15670f28c44ea706fbd9b0cab"
 VALIDATION_SPLIT = "41e40933f3ac951e333d4d4663190989f301dd5706c34cf212c326d02e0e5845"
 
-FILES = {"dicom": files.radiograph_dicom, "png": files.radiograph_png, "jpeg": files.radiograph_jpeg}
+FILES: dict[str, Callable[[], bytes]] = {
+    "dicom": files.radiograph_dicom,
+    "png": files.radiograph_png,
+    "jpeg": files.radiograph_jpeg,
+}
 
 
 def digest(array: NDArray[Any]) -> str:
@@ -98,7 +104,11 @@ class RecordingSession:
     real = onnxruntime.InferenceSession
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._real = self.real(*arguments, **options)
+        self._make = partial(self.real, *arguments, **options)
+
+    @cached_property
+    def _real(self) -> Any:
+        return self._make()
 
     def run(self, outputs: list[str], feed: dict[str, Grey]) -> Any:
         if outputs in ([LUNG_LOGITS], [GATE_LOGIT]):
@@ -165,6 +175,7 @@ def test_the_lung_frame_of_given_lungs_is_golden() -> None:
     assert digest(preprocess.preprocess(pixels, "clahe-1", SIZE, LUNGS, lungs_mask())) == DRAWN_LUNGS
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not data.DEFAULT_DATA.exists(), reason="needs ../shared/data/cxr")
 def test_the_whole_validation_split_is_as_on_the_training_machine(tmp_path: Path) -> None:
     images = data.load(data.DEFAULT_DATA, "val", "clahe-1", SIZE, tmp_path).images

@@ -67,7 +67,7 @@ def read(data: bytes) -> Any:
 @needs_dciodvfy
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.keyword)
 def test_no_error_of_the_real_radiograph_in_any_encoding(bundle: Bundle, tmp_path: Path, syntax: uid.UID) -> None:
-    data = transcoded(syntax, tmp_path)
+    data = transcoded(syntax, tmp_path, files.quarter_dicom())
     assert files.parse(data).file_meta.TransferSyntaxUID == syntax
     for object_ in made(bundle, data).values():
         assert not errors(object_, tmp_path)
@@ -104,6 +104,41 @@ def test_the_report_says_what_was_found(bundle: Bundle) -> None:
     assert report.DeviceSerialNumber == bundle.sha256
     comments = [item.TextValue for item in group[0].ContentSequence if item.name.meaning == "Comment"]
     assert comments == [DISCLAIMER, "A sentence.", "Careful."]
+
+
+def test_the_elements_that_say_what_an_object_is(bundle: Bundle) -> None:
+    objects = {kind: files.parse(data) for kind, data in made(bundle, files.quarter_dicom()).items()}
+    assert {kind: int(one.SeriesNumber) for kind, one in objects.items()} == {"sc": 9902, "sr": 9901}
+    for one in objects.values():
+        assert int(one.InstanceNumber) == 1
+        assert one.is_implicit_VR is False
+        assert one.is_little_endian
+        assert "PatientIdentityRemoved" not in one
+        assert "PatientSex" in one
+    report = objects["sr"]
+    assert (report.CompletionFlag, report.PreliminaryFlag, report.VerificationFlag) == (
+        "COMPLETE",
+        "PRELIMINARY",
+        "UNVERIFIED",
+    )
+
+
+def test_a_patient_whose_identity_was_removed_stays_so(bundle: Bundle) -> None:
+    told = {"PatientIdentityRemoved": "YES", "DeidentificationMethod": "by hand"}
+    dataset = files.parse(files.quarter_dicom())
+    for keyword, value in told.items():
+        setattr(dataset, keyword, value)
+    for data in made(bundle, files.part10(dataset)).values():
+        assert {keyword: str(files.parse(data)[keyword].value) for keyword in told} == told
+    del dataset.DeidentificationMethod  # each needs the other
+    for data in made(bundle, files.part10(dataset)).values():
+        assert not set(told) & {element.keyword for element in files.parse(data)}
+
+
+def test_regions_are_numbered_from_one(bundle: Bundle) -> None:
+    report = read(made(bundle, files.quarter_dicom())["sr"])
+    names = [group.tracking_identifier for group in report.content.get_planar_roi_measurement_groups()]
+    assert [name.split(" of ")[0] for name in names] == ["Region 1", "Region 2"]
 
 
 @pytest.mark.parametrize("prediction_set", [(), ("normal",), ("normal", "covid19"), LABELS], ids=len)

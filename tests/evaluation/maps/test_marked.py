@@ -14,6 +14,7 @@ from evaluation.maps.marks import MEASURES
 from evaluation.maps.on_radiograph import HEAD, SLOW
 from reporting.document import Items, Table
 from reporting.maps.marks import marks_section
+from tests.attribution.networks import coarse
 from tests.evaluation.maps.boxed import write_boxed
 from training.opacities import read_boxes
 
@@ -30,6 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def found(bundle: Bundle, folder: Path) -> tuple[Marked, ...]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.data.DEFAULT_CACHE", folder / "cache")
+        coarse(patch)
         return against_marks(bundle, folder, "val", slow=2)
 
 

@@ -1,9 +1,10 @@
 """Graceful shutdown: requests on their way to a server that stops."""
 
-import subprocess
-import sys
+import uvicorn
 
-from scripts.server import REPOSITORY
+import service.bento.api  # noqa: F401
+from service.app import boundary
+from service.bento.protocol import LimitedProtocol
 from tests.service.bento.servers import REQUEST, Running, Stub, run
 
 
@@ -52,11 +53,6 @@ def test_a_connection_on_which_nothing_comes_is_closed() -> None:
 
 
 def test_it_is_the_protocol_of_whoever_imports_the_service() -> None:
-    code = (
-        "import uvicorn, service.bento.api; from service.app import boundary; "
-        "config = uvicorn.Config(boundary); config.load(); "
-        "print(config.http_protocol_class.func.__name__)"
-    )
-    command = [sys.executable, "-W", "ignore", "-c", code]
-    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert result.stdout.split() == ["LimitedProtocol"]
+    config = uvicorn.Config(boundary, log_config=None)
+    config.load()
+    assert config.http_protocol_class.func is LimitedProtocol  # type: ignore[attr-defined]

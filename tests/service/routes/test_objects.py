@@ -26,11 +26,11 @@ BOTH = f'{RELATED}; type="{DICOM}"'
 
 def ask(server: Server, accept: str, content: bytes = b"", **query: str) -> httpx.Response:
     headers = {"Content-Type": DICOM, "Accept": accept}
-    return server.client.post("/explain", content=content or files.radiograph_dicom(), headers=headers, params=query)
+    return server.client.post("/explain", content=content or files.quarter_dicom(), headers=headers, params=query)
 
 
 def classified(server: Server, data: bytes | None = None) -> dict[str, Any]:
-    answer = server.client.post("/classify", content=data or files.radiograph_dicom())
+    answer = server.client.post("/classify", content=data or files.quarter_dicom())
     result: dict[str, Any] = answer.json()
     return result
 
@@ -51,7 +51,7 @@ def parts(response: httpx.Response) -> dict[str, bytes]:
     return found
 
 
-@pytest.mark.parametrize("data", [files.radiograph_dicom, legal_dx])
+@pytest.mark.parametrize("data", [files.quarter_dicom, legal_dx])
 def test_the_reports_figures_are_classifys(server: Server, data: Any) -> None:
     told = classified(server, data())
     response = ask(server, DICOM, data(), object="sr")
@@ -85,7 +85,7 @@ def test_fhirs_figures_are_classifys(server: Server) -> None:
 
 @pytest.mark.parametrize("media_type", [PNG, "image/jpeg"])
 def test_fhir_of_a_picture(server: Server, media_type: str) -> None:
-    data = files.radiograph_png() if media_type == PNG else files.radiograph_jpeg()
+    data = files.quarter_png() if media_type == PNG else files.radiograph_jpeg()
     response = server.client.post("/explain", content=data, headers={"Content-Type": media_type, "Accept": FHIR})
     FhirBundle.model_validate_json(response.content)
     assert "imagingStudy" not in response.text
@@ -130,7 +130,7 @@ def test_the_same_bytes_and_uids_each_time_and_others_of_another_map(server: Ser
 
 
 @pytest.mark.parametrize("accept", [DICOM, BOTH])
-@pytest.mark.parametrize("data", [files.radiograph_png, files.radiograph_jpeg])
+@pytest.mark.parametrize("data", [files.quarter_png, files.radiograph_jpeg])
 def test_no_object_of_a_picture(server: Server, data: Any, accept: str) -> None:
     response = ask(server, accept, data())
     assert response.status_code == 406

@@ -1,5 +1,6 @@
 """From a folder and a table to figures: copies and refused files do not count, and patients are optional."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 
 from cxr.errors import DataError
 from cxr.labels import LABELS
-from cxr.model.bundle import Bundle
+from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 from evaluation.evaluation_file import BundleEvaluation
+from evaluation.gallery import Case
 from reporting.html import html
 from reporting.site_report.page import site_report
 from study.site.acceptance import ADAPTER, Measured, accept, provenance
@@ -123,3 +125,33 @@ def test_the_report_says_what_may_be_done_and_what_is_missing(
     assert "<td>97</td>" in page  # of the 100 images that a temperature needs
     assert not BundleEvaluation.read(bundle).splits  # the report also works for a bundle without a card
     assert list(few.acceptance.counts) == list(LABELS)
+
+
+def test_the_report_of_a_site_that_answers_everything(enough: tuple[SiteImages, Measured]) -> None:
+    found, default = enough[1].acceptance, Bundle(DEFAULT_BUNDLE)
+    useful = replace(
+        found,
+        uses=[replace(use, answer="yes") for use in found.uses],
+        needs=[],
+        checked=True,
+        copies=3,
+        gated=False,
+        left_out={},
+    )
+    page = html(site_report(useful, default, [Case("worst", "a.png", b"picture", "Called normal.")]))
+    for said in (
+        "In research, and there only, it may be",
+        "3 images that the model has learnt from",
+        "Yes, for every figure of this report.",
+        "At a hospital that it has not learnt from",
+        "The worst cases",
+    ):
+        assert said in page
+    for unsaid in ("unfamiliar to the gate", "Left out:"):
+        assert unsaid not in page
+    useless = replace(
+        found, uses=[replace(use, answer="no" if number else "yes") for number, use in enumerate(found.uses)]
+    )
+    assert "give no reason to use it here" in html(site_report(useless, default, []))
+    nameless = html(site_report(replace(found, patients=False), default, []))
+    assert "the table names no patients" in nameless

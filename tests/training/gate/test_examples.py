@@ -1,7 +1,9 @@
 """Examples: for each radiograph one unchanged, one varied, and alternating kinds to reject; pictures need packages."""
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -24,7 +26,7 @@ from training.gate.examples import (
     of_radiographs,
     seen,
 )
-from training.gate.pictures import PACKAGES, crop, drawing, pictures
+from training.gate.pictures import FEWEST, PACKAGES, SLICES, crop, drawing, pictures
 from training.gate.strangers import KINDS
 
 
@@ -75,3 +77,25 @@ def test_every_package_gives_pictures() -> None:
     found = pictures()
     assert {name.split("/")[0] for name in found} == set(PACKAGES)
     assert all(picture.dtype == np.uint8 and picture.ndim == 2 for picture in found.values())
+
+
+def test_pictures_are_what_packages_ship_and_slices_of_a_brain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    volume = rng.random((20, 24, 28), np.float32)
+    monkeypatch.setattr(module, "find_spec", lambda _name: SimpleNamespace(origin=str(tmp_path / "__init__.py")))
+    reader = SimpleNamespace(load=lambda _path: SimpleNamespace(dataobj=volume))
+    monkeypatch.setitem(sys.modules, "nibabel", reader)
+    for folder in PACKAGES.values():
+        (tmp_path / folder).mkdir(parents=True)
+        for name, side in (("large.png", FEWEST), ("small.jpg", FEWEST - 1), ("text.png", 0), ("notes.txt", 0)):
+            image = rng.integers(0, 256, (side, side, 3)).astype(np.uint8)
+            (tmp_path / folder / name).write_bytes(bytes(cv2.imencode(name[-4:], image)[1]) if side else b"text")
+    found = pictures()
+    brain = [name for name in found if name.startswith("nilearn/brain-")]
+    assert list(found) == sorted(found)
+    assert set(found) - set(brain) == {f"{package}/large.png" for package in PACKAGES}
+    assert len(brain) == 3 * SLICES
+    assert {found[f"nilearn/brain-{axis}-0.20"].shape for axis in range(3)} == {(28, 24), (28, 20), (24, 20)}
+    assert np.array_equal(
+        found["nilearn/brain-0-0.20"], np.rot90((255 * volume / volume.max()).astype(np.uint8)[int(0.2 * 20)])
+    )

@@ -332,9 +332,5 @@ for _name, _covered in {
     PADDING[_name].expected[(scene() >= _covered[0]) & (scene() <= _covered[1])] = 0
 
 CASES = {
-    f"{kind}: {name}": case
-    for kind, cases in {
-        "table": TABLES, "window": WINDOWS, "rescale": RESCALES, "bits": BITS, "shape": SHAPES, "padding": PADDING,
-    }.items()
-    for name, case in cases.items()
+    "table": TABLES, "window": WINDOWS, "rescale": RESCALES, "bits": BITS, "shape": SHAPES, "padding": PADDING,
 }  # fmt: skip

@@ -50,6 +50,8 @@ UNSIGNED, SIGNED = StoredBits(8, 8), StoredBits(8, 8, signed=True)
         (StoredBits(8, 4), (0xF2,), [0xF2]),  # too large for a value: the whole word
         (StoredBits(8, 4, 4), (2,), list(range(0x20, 0x30))),
         (StoredBits(8, 4, signed=True), (-8,), [word for word in range(256) if word % 16 == 8]),
+        (StoredBits(8, 4, signed=True), (0xFE,), [word for word in range(256) if word % 16 == 14]),  # -2, as a word
+        (StoredBits(8, 4), (2 - 256,), [word for word in range(256) if word % 16 == 2]),
     ],
 )
 def test_padding_is_a_value_or_a_range_of_them(bits: StoredBits, ends: tuple[int, ...], words: list[int]) -> None:

@@ -23,8 +23,15 @@ def faults(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("dark", 1440),
+        ("light", 390),
+        pytest.param("light", 1440, marks=pytest.mark.slow),
+        pytest.param("dark", 390, marks=pytest.mark.slow),
+    ],
+)
 def test_no_serious_fault(open_page: Open, dicom: bytes, scheme: str, width: int) -> None:
     opened = open_page(color_scheme=scheme, reduced_motion="reduce", viewport={"width": width, "height": 900})
     page = opened.page
@@ -79,10 +86,11 @@ def test_the_keyboard_alone_reaches_everything(open_page: Open, dicom: bytes) ->
     assert wanted <= reached, wanted - reached
 
 
-@pytest.mark.parametrize("width", [1440, 1024, 820, 390, 320])
-def test_nothing_is_wider_than_the_screen(open_page: Open, dicom: bytes, width: int) -> None:
-    opened = open_page(viewport={"width": width, "height": 800})
+def test_nothing_is_wider_than_the_screen(open_page: Open, dicom: bytes) -> None:
+    opened = open_page()
     page = opened.page
     opened.pick((f"{'long' * 30}.dcm", dicom))
     wait_for_map(page)
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    for width in (1440, 1024, 820, 390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width

@@ -4,8 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 
 from cxr.decode import decode
+from cxr.decode.dicom.acceptance import decode_dicom, preview_dicom
+from cxr.decode.dicom.shutter import outside
 from tests import files
 from tests.cxr.decode.scenes import COLUMNS, ROWS, dicom, linear, scene, stretched
 
@@ -63,10 +66,40 @@ def test_its_grey_is_the_one_that_the_file_states() -> None:
     assert set(pixels[~IN_RECTANGLE]) == {128}
 
 
+@pytest.mark.parametrize(
+    ("stated", "grey"), [(None, 0), (0, 0), (0xFFFF, 255), (0x8000, 128), (51_528, 200), (51_529, 201)]
+)
+def test_a_stated_grey_is_the_same_share_of_white(stated: int | None, grey: int) -> None:
+    dataset = Dataset()
+    if stated is not None:
+        dataset.ShutterPresentationValue = stated
+    assert outside(dataset) == grey
+
+
 def test_it_covers_colour_too() -> None:
     grey = (scene() >> 4).astype(np.uint8)
-    data = files.synthetic_dicom(np.stack([grey] * 3, -1))
-    assert np.array_equal(decode(files.changed(data, **RECTANGLE)).pixels, np.where(IN_RECTANGLE, grey, 0))
+    data = files.changed(files.synthetic_dicom(np.stack([grey] * 3, -1)), **RECTANGLE)
+    expected = np.where(IN_RECTANGLE, grey, 0)
+    assert np.array_equal(decode_dicom(data).pixels, expected)
+    assert np.array_equal(decode(data).pixels, expected)
+    seen = preview_dicom(data)
+    assert np.array_equal(seen.values, expected.astype(np.uint16) * 257)
+    assert seen.values.dtype == np.uint16
+
+
+def test_a_corner_may_lie_65535_pixels_away_and_a_circle_has_its_own_radius() -> None:
+    far: dict[str, Any] = {
+        "ShutterShape": "POLYGONAL",
+        "VerticesOfThePolygonalShutter": ["1", "1", "65535", "1", "81", "81"],
+    }
+    whole = decode_dicom(dicom(scene(), **WINDOW)).pixels
+    assert not np.array_equal(decode_dicom(dicom(scene(), **WINDOW, **far)).pixels, whole)
+    half: dict[str, Any] = {
+        "ShutterShape": "CIRCULAR",
+        "CenterOfCircularShutter": "50",
+        "RadiusOfCircularShutter": ["40", "30"],
+    }
+    assert np.array_equal(decode_dicom(dicom(scene(), **WINDOW, **half)).pixels, whole)
 
 
 @pytest.mark.parametrize(
