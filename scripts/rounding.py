@@ -1,6 +1,6 @@
 """What a bundle's rounding to bfloat16 or float16 changes in its answers: the validation split, against float32.
 
-    python -m scripts.rounding --data ../shared/data/cxr
+python -m scripts.rounding --data ../shared/data/cxr
 """
 
 from pathlib import Path
