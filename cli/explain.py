@@ -76,7 +76,7 @@ def explain(
             import_ahead("attribution.explain")  # on another core than decoding: PyTorch takes seconds to load
             with ThreadPoolExecutor(1) as thread:  # a decoder starts while the networks load
                 preparing = thread.submit(Preprocessor(loaded).prepare, data)
-                classifier = Classifier(loaded, threads=1)
+                classifier = Classifier(loaded, threads=1, precision="float32")  # the quickest to load
                 prepared = preparing.result()
             finding = classifier.infer(prepared)
             from attribution.explain import Explainer
