@@ -20,7 +20,7 @@ $(STAMP): requirements/dev.txt pyproject.toml | $(UV)
 	VIRTUAL_ENV=.venv $(UV) pip install --no-deps -e .
 	touch $@
 
-build/uv/bin/uv: # only where the machine has no uv
+build/uv/bin/uv: # only if the machine has no uv
 	python3 -m venv build/uv
 	build/uv/bin/pip install --quiet uv
 
@@ -34,14 +34,14 @@ serve: $(GRAPHS)
 demo: $(GRAPHS)
 	$(BIN)/python -m scripts.demo
 
-# Two processes, a thread each: on two cores PyTorch's own threads would stand in each other's way.
+# Two processes with one thread each: on two cores PyTorch's own threads would slow each other down.
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
 
 test-all: $(STAMP)
 	$(BIN)/python -m pytest -m "not gpu"
 
-# Branch coverage of the default tests, and of the servers and commands that they start; fails under pyproject's bound.
+# Branch coverage of the default tests, and of the servers and commands that they start; fails below pyproject's limit.
 coverage: export COVERAGE_FILE = build/coverage/data
 coverage: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -p tests.in_process -m "not slow and not gpu" --cov --cov-report= \
@@ -92,7 +92,7 @@ bento-api: $(GRAPHS)
 bento-cpu: $(GRAPHS)
 	$(BENTOML) build --bentofile bentofile.cpu.yaml
 
-# The service's pins less torch and CUDA: a resolution that overrides them away must not name them either.
+# The service's pins without torch and CUDA: a resolution that overrides them must not name them either.
 API_WITHOUT := captum contourpy cycler filelock fonttools kiwisolver matplotlib mpmath networkx onnxruntime-gpu \
 	safetensors setuptools sympy torch torchvision tqdm
 
@@ -101,7 +101,7 @@ requirements/api.txt: | $(UV)
 		--override requirements/api.without $(API_WITHOUT:%=--no-emit-package %) --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --custom-compile-command 'make requirements/api.txt' --output-file $@
 
-# The service's pins with PyTorch and onnxruntime for a processor. uv asks PyTorch's own index for the former, or WHEELS.
+# The service's pins with PyTorch and onnxruntime for CPUs. uv gets PyTorch from its own index, or from WHEELS.
 requirements/cpu.txt: | $(UV)
 	$(UV) pip compile pyproject.toml requirements/cpu.in --constraint requirements/api.txt \
 		--override requirements/cpu.without --no-emit-package onnxruntime-gpu --python-version 3.11 \
@@ -109,7 +109,7 @@ requirements/cpu.txt: | $(UV)
 		$(if $(WHEELS),--find-links $(WHEELS),--torch-backend cpu) \
 		--custom-compile-command 'make requirements/cpu.txt' --output-file $@
 
-# What the images hold, as `make bento` and `make bento-api` fill them: lists, licences, known vulnerabilities.
+# The packages in the images of `make bento` and `make bento-api`: lists, licences, known vulnerabilities.
 SHIPPED := api cpu service
 
 sbom: $(SHIPPED:%=sbom-%)

@@ -87,7 +87,7 @@ def canonize(network: Network) -> CanonicalNetwork:
     values ≥ 0. Dropout is removed; ReLUs are no longer in place.
 
     Args:
-        network: of any of `cxr.model.architecture.ARCHITECTURES`, in either mode, on any device, of any float type.
+        network: any of `cxr.model.architecture.ARCHITECTURES`, in either mode, on any device, of any float type.
 
     Raises:
         TypeError: the network contains a module without a canonical form.

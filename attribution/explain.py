@@ -75,9 +75,9 @@ class Explainer:
                 pixels that `cxr.report.render.for_overlay` keeps.
             finding: of this file.
             target: the label to explain; `predicted` is the finding's label.
-            method: how to make the map.
-            member: whose map; by default that of the bundle's explaining member. `ENSEMBLE` is the mean over all.
-            drawing: which pictures to make.
+            method: the attribution method.
+            member: the member to explain; by default the bundle's explaining member. `ENSEMBLE` is the mean over all.
+            drawing: the pictures to make.
 
         Raises:
             Refusal: the bytes cannot be classified, the member does not exist, or it has no such map. The subclass
@@ -108,7 +108,7 @@ class Explainer:
         name = member or self.bundle.explainer.name
         if name not in self.bundle.manifest.choices:
             raise UnknownMember
-        # The classification has timed the stages of preparing already.
+        # The classification has already timed the stages of preparation.
         prepared = self._prepare(data) if isinstance(data, bytes) else data
         return Question(prepared, finding, finding.prediction if target == "predicted" else target, name)
 

@@ -1,4 +1,4 @@
-"""Import a module beside a command's other work: PyTorch takes seconds, and the file may turn out to be bad meanwhile."""
+"""Import a module beside a command's other work: PyTorch takes seconds, and the file may prove bad meanwhile."""
 
 import os
 import sys

@@ -11,7 +11,7 @@ from cli.output import DataPath, err, failing_cleanly
 def average(
     run: Annotated[Path, typer.Argument(help="Folder of a run that kept the weights of its snapshots.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run to write.")],
-    last: Annotated[int, typer.Option(min=2, help="How many of the last snapshots to average.")] = 3,
+    last: Annotated[int, typer.Option(min=2, help="Number of last snapshots to average.")] = 3,
     data: DataPath = None,
 ) -> None:
     """Average the weights of a run's last snapshots into a new run with one snapshot, which `cxr select` can choose."""

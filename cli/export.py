@@ -20,7 +20,7 @@ def export(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Data set whose validation split verifies the graphs; by default one public radiograph does."
+            help="Data set whose validation split verifies the graphs; by default one public radiograph is used."
         ),
     ] = None,
     int8: Annotated[

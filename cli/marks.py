@@ -16,7 +16,7 @@ def marks(
     slow: Annotated[
         int,
         typer.Option(
-            min=0, help="Number of marked images for integrated gradients and occlusion, which take seconds each."
+            min=0, help="Number of marked images for integrated gradients and occlusion, which take seconds per image."
         ),
     ] = 60,
     bundle: BundlePath = DEFAULT_BUNDLE,

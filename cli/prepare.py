@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NO_PATIENTS = (
     "The collection names no patients: an image and its near-duplicates are a group, and images of one patient may be "
-    "in two splits. If file names tell the patient, use --patient-pattern."
+    "in two splits. If file names identify the patient, use --patient-pattern."
 )
 
 
@@ -79,7 +79,7 @@ def prepare(
         prepared = assemble(collection, output, Shares(val, test), seed, mapping)
     report(prepared)
     if mapping is not None:
-        complain(f"{mapping} says which file is which image, by names that may be a patient's: never share it.")
+        complain(f"{mapping} lists the file of each image. File names may identify patients: never share it.")
     typer.echo(f"Written: {output}")
 
 
@@ -140,7 +140,7 @@ def _splits_table(prepared: "PreparedFolder") -> Table:
 
 def _left_out_table(left_out: "list[LeftOut]") -> Table:
     table = Table(title="left out, see left-out.csv")
-    for title in ("reason", "files", "as the collection calls them"):
+    for title in ("reason", "files", "the collection's own words"):
         table.add_column(title, justify="right" if title == "files" else "left")
     for reason, count in Counter(one.reason for one in left_out).most_common():
         words = Counter(one.word for one in left_out if one.reason == reason and one.word)

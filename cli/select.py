@@ -24,12 +24,12 @@ def select(
     members: Annotated[
         list[str] | None,
         typer.Option(
-            "--member", metavar="RUN@CYCLE", help="Do not choose: put this member into the candidate; may be repeated."
+            "--member", metavar="RUN@CYCLE", help="Do not select: use this member in the candidate; may be repeated."
         ),
     ] = None,
     explainer: Annotated[
         str | None,
-        typer.Option(metavar="RUN@CYCLE", help="The member that explains, instead of the most reliable one."),
+        typer.Option(metavar="RUN@CYCLE", help="The explaining member, instead of the one with the smallest log loss."),
     ] = None,
     data: DataPath = None,
 ) -> None:
@@ -68,7 +68,7 @@ def _snapshot(text: str) -> "Snapshot":
 
     run, _, cycle = text.rpartition("@")
     if not run or not cycle.isdecimal():
-        raise typer.BadParameter("a member is RUN@CYCLE, as resnet18@20")
+        raise typer.BadParameter("a member is given as RUN@CYCLE, such as resnet18@20")
     return Snapshot(run, int(cycle))
 
 

@@ -22,7 +22,7 @@ def site(
     labels: Annotated[
         Path,
         typer.Option(
-            help="CSV with the columns file and label, and patient where known; files are relative to FOLDER. Labels: "
+            help="CSV with the columns file and label, and patient if known; files are relative to FOLDER. Labels: "
             "normal, pneumonia, covid19, in the usual spellings.",
             show_default=False,
         ),
@@ -31,9 +31,7 @@ def site(
     bundle: BundlePath = DEFAULT_BUNDLE,
     name: Annotated[
         str,
-        typer.Option(
-            help="Name of the site, which answers will show; by default the folder's name.", show_default=False
-        ),
+        typer.Option(help="Name of the site, shown in every answer; by default the folder's name.", show_default=False),
     ] = "",
     words: Annotated[
         list[str] | None, typer.Option("--label", help="WORD=LABEL: your own word for a label.", show_default=False)

@@ -30,7 +30,7 @@ Ints = NDArray[np.int64]
 """[N] indices into `cxr.labels.LABELS`."""
 
 Scores = NDArray[np.floating]
-"""[N] of one label or [N, K] of all; a higher score is a surer answer. Logits and posteriors are scores."""
+"""[N] of one label or [N, K] of all; a higher score means more certainty. Logits and posteriors are scores."""
 
 Floats = NDArray[np.float64]
 """Posteriors [N, K] in 0 to 1, figures, weights. The shape is stated where it is used."""

@@ -1,4 +1,4 @@
-"""Where Linux tells a process which control groups limit it."""
+"""Read the files in which Linux describes a process's control groups."""
 
 from pathlib import Path
 from typing import Final
@@ -8,7 +8,7 @@ OWN_CGROUP: Final = Path("/proc/self/cgroup")
 
 
 def lines(path: Path) -> list[str]:
-    """A file's lines; none where it cannot be read, since groups differ by kernel and container."""
+    """A file's lines; empty if it cannot be read. Which files exist depends on kernel and container."""
     try:
         return path.read_text().splitlines()
     except OSError:

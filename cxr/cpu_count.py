@@ -1,4 +1,4 @@
-"""How many processor cores this process may use within its container's limits."""
+"""The number of processor cores that this process may use within its container's limits."""
 
 import math
 import os
@@ -8,7 +8,7 @@ from cxr.cgroups import CGROUPS, OWN_CGROUP, lines
 
 
 def usable_cores() -> int:
-    """The cores in this process's CPU affinity, or fewer where a control group's quota gives it less time.
+    """The number of cores in this process's CPU affinity, or fewer if a control group's quota limits its time.
 
     Docker's `--cpus 2` is such a quota: all cores stay visible, but a thread on each would be throttled.
     """
@@ -25,6 +25,6 @@ def _quotas() -> list[float]:
 
 
 def _granted(found: list[str]) -> float:
-    """Quota divided by period, from "QUOTA PERIOD" in microseconds. QUOTA is "max" or -1 where there is no limit."""
+    """Quota divided by period, from "QUOTA PERIOD" in microseconds. QUOTA is "max" or -1 if there is no limit."""
     quota, period = found[0].split() if found and len(found[0].split()) == 2 else ("max", "1")
     return int(quota) / int(period) if quota.isdecimal() else math.inf

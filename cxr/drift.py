@@ -21,7 +21,7 @@ FIGURES: Final = {
     "gate_score": Observed("The gate's score of an image, 0 to 1.", _SCORES),
     "top_probability": Observed("The largest probability of an answer.", _PROBABILITIES),
     "set_size": Observed("Labels in an answer's prediction set.", _SIZES),
-    "no_lungs": Observed("1 where no lungs were found for the frame that needs them, else 0.", (0.0, 1.0)),
+    "no_lungs": Observed("1 if no lungs were found for a frame that needs them, else 0.", (0.0, 1.0)),
     "mean_grey": Observed("Mean grey of a radiograph, 0 to 255.", _GREYS),
 }
 

@@ -1,7 +1,7 @@
-"""Every error that the core raises on purpose. Those of HTTP are in `service.refusals`.
+"""Every error that the core raises on purpose. Errors of HTTP requests are in `service.refusals`.
 
 CxrError
-├── Refusal                     what was sent cannot be answered, with a fixed message
+├── Refusal                     the file or request cannot be answered; has a fixed message
 │   ├── BadRequest              EmptyInput, UnknownMember, NoOpacityHead
 │   ├── NeedsDicom
 │   ├── TooLarge                BodyTooLarge, TooManyPixels
@@ -9,11 +9,11 @@ CxrError
 │                               TransferSyntaxUnsupported, DeflatedDicom, NoPixels, MultiFrame, ForProcessing,
 │                               NotARadiograph, LateralView, NotAChest, Unfamiliar, NoInstance, TooSmall,
 │                               UniformImage, DecoderCrashed, DecodingTooSlow, DecodingTooLarge
-├── Unavailable                 it cannot be answered now: DecoderUnavailable
-├── BundleError                 the model's folder is not what its manifest says; the service does not start
-│   ├── BundleUnsigned, BundleAltered, KeyUnusable    where a key says who may make it
-│   └── GoldenDiffers, NoRoom, NotServable             a new one that does not replace the one that is served
-├── ParityError                 an exported graph does not say what its PyTorch network says
+├── Unavailable                 the request cannot be answered now: DecoderUnavailable
+├── BundleError                 the bundle's files do not match its manifest; the service does not start
+│   ├── BundleUnsigned, BundleAltered, KeyUnusable    the bundle must be signed, and its signature does not verify
+│   └── GoldenDiffers, NoRoom, NotServable             the new bundle cannot replace the served one
+├── ParityError                 an exported graph and its PyTorch network give different outputs
 └── DataError                   a training table or one of its images cannot be used
 
 A refusal's message is a constant of its class; at most it quotes our limits. It must not contain anything that a client
@@ -67,7 +67,7 @@ class NoOpacityHead(BadRequest):
 
 class NeedsDicom(Refusal):
     code = "needs_dicom"
-    message = "A DICOM result is made for the study of a DICOM file. Send such a file, or ask for another form."
+    message = "A DICOM result belongs to the study of a DICOM file. Send a DICOM file, or request another form."
 
 
 class TooLarge(Refusal):
@@ -181,12 +181,12 @@ class DecoderCrashed(Unprocessable):
 
 class DecodingTooSlow(Unprocessable):
     code = "decoding_too_slow"
-    message = "The image takes longer to decode than a file may take. Send it uncompressed or smaller."
+    message = "The image takes longer to decode than allowed. Send it uncompressed or smaller."
 
 
 class DecodingTooLarge(Unprocessable):
     code = "decoding_too_large"
-    message = "The image takes more memory to decode than a file may take. Send it in grey or smaller."
+    message = "The image takes more memory to decode than allowed. Send it in grey or smaller."
 
 
 class Unavailable(_Coded):
@@ -215,15 +215,15 @@ class KeyUnusable(BundleError):
 
 
 class GoldenDiffers(BundleError):
-    """A loaded bundle does not say what its networks said when they were exported. The message has the figures."""
+    """A loaded bundle's outputs differ from those of its networks at export. The message has the figures."""
 
 
 class NoRoom(BundleError):
-    """There is no memory for a second bundle beside the one that is served. The message has the figures."""
+    """There is not enough memory for a second bundle beside the served one. The message has the figures."""
 
 
 class NotServable(BundleError):
-    """A bundle is sound, but not for this service as it runs. The message says why."""
+    """A bundle is valid, but this running service cannot serve it. The message says why."""
 
 
 class ParityError(CxrError):

@@ -1,4 +1,4 @@
-"""How much memory this process may still take, as a container's limits allow it; and giving back what is free."""
+"""The memory that is still available to this process within its container's limits, and the return of free memory."""
 
 import ctypes
 import math
@@ -11,16 +11,16 @@ MEMINFO: Final = Path("/proc/meminfo")
 
 
 def available_bytes() -> float:
-    """What the machine has to give, or less where a control group around this process limits it.
+    """Bytes that are available on the machine, or fewer if a control group around this process limits them.
 
-    A group's page cache counts as used, but is given back when somebody needs it: of that, what lies idle is free.
+    A group's page cache counts as used, but the kernel frees it when needed. So its inactive part counts as available.
     """
     return min(_of_machine(), *_of_groups())
 
 
 def give_back() -> None:
-    """Return what the C library holds free. After each of some dropped bundles it had kept another 100 to 300 MB."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    """Return the C library's free memory to the system. It kept another 100 to 300 MB after each dropped bundle."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
     if trim is not None:
         trim(0)
 
@@ -34,7 +34,7 @@ def _of_machine() -> float:
 
 
 def _of_groups() -> list[float]:
-    """Of each control group around this process, of either version; those without a limit: inf."""
+    """Available bytes of each control group (v1 or v2) around this process; inf for a group without a limit."""
     left = [math.inf]
     for line in lines(OWN_CGROUP):
         _, controllers, path = line.split(":", 2)
@@ -51,7 +51,7 @@ def _of_groups() -> list[float]:
 
 
 def _left(folder: Path, limit: str, usage: str, idle: str) -> float:
-    """Limit less usage of one group, its idle page cache given back; inf where it has no limit or is not to be seen."""
+    """A group's limit minus its usage without inactive page cache; inf if it has no limit or cannot be read."""
     allowed, used = (lines(folder / name) for name in (limit, usage))
     if not (allowed and used and allowed[0].isdecimal()):
         return math.inf

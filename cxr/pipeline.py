@@ -26,7 +26,7 @@ from cxr.model.views import batched
 Probabilities = dict[Label, float]
 
 NO_LUNGS: Final = (
-    "No lungs could be outlined, so the whole image was judged and not the lungs alone: this answer is less reliable."
+    "No lungs could be outlined, so the whole image was classified, not only the lungs: this answer is less reliable."
 )
 UNFAMILIAR: Final = (
     "The image does not look like an upright frontal radiograph of a chest, as this model has seen them: "

@@ -15,9 +15,9 @@ def fit_temperature(logits: Scores, labels: Ints, rule: EnsembleRule) -> float:
     """The temperature that minimises the ensemble's log loss (Guo et al. 2017).
 
     Args:
-        logits: [M, N, 3] of the members.
+        logits: [M, N, 3], of M members for N images.
         labels: [N] indices into `LABELS`.
-        rule: how the members are combined after each was calibrated.
+        rule: how the members are combined after calibration.
 
     Returns:
         A temperature between 0.05 and 20.

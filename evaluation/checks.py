@@ -57,9 +57,9 @@ def checks(bundle: Bundle, folder: Path, data: BundleImages, posterior: Floats) 
 
     Args:
         bundle: exported.
-        folder: of the table whose rows `data` has.
+        folder: folder of the data set's table, which has the rows of `data`.
         data: the images prepared for the bundle's networks.
-        posterior: [N, K] the bundle's answers for the whole images.
+        posterior: [N, K] the bundle's probabilities for the whole images.
     """
     return (
         _check("whole", data, posterior),
@@ -103,7 +103,7 @@ def _check(name: CheckName, data: BundleImages, posterior: Floats) -> Check:
 
 
 def _probes(bundle: Bundle, data: BundleImages) -> Iterator[Check]:
-    """Probes of the explaining member's features: on all images, and on those of each label, where it cannot help."""
+    """Probes of the explaining member's features: on all images, and within each label, where the label cannot help."""
     features = penultimate(load_member(bundle, bundle.explainer), data.views[bundle.explainer.frame])
     for of in ("all", *LABELS):
         chosen = np.array([of in ("all", row.label) for row in data.rows])

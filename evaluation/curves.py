@@ -20,7 +20,7 @@ def roc(score: Scores, positive: Mask, weights: Floats) -> Floats:
 
 
 def precision_recall(score: Scores, positive: Mask, weights: Floats) -> Floats:
-    """Precision at the highest threshold whose recall reaches each of `GRID`. In steps: lines would overstate it."""
+    """Precision at the highest threshold whose recall reaches each of `GRID`. Interpolation would overstate it."""
     hits, alarms = metrics.above_thresholds(score, positive, weights)
     precision = metrics.ratio(hits, hits + alarms)[:, 1:]
     recall = metrics.ratio(hits, hits[:, -1:])[:, 1:]

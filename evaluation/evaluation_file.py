@@ -47,7 +47,7 @@ class BundleEvaluation:
 
     @staticmethod
     def read(bundle: Bundle) -> "BundleEvaluation":
-        """Read the earlier figures; empty if they are of another model or calibration.
+        """Read the earlier figures; empty if they belong to another model or calibration.
 
         Raises:
             DataError: the bundle's evaluation.json is not an evaluation.
@@ -81,7 +81,7 @@ class BundleEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class _OfWhat:
-    """Only the identity of the bundle that a file's figures are of."""
+    """Only the identity of the bundle that was measured."""
 
     answers_sha256: str
 
@@ -113,7 +113,7 @@ def read_explanations(path: Path) -> Explanations:
 
 
 def _identity(bundle: Bundle) -> str:
-    """A hash of everything that answers depend on. The choice of the explaining member changes no figure."""
+    """A hash of everything that answers depend on. The explaining member is left out: it changes no figure."""
     manifest = bundle.manifest
     include = ANSWERS | {"lungs"} if manifest.sees_lungs else ANSWERS
     # Answers do not need the second head. The full frame is left out, because older manifests did not state it.

@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value and its 95 % interval. NaN, for nothing to measure, is stored as None and as null in JSON."""
+    """A value and its 95 % interval. NaN, if there is nothing to measure, is stored as None and as null in JSON."""
 
     value: float | None
     low: float | None
@@ -15,7 +15,7 @@ class Figure:
 
     @staticmethod
     def of(value: float, low: float, high: float) -> "Figure":
-        """Rounded to four digits, NaN as None."""
+        """A figure with values rounded to four digits, and NaN as None."""
         return Figure(*(None if np.isnan(x) else round(float(x), 4) for x in (value, low, high)))
 
     def __str__(self) -> str:

@@ -47,9 +47,9 @@ def gallery(bundle: Bundle, folder: Path, rows: Sequence[Row], posterior: Floats
 
     Args:
         bundle: exported.
-        folder: that the rows' files are relative to.
-        rows: of a split.
-        posterior: [N, 3] the bundle's calibrated answers for them.
+        folder: the folder of the rows' files.
+        rows: N rows of a split.
+        posterior: [N, 3] the bundle's calibrated probabilities for them.
     """
     return _cases(bundle, folder, rows, posterior, choose(bundle, rows, posterior))
 

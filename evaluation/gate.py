@@ -1,4 +1,4 @@
-"""Metrics of a gate: what it keeps out, rightly and by mistake. Scores must be of images it was not trained on."""
+"""Metrics of a gate: the images that it rejects correctly and wrongly. Use scores of images outside its training."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from evaluation.figure import Figure
 Of = Literal["strangers", "source", "left out", "elsewhere"]
 
 KEPT_OUT: Final = 0.0075
-"""Share of radiographs that a threshold keeps out, cross-fitted, over all sources that count alike."""
+"""Share of radiographs that the threshold rejects; cross-fitted, with equal weight for each source."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateCheck:
-    """A gate on images of one kind.
+    """Figures of a gate on images of one kind.
 
-    `of` gives the meaning of `name`. For a kind of other images, there are `auroc` against unchanged radiographs and
-    `let_in`, the share that passes. For a source of radiographs there is `kept_out`: of patients that were not in the
-    training (`source`), of a source that was not in the training (`left out`), or of images that the data set has in
-    addition to its splits (`elsewhere`).
+    `of` gives the meaning of `name`. For a kind of images that must be rejected, the figures are `auroc` against
+    unchanged radiographs and `let_in`, the share that passes. For a source of radiographs the figure is `kept_out`, the
+    share that is rejected. Its images are those of patients outside the training data (`source`), of a source outside
+    the training data (`left out`), or images that the data set has in addition to its splits (`elsewhere`).
     """
 
     of: Of
@@ -37,8 +37,8 @@ def threshold(scores: Floats, sources: Sequence[str]) -> float:
     """The score that a share `KEPT_OUT` of the radiographs is below, with equal weight for each source.
 
     Args:
-        scores: [N] of radiographs outside the training data.
-        sources: [N].
+        scores: [N] the gate's scores of radiographs outside the training data.
+        sources: [N] their sources.
     """
     names, places, counts = np.unique(np.asarray(sources), return_inverse=True, return_counts=True)
     weights = 1 / (counts[places] * len(names))
@@ -50,11 +50,11 @@ def strangers(kind: str, known: Floats, others: Floats, patients: Sequence[str],
     """How well scores separate other images [M] from known radiographs [N].
 
     Args:
-        kind: its name.
-        known: [N].
-        others: [M].
-        patients: [N + M] the patient of each image, or of the image it was made from.
-        limit: a score under it is kept out.
+        kind: the name of the kind of other images.
+        known: [N] scores of known radiographs.
+        others: [M] scores of other images.
+        patients: [N + M] the patient of each image, or of the image that it was made from.
+        limit: images with a lower score are rejected.
     """
     is_known = np.repeat([True, False], [len(known), len(others)])
     both = np.concatenate([known, others])
@@ -67,7 +67,7 @@ def strangers(kind: str, known: Floats, others: Floats, patients: Sequence[str],
 
 
 def kept_out(of: Of, name: str, scores: Floats, patients: Sequence[str], limit: float) -> GateCheck:
-    """The share of radiographs [N] that are kept out by mistake."""
+    """The share of radiographs [N] that are wrongly rejected."""
 
     def figures(weights: Floats) -> dict[str, Floats]:
         return {"kept_out": metrics.mean(scores < limit, weights)}

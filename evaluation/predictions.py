@@ -1,4 +1,4 @@
-"""A bundle's predictions for a data set, and which of the images it was not calibrated on."""
+"""A bundle's predictions for a data set, and the images that it was not calibrated on."""
 
 import math
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ BATCH: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """N images and the ensemble's answers.
+    """N images and the ensemble's predictions.
 
     `posterior` [N, K] is calibrated, `uncalibrated` [N, K] is at temperature 1, `in_set` [N, K] has the labels of the
     prediction sets, and `held_out` [N] the images that were not used to fit temperature or thresholds. `provider` is

@@ -24,7 +24,7 @@ class Curve:
 
     @staticmethod
     def of(x: Floats, value: Floats, low: Floats, high: Floats) -> "Curve":
-        """Rounded to four digits, NaN as None."""
+        """A curve with values rounded to four digits, and NaN as None."""
         return Curve(*([None if np.isnan(y) else round(float(y), 4) for y in part] for part in (x, value, low, high)))
 
 
@@ -48,8 +48,8 @@ class SplitEvaluation:
         new/macro_f1, /accuracy, /covid19_…     of the `new` images, those without a near-duplicate in training,
                                                 if near-duplicates are known
 
-    Calibration and conformal figures are of the `held_out` images, which were not used to fit them; all others are of
-    all `images`. `curves` are `roc/<label>`, `pr/<label>`, `risk`, and over mean confidence `reliability`,
+    Calibration and conformal figures are over the `held_out` images, which were not used for their fit; all others are
+    over all `images`. `curves` are `roc/<label>`, `pr/<label>`, `risk`, and over mean confidence `reliability`,
     `uncalibrated/reliability` and `if_calibrated/reliability`; `share` is the share of the images in a bin of
     confidence. `counts` has the number of images for each label, and for each `<source>/<label>`. `confusion` has rows
     of true and columns of predicted labels.
@@ -71,7 +71,7 @@ class SplitEvaluation:
 
     @property
     def sources(self) -> list[str]:
-        """The sources of its images."""
+        """The sources of the images."""
         return sorted({name.split("/")[0] for name in self.counts if "/" in name})
 
     @property

@@ -18,7 +18,7 @@ class TableFacts:
 
     `in_two_splits` names files whose bytes are also in another split. A patient, or a group of near-duplicates, is
     always in one split: other tables are refused. `near_duplicates` counts, by split, images with a near-duplicate in
-    train that the table does not group with it; files of version 1 call them `doubles`.
+    train that is not in the same group of the table; files of version 1 call them `doubles`.
     """
 
     sha256: str

@@ -66,7 +66,7 @@ def discard(bundle: Bundle) -> None:
 
 
 def _write_manifest(bundle: Bundle, files: dict[str, OnnxFile]) -> None:
-    """The same manifest with other files."""
+    """Rewrite the manifest with this list of files."""
     manifest = bundle.onnx.model_copy(update={"files": files})
     write(bundle.root / "onnx" / "manifest.json", manifest.model_dump_json(indent=2).encode() + b"\n")
 

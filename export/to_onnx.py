@@ -106,7 +106,7 @@ def store(path: Path, model: ModelProto, source: Stored) -> OnnxFile:
 
 
 def _golden(network: Network, recipe: Recipe) -> tuple[float, float, float]:
-    """What a network in evaluation mode says of the golden picture."""
+    """The output of a network in evaluation mode for the golden picture."""
     with torch.inference_mode():
         logits = network(torch.from_numpy(golden_image(recipe))[None, None])[0]
     first, second, third = logits.tolist()

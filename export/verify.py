@@ -22,8 +22,8 @@ from networks.opacity_head import BothHeads
 
 BATCH: Final = 32  # VGG-19 at 224 pixels has 13 MB of activations per image at its widest layer
 
-# The opacity head has no mean over cells behind it, so that bfloat16's 8 bits show more: 0.053 on 1,149 validation
-# images. 0.1 of a logit is at most 0.025 of a cell's probability.
+# No mean over cells follows the opacity head, so bfloat16's rounding has a larger effect: 0.053 on 1,149 validation
+# images. A change of 0.1 in a logit changes a cell's probability by at most 0.025.
 OPACITY_TOLERANCE: Final = LOGIT_TOLERANCE | {"bfloat16": 1e-1}
 
 
@@ -40,9 +40,9 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How far one graph is from its network: the largest errors of logits and of calibrated probabilities.
+    """The largest errors of one graph relative to its network: in logits and in calibrated probabilities.
 
-    `max_opacity` is the largest error of the second head's logits; None for a network without it.
+    `max_opacity` is the largest error of the second head's logits; None for a network without that head.
     """
 
     member: str
@@ -67,7 +67,7 @@ class Parity:
 def verify(bundle: Bundle, views: Views, names: Sequence[str]) -> list[Parity]:
     """Compare every member's graphs, run by onnxruntime on the CPU, with its network in PyTorch float32.
 
-    bfloat16 is compared only where it can be computed: see `cxr.model.openvino.usable`.
+    bfloat16 is compared only on machines that can compute it: see `cxr.model.openvino.usable`.
 
     Args:
         bundle: exported.
@@ -97,7 +97,7 @@ def compare(
     temperature: float,
     names: Sequence[str],
 ) -> Parity:
-    """PyTorch's logits [N, 3] against a graph's [N, 3]."""
+    """Compare PyTorch's logits [N, 3] with a graph's logits [N, 3]."""
     before, after = softmax(expected, temperature), softmax(actual, temperature)
     top = np.sort(before, axis=1)
     margins = top[:, -1] - top[:, -2]
@@ -125,7 +125,7 @@ def _member(bundle: Bundle, member: Member, views: Views, names: Sequence[str]) 
 
 
 def _precisions() -> list[Precision]:
-    """Those that this machine computes in."""
+    """The precisions that this machine can compute in."""
     always: list[Precision] = ["float32", "float16"]
     return [*always, "bfloat16"] if openvino.usable() else always
 
@@ -164,7 +164,7 @@ def _describe(parity: Parity) -> str:
     opacity = (
         ""
         if parity.max_opacity is None
-        else f", by {parity.max_opacity:.2g} on those of the opacity head (limit {opacity_limit:g})"
+        else f", by {parity.max_opacity:.2g} on the opacity head's logits (limit {opacity_limit:g})"
     )
     return (
         f"{parity.member} in {parity.precision} differs from PyTorch by {parity.max_logit:.2g} on the logits "

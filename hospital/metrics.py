@@ -10,7 +10,7 @@ _WAITING: Final = tuple(name for name in FOLDERS if name not in ("tmp", "done"))
 
 
 class Metrics:
-    """In a registry of their own."""
+    """The metrics, in a separate registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -22,16 +22,16 @@ class Metrics:
         self.answered = self._counter("answered", "Radiographs that the service answered.")
         self.refused = self._counter("refused", "Radiographs that the service refused.")
         self.postponed = self._counter("postponed", "Times that the service could not answer yet.")
-        self.sent = self._counter("sent", "Results that arrived.")
-        self.send_failures = self._counter("send_failures", "Times that a result did not arrive.")
+        self.sent = self._counter("sent", "Results that the archive accepted.")
+        self.send_failures = self._counter("send_failures", "Failed attempts to send a result.")
 
     def watch(self, spool: Spool) -> None:
-        """Show what a spool holds."""
-        entries = Gauge("cxr_pacs_spool_entries", "Of each folder.", ["folder"], registry=self.registry)
+        """Report the contents of a spool at every scrape."""
+        entries = Gauge("cxr_pacs_spool_entries", "Entries by folder of the spool.", ["folder"], registry=self.registry)
         for folder in _WAITING:
             entries.labels(folder).set_function(lambda folder=folder: spool.count(folder))  # type: ignore[misc]
-        self._gauge("spool_bytes", "Bytes that wait.").set_function(spool.bytes_waiting)
-        self._gauge("spool_oldest_seconds", "Wait of the oldest radiograph or result.").set_function(spool.oldest_s)
+        self._gauge("spool_bytes", "Bytes of waiting radiographs and results.").set_function(spool.bytes_waiting)
+        self._gauge("spool_oldest_seconds", "Seconds that the oldest entry has waited.").set_function(spool.oldest_s)
 
     def serve(self, host: str, port: int) -> None:
         """Answer /metrics from now on."""

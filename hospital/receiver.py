@@ -1,7 +1,7 @@
 """The DICOM node that receives radiographs from an archive or a router: C-ECHO, and C-STORE into the spool.
 
-It accepts only CR images and DX images for presentation. So results that a router sends back find no presentation
-context, and cannot go round in circles. It answers success once the radiograph is on the disk.
+It accepts only CR images and DX images for presentation. So results that a router sends back have no accepted
+presentation context and cannot loop. It answers success once the radiograph is on the disk.
 """
 
 import logging

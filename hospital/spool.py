@@ -104,7 +104,7 @@ class Spool:
         self._move(path, self.root / "new" / f"{_name(sop_instance_uid)}{_SUFFIX}")
 
     def add(self, data: bytes, sop_instance_uid: str) -> None:
-        """The same for bytes."""
+        """As `accept`, for bytes."""
         self.check_room()
         with self._scratch_file(data) as path:
             self.accept(path, sop_instance_uid)
@@ -131,7 +131,7 @@ class Spool:
         """Store the objects made from a radiograph until they are sent, and delete the radiograph."""
         made = hashlib.sha256(b"".join(objects[kind] for kind in sorted(objects))).hexdigest()[:_NAME_LENGTH]
         target = self.root / "out" / f"{job.name}.{made}"
-        if not target.exists():  # else a process died between these two steps
+        if not target.exists():  # if it exists, a process died between these two steps
             folder = Path(mkdtemp(dir=self.root / "tmp"))
             for kind, data in objects.items():
                 (folder / f"{kind}{_SUFFIX}").write_bytes(data)
@@ -198,7 +198,7 @@ class Spool:
 
     def _put_back(self, path: Path) -> None:
         target = self.root / "new" / path.name
-        if target.exists():  # it came again meanwhile
+        if target.exists():  # the same radiograph arrived again meanwhile
             path.unlink()
         else:
             self._move(path, target)

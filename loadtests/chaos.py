@@ -2,8 +2,8 @@
 
     python -m loadtests.chaos
 
-A kill -9 may lose the requests in flight in that worker and no others. After a SIGTERM every accepted request must be
-answered. Nothing that happens to the explainer may affect /classify.
+A kill -9 may lose only the requests in flight in that worker. After a SIGTERM every accepted request must be answered.
+/classify must be unaffected by the explainer's state.
 """
 
 import itertools
@@ -96,9 +96,9 @@ class StrikeOutcome:
         found = {
             f"lost although not in flight ({errors})": len(stray),
             "wrong": sum(reply.wrong for reply in self.replies),
-            "5xx that is no refusal": sum(reply.failed for reply in self.replies),
+            "5xx other than a refusal": sum(reply.failed for reply in self.replies),
             f"lost after a SIGTERM ({errors})": len(self.lost) if self.signal == signal.SIGTERM else 0,
-            "/classify not answered while the explainer was away": len(hurt) if self.worker == "explainer" else 0,
+            "/classify not answered while the explainer was down": len(hurt) if self.worker == "explainer" else 0,
         }
         return [f"{self.worker}, {self.signal.name}: {count} {what}" for what, count in found.items() if count]
 
@@ -123,8 +123,8 @@ HEAD: Final = (
     "worker",
     "signal",
     "times",
-    "in flight then",
-    *(f"{route}: asked / lost / 429 or 503 / other 5xx / wrong" for route in CLIENTS),
+    "requests in flight",
+    *(f"{route}: sent / lost / 429 or 503 / other 5xx / wrong" for route in CLIENTS),
     "new worker answers after, s: median / max",
 )
 
@@ -142,7 +142,7 @@ def strike(
     Args:
         servers: the signalled servers, in turn.
         url: the URL for clients: the single server, or a proxy before several.
-        asked: the clients' requests.
+        asked: the requests that the clients send.
         worker: a key of `WORKERS`.
         kind: the signal.
         times: how often.
@@ -170,7 +170,7 @@ def _meets(reply: Reply, start: float, end: float) -> bool:
 
 
 def command(
-    times: Annotated[int, typer.Option(help="Signals of a kind to each kind of worker.")] = 20,
+    times: Annotated[int, typer.Option(help="Number of signals of each kind to each kind of worker.")] = 20,
     write: Annotated[bool, typer.Option(help="Put the table into docs/reliability.md.")] = False,
 ) -> None:
     """Kill and terminate each kind of worker under load."""

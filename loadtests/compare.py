@@ -151,10 +151,10 @@ def _compared(
 
 def command(
     rounds: Annotated[int, typer.Option(help="Interleaved rounds.")] = 7,
-    seconds: Annotated[float, typer.Option(help="Of each measurement.")] = 6,
+    seconds: Annotated[float, typer.Option(help="Duration of each measurement.")] = 6,
     media: Annotated[str, typer.Option(help="image/jpeg, image/png or application/dicom.")] = "image/jpeg",
-    count: Annotated[int, typer.Option(help="How many images.")] = 32,
-    alone: Annotated[bool, typer.Option("--undisturbed", help="Let all other work wait (root).")] = False,
+    count: Annotated[int, typer.Option(help="Number of images.")] = 32,
+    alone: Annotated[bool, typer.Option("--undisturbed", help="Pause everything else meanwhile (needs root).")] = False,
     write: Annotated[bool, typer.Option(help="Put the table into docs/performance.md.")] = False,
 ) -> None:
     """Compare this service with its ceiling and with other servers."""

@@ -82,7 +82,7 @@ def service(name: str, log: Path, settings: Settings) -> Iterator[Contestant]:
     """This service, from this checkout."""
     chosen = settings.model_dump(include={"threads", "classifications", "precision"})
     with serve(log, settings.bundle, **chosen) as server:
-        server.wait_for_explainer(synthetic_png())  # its start takes a core for seconds
+        server.wait_for_explainer(synthetic_png())  # starting it uses a whole core for seconds
         measure = partial(_over_http, str(server.client.base_url), unchanged)
         yield Contestant(name, measure, psutil.Process(server.process.pid), settings.precision)
 

@@ -1,4 +1,4 @@
-"""The right answers: computed once in this process, with the same `cxr` and `attribution`, without HTTP."""
+"""Golden answers: computed once in this process, with the same `cxr` and `attribution`, without HTTP."""
 
 import json
 from base64 import b64decode
@@ -25,7 +25,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class GoldenRequest:
-    """One request and its right answer: a finding, with an explanation if requested, or a refusal."""
+    """One request and its golden answer: a finding, with an explanation if requested, or a refusal."""
 
     route: str
     sample: Sample
@@ -47,9 +47,9 @@ class GoldenRequest:
 
 @dataclass(frozen=True, slots=True)
 class FollowingRequest(GoldenRequest):
-    """A request to a service whose bundle is replaced: its answer is the golden one of the bundle that it names.
+    """A request to a service whose bundle is replaced. The answer must be golden for the bundle that it names.
 
-    `by_bundle`: the same request as each bundle answers it, by the SHA-256 of its bundle.json.
+    `by_bundle`: the same request with each bundle's golden answer, by the SHA-256 of its bundle.json.
     """
 
     by_bundle: Mapping[str, GoldenRequest] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class FollowingRequest(GoldenRequest):
 
 
 def following_requests(samples: list[Sample], bundles: Sequence[Bundle]) -> list[GoldenRequest]:
-    """For each sample a request to /classify and one to /explain, of a service that replaces these bundles by turns."""
+    """For each sample a request to /classify and one to /explain, to a service that alternates these bundles."""
     of_each = [golden_requests(samples, explain=True, bundle=bundle) for bundle in bundles]
     return [
         FollowingRequest(

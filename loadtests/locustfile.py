@@ -7,8 +7,8 @@ golden one.
     $L -u 4 Reader
     $L -u 2 Systems
 
-Requests are named by route and media type, and so are the rows of its reports. The golden answers are computed in
-this process before the first request; `CXR_BUNDLE` names the bundle, as it does for the service.
+Requests, and the rows of Locust's reports, are named by route and media type. The golden answers are computed in this
+process before the first request. `CXR_BUNDLE` names the bundle, as for the service.
 """
 
 import random
@@ -67,7 +67,7 @@ def of_dicom() -> list[tuple[GoldenRequest, Result]]:
 
 @events.init_command_line_parser.add_listener
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--rate", type=float, default=10.0, help="Arrivals a second, for the user class Arrivals.")
+    parser.add_argument("--rate", type=float, default=10.0, help="Arrivals per second, for the user class Arrivals.")
 
 
 @events.init.add_listener

@@ -128,7 +128,7 @@ def storm(url: str, asked: Sequence[GoldenRequest], factor: float, seconds: floa
 
 
 def command(
-    seconds: Annotated[float, typer.Option(help="Of each load.")] = 60,
+    seconds: Annotated[float, typer.Option(help="Duration of each load.")] = 60,
     write: Annotated[bool, typer.Option(help="Put the table into docs/reliability.md.")] = False,
 ) -> None:
     """Load the service with two and five times its capacity."""

@@ -48,7 +48,7 @@ EXPLAINS: Final = "service.bento.api:Api"
 IMAGES: Final = 32
 BURST: Final = 25  # pairs that count
 WARM_UP: Final = 10  # warm-up pairs before them, which do not count
-PAUSE_S: Final = 1.5  # for the others
+PAUSE_S: Final = 1.5  # for all other requests
 WHOLE: Final = "whole request"
 NETWORK: Final = "inference"
 
@@ -85,7 +85,7 @@ Both = tuple[Asker, Asker]
 
 @contextmanager
 def both(base: Path, services: tuple[str, str], questions: tuple[tuple[str, str], tuple[str, str]]) -> Iterator[Both]:
-    """An asker of this checkout's service and one of the earlier checkout's; questions are a route and Accept each."""
+    """A client of this checkout's service and one of the earlier checkout's. `questions`: route and Accept of each."""
     with ExitStack() as stack:
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ours = stack.enter_context(serve(logs / "ours", None, services[:1]))
@@ -180,21 +180,21 @@ def result(measured: Sequence[Pair]) -> str:
 def tail(measured: Sequence[Pair]) -> str:
     """A sentence on the 95th percentiles of the whole request."""
     ours, theirs = (np.quantile([timings[WHOLE] for timings in side], 0.95) for side in zip(*measured, strict=True))
-    return f"95th percentiles: {ours:.0f} and {theirs:.0f} ms, {ours / theirs:.2f} of it."
+    return f"95th percentiles: ours {ours:.0f} ms, theirs {theirs:.0f} ms, ratio {ours / theirs:.2f}."
 
 
 def main(
-    base: Annotated[Path, typer.Argument(help="The earlier checkout, its model in place.")],
+    base: Annotated[Path, typer.Argument(help="The earlier checkout, including its model.")],
     theirs: Annotated[str, typer.Option(help="Its service.")] = "",
-    route: Annotated[str, typer.Option(help="What to ask ours.")] = "/classify",
-    accept: Annotated[str, typer.Option(help="In which form.")] = "application/json",
-    their_route: Annotated[str, typer.Option(help="What to ask theirs; by default the same, as JSON.")] = "",
-    clients: Annotated[int, typer.Option(min=1, help="How many ask at once.")] = 1,
-    starts: Annotated[int, typer.Option(min=1, help="How often both are started.")] = 4,
-    bursts: Annotated[int, typer.Option(min=1, help=f"Of {BURST} pairs each, a start.")] = 6,
-    alone: Annotated[bool, typer.Option("--undisturbed", help="Let all other work wait (root).")] = False,
+    route: Annotated[str, typer.Option(help="Route of this checkout's service.")] = "/classify",
+    accept: Annotated[str, typer.Option(help="Accept header.")] = "application/json",
+    their_route: Annotated[str, typer.Option(help="Route of the earlier service; by default the same, as JSON.")] = "",
+    clients: Annotated[int, typer.Option(min=1, help="Number of clients at once.")] = 1,
+    starts: Annotated[int, typer.Option(min=1, help="How often both services are started.")] = 4,
+    bursts: Annotated[int, typer.Option(min=1, help=f"Bursts per start, of {BURST} pairs each.")] = 6,
+    alone: Annotated[bool, typer.Option("--undisturbed", help="Pause everything else meanwhile (needs root).")] = False,
     media: Annotated[str, typer.Option(help="image/jpeg, image/png or application/dicom.")] = "image/jpeg",
-    rg1: Annotated[bool, typer.Option("--rg1", help="Ask about pydicom-data's RG1 alone, as DICOM.")] = False,
+    rg1: Annotated[bool, typer.Option("--rg1", help="Send only pydicom-data's RG1, as DICOM.")] = False,
     write: Annotated[bool, typer.Option(help="Put the table into docs/reliability.md.")] = False,
 ) -> None:
     """Measure pairs of requests and print their differences."""

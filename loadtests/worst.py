@@ -117,7 +117,7 @@ def main(seconds: Annotated[float, typer.Option(help="How long.")] = 60) -> None
         after = _gib(server)
     statuses = sum(counted, Counter[int]())
     typer.echo(
-        f"statuses: {dict(statuses)}; GiB: {readings[0]:.2f} before, {max(readings):.2f} most, {after:.2f} after"
+        f"statuses: {dict(statuses)}; GiB: {readings[0]:.2f} before, {max(readings):.2f} at most, {after:.2f} after"
     )
     raise typer.Exit(0 if set(statuses) <= EXPECTED and max(readings) <= MOST_GIB else 1)
 

@@ -19,7 +19,7 @@ from cxr.labels import LABELS
 from cxr.model.architecture import Architecture
 from networks.opacity_head import MARK, add_opacity_head
 
-if TYPE_CHECKING:  # so that training/ runs where there is no pydantic
+if TYPE_CHECKING:  # not at run time, so that training/ runs without pydantic
     from cxr.model.bundle import Bundle, Member
 
 # torchvision's 4,096 would mean 120 M weights for three classes; the paper's own code uses 512 to 1,024.

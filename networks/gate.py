@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from cxr.errors import BundleError
 from networks.unet import block
 
-if TYPE_CHECKING:  # so that training/ runs where there is no pydantic
+if TYPE_CHECKING:  # not at run time, so that training/ runs without pydantic
     from cxr.model.bundle import Bundle, Gate
 
 WIDTHS: Final = (8, 24, 40, 64)

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from cxr.errors import BundleError
 
-if TYPE_CHECKING:  # so that training/ runs where there is no pydantic
+if TYPE_CHECKING:  # not at run time, so that training/ runs without pydantic
     from cxr.model.bundle import Bundle, Segmenter
 
 WIDTHS: Final = (8, 16, 32, 64)
-STRIDE: Final = 2 ** len(WIDTHS)  # of the deepest level; the side of a frame must be a multiple of it
+STRIDE: Final = 2 ** len(WIDTHS)  # of the deepest level; the side of a frame must be a multiple of this
 
 
 class UNet(nn.Module):

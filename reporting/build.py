@@ -21,11 +21,11 @@ from study.tables import StudyResult
 from training.rundir import RunDir
 
 NOT_MEASURED = {
-    "gate": "What the gate keeps out: train one with `cxr gate`.",
+    "gate": "The images that the gate rejects: train a gate with `cxr gate`.",
     "checks": "Ablations and the source probe: run `cxr evaluate --split val`.",
-    "explanations": "How good the maps are: run `cxr evaluate --split val --explanations 300`.",
-    "marks": "The maps beside radiologists' boxes: run `cxr marks`.",
-    "test": "The test split: it is run once, when everything is decided.",
+    "explanations": "The quality of the maps: run `cxr evaluate --split val --explanations 300`.",
+    "marks": "The maps compared with radiologists' boxes: run `cxr marks`.",
+    "test": "The test split: it is measured once, after all choices are final.",
     "study": "The paper's tables I to III: give the study with `--study`.",
     "left_out": "A model trained without one of the sources and tested on it: `cxr train --set leave_out=SOURCE`.",
 }
@@ -96,8 +96,8 @@ def _sections(
 def _gallery(cases: Sequence[Case]) -> Section:
     """Example cases. They contain patients' images, so they are only in the HTML report, which is not committed."""
     about = Text(
-        "Right, wrong and uncertain cases of the validation split, with the maps of the three methods. Nobody picked "
-        "them: of each kind those come first whose file's hash is the smallest."
+        "Right, wrong and uncertain cases of the validation split, with the maps of the three methods. They are not "
+        "hand-picked: of each kind, the files with the smallest hashes are shown."
     )
     panels = (PatientImage(f"A radiograph and its maps, {case.kind}", case.caption, case.panel_png) for case in cases)
     return Section("Cases to look at", (about, *panels))

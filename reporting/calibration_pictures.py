@@ -21,9 +21,9 @@ def reliability_picture(found: SplitEvaluation) -> Picture:
             _histogram(bottom, found.curves[f"{prefix}share"])
         drawn = svg(figure)
     caption = (
-        f"Reliability over the largest probability, {ECE_BINS} bins, on the {found.held_out:,} images that fitted "
-        "neither temperature nor thresholds. Bars are 95 % intervals by patients; the grey bands are where a perfectly "
-        "calibrated model of these confidences would lie 95 % of the time. Below, how many images each bin holds."
+        f"Reliability over the largest probability, {ECE_BINS} bins, on the {found.held_out:,} images that were not "
+        "used to fit temperature and thresholds. Bars are 95 % intervals by patients; a perfectly calibrated model "
+        "with these confidences would lie in the grey bands 95 % of the time. Below: the number of images in each bin."
     )
     return Picture(f"reliability-{found.split}", "Reliability diagrams before and after calibration", caption, drawn)
 
@@ -56,7 +56,7 @@ def coverage_picture(found: SplitEvaluation, target: float) -> Picture:
             _coverage(left, found, label, place)
         left.axvline(target, color=INK, lw=0.8, ls=":")
         left.set_yticks(range(len(LABELS)), [DISPLAY_NAMES[label] for label in LABELS])
-        left.set(title="Coverage by true label", xlabel="share of images whose set holds the true label")
+        left.set(title="Coverage by true label", xlabel="share of images whose set contains the true label")
         left.set_ylim(len(LABELS) - 0.5, -0.5)
         sizes = [found.figures[f"conformal/size_{size}"] for size in range(len(LABELS) + 1)]
         value, low, high = (
@@ -70,7 +70,7 @@ def coverage_picture(found: SplitEvaluation, target: float) -> Picture:
         right.set(title="Labels in a set", ylabel="share of images", ylim=(0, 1))
         drawn = svg(figure)
     caption = (
-        f"Class-conditional conformal sets at {target:.0%} on the {found.held_out:,} images that did not fit them. "
+        f"Class-conditional conformal sets at {target:.0%} on the {found.held_out:,} images not used to fit them. "
         "Points: measured, with 95 % intervals by patients; grey bands: the 95 % beta-binomial intervals that theory "
         "gives for exactly calibrated sets at these numbers of images; dotted: the target."
     )

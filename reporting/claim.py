@@ -1,4 +1,4 @@
-"""The first lines of a card: what the paper claims, what holds inside, and what holds at another hospital."""
+"""The first lines of a card: the paper's claim, this bundle's figures on the test split, and at other hospitals."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -16,7 +16,7 @@ CLAIM: Final = (
 
 
 def claim_section(evaluation: BundleEvaluation) -> Section:
-    """The claim beside this bundle's figures of the test split, and of sources that were left out."""
+    """The claim, this bundle's figures on the test split, and its figures on left-out sources."""
     return Section(
         "What the paper claims, and what holds", (Items((CLAIM, *_inside(evaluation), *_outside(evaluation))),)
     )

@@ -58,8 +58,8 @@ def curves_picture(found: SplitEvaluation) -> Picture:
             axis.legend(title=place, loc="lower right" if axis is roc else "lower left", alignment="left")
         drawn = svg(figure)
     caption = (
-        "Each label against the two others, over all thresholds; bands are pointwise 95 % intervals. Dotted: a "
-        "classifier that guesses. The service itself applies no threshold, it names the most probable label."
+        "Each label against the two others, over all thresholds; bands are pointwise 95 % intervals. Dotted: "
+        "guessing. The service itself applies no threshold; it predicts the most probable label."
     )
     return Picture(f"curves-{found.split}", "ROC and precision-recall curves of the three labels", caption, drawn)
 
@@ -76,8 +76,8 @@ def risk_picture(found: SplitEvaluation) -> Picture:
         axis.legend(loc="upper left")
         drawn = svg(figure)
     caption = (
-        "Error rate among the images with the largest probabilities, when only that share of all images is answered; "
-        "the band is a pointwise 95 % interval. A confidence that knows nothing gives a flat line."
+        "Error rate among the images with the largest probabilities, if only that share of all images is answered; "
+        "the band is a pointwise 95 % interval. An uninformative confidence gives a flat line."
     )
     return Picture(f"risk-{found.split}", "Error rate over the share of images answered", caption, drawn)
 

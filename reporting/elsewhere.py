@@ -18,10 +18,11 @@ def _blocks(found: Sequence[Elsewhere]) -> Iterator[Block]:
     yield Text(" ".join(_words(found)))
     yield Table(_HEADER, tuple(_row(one) for one in found), "Left-out sources, training and validation images")
     yield Text(
-        "For each row networks of the members' recipes were trained without that source and its patients. AUROC is "
-        "that of p(first) / (p(first) + p(second)), as a mean over the seeds there are, with its 95 % interval. Recall "
-        "is that of the largest probability. Temperature and thresholds of the sets were fitted on the other sources "
-        "of the table. The model itself has learnt from all of them: how it does in yet another hospital is not known."
+        "For each row, networks with the members' recipes were trained without that source and its patients. AUROC is "
+        "that of p(first) / (p(first) + p(second)), the mean over the available seeds, with its 95 % interval. For "
+        "recall, the largest probability is the answer. Temperature and thresholds of the sets were fitted on the "
+        "other sources of the table. The model itself has learnt from all sources: its figures at yet another "
+        "hospital are unknown."
     )
 
 
@@ -36,7 +37,7 @@ def _words(found: Sequence[Elsewhere]) -> Iterator[str]:
     errors = [one.ece for one in found]
     yield (
         f"{CALLED}; at a source held back it is off by {min(errors):.2f} to {max(errors):.2f} on average (ECE). "
-        "What a prediction set leaves out is safer to read than the largest probability."
+        "The labels that a prediction set excludes are more reliable than the largest probability."
     )
 
 
@@ -45,7 +46,7 @@ _HEADER = (
     "images",
     "AUROC",
     *(f"recall of {DISPLAY_NAMES[label]}" for label in LABELS),
-    *(f"sets hold {DISPLAY_NAMES[label]}" for label in LABELS),
+    *(f"sets contain {DISPLAY_NAMES[label]}" for label in LABELS),
     "mean set size",
     "sets of all three",
     "ECE",

@@ -1,4 +1,4 @@
-"""The gate's figures: which other images it keeps out, and which radiographs it keeps out by mistake."""
+"""The gate's figures: the other images that it rejects, and the radiographs that it wrongly rejects."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -7,14 +7,14 @@ from evaluation.gate import GateCheck
 from reporting.document import Block, Section, Table, Text
 
 KIND_NAMES: Final = {
-    "turned": "turned by 90°",
+    "turned": "rotated by 90°",
     "upside_down": "upside down",
     "negative": "a negative",
     "cropped": "less than half of the lungs",
     "collaged": "several radiographs in one",
     "screenshot": "a screenshot",
-    "noisy": "drowned in noise",
-    "picture": "photographs, textures, brains",
+    "noisy": "mostly noise",
+    "picture": "photographs, textures, brain slices",
     "drawing": "drawings of limbs, teeth, slices, ultrasound",
     "slice": "drawn slices of heads and trunks, as CT and MR show them",
 }
@@ -32,15 +32,15 @@ def gate_section(found: Sequence[GateCheck]) -> Section:
 
 def _blocks(found: Sequence[GateCheck]) -> Iterator[Block]:
     yield Text(
-        "A small network judges each image before it is classified; `CXR_GATE` says what is made of its verdict. All "
-        "figures are cross-fitted on training and validation images: each image is judged by a gate that has learnt "
-        "from none of its patient's images, nor from anything made of them."
+        "A small network judges each image before it is classified; `CXR_GATE` sets what follows from its verdict. All "
+        "figures are cross-fitted on training and validation images: each image is judged by a gate that was trained "
+        "without its patient's images and without images made from them."
     )
     strangers = (one for one in found if one.of == "strangers")
     rows = ((KIND_NAMES[one.name], f"{one.images:,}", *_cells(one, "auroc", "let_in")) for one in strangers)
     yield Table(("images", "number", "AUROC against radiographs", "let in"), tuple(rows))
     yield Table(
-        ("source", "images", *WHOSE.values()), tuple(_sources(found)), "Radiographs kept out by mistake, as shares."
+        ("source", "images", *WHOSE.values()), tuple(_sources(found)), "Shares of radiographs wrongly rejected."
     )
 
 

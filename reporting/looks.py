@@ -37,16 +37,16 @@ def looks_section(checks: Sequence[Check]) -> Section:
     ]
     blocks: list[Block] = [
         Text(
-            "On the validation split. Without the lungs there is no pneumonia to see: what a model still gets right "
-            "then, beyond guessing, it knows from elsewhere, be it the shape of the hole. No training image had a "
+            "On the validation split. Without the lungs no pneumonia is visible. A model that is then still better "
+            "than guessing uses other information, possibly the shape of the removed part. No training image had a "
             "black part. The border is a tenth of the side, 36 % of the image."
         ),
         Table(header, tuple(ablated)),
         *([] if any(check.name == "without_lungs" for check in checks) else [Text("Lungs black: not measured.")]),
         Text(
-            "A logistic regression on the features before the last layer guesses the source of images whose patients "
-            "it has not seen, of sources with ten images or more. Within one label the label cannot give it away."
+            "A logistic regression on the features before the last layer predicts the source of images of patients "
+            "outside its training data, for sources with ten images or more. Within one label, the label cannot help."
         ),
-        Table(("images of", "images", "source guessed right", "by naming the commonest source"), tuple(probed)),
+        Table(("images of", "images", "source predicted correctly", "if always the commonest source"), tuple(probed)),
     ]
     return Section("Where does it look?", tuple(blocks))

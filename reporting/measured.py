@@ -67,7 +67,7 @@ def at_prevalences(found: SplitEvaluation) -> Table:
         )
         for label in LABELS
     ]
-    caption = "By Bayes' rule from sensitivity and specificity, which themselves may differ where patients do."
+    caption = "By Bayes' rule from sensitivity and specificity, which themselves may differ for other patients."
     return Table(header, tuple(rows), caption)
 
 
@@ -82,7 +82,7 @@ def confusion(found: SplitEvaluation) -> Table:
 
 def sources(found: SplitEvaluation) -> Table:
     """Accuracy and coverage of the prediction set by source; recall of each label that the source has."""
-    header = ("source", "accuracy", *(f"recall of {name}" for name in NAMES), "set holds the true label")
+    header = ("source", "accuracy", *(f"recall of {name}" for name in NAMES), "set contains the true label")
     rows = []
     for source in found.sources:
         accuracy, coverage = _cells(found, f"source/{source}/accuracy", f"source/{source}/coverage")
@@ -119,7 +119,7 @@ def calibration(found: SplitEvaluation) -> Table:
 
 def conformal(found: SplitEvaluation) -> Table:
     """Coverage and size of the prediction sets, by true label."""
-    header = ("true label", "coverage", "to be expected", "measured lies in that interval", "labels in a set")
+    header = ("true label", "coverage", "expected", "measured lies in that interval", "labels in a set")
     rows = []
     for label in LABELS:
         part = f"conformal/{label}"

@@ -12,9 +12,9 @@ from reporting.document import Items, Section, Table, Text
 TABLES: Final = {
     "3e8b3ee15986ec86f35ac2ec118617545d8ec5180716864ab0517cd54e7fce31": (
         (
-            "**Class and source are confounded** in the training data: COVID-19 comes mostly from sources that hold "
-            "nothing else. The classifier that sees no image and knows only the source shows how far that alone "
-            "goes; within one hospital expect much less than the headline.",
+            "**Class and source are confounded** in the training data: COVID-19 comes mostly from sources that contain "
+            "nothing else. The classifier that sees no image and knows only the source shows how much this alone "
+            "explains; within one hospital expect much less than the headline.",
             "Adults only: there is no image of a child in the training data.",
         ),
         "The weights were trained on public collections with terms of their own: RSNA Pneumonia Detection Challenge "
@@ -24,12 +24,12 @@ TABLES: Final = {
     ),
     "81015ca9049032044dacf24e3ebafc88e60e88ff3fde4239103f68697ec262ec": (
         (
-            "**Class and source are confounded**, less than in earlier data: one source holds COVID-19 and normal "
-            "radiographs of the same hospitals, others hold COVID-19 alone. Guessing from the source has an AUC for "
+            "**Class and source are confounded**, less than in earlier data: one source has COVID-19 and normal "
+            "radiographs of the same hospitals, others have COVID-19 only. Guessing from the source has an AUC for "
             "COVID-19 of 0.964 on the test split.",
-            "What COVID-19 means differs: in `siim` the look of the lungs as radiologists read it, elsewhere mostly a "
-            "positive swab, also where the radiograph shows nothing.",
-            "Adults only, where an age is known; a few children may be left in `siim`, which gives no ages.",
+            "The meaning of COVID-19 differs: in `siim` the appearance of the lungs as read by radiologists, elsewhere "
+            "mostly a positive swab, even if the radiograph shows nothing.",
+            "Adults only, as far as ages are known; a few children may be left in `siim`, which gives no ages.",
         ),
         "The weights were trained on public collections with terms of their own: SIIM-FISABIO-RSNA COVID-19 Detection "
         "(the challenge's rules), RSNA Pneumonia Detection Challenge and NIH ChestX-ray8 (research use, with "
@@ -52,8 +52,8 @@ LIMITS: Final = (
     "A map shows what raised one network's score, not where disease is.",
 )
 GATE: Final = (
-    "The gate judges what kind of image it is, an upright frontal chest or not. Whether the radiograph is like those "
-    "of the training data in any other way it does not say."
+    "The gate judges only the kind of image: an upright frontal chest or not. It does not detect other differences "
+    "from the training data."
 )
 NO_GATE: Final = "Nothing rejects an image that is unlike the training data: there is no out-of-distribution gate."
 
@@ -80,7 +80,7 @@ def networks(manifest: Manifest) -> Section:
         "architecture",
         "frame",
         "snapshot of cycle",
-        "figures on the half of the validation split that chose it",
+        "figures on the selection half of the validation split",
     )
     calibrated_on = manifest.calibrated_on or "the other half of the validation split"
     origin = (
@@ -110,8 +110,8 @@ def data(facts: TableFacts) -> Section:
     if facts.near_duplicates:
         held_out = " and ".join(f"{count:,} of {split}" for split, count in facts.near_duplicates.items())
         checked += (
-            f" By their pixels, {held_out} have a near-duplicate in train all the same, that the table does not know "
-            "of: see docs/near-duplicates.csv."
+            f" By their pixels, {held_out} still have a near-duplicate in train that the table does not list: see "
+            "docs/near-duplicates.csv."
         )
     blocks = (
         Table(("split", *names, "patients or groups"), tuple(splits)),

@@ -16,8 +16,8 @@ def _head(result: StudyResult) -> Iterator[str]:
     yield "# Selection"
     yield ""
     yield (
-        f"On the half of the validation split that chooses: {result.select.images} images of {result.select.patients} "
-        "patients. What is chosen by a figure looks better by it than it is."
+        f"On the selection half of the validation split: {result.select.images} images of {result.select.patients} "
+        "patients. A figure that was used for the selection is optimistic."
     )
     yield ""
     yield f"- **Candidate**: {best.name}, rule `{best.rule}`: {', '.join(map(str, best.members))}."
@@ -36,8 +36,8 @@ def _rows(result: StudyResult) -> Iterator[str]:
     yield "## Networks and ensembles"
     yield ""
     yield (
-        "By SCPA. The AUCs are of one label against another within one source, whose images come from the same "
-        "machines: a network that knows sources alone has 0.5 there. All networks have learnt from these sources."
+        "By SCPA. The AUCs are for one label against another within one source, whose images come from the same "
+        "machines: a network that only recognises sources has 0.5 there. All networks were trained with these sources."
     )
     yield ""
     titles = [f"{QUESTIONS[source][0]} or {QUESTIONS[source][1]} in {source}" for source in sources]
@@ -50,12 +50,12 @@ def _rows(result: StudyResult) -> Iterator[str]:
 
 
 def _correlations(result: StudyResult) -> Iterator[str]:
-    yield "## Does the spectrum know what validation knows?"
+    yield "## Do spectral figures agree with the validation loss?"
     yield ""
     yield (
-        "Spearman's rank correlation with the calibrated log loss; low is good in all of them, so WeightWatcher is "
-        "right where it is positive. In brackets 95 % intervals: over all snapshots by resampling runs, of which "
-        "that takes three, else by resampling snapshots."
+        "Spearman's rank correlation with the calibrated log loss. Low is good for all figures, so WeightWatcher is "
+        "right if the correlation is positive. In brackets 95 % intervals: over all snapshots by resampling runs, if "
+        "there are three or more, else by resampling snapshots."
     )
     yield ""
     yield "| snapshots of | n | log norm | alpha | weighted alpha |"
@@ -71,7 +71,7 @@ def _snapshots(result: StudyResult) -> Iterator[str]:
     best = {row.snapshot.run: row for row in sorted(result.snapshots, key=lambda row: -row.calibrated_log_loss)}
     yield "## Snapshots"
     yield ""
-    yield "In bold the least calibrated log loss of each run. Losses in nats."
+    yield "In bold the smallest calibrated log loss of each run. Losses in nats."
     yield ""
     yield "| snapshot | network | set | log norm | alpha | weighted alpha | log loss | calibrated | macro-F1 |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"

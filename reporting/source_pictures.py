@@ -24,7 +24,7 @@ def sources_picture(found: SplitEvaluation) -> Picture:
         axis.set(xlim=(-0.02, 1.02), ylim=(len(rows) - 0.5, -0.5), xlabel="recall (dotted: accuracy over all images)")
         drawn = svg(figure)
     caption = (
-        "Recall by source and label, with 95 % intervals by patients; n images each. Where all images of a row fare "
-        "alike the bootstrap sees no spread: no bar is not certainty."
+        "Recall by source and label, with 95 % intervals by patients; n images each. If all images of a row have the "
+        "same result, the bootstrap gives an empty interval: a missing bar does not mean certainty."
     )
     return Picture(f"sources-{found.split}", "Recall of each label in each source", caption, drawn)

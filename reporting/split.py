@@ -11,8 +11,8 @@ from reporting.document import Block, Section, Text
 from reporting.source_pictures import sources_picture
 
 SOURCE_ONLY: Final = (
-    "The classifier that knows only the source sees no image: it names the label that was commonest in training among "
-    "images of the same source. Where it does as well as the model, the figure says nothing about disease."
+    "The classifier that knows only the source sees no image: it answers the label that is commonest in training among "
+    "images of the same source. If it is as good as the model, the figure says nothing about disease."
 )
 
 
@@ -41,8 +41,8 @@ def _about(found: SplitEvaluation) -> str:
     about = f"In brackets the 95 % interval of a bootstrap that resamples patients {found.resamples:,} times."
     if found.held_out < found.images:
         about += (
-            f" Calibration and coverage are those of the {found.held_out:,} images that fitted neither temperature nor "
-            "thresholds; they did choose the model, so that figures may flatter it a little."
+            f" Calibration and coverage are over the {found.held_out:,} images that were not used to fit temperature "
+            "and thresholds; they were used to select the model, so these figures may be slightly optimistic."
         )
     return about
 

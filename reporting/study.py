@@ -13,7 +13,7 @@ from study.tables import MeasuredScores, PaperScores, RunRow, Spread, StudyResul
 from training.rundir import RunDir
 
 SETS: Final = {
-    "undersampled": "balanced set: as many images of each label as of the rarest",
+    "undersampled": "balanced set: the same number of images of each label",
     "natural": "imbalanced set: all images",
     "class_balanced": "all images, each label drawn equally often",
 }
@@ -23,16 +23,16 @@ KINDS: Final = {
     "snapshots": "mean of all snapshots",
 }
 DIFFERENCES: Final = (
-    "The paper's data are not ours. It took 15,959 images of 15,854 patients (its abstract), ours are those of the "
-    "table under Data, without near-duplicates and split by patient. Its test images are not to be had, so that no "
-    "figure of the two is of the same images. Of the paper only what could be read is shown; a dash is a figure that "
-    "could not."
+    "The paper used other data: 15,959 images of 15,854 patients (its abstract). Ours are those of the table under "
+    "Data, without near-duplicates and split by patient. The paper's test images are not available, so its figures and "
+    "ours are over different images. Of the paper's figures only those that could be read are shown; a dash stands for "
+    "an unreadable one."
 )
 
 COVID: Final = ("COVID-19 precision", "COVID-19 recall")
 LEFT_OUT: Final = (
-    "The same network trained with and without the patients of one source, on that source's images. What is lost "
-    "without it was the source's own look: what a hospital that gave no images has to expect."
+    "The same network trained with and without the patients of one source, measured on that source's images. The "
+    "difference comes from the source's own appearance. A hospital that gave no images must expect the lower figures."
 )
 
 
@@ -51,10 +51,10 @@ def study_sections(study: StudyResult, runs: Sequence[RunDir]) -> Iterator[Secti
     yield Section(f"Table III: the best ensemble, {shown.best.name}", (_table_three(shown.best),), 3)
     yield Section("The paper's three headlines", tuple(_headlines(study)), 3)
     if shown.seeds:
-        yield Section("What chance in training does", (_seeds(shown),), 3)
+        yield Section("Variation between seeds", (_seeds(shown),), 3)
     if shown.left_out:
-        yield Section("A source that was not learnt from", (Text(LEFT_OUT), _left_out(shown)), 3)
-    yield Section("Does WeightWatcher know which snapshot is good?", tuple(_spectra(study)), 3)
+        yield Section("A source left out of training", (Text(LEFT_OUT), _left_out(shown)), 3)
+    yield Section("Does WeightWatcher identify good snapshots?", tuple(_spectra(study)), 3)
     if runs:
         yield Section("Learning curves", tuple(map(learning_picture, runs)), 3)
 
@@ -81,8 +81,8 @@ def _about(study: StudyResult, shown: Tables) -> str:
         note = f" Runs that came later were measured later and could not be chosen: {later}." if later else ""
         return f"On the test split ({of}), measured after the candidate had been fixed in {commit}.{note}"
     return (
-        f"On the half of the validation split that chose ({of}): what was chosen by a figure looks better by it than "
-        "it is. The test split has not been run."
+        f"On the selection half of the validation split ({of}): a figure that was used for the selection is "
+        "optimistic. The test split has not been measured."
     )
 
 
@@ -137,8 +137,9 @@ def _table_two(shown: Tables) -> Table:
         paper = next((row.paper for row in by_rule.values() if row.paper), None)
         rows.append((name, *parts[0], *parts[1], _paper(paper)))
     caption = (
-        "Macro means. SCPA: mean of the calibrated posteriors; the paper's equation 2 has the same order of labels and "
-        "so the same figures. PM: the posterior of the surest member. The paper's: SCPA's precision / recall / F1."
+        "Macro means. SCPA: mean of the calibrated posteriors; the paper's equation 2 ranks the labels in the same "
+        "order and so has the same figures. PM: the posterior of the most certain member. The paper's column: SCPA's "
+        "precision / recall / F1."
     )
     return Table(header, tuple(rows), caption)
 
@@ -158,7 +159,7 @@ def _table_three(best: TableRow) -> Table:
 
 def _headlines(study: StudyResult) -> Iterator[Block]:
     """The candidate on the selection half and on the test split, and the differences to the paper."""
-    measured = {"choosing half of validation": study.select, "test split": study.test}
+    measured = {"selection half of validation": study.select, "test split": study.test}
     best = {title: tables.best for title, tables in measured.items() if tables}
     figures = [
         (row.macro.f1, row.by_label["covid19"].precision, row.by_label["covid19"].recall) for row in best.values()
@@ -167,9 +168,9 @@ def _headlines(study: StudyResult) -> Iterator[Block]:
     for name, paper, *ours in zip(("macro-F1", *COVID), HEADLINES, *figures, strict=True):
         gaps = ("–" if one.value is None else f"{one.value - paper:+.3f}" for one in ours)
         rows.append((name, f"{paper:.3f}", *map(str, ours), *gaps))
-    header = ("figure", "the paper's", *best, *(f"{title}, less the paper's" for title in best))
-    yield Table(header, tuple(rows), f"Of the candidate, {study.select.best.name}, rule `{study.select.best.rule}`.")
-    yield Text("What was tried to come nearer, on validation alone, and what each try gave, is in `docs/decisions.md`.")
+    header = ("figure", "the paper's", *best, *(f"{title}, minus the paper's" for title in best))
+    yield Table(header, tuple(rows), f"The candidate: {study.select.best.name}, rule `{study.select.best.rule}`.")
+    yield Text("`docs/decisions.md` lists the attempts to come closer, and their results on validation.")
 
 
 def _seeds(shown: Tables) -> Table:
@@ -184,7 +185,7 @@ def _seeds(shown: Tables) -> Table:
 
 def _left_out(shown: Tables) -> Table:
     figures = {"accuracy": "accuracy", "recall of COVID-19": "covid19_recall", "AUROC": "auroc"}
-    header = ("source", "images", *(f"{name}, {which}" for name in figures for which in ("learnt", "left out")))
+    header = ("source", "images", *(f"{name}, {which}" for name in figures for which in ("trained with", "left out")))
     rows = []
     for row in shown.left_out:
         counts = " / ".join(f"{row.images.get(label, 0):,}" for label in LABELS)
@@ -195,16 +196,16 @@ def _left_out(shown: Tables) -> Table:
     reference = ", ".join(dict.fromkeys(f"`{row.reference}`" for row in shown.left_out))
     caption = (
         f"Images in the order {labels}. AUROC: COVID-19 against the other labels within the source. "
-        f"Learnt: {reference}. Left out: {runs}. Means of the last snapshots that both have."
+        f"Trained with the source: {reference}. Left out: {runs}. Means of the last snapshots that both runs have."
     )
     return Table(header, tuple(rows), caption)
 
 
 def _spectra(study: StudyResult) -> Iterator[Block]:
     yield Text(
-        f"The member that explains is `{study.explainer.snapshot}`: {study.explainer.reason} Below, Spearman's rank "
-        "correlation of WeightWatcher's figures with the calibrated log loss on the choosing half; where it is "
-        "positive, a low figure means a good snapshot, as WeightWatcher says."
+        f"The explaining member is `{study.explainer.snapshot}`: {study.explainer.reason} Below, Spearman's rank "
+        "correlation of WeightWatcher's figures with the calibrated log loss on the selection half. If it is "
+        "positive, a low figure means a good snapshot, as WeightWatcher predicts."
     )
     scopes: dict[str, dict[str, str]] = {}
     for one in study.correlations:

@@ -34,8 +34,8 @@ def _words(found: SplitEvaluation) -> Iterator[str]:
     figures = found.figures
     share = found.share("covid19")
     yield (
-        f"Of 100 images that it calls COVID-19, {_of_100(figures['covid19_ppv'])} are, where {share:.0%} of all images "
-        "are COVID-19, as here." + _where_rare(found)
+        f"Of 100 images that it calls COVID-19, {_of_100(figures['covid19_ppv'])} are COVID-19, if {share:.0%} of all "
+        "images are COVID-19, as here." + _where_rare(found)
     )
     recalls = (f"{_of_100(figures[f'{label}_recall'])} of 100 {DISPLAY_NAMES[label]} images" for label in LABELS)
     yield f"It finds {', '.join(recalls)}."
@@ -49,12 +49,12 @@ def _words(found: SplitEvaluation) -> Iterator[str]:
 
 def _where_rare(found: SplitEvaluation) -> str:
     rare = found.figures.get("covid19_ppv@0.05")
-    return f" Where 5 % are, it would be {_of_100(rare)}." if rare else ""
+    return f" If only 5 % are, it would be {_of_100(rare)}." if rare else ""
 
 
 def _worst_source(found: SplitEvaluation) -> Iterator[str]:
     if worst := found.worst_source:
-        yield f"It does worst on images of `{worst}`: accuracy {found.figures[f'source/{worst}/accuracy']}."
+        yield f"Its accuracy is lowest on images of `{worst}`: {found.figures[f'source/{worst}/accuracy']}."
 
 
 def _of_100(figure: Figure) -> str:

@@ -1,8 +1,8 @@
 """Training throughput, in images a second of the whole loop: sampling, augmentation, update.
 
     python -m scripts.bench_training resnet18 vgg19_bn densenet161
-    torchrun --nproc-per-node 2 -m scripts.bench_training densenet161      # its images a second over one GPU's
-    torchrun --nproc-per-node 2 -m scripts.bench_training densenet161 --batch 512    # as many images on each as on one
+    torchrun --nproc-per-node 2 -m scripts.bench_training densenet161      # divide its rate by that of one GPU
+    torchrun --nproc-per-node 2 -m scripts.bench_training densenet161 --batch 512    # one GPU's batch on each GPU
 
 Images are synthetic, because content does not affect speed. The loop is `training.loop` itself. An epoch has `STEPS`
 batches; the figure is that of the median epoch after the first, which compiles.
@@ -48,7 +48,7 @@ def main() -> None:
     """Print a line for each architecture."""
     parser = argparse.ArgumentParser()
     parser.add_argument("architectures", nargs="+")
-    parser.add_argument("--batch", type=int, default=paper().batch_size, help="Images of a step, of all processes.")
+    parser.add_argument("--batch", type=int, default=paper().batch_size, help="Images per step, over all processes.")
     asked = parser.parse_args()
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     for architecture in asked.architectures:

@@ -39,7 +39,7 @@ def main(masks: Path, data: Path = DEFAULT_DATA) -> None:
             found[row.source].append((float(inside[boxes[row.file]].mean()), float(inside.mean())))
     for source, values in sorted(found.items()):
         share, area = np.mean(values, axis=0)
-        typer.echo(f"{source:12} {len(values):5} images: {share:.1%} of the boxes in the lungs, which are {area:.1%}")
+        typer.echo(f"{source:12} {len(values):5} images: {share:.1%} of the boxes' area in lungs, lung area {area:.1%}")
 
 
 if __name__ == "__main__":

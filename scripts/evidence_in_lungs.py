@@ -2,10 +2,10 @@
 
     python -m scripts.evidence_in_lungs --images 300 --sheet /tmp/twenty.png
 
-Measured is the positive evidence for the predicted label, by the explaining member. Images without outlined lungs are
-left out, and so are maps without evidence, which the second head often has. An uninformative map would have the lungs'
-share of the area. Intervals are of a bootstrap by patient. The sheet shows the first twenty images, one row each:
-radiograph and maps.
+The script measures the positive evidence for the predicted label, by the explaining member. Images without segmented
+lungs are left out, and so are maps without evidence, which the second head often gives. An uninformative map would have
+the lungs' share of the area. Intervals come from a bootstrap by patient. The sheet shows the first twenty images, one
+row each: radiograph and maps.
 """
 
 from collections import defaultdict
@@ -63,7 +63,7 @@ def main(
 
 
 def _means(values: list[tuple[float, float, str]]) -> tuple[Figure, Figure]:
-    """Of the shares of evidence and of area."""
+    """Means, with intervals, of the shares of evidence and of area."""
     shares, areas = (np.array([value[i] for value in values]) for i in (0, 1))
 
     def figures(weights: Floats) -> dict[str, Floats]:
@@ -74,7 +74,7 @@ def _means(values: list[tuple[float, float, str]]) -> tuple[Figure, Figure]:
 
 
 def _stack(pictures: list[Image.Image]) -> Image.Image:
-    """One below the other."""
+    """Stack pictures vertically."""
     small = [picture.resize((WIDTH, picture.height * WIDTH // picture.width)) for picture in pictures]
     whole = Image.new("RGB", (WIDTH, sum(picture.height for picture in small)))
     top = 0

@@ -50,7 +50,7 @@ def main(sheet: Path) -> None:
         if row.source != TAUGHT and seen[row.source] <= EACH:
             tiles.append((row.source, _tile(row, pixels, found)))
     for source, count in sorted(seen.items()):
-        console.print(f"{source}: no lungs believed in {refused[source]} of {count}")
+        console.print(f"{source}: no mask accepted in {refused[source]} of {count}")
     for reason, count in reasons.most_common():
         console.print(f"{count} x {reason}")
     drawn = [tile for _, tile in sorted(tiles, key=lambda pair: pair[0])]

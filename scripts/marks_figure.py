@@ -2,7 +2,7 @@
 
     python -m scripts.marks_figure -o docs/marks.svg
 
-It shows some validation images of a source, those with the smallest file hashes, and at last the strongest points of
+It shows the validation images of a source with the smallest file hashes, and in the last panel the strongest points of
 the maps of all its marked images.
 """
 
@@ -26,12 +26,12 @@ from training.data import DEFAULT_DATA, hashed_order
 
 SHOWN: Final[tuple[Method, ...]] = ("gradcam_plus_plus", "opacity")
 COLUMNS: Final = 4
-LEVELS: Final = (0.5, 0.75, 1.0)  # of a map's maximum: filled lighter, then darker
+LEVELS: Final = (0.5, 0.75, 1.0)  # levels, as shares of a map's maximum: first a light fill, then a darker one
 MISS: Final = COLOURS["covid19"]
 
 
 def main(
-    output: Annotated[Path, typer.Option("-o", "--output", help="An SVG file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The SVG file to write.")],
     bundle: Path = DEFAULT_BUNDLE,
     data: Path = DEFAULT_DATA,
     source: str = "siim",

@@ -87,7 +87,7 @@ ALTERATIONS: Final[dict[str, Alteration]] = {
 
 def main(
     folder: Annotated[Path, typer.Argument(help="A prepared folder.")],
-    copies: Annotated[int, typer.Option(help="Planted copies of each alteration.")] = 200,
+    copies: Annotated[int, typer.Option(help="Number of added copies for each alteration.")] = 200,
     pairs_file: Annotated[Path | None, typer.Option("--pairs", help="Write the folder's own pairs as CSV.")] = None,
 ) -> None:
     """Print the recall on added copies, the folder's own pairs, and pairs that span two splits."""

@@ -44,7 +44,7 @@ def main(source: str, negative: str, positive: str, bundle: Path = DEFAULT_BUNDL
     called = posterior.argmax(axis=1)
     for label in (negative, positive):
         shares = (f"{name} {np.mean(called[np.array(labels) == label] == LABELS.index(name)):.3f}" for name in LABELS)
-        typer.echo(f"{label} called {', '.join(shares)}")
+        typer.echo(f"{label} predicted as {', '.join(shares)}")
 
 
 def of_labels(images: BundleImages, source: str, labels: tuple[str, ...]) -> BundleImages:

@@ -35,8 +35,8 @@ def headline(rows: list[Row], predicted: NDArray[np.int64]) -> tuple[str, str, s
 
 def main(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    cycle: Annotated[int, typer.Argument(help="Of the snapshot.")],
-    split: Annotated[Literal["val", "test"], typer.Argument(help="Choose nothing by the test split.")] = "val",
+    cycle: Annotated[int, typer.Argument(help="The snapshot's cycle.")],
+    split: Annotated[Literal["val", "test"], typer.Argument(help="Split to measure. Choose nothing by test.")] = "val",
     data: Annotated[Path, typer.Option(help="Folder with metadata.csv.")] = DEFAULT_DATA,
 ) -> None:
     """Print the headline figures with and without near-duplicates."""

@@ -29,7 +29,7 @@ class Batcher:
     def __init__(self, run: Callable[[Views], Logits], max_batch: int, coming: Callable[[], int]) -> None:
         """
         Args:
-            run: [N, S, S] uint8 in each frame → [M, N, 3], for N up to `max_batch`; called in threads, `LANES` at once.
+            run: [N, S, S] uint8 in each frame → logits [M, N, 3], for N up to `max_batch`; called in `LANES` threads.
             max_batch: the largest N.
             coming: the number of images in progress, including those that wait here.
         """
@@ -38,14 +38,14 @@ class Batcher:
         self._coming = coming
         self._waiting: list[Waiting] = []
         self._came = Condition()
-        self._gathering = Lock()  # a lane at a time, so that two do not share what would fill one
+        self._gathering = Lock()  # one lane gathers at a time, so that two lanes do not split one full batch
         self._running = 0
         self._paused = self._closed = False
         for _ in range(LANES):
             Thread(target=self._lane, name="batch", daemon=True).start()
 
     def submit(self, image: Views) -> "Future[Logits]":
-        """One image [S, S] uint8 in each frame → a future of its logits [M, 1, 3], or of the exception of `run`."""
+        """Submit one image, [S, S] uint8 in each frame. The future gets its logits [M, 1, 3] or an error of `run`."""
         future: Future[Logits] = Future()
         with self._came:
             self._waiting.append((image, future))
@@ -54,7 +54,7 @@ class Batcher:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """No batch runs in the block: what comes meanwhile waits."""
+        """A context in which no batch runs. Images that arrive meanwhile wait."""
         with self._came:
             self._paused = True
             self._came.wait_for(lambda: not self._running)
@@ -66,7 +66,7 @@ class Batcher:
                 self._came.notify_all()
 
     def close(self) -> None:
-        """Nobody will submit any more: the threads end."""
+        """End the threads. Nothing may be submitted afterwards."""
         with self._came:
             self._closed = True
             self._came.notify_all()
@@ -93,7 +93,7 @@ class Batcher:
         return len(self._waiting) >= min(self._max_batch, self._coming())
 
     def _work(self, batch: list[Waiting]) -> None:
-        """Run a batch and hand out its results; an empty one is none."""
+        """Run a batch and set the results of its images. An empty batch is skipped."""
         if not batch:
             return
         try:

@@ -56,7 +56,7 @@ HEADERS: Final[dict[type[Refusal | Unavailable], dict[str, str]]] = {
     OtherBundle: {"Retry-After": "2"},
     DecoderUnavailable: {"Retry-After": "5"},
     BodyEncoded: {"Accept-Encoding": "identity"},
-    UploadTooSlow: {"Connection": "close"},  # or its rest would still be read
+    UploadTooSlow: {"Connection": "close"},  # otherwise the rest of the body would still be read
 }
 
 HTTP_ERRORS: Final[dict[int, tuple[str, str]]] = {
@@ -64,7 +64,7 @@ HTTP_ERRORS: Final[dict[int, tuple[str, str]]] = {
     401: ("unauthorized", "A key is required. Send Authorization: Bearer KEY, or X-API-Key: KEY."),
     403: ("forbidden", "The key is not valid for this service."),
     404: ("not_found", "There is nothing at this path."),
-    405: ("method_not_allowed", "This path does not answer to this method."),
+    405: ("method_not_allowed", "This path does not support this method."),
     408: ("head_too_slow", "The request's head did not arrive within 10 seconds."),
     429: ("rate_limited", "This key has used up its requests for this minute. Try again after Retry-After."),
     431: ("head_too_large", "The request's head is over 64 KiB or 100 fields."),

@@ -12,35 +12,35 @@ from service.refusals import ExplainerDied, ExplainerUnavailable
 
 logger = logging.getLogger("cxr.service")
 
-PROBE_S: Final = 2  # an idle explainer answers its probe in milliseconds
-PROBES: Final = 2  # the connection of the first may be one that the explainer closes just now, since it was idle
+PROBE_S: Final = 2  # seconds; an idle explainer answers its probe in milliseconds
+PROBES: Final = 2  # the first probe may use an idle connection that the explainer is just closing
 
 
 class ExplainerClient:
     """Sends requests to the explainer, and reports quickly if it is unavailable.
 
-    The explainer's socket outlives its process: a call to a dead explainer does not fail, it waits for the next
-    one, 18 s measured. So each question is preceded by a probe, which costs a millisecond or two.
+    The explainer's socket outlives its process: a call to a dead explainer does not fail but waits for the next
+    process, 18 s measured. So each request is preceded by a probe, which takes one or two milliseconds.
 
-    A question is put once. Where its connection breaks, the explainer most likely died of it, and the next one would
-    die too; so a connection that is broken to begin with is found out by the probe, which may be repeated.
+    A request is sent once. If its connection breaks, the request most likely killed the explainer, and would kill the
+    next one too. A connection that was already broken is detected by the probe, which may be repeated.
     """
 
     def __init__(self, remote: Any) -> None:
-        """`remote` is what `bentoml.depends` gives (`is_ready`, `to_async.explain`); None where there is none."""
+        """`remote`: the object from `bentoml.depends` (`is_ready`, `to_async.explain`); None without an explainer."""
         self._remote = remote
 
     async def explain(self, **question: Any) -> Outcome:
-        """Put a question to `ExplainerService.explain`: an outcome with an explanation.
+        """Call `ExplainerService.explain`. The arguments are its own. The outcome has an explanation.
 
-        It returns when the explainer's work has ended, or its process, and not before. A work that hangs is ended by
-        the explainer itself (`service.bento.watchdog`).
+        It returns when the explainer's job or process has ended, and not before. The explainer itself ends a job that
+        hangs (`service.bento.watchdog`).
 
         Raises:
-            Refusal: what the explainer refused.
-            ExplanationFailed: it failed.
-            ExplainerUnavailable: it does not answer its probe.
-            ExplainerDied: it ended during this question.
+            Refusal: the explainer refused.
+            ExplanationFailed: the explainer failed.
+            ExplainerUnavailable: the explainer does not answer its probe.
+            ExplainerDied: the explainer ended during this request.
         """
         await self._probe()
         try:
@@ -55,21 +55,21 @@ class ExplainerClient:
         return outcome
 
     async def adopt(self, root: Path, sha256: str) -> bool:
-        """Have the explainer hold a bundle, beside the one before it.
+        """Make the explainer hold a bundle, in addition to the previous one.
 
         Returns:
-            Whether it does: it may be away, and /classify goes on without it. Where there is none, nobody has to.
+            Whether it holds it. It may be unavailable; /classify continues without it. True if there is no explainer.
 
         Raises:
-            NotServable: it cannot load that bundle.
+            NotServable: the explainer cannot load that bundle.
         """
         if self._remote is None:
             return True
         try:
             await self._probe()
             fault = await self._remote.to_async.adopt(root=str(root), sha256=sha256)
-        except Exception as error:  # it is away, or its connection broke
-            logger.warning("the explainer was not told of the bundle: %s", type(error).__qualname__)
+        except Exception as error:  # it is unavailable, or its connection broke
+            logger.warning("the explainer could not be told to load the bundle: %s", type(error).__qualname__)
             return False
         if fault:
             raise NotServable(f"the explainer cannot load it: {fault}")
@@ -97,7 +97,7 @@ class ExplainerClient:
 
 
 def _named(name: str) -> Exception:
-    """What the explainer raised: by its class, since errors of one code may differ in their message."""
+    """The error that the explainer raised, looked up by its class: errors of one code may differ in their message."""
     try:
         return error_named(name)
     except KeyError:

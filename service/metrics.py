@@ -21,7 +21,7 @@ STAGES: Final = ("queue", "decode", "preprocess", "inference")
 
 
 class Metrics:
-    """Everything the service counts and times."""
+    """All counters and timers of the service."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -36,7 +36,7 @@ class Metrics:
         }
         self._explanations = Histogram(
             "cxr_explanation_seconds",
-            "Seconds of an explanation, its turn included, by method.",
+            "Seconds of an explanation, including its wait, by method.",
             ["method"],
             buckets=REQUEST_BUCKETS,
             registry=self.registry,
@@ -58,7 +58,7 @@ class Metrics:
         self._reference = {
             part: Gauge(
                 f"cxr_reference_{part}",
-                f"The {part} of cxr_<figure> over the images by which `cxr site` recalibrated the bundle; NaN without.",
+                f"The {part} of cxr_<figure> over the images that `cxr site` recalibrated the bundle with; else NaN.",
                 ["figure"],
                 registry=self.registry,
             )
@@ -68,25 +68,25 @@ class Metrics:
             "cxr_errors", "Requests and files of a batch refused or failed, by code.", ["code"], registry=self.registry
         )
         self._in_flight = Gauge(
-            "cxr_in_flight", "Files that wait for their classification or are in it.", registry=self.registry
+            "cxr_in_flight", "Files that wait for their classification or are being classified.", registry=self.registry
         )
         ProcessCollector(namespace="cxr", registry=self.registry)  # memory, descriptors and processor time of the API
         self._bundle = Gauge(
-            "cxr_bundle_info", "The bundle that is served.", ["name", "version", "sha256"], registry=self.registry
+            "cxr_bundle_info", "The served bundle.", ["name", "version", "sha256"], registry=self.registry
         )
         self._swaps = Counter("cxr_bundle_swaps", "Bundles that replaced another.", registry=self.registry)
         self._failed_swaps = Counter(
-            "cxr_failed_bundle_swaps", "Bundles that were to replace another and did not.", registry=self.registry
+            "cxr_failed_bundle_swaps", "Bundles that failed to replace another.", registry=self.registry
         )
         self._inference = Gauge(
             "cxr_inference_info",
-            "By which provider of onnxruntime networks run, and what they compute in.",
+            "The onnxruntime provider and the precision of the networks.",
             ["provider", "precision"],
             registry=self.registry,
         )
 
     def served(self, manifest: Manifest, sha256: str, provider: str, precision: Precision) -> None:
-        """Name the bundle that is served, in place of the one before it, and how."""
+        """Report the served bundle, its provider and its precision, in place of the previous bundle's."""
         self._bundle.clear()
         self._bundle.labels(manifest.name, manifest.version, sha256).set(1)
         self._inference.labels(provider, precision).set(1)
@@ -97,15 +97,15 @@ class Metrics:
             self._reference["deviation"].labels(figure).set(reference.deviation if reference else nan)
 
     def swapped(self) -> None:
-        """Count a bundle that replaces the one before it."""
+        """Count a bundle that replaces the previous one."""
         self._swaps.inc()
 
     def swap_failed(self) -> None:
-        """Count a bundle that was to be served and is not."""
+        """Count a bundle that failed to replace the previous one."""
         self._failed_swaps.inc()
 
     def watch(self, in_flight: Callable[[], int]) -> None:
-        """Read the number of files in flight at every scrape."""
+        """Call `in_flight` at every scrape for the number of files in flight."""
         self._in_flight.set_function(in_flight)
 
     def classified(self, finding: Finding, prepared: Prepared, timings_ms: dict[str, float]) -> None:

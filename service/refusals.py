@@ -43,7 +43,7 @@ class UnknownMethod(BadRequest):
 
 class UnknownObject(BadRequest):
     code = "unknown_object"
-    message = f"Unknown object. Use {one_of(*OBJECTS)}, or leave it out for both."
+    message = f"Unknown object. Use {one_of(*OBJECTS)}, or omit the parameter for both."
 
 
 class UnknownPictures(BadRequest):
@@ -78,7 +78,7 @@ class UnknownHost(Refusal):
     code = "unknown_host"
     message = (
         "Without a key the service answers to localhost and loopback addresses only. Set CXR_API_KEYS, or "
-        "CXR_ALLOW_ANONYMOUS=1 where a proxy authenticates."
+        "CXR_ALLOW_ANONYMOUS=1 if a proxy authenticates."
     )
 
 
@@ -139,7 +139,7 @@ class ExplainerUnavailable(Unavailable):
 
 class ExplainerDied(Unavailable):
     code = "explainer_died"
-    message = "The explainer ended during this explanation, and another starts. Sent again, the image may end that too."
+    message = "The explainer ended during this explanation and is restarting. The same image may end it again."
 
 
 class OtherBundle(Unavailable):

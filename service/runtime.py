@@ -1,4 +1,4 @@
-"""What a request needs to be answered: the bundle, the admission to its works, the line to the explainer."""
+"""What a request needs to be answered: the bundle, admission control, and the client of the explainer."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ logger = logging.getLogger("cxr.service")
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """A file that the networks have seen: their logits [M, 1, 3], and when they had, of `time.perf_counter`."""
+    """A file after inference: its logits [M, 1, 3], and when inference ended (`time.perf_counter`)."""
 
     prepared: Prepared
     logits: Logits
@@ -38,16 +38,20 @@ class Inferred:
 
 
 class Runtime:
-    """Loaded and warm once it exists."""
+    """Answers requests. The constructor loads the bundle and warms it up."""
 
     def __init__(self, settings: Settings, metrics: Metrics, explainer: Any, tracing: Tracing | None = None) -> None:
-        """Raises BundleError if the bundle is not what its manifest says, DecoderUnavailable if no decoder starts.
+        """Load the bundle and start the decoders.
 
         Args:
             settings: see `Settings`.
-            metrics: told of every classification and explanation.
-            explainer: the remote explainer, as `bentoml.depends` gives it.
-            tracing: told of every stage; None where nobody wants to know.
+            metrics: counts and times every classification and explanation.
+            explainer: the remote explainer, from `bentoml.depends`.
+            tracing: records every stage as a span; None if tracing is off.
+
+        Raises:
+            BundleError: the bundle does not match its manifest.
+            DecoderUnavailable: no decoder starts.
         """
         self.settings = settings
         self.metrics = metrics
@@ -56,27 +60,27 @@ class Runtime:
         self.bundles = Bundles(settings, metrics, self._explainer, lambda: self.classifications.running)
         ensemble, batch = self.served.classifier.ensemble, self.served.classifier.ensemble.max_batch
         logger.info("networks compute in %s by %s", ensemble.precision, ensemble.provider)
-        # An image that waits for its batch needs no core: those come on top.
+        # Images that wait for their batch use no core, so they get additional places.
         at_once = settings.classifications + (LANES * batch if batch > 1 else 0)
         self.classifications = Admission(at_once, settings.queue, settings.queue_seconds)
         self._threads = ThreadPoolExecutor(settings.classifications, "classify")
-        # A DICOM file waits for a decoder here and holds no other place, so that a hanging decoder delays no other
-        # file.
+        # A DICOM file that waits for a decoder takes a place here and in no other queue, so that a hanging decoder
+        # delays only DICOM files.
         self.decodings = Admission(decoders().size, settings.queue, settings.queue_seconds)
         self._decoding_threads = ThreadPoolExecutor(decoders().size, "decode")
         if missing := decoders().warm():
-            logger.warning("this kernel does not shut decoders in: %s", ", ".join(missing))
-        # One that would wait past its deadline is better told now.
+            logger.warning("decoders are not fully sandboxed, this kernel lacks: %s", ", ".join(missing))
+        # Refuse at once a request that would wait past its deadline.
         self.explanations = Admission(settings.explanations, settings.queue, settings.explain_seconds)
         metrics.watch(lambda: self.classifications.in_flight + self.decodings.in_flight)
 
     @property
     def served(self) -> Served:
-        """The bundle for a request that begins now. It keeps it: the next one may get another."""
+        """The bundle for a request that begins now. A request reads this once, because the next read may differ."""
         return self.bundles.served
 
     async def classify(self, served: Served, data: bytes) -> tuple[Finding, dict[str, float]]:
-        """A finding, and the milliseconds of each stage with the wait before them.
+        """The finding of a file, and the milliseconds of each stage and of the wait before them (`queue`).
 
         Raises:
             Refusal: see `Classifier.classify`.
@@ -90,9 +94,9 @@ class Runtime:
     async def classify_to_explain(
         self, served: Served, data: bytes, keep: Callable[[Grey], Grey] | None
     ) -> tuple[Finding, dict[str, float], Prepared]:
-        """As `classify`, and the file as prepared: nobody decodes it twice.
+        """As `classify`, and in addition the prepared file, so that it is decoded only once.
 
-        Of its pixels it has what `keep` makes of them, by default none.
+        The prepared file holds the result of `keep` on its pixels; without `keep` it holds no pixels.
         """
         self._check([data])
         return await self._classified(served, data, keep)
@@ -100,18 +104,18 @@ class Runtime:
     async def classify_all(
         self, served: Served, files: Sequence[bytes]
     ) -> list[tuple[Finding, dict[str, float]] | BaseException]:
-        """For each file, in order, what `classify` would have returned or raised.
+        """The result of `classify` for each file, in order: what it would return or raise.
 
         Raises:
-            Busy: there is no room for one more. Otherwise all are admitted, none refused for the others' sake.
+            Busy: there is no room for one more file. Otherwise all files are admitted.
         """
         self._check(files)
-        works = (self._classified(served, data) for data in files)
-        answers = await asyncio.gather(*works, return_exceptions=True)
+        jobs = (self._classified(served, data) for data in files)
+        answers = await asyncio.gather(*jobs, return_exceptions=True)
         return [answer if isinstance(answer, BaseException) else answer[:2] for answer in answers]
 
     async def preview(self, data: bytes) -> Preview:
-        """The radiograph for a screen, decoded where and when it would be for a classification.
+        """The radiograph for a screen. It is decoded in the same threads and queues as for a classification.
 
         Raises:
             Refusal, DecoderUnavailable: see `cxr.decode.preview`.
@@ -124,12 +128,12 @@ class Runtime:
         return await admission.run_admitted(partial(threads.submit, preview, data), self.settings.classify_seconds)
 
     async def explain(self, method: Method, **question: Any) -> Outcome:
-        """An explanation of a finding; what else to ask is what `ExplainerService.explain` takes.
+        """Explain a finding. The arguments in `question` are those of `ExplainerService.explain`.
 
         Raises:
             Busy, DeadlineExceeded: see `Admission.run`.
             Refusal, ExplainerUnavailable, ExplainerDied, ExplanationFailed: see `ExplainerClient.explain`.
-            OtherBundle: the explainer does not hold the bundle of the question; it is told of the one that is served.
+            OtherBundle: the explainer does not hold the requested bundle. It is then told to load the served one.
         """
         start, loop = time.perf_counter(), asyncio.get_running_loop()
 
@@ -155,7 +159,7 @@ class Runtime:
     async def _classified(
         self, served: Served, data: bytes, keep: Callable[[Grey], Grey] | None = None
     ) -> tuple[Finding, dict[str, float], Prepared]:
-        """The answer to a file that is admitted."""
+        """Classify a file that has been admitted."""
         came = time.perf_counter()
         prepare = partial(served.classifier.prepare, data, keep)
         if is_dicom(data):
@@ -170,7 +174,7 @@ class Runtime:
                 self._tracing.ended(stage, began, finding.timings_ms[stage] / 1000)
         waited_ms = (inferred.ended - came) * 1000 - sum(finding.timings_ms.values())
         timings_ms = {"queue": waited_ms, **finding.timings_ms}
-        # In the event loop's next turn, which begins when the answer is sent.
+        # Run in the event loop's next iteration, after the answer is sent.
         asyncio.get_running_loop().call_soon(self.metrics.classified, finding, inferred.prepared, timings_ms)
         return finding, timings_ms, inferred.prepared
 
@@ -184,11 +188,11 @@ class Runtime:
         return ended
 
     def _work(self, served: Served, prepare: Callable[[], Prepared], ended: Future[Inferred]) -> None:
-        """In a thread: all of the work, or all until a batch takes the image along."""
+        """Prepare and infer, in a thread. With batches, only prepare and submit to the batch."""
         try:
             prepared = prepare()
             prepared.watch.began["inference"] = inferring = time.perf_counter()
-            # On all cores if no other work runs: one that is being decoded needs a core too.
+            # Use all cores if nothing else runs. A file that is being decoded counts: it needs a core too.
             alone = self.classifications.running + self.decodings.running == 1
             logits = served.infer(prepared.views, alone)
         except BaseException as error:

@@ -1,4 +1,4 @@
-"""What the service answers, as JSON."""
+"""The JSON answers of the service."""
 
 from base64 import b64encode
 from dataclasses import asdict
@@ -32,15 +32,15 @@ class BundleAnswer(_Answer):
 
     name: str
     version: str
-    sha256: Annotated[str, Field(description="Of its bundle.json, which holds the hashes of its weights.")]
-    site: Annotated[str | None, Field(description="Where it was recalibrated by `cxr site`, if it was.")]
-    methods: Annotated[list[Method], Field(description="Of /explain: those of the network that explains by default.")]
+    sha256: Annotated[str, Field(description="SHA-256 of its bundle.json, which holds the hashes of its weights.")]
+    site: Annotated[str | None, Field(description="The site for which `cxr site` recalibrated it; null if none.")]
+    methods: Annotated[list[Method], Field(description="Methods that the default explaining network supports.")]
 
 
 class GateAnswer(_Answer):
     """Whether the image is an upright frontal radiograph of a chest, like those that the model has seen."""
 
-    score: Annotated[float, Field(ge=0.0, le=1.0, description="The higher, the more it is.")]
+    score: Annotated[float, Field(ge=0.0, le=1.0, description="A higher score means more like such an image.")]
     verdict: Verdict
 
 
@@ -58,7 +58,7 @@ class Classification(_Answer):
     prediction_set_text: Annotated[str, Field(description="The prediction set in words.")]
     ensemble: EnsembleRule
     members: list[MemberFinding]
-    gate: Annotated[GateAnswer | None, Field(description="None where the bundle has no gate or CXR_GATE is off.")]
+    gate: Annotated[GateAnswer | None, Field(description="null if the bundle has no gate or CXR_GATE is off.")]
     warnings: list[str]
     instance: Annotated[InstanceUIDs | None, Field(description="For DICOM only.")]
     timings_ms: dict[str, float]
@@ -66,43 +66,43 @@ class Classification(_Answer):
 
 
 class ExplanationAnswer(_Answer):
-    """Where one member of the ensemble, or all of them together, found evidence for the target."""
+    """Where one member of the ensemble, or the ensemble as a whole, found evidence for the target."""
 
     method: Method
-    target: Annotated[Label, Field(description=f"No matter to {', '.join(sorted(TAUGHT))}, which asks no label.")]
-    member: Annotated[str, Field(description=f"A member's name; {ENSEMBLE}: the mean, weighted by probability.")]
+    target: Annotated[Label, Field(description=f"The explained label. {', '.join(sorted(TAUGHT))} ignores it.")]
+    member: Annotated[str, Field(description=f"A member's name, or {ENSEMBLE} for the mean, weighted by probability.")]
     heatmap_png: Annotated[
         str | None,
         Field(
             description="Base64: 8-bit grey PNG of the whole radiograph, upright. 255 is the most evidence; "
-            f"for {', '.join(sorted(SIGNED))} 128 is none, above speaks for the target, below against it. It has the "
-            f"radiograph's own size, or {SMALL} pixels a side at most where the query names pictures; null where it "
-            "names others."
+            f"for {', '.join(sorted(SIGNED))} 128 is none, a higher value is evidence for the target and a lower one "
+            f"evidence against it. It has the radiograph's own size; if the query names pictures, at most {SMALL} "
+            "pixels per side. null if the query names only other pictures."
         ),
     ]
     overlay_png: Annotated[
         str | None,
-        Field(description="Base64: the map over the radiograph, for people; null where the query names others."),
+        Field(description="Base64: PNG of the map over the radiograph. null if the query names only other pictures."),
     ]
     statement: Annotated[str, Field(description="Finding, places and warnings in sentences.")]
-    warnings: Annotated[list[str], Field(description="Those of the statement.")]
+    warnings: Annotated[list[str], Field(description="The warnings of the statement.")]
     zones: Annotated[
         list[ZoneShare],
-        Field(description="Shares of the positive evidence, and of the image's area; sides are the patient's."),
+        Field(description="Each zone's share of the positive evidence and of the image's area. Sides: the patient's."),
     ]
     no_lungs: Annotated[
-        str, Field(description="Why the zones are thirds of the image's halves; empty where they are of the lungs.")
+        str, Field(description="Why the zones are thirds of the image's halves; empty if they are thirds of the lungs.")
     ]
     outlines: Annotated[
         list[Outline],
-        Field(description="Lines around the zones but the outside: points as shares of the upright image's sides."),
+        Field(description="Outlines of all zones except outside: points as shares of the upright image's sides."),
     ]
     boxes: Annotated[
         list[Box],
         Field(description="Critical regions in pixels of the stored image, before any flip or turn for display."),
     ]
     conservation_error: Annotated[
-        float | None, Field(description="For lrp: |sum of relevance - logit| / max(|logit|, 1), the members' largest.")
+        float | None, Field(description="For lrp: |sum of relevance - logit| / max(|logit|, 1), the members' maximum.")
     ]
 
 
@@ -125,14 +125,14 @@ class ErrorAnswer(_Answer):
 
 
 class Batch(_Answer):
-    """Answers to several files, in their order: what /classify would have said to each, or why it could not."""
+    """Answers to several files, in their order: for each, the answer of /classify or its error."""
 
     request_id: str
     results: list[Classification | ErrorAnswer]
 
 
 def classification(finding: Finding, bundle: Bundle, timings_ms: dict[str, float], request_id: str) -> Classification:
-    """A finding as it is answered; `bundle` is the one that found it."""
+    """The JSON answer for a finding. `bundle`: the bundle that classified."""
     manifest = bundle.manifest
     return Classification(
         request_id=request_id,
@@ -158,7 +158,7 @@ def classification(finding: Finding, bundle: Bundle, timings_ms: dict[str, float
 
 
 def explanation_answer(explanation: Explanation) -> ExplanationAnswer:
-    """An explanation as it is answered. Encoding its pictures takes longer than an event loop should stand still."""
+    """The JSON answer for an explanation. Do not call it in an event loop: encoding the pictures would block it."""
     return ExplanationAnswer(
         method=explanation.method,
         target=explanation.target,
@@ -182,6 +182,6 @@ def _base64(file: bytes | None) -> str | None:
 def explained(
     answer: Classification, explanation: ExplanationAnswer, timings_ms: dict[str, float]
 ) -> ExplainedClassification:
-    """A classification with its explanation; the explanation's timings join the others."""
+    """A classification with its explanation, and the timings of both."""
     fields = dict(answer) | {"timings_ms": answer.timings_ms | timings_ms}
     return ExplainedClassification(**fields, explanation=explanation)

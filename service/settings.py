@@ -1,4 +1,4 @@
-"""What an operator may set, through environment variables that start with CXR_. Others of that name are an error."""
+"""The operator's settings: environment variables that start with CXR_. An unknown one is an error."""
 
 import os
 from difflib import get_close_matches
@@ -21,7 +21,7 @@ MIN_KEY_LENGTH: Final = 16
 
 MAX_SECONDS: Final = 240.0
 TIMEOUT_S: Final = 300
-"""BentoML's own timeout of a request, whose answer has another shape: it must never come first."""
+"""BentoML's own timeout of a request, in seconds. Its answer has another format, so our deadlines must end sooner."""
 
 Seconds = Annotated[float, Field(gt=0.0, le=MAX_SECONDS)]
 Key = Annotated[SecretStr, Field(min_length=MIN_KEY_LENGTH)]
@@ -29,7 +29,7 @@ Key = Annotated[SecretStr, Field(min_length=MIN_KEY_LENGTH)]
 
 PREFIX: Final = "CXR_"
 ELSEWHERE: Final = frozenset({"CXR_IMAGE", "CXR_PACS_IMAGE"})
-"""Names that others read: deploy/compose.yaml, deploy/orthanc/compose.yaml."""
+"""Variables that other files use: deploy/compose.yaml, deploy/orthanc/compose.yaml."""
 
 
 class Settings(BaseSettings):
@@ -41,7 +41,8 @@ class Settings(BaseSettings):
     bundle_key: Annotated[
         Path | None,
         Field(
-            description="File of a public key in PEM: only a bundle that its other half has signed (`cxr bundle sign`)."
+            description="PEM file of a public key: only bundles signed with its private key are served "
+            "(`cxr bundle sign`)."
         ),
     ] = None
     threads: Annotated[
@@ -57,51 +58,52 @@ class Settings(BaseSettings):
     gate: Annotated[
         GatePolicy,
         Field(
-            description="Of an image that is no upright frontal radiograph of a chest, as the bundle's gate sees it: "
-            "warn, refuse (422), or off: the gate is not asked."
+            description="For an image that is no upright frontal radiograph of a chest, as the bundle's gate decides: "
+            "warn, or refuse (422). off: the gate does not run."
         ),
     ] = "warn"
-    # One more than cores by default: while a thread waits for the interpreter, another one's network has its core.
-    classifications: Annotated[int, Field(ge=1, description="Classifications that run at once.")] = CORES + 1
-    batch: Annotated[int, Field(ge=2, le=512, description="Images that a GPU is given at once, at most.")] = MAX_BATCH
+    # Two for each core by default: while one thread waits (for the interpreter, or OpenVINO's threads), another one
+    # uses the core.
+    classifications: Annotated[int, Field(ge=1, description="Classifications that run at once.")] = 2 * CORES
+    batch: Annotated[int, Field(ge=2, le=512, description="Largest number of images in a GPU's batch.")] = MAX_BATCH
     explanations: Annotated[int, Field(ge=1, description="Explanations that run at once.")] = 1
     queue: Annotated[
-        int, Field(ge=0, description="Files of a kind that may wait for their turn; the next request gets a 429.")
+        int, Field(ge=0, description="Files that may wait in each queue (decode, classify, explain); then 429.")
     ] = 64
     queue_seconds: Annotated[
-        Seconds, Field(description="Wait, as works took lately, past which a classification is not let in: a 429.")
+        Seconds, Field(description="Longest expected wait of a classification, estimated from recent ones; then 429.")
     ] = 2.0
-    classify_seconds: Annotated[Seconds, Field(description="Deadline of a classification, its wait included.")] = 30.0
+    classify_seconds: Annotated[Seconds, Field(description="Deadline of a classification, including its wait.")] = 30.0
     explain_seconds: Annotated[
-        Seconds, Field(description="Deadline of an explanation by a method without one of its own, its wait included.")
+        Seconds, Field(description="Deadline of an explanation by any other method, including its wait.")
     ] = 60.0
-    lrp_seconds: Annotated[Seconds, Field(description="Deadline of an explanation by LRP, its wait included.")] = 120.0
+    lrp_seconds: Annotated[Seconds, Field(description="Deadline of an explanation by LRP, including its wait.")] = 120.0
     integrated_gradients_seconds: Annotated[
-        Seconds, Field(description="Deadline of an explanation by integrated gradients, its wait included.")
+        Seconds, Field(description="Deadline of an explanation by integrated gradients, including its wait.")
     ] = 120.0
     occlusion_seconds: Annotated[
-        Seconds, Field(description="Deadline of an explanation by occlusion, its wait included.")
+        Seconds, Field(description="Deadline of an explanation by occlusion, including its wait.")
     ] = 120.0
     upload_seconds: Annotated[Seconds, Field(description="Deadline of a request's body; later it gets a 408.")] = 30.0
     upload_mib: Annotated[
         int,
-        Field(ge=MAX_BYTES >> 20, description="MiB of bodies held at once, all requests together; then 429."),
+        Field(ge=MAX_BYTES >> 20, description="MiB of request bodies in memory, of all requests together; then 429."),
     ] = 512
     api_keys: Annotated[
         tuple[Key, ...],
         NoDecode,
-        Field(description="Keys that open the service, separated by commas, 16 characters or more; none: all may."),
+        Field(description="Valid API keys, separated by commas, each of 16 characters or more. Empty: no key needed."),
     ] = ()
     api_keys_file: Annotated[
         Path | None,
-        Field(description="File with such keys, one a line, instead; replaced while the service runs, it is followed."),
+        Field(description="File with the valid API keys instead, one per line. It is read again when it changes."),
     ] = None
     requests_per_minute: Annotated[
         int | None,
-        Field(ge=1, description="Requests a minute of one key in a replica, a form being one; then 429. None: any."),
+        Field(ge=1, description="Requests per minute of a key in a replica; a form is one; then 429. None: no limit."),
     ] = None
     allow_anonymous: Annotated[
-        bool, Field(description="Listen beyond loopback without a key: where a proxy authenticates.")
+        bool, Field(description="Listen beyond loopback without a key. Only if a proxy authenticates.")
     ] = False
 
     @field_validator("api_keys", mode="before")
@@ -118,16 +120,16 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _refuse_unknown(self) -> Self:
-        """A misspelt CXR_API_KEYS would open the service without a word."""
+        """Refuse unknown names: a misspelt CXR_API_KEYS would silently open the service."""
         known = {f"{PREFIX}{name.upper()}" for name in type(self).model_fields}
         for name in sorted({name.upper() for name in os.environ} - known - ELSEWHERE):
             if name.startswith(PREFIX):
                 meant = get_close_matches(name, known, n=1)
-                raise ValueError(f"There is no setting {name}." + (f" Is {meant[0]} meant?" if meant else ""))
+                raise ValueError(f"There is no setting {name}." + (f" Did you mean {meant[0]}?" if meant else ""))
         return self
 
     def deadline(self, method: Method) -> float:
-        """Seconds that an explanation by a method may take: a costly one has a setting of its own, by its name."""
+        """Seconds that an explanation by a method may take. A slow method has its own setting, named after it."""
         seconds: float = getattr(self, f"{method}_seconds", self.explain_seconds)
         return seconds
 
@@ -157,6 +159,6 @@ class Settings(BaseSettings):
         return self
 
     def __str__(self) -> str:
-        """One line for the log; of the keys, only how many there are."""
+        """One line for the log. It contains the number of keys, not the keys."""
         shown = {**dict(self), "api_keys": len(self.api_keys)}
         return " ".join(f"{PREFIX}{name.upper()}={value}" for name, value in shown.items())

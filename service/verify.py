@@ -1,4 +1,4 @@
-"""Every byte of a bundle against its manifest: before the server starts, and before a bento is built."""
+"""Verify every byte of a bundle against its manifest, before the server starts and before a bento is built."""
 
 from typing import Final
 
@@ -9,9 +9,9 @@ PRECISIONS: Final[tuple[Precision, ...]] = ("float32", "float16")
 
 
 def verify(bundle: Bundle, served: PrecisionChoice = "auto") -> None:
-    """Raises BundleError unless weights and graphs of members, lungs, gate and hashes are those described.
+    """Raises BundleError unless the weights, graphs and hashes of members, segmenter and gate match the manifest.
 
-    `served` is the precision that an operator chose: eight bits are not in every bundle.
+    `served`: the precision that the operator chose. Not every bundle has the int8 graphs.
     """
     for member in bundle.manifest.members:
         bundle.read_weights(member)

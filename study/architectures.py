@@ -1,7 +1,7 @@
-"""Do the paper's networks, and ensembles of architectures, travel? The same networks with and without a hospital.
+"""Measure whether the paper's networks, and ensembles of architectures, travel: trained with and without a hospital.
 
-Figures are those of `study.travel`: of validation where all sources were trained on, else of the training and
-validation images of the source that was left out. The test split is not read. Every run has seed 0.
+Figures are those of `study.travel`. If all sources were trained on, they are over the validation split, else over the
+training and validation images of the left-out source. The test split is not read. Every run has seed 0.
 """
 
 import re
@@ -33,7 +33,7 @@ MEMBERS: Final[dict[str, tuple[str, ...]]] = {
     SHIPPED: ("convolution", "full"),
     "ResNet-34, travelling + full": ("resnet34-travel", "full"),
 }
-"""Rows, and of which trainings each is the mean (SCPA)."""
+"""The rows, and the trainings whose mean (SCPA) each row is."""
 
 SOURCES: Final = ("siim", "cohen")
 _NAME: Final = re.compile(r"(?P<training>.+?)(-all)?(-without-(?P<source>[a-z]+))?(-s0)?")
@@ -41,7 +41,9 @@ _NAME: Final = re.compile(r"(?P<training>.+?)(-all)?(-without-(?P<source>[a-z]+)
 
 @dataclass(frozen=True, slots=True)
 class Travelled:
-    """By row: figures with all sources; by left-out source, compared with the baseline and with the shipped recipes."""
+    """For each row: figures with all sources, and for each left-out source, compared with the baseline and with the
+    shipped recipes.
+    """
 
     inside: dict[str, Inside]
     outside: dict[str, dict[str, Outside]]
@@ -53,7 +55,7 @@ def travelled(rows: Sequence[Row], archives: Sequence[Archive], resamples: int =
 
     Args:
         rows: the whole table.
-        archives: of the paper's and the travelling runs, by the names of `scripts.gpu.plan`.
+        archives: archives of the paper's and the travelling runs, by the names of `scripts.gpu.plan`.
         resamples: of patients, for intervals.
     """
     runs = dict(_by_training(archives))
@@ -66,14 +68,14 @@ def travelled(rows: Sequence[Row], archives: Sequence[Archive], resamples: int =
 
 
 def _by_training(archives: Sequence[Archive]) -> Iterator[tuple[tuple[str, str], Archive]]:
-    """By training and left-out source."""
+    """The archives by training and left-out source."""
     for one in archives:
         if one.config.seed == 0 and (found := _NAME.fullmatch(one.name)):
             yield (found["training"], found["source"] or ALL), one
 
 
 def _networks(trainings: Sequence[str], runs: dict[tuple[str, str], Archive]) -> dict[str, tuple[Network, ...]]:
-    """By condition the network of a row, where all its members were trained so."""
+    """The network of a row for each condition that all its members were trained in."""
     found = {
         condition: tuple(runs[training, condition] for training in trainings if (training, condition) in runs)
         for condition in (ALL, *SOURCES)

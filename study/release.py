@@ -222,7 +222,7 @@ def _half(validation: BundleImages, half: Half) -> BundleImages:
 
 
 def _surest(logits: Logits, labels: Ints) -> Choice:
-    """The member of [M, N, 3] with the best validation loss."""
+    """The member with the best validation loss, from logits [M, N, 3]."""
     if len(logits) == 1:
         return Choice(0, "the only member")
     losses = [calibrated_log_loss(one[np.newaxis], labels, "scpa") for one in logits]

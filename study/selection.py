@@ -1,10 +1,12 @@
 """Select snapshots and ensembles, on the selection half of the validation split only.
 
-The criteria were fixed before the runs of the study: - for a run's snapshot, the members of greedy selection and the
-explaining member: the calibrated log loss; - for the candidate: the mean of the paper's three main figures, macro-F1,
-COVID-19's precision and its recall; in a tie,
-  the log loss. Eligible ensembles have at most six members and output posteriors. So equation 2 of the paper, whose
-  softmax of probabilities never exceeds 0.58, is measured but cannot be chosen.
+The criteria were fixed before the runs of the study:
+
+- For a run's snapshot, the members of greedy selection and the explaining member: the calibrated log loss.
+- For the candidate: the mean of the paper's three main figures, macro-F1, COVID-19's precision and its recall; in a
+  tie, the log loss. Eligible ensembles have at most six members and output posteriors. So equation 2 of the paper,
+  whose softmax of probabilities never exceeds 0.58, is measured but cannot be chosen.
+
 WeightWatcher's figures are reported too. They are not used for the choice; the correlations show whether validation
 agrees with them.
 """
@@ -153,7 +155,7 @@ def choose_explainer(
 def _named(explainer: Snapshot, members: Sequence[Snapshot]) -> ExplainingMember:
     if explainer not in members:
         raise DataError(f"{explainer} is not a member of the candidate, so it cannot explain it")
-    return ExplainingMember(explainer, "named beforehand, not chosen by a figure", {})
+    return ExplainingMember(explainer, "named in advance, not chosen by a figure", {})
 
 
 def _lowest(rows: Sequence[SnapshotRow], metric: SpectralMetric) -> Snapshot | None:

@@ -65,7 +65,7 @@ def pack(runs: Iterable[RunDir], target: Path, last: int = 0) -> None:
     Args:
         runs: all of one table.
         target: a folder, made if it is not there.
-        last: how many snapshots of each run, its last ones; 0 takes all.
+        last: the number of last snapshots of each run to store; 0 stores all.
 
     Raises:
         DataError: there are no runs, or they are of several tables.

@@ -35,7 +35,7 @@ SWABS: Final = "radiography"
 
 @dataclass(frozen=True, slots=True)
 class CalledNormal:
-    """How many of a source's COVID-19 training images a network that was trained without the source calls normal.
+    """The COVID-19 training images of a source that a network trained without the source predicts as normal.
 
     `by_reading` has, by the radiologists' reading of an image ("" if there is none), the number of images and the share
     with p(normal) > 0.5.

@@ -20,8 +20,8 @@ def within_sources(posterior: Floats, rows: Sequence[Row], resampling: Resamplin
 
     Args:
         posterior: [N, 3].
-        rows: of its images.
-        resampling: of their patients.
+        rows: the table's rows of the N images.
+        resampling: resamples of their patients.
     """
     sources, labels = np.array([row.source for row in rows]), labels_of(rows)
     asked: dict[str, tuple[Floats, Mask, Mask]] = {}

@@ -1,6 +1,6 @@
 """The tests. Without a GPU Triton's kernels run in its interpreter.
 
-Triton looks for that when it is imported, so it is said here, before anything else is.
+Triton reads that setting when it is imported, so this module sets it before any other import.
 """
 
 import os

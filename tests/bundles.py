@@ -119,7 +119,7 @@ def variant(bundle: Bundle, root: Path, **changes: object) -> Bundle:
 
 
 def framed(bundle: Bundle, root: Path, *frames: str, **changes: object) -> Bundle:
-    """The same whose members see these frames, and with other fields in bundle.json."""
+    """As `variant`, and with these frames for the members."""
     members = [
         member.model_copy(update={"frame": frame}).model_dump(mode="json")
         for member, frame in zip(bundle.manifest.members, frames, strict=True)

@@ -1,4 +1,4 @@
-"""Fixtures of many tests."""
+"""Fixtures that many tests share."""
 
 import fcntl
 import os
@@ -16,7 +16,7 @@ from tests import files
 from tests.bundles import make_bundle
 from tests.sessions import reused
 
-# Of a property fifty examples, the same ones in CI; no example has a time limit.
+# Fifty examples per property, the same ones each time in CI. No example has a time limit.
 settings.register_profile(
     "suite",
     max_examples=50,
@@ -25,7 +25,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("suite")
-# Of each mode of tests/service/routes/test_openapi.py.
+# For each mode of tests/service/routes/test_openapi.py.
 settings.register_profile("thorough", settings.get_profile("suite"), max_examples=500)
 
 FIRST: Final = "0123456789abcdef"
@@ -56,7 +56,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # that of the whole run: its processes share the bundle
+        folder = folder.parent  # the folder of the whole run, because all its processes share the bundle
     root = folder / "pair"
     with root.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -67,7 +67,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(scope="session")
 def server(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real server with that bundle; its explainer is awake."""
+    """A real server with that bundle; its explainer is ready."""
     with serve(tmp_path_factory.mktemp("server") / "log", bundle.root) as running:
         running.wait_for_explainer(files.quarter_png())
         yield running

@@ -16,11 +16,11 @@ from tests import files
 DCIODVFY: Final = shutil.which("dciodvfy")
 needs_dciodvfy = pytest.mark.skipif(DCIODVFY is None, reason="needs Debian's dicom3tools")
 
-OWN_SCHEME: Final = ("<99DCE>", "<2.25.")  # a coding scheme of one's own is legal, and unknown to the program
+OWN_SCHEME: Final = ("<99DCE>", "<2.25.")  # a private coding scheme is valid, but the program does not know it
 
 
 def faults(data: bytes, folder: Path) -> list[str]:
-    """What dciodvfy finds wrong with a file, its warnings too, but for what it says of a scheme that it cannot know."""
+    """dciodvfy's errors and warnings for a file, except those about a coding scheme that it cannot know."""
     assert DCIODVFY is not None
     path = folder / "judged.dcm"
     path.write_bytes(data)
@@ -35,7 +35,7 @@ def errors(data: bytes, folder: Path) -> list[str]:
 
 
 def transcoded(syntax: str, tmp_path: Path, data: bytes | None = None) -> bytes:
-    """A file, the real radiograph unless another is given, converted by GDCM."""
+    """A file (by default the real radiograph) converted by GDCM."""
     source, target = tmp_path / "source.dcm", tmp_path / "target.dcm"
     source.write_bytes(data or files.radiograph_dicom())
     reader = gdcm.ImageReader()
@@ -54,7 +54,7 @@ def transcoded(syntax: str, tmp_path: Path, data: bytes | None = None) -> bytes:
 
 
 def legal_dx(**elements: object) -> bytes:
-    """A DX image for presentation, 268 rows of 220, with what the standard demands and nothing else (PS3.3, A.26)."""
+    """A DX image for presentation, 268 rows of 220, with only the elements that the standard requires (PS3.3, A.26)."""
     stored = files.parse(files.small_radiograph_dicom()).pixel_array >> 4
     data = files.synthetic_dicom(stored.astype(np.uint16))
     dataset = files.parse(data)

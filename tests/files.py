@@ -20,12 +20,12 @@ from cxr.decode import decode
 
 @cache
 def sample(name: str) -> bytes:
-    """A file that comes with pydicom or pydicom-data."""
+    """The bytes of a file of pydicom or pydicom-data."""
     return Path(sample_path(name)).read_bytes()
 
 
 def sample_path(name: str) -> str:
-    """Where it is."""
+    """Its path."""
     path = get_testdata_file(name, download=False)
     assert path is not None, f"{name} is in neither pydicom nor pydicom-data"
     return str(path)
@@ -36,7 +36,7 @@ def parse(data: bytes) -> FileDataset:
 
 
 def part10(dataset: Dataset) -> bytes:
-    """The dataset as a DICOM Part 10 file, its meta information to match."""
+    """The dataset as a DICOM Part 10 file, with matching meta information."""
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     stream = BytesIO()
@@ -45,7 +45,7 @@ def part10(dataset: Dataset) -> bytes:
 
 
 def changed(data: bytes, **elements: Any) -> bytes:
-    """A DICOM file with some elements replaced, by keyword, or removed where the value is None."""
+    """A DICOM file with some elements, named by keyword, replaced, or removed if the value is None."""
     dataset = parse(data)
     for keyword, value in elements.items():
         if value is not None:
@@ -55,7 +55,7 @@ def changed(data: bytes, **elements: Any) -> bytes:
     return part10(dataset)
 
 
-# --- Radiographs that are fine
+# --- Valid radiographs
 
 
 def radiograph_dicom(**elements: Any) -> bytes:
@@ -190,7 +190,7 @@ def truncated_dicom() -> bytes:
 
 
 def png_of_400_megapixels() -> bytes:
-    """20,000 x 20,000 by its header, with next to no data."""
+    """20,000 x 20,000 according to its header, with almost no data."""
     return png_file(20_000, 20_000, zlib.compress(b"\0" * 1000))
 
 
@@ -215,7 +215,7 @@ def deep_png(samples: NDArray[np.uint16], interlaced: bool = False) -> bytes:
 
 
 def png_file(width: int, height: int, data: bytes, bits: int = 8, colour: int = 0, interlaced: bool = False) -> bytes:
-    """A PNG around zlib data; 8-bit grey unless said otherwise."""
+    """A PNG around zlib data; by default 8-bit grey."""
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -275,12 +275,12 @@ def deflated_bomb_dicom(inflated_megabytes: int = 512) -> bytes:
     del dataset.PixelData
     dataset.Rows = dataset.Columns = 1
     preface = part10(dataset)
-    # The header of the file stays; its dataset is deflated anew, with an endless element of zeros at its end.
+    # The file's header stays. Its dataset is deflated again, with a huge element of zeros at its end.
     meta_length = 132 + 12 + dataset.file_meta.FileMetaInformationGroupLength
     header = zlib.decompress(preface[meta_length:], -zlib.MAX_WBITS)
     pixels = struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OB", 0, inflated_megabytes << 20)
     deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     start = deflate.compress(header + pixels) + deflate.flush(zlib.Z_FULL_FLUSH)
-    # After a full flush nothing refers back, so one deflated megabyte can stand there many times over.
+    # After a full flush nothing refers back, so one deflated megabyte can be repeated many times.
     megabyte = deflate.compress(bytes(1 << 20)) + deflate.flush(zlib.Z_FULL_FLUSH)
     return preface[:meta_length] + start + megabyte * inflated_megabytes + deflate.flush()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 
 def damaged(data: bytes, times: int, seed: int = 0) -> Iterator[bytes]:
-    """The file cut short somewhere, or with up to 30 bytes overwritten, half of the time near its start."""
+    """The file truncated at random, or with up to 30 bytes overwritten, half of the time near its start."""
     chance = random.Random(seed)
     for _ in range(times):
         if chance.random() < 0.2:

@@ -1,7 +1,7 @@
-"""A plugin, `-p tests.in_process`: DICOM files are decoded in the tests' own process, where their lines are counted.
+"""A plugin, `-p tests.in_process`: DICOM files are decoded in the tests' own process, so that coverage counts lines.
 
-The decoders' own processes are shut in and can write no coverage. Tests of the sandbox, of privacy and of files that
-exhaust a process keep them.
+Decoder processes are sandboxed and cannot write coverage data. Tests of the sandbox, of privacy and of files that
+exhaust a process still use them.
 """
 
 import json
@@ -38,7 +38,7 @@ def _source(data: bytes) -> Source:
 
 
 def _alone(work: Callable[[bytes], T]) -> Callable[[bytes], T]:
-    """As in a process of its own: warnings are nobody's, and a refusal brings no other error with it."""
+    """As in a separate process: warnings are discarded, and a refusal has no other error as its context."""
 
     def done(data: bytes) -> T:
         with warnings.catch_warnings():

@@ -15,7 +15,7 @@ import cxr
 
 ROOT = Path(cxr.__file__).parents[1]
 
-# A line a package: what of the house it may import, besides itself.
+# For each package: the packages of this project that it may import, besides itself.
 MAY_IMPORT = {
     "cxr": set(),
     "networks": {"cxr"},
@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "reporting": {"cxr", "evaluation", "export", "study", "training"},
     "service": {"attribution", "cxr"},
     "archive": {"cxr"},
-    "hospital": {"cxr"},  # it asks the service by HTTP
+    "hospital": {"cxr"},  # it calls the service by HTTP
     "cli": {
         "archive", "attribution", "cxr", "evaluation", "export", "hospital", "networks", "reporting", "study",
         "training",
@@ -37,10 +37,10 @@ MAY_IMPORT = {
 }  # fmt: skip
 HOUSE = {*MAY_IMPORT, "tests"}
 
-# And what of others' it must not.
+# For each package: the third-party packages that it must not import.
 FORBIDDEN = {
     "cxr": {"torch", "torchvision", "sklearn", "matplotlib", "onnx", "bentoml", "fastapi", "starlette"},
-    "attribution": {"bentoml", "fastapi", "starlette", "pathlib", "os", "io"},  # it serves nothing and reads nothing
+    "attribution": {"bentoml", "fastapi", "starlette", "pathlib", "os", "io"},  # it neither serves nor reads files
 }
 
 FILE_LINES, FUNCTION_LINES, MODULES = 400, 80, 20
@@ -62,7 +62,7 @@ def parse(path: Path) -> ast.Module:
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
-    """Full names of all that is imported anywhere in a tree, in functions too; a relative import begins with a dot."""
+    """Full names of all imports in a syntax tree, including those in functions. A relative import begins with a dot."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -76,7 +76,7 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def test_who_imports_whom() -> None:
+def test_packages_import_only_allowed_packages() -> None:
     assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == HOUSE, "a package has no line in MAY_IMPORT"
     offenders = []
     for package, allowed in MAY_IMPORT.items():
@@ -87,7 +87,7 @@ def test_who_imports_whom() -> None:
     assert not offenders, "\n".join(offenders)
 
 
-def test_house_numbers() -> None:
+def test_sizes_of_files_and_folders() -> None:
     offenders = [name for package in MAY_IMPORT for path in sources(package) for name in _faults(path)]
     folders = Counter(path.parent for package in HOUSE for path in sources(package) if path.stem != "__init__")
     offenders += [f"{name_of(folder)}: {count} modules" for folder, count in folders.items() if count > MODULES]
@@ -113,7 +113,7 @@ def _faults(path: Path) -> Iterator[str]:
 
 
 def test_what_is_committed() -> None:
-    """No radiograph, which stays where its licence puts it, no graph or pickle; small weights, of one model."""
+    """No radiograph (for its licence), no graph and no pickle is committed, and only small weights of one model."""
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
     done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -146,7 +146,7 @@ def test_neither_the_core_nor_the_api_process_loads_torch() -> None:
 
 
 def _loaded_by(modules: list[str], *options: str) -> set[str]:
-    """The packages that a process holds after it has imported modules."""
+    """The packages that a process has loaded after it imported these modules."""
     code = f"import importlib, json, sys; [importlib.import_module(name) for name in {modules}]"
     command = [sys.executable, *options, "-c", f"{code}; print(json.dumps([*sys.modules]))"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -33,8 +33,8 @@ ENSEMBLE: Final = "ensemble"  # stands for all members together where a member's
 DEFAULT_BUNDLE: Final = Path(__file__).parents[2] / "models" / "default"
 
 _WHERE_A_BUNDLE_IS: Final = (
-    "name a model's folder with --bundle or CXR_BUNDLE. The default model lies in the project's repository, "
-    "in models/default; an installed package holds none"
+    "name a model's folder with --bundle or CXR_BUNDLE. The default model is in the project's repository, "
+    "in models/default; an installed package contains none"
 )
 
 LUNGS_ONNX: Final = "lungs.onnx"
@@ -248,7 +248,7 @@ class OnnxFile(_Strict):
 class OnnxManifest(_Strict):
     """onnx/manifest.json. Calibration is not in the graphs, so a new temperature needs no new export.
 
-    `golden` has, by member, the logits of `cxr.model.golden`; exports made before there were any have none.
+    `golden` has, by member, the logits of `cxr.model.golden`; older exports have none.
     """
 
     files: dict[FileName, OnnxFile]

@@ -16,7 +16,7 @@ PrecisionChoice = Precision | Literal["auto"]
 
 
 class Device(Protocol):
-    """Where networks run. `max_batch` is the largest useful batch: 1 where batching gains nothing."""
+    """Where networks run. `max_batch` is the largest useful batch: 1 if batching gains nothing."""
 
     provider: str
     max_batch: int

@@ -1,6 +1,6 @@
--- The router rule: every new radiograph goes to the node "CXR" of DicomModalities, and nothing else does. Results come
--- back as SR and OT, so that they cannot go round in circles; `cxr pacs` would not take them either.
--- Orthanc does not repeat a job that has failed for ever: `cxr pacs serve --orthanc URL` fetches what it missed.
+-- The router rule: every new radiograph, and nothing else, goes to the node "CXR" of DicomModalities. Results come
+-- back as SR and OT, so they cannot loop; `cxr pacs` would not accept them either.
+-- Orthanc does not repeat a finally failed job: `cxr pacs serve --orthanc URL` fetches radiographs that it missed.
 
 local RADIOGRAPHS = { CR = true, DX = true }
 

@@ -1,1 +1,1 @@
-"""What explanations are worth: maps against lungs, faithfulness, robustness."""
+"""The quality of explanations: agreement with lungs and boxes, faithfulness, robustness."""

@@ -1,4 +1,4 @@
-"""Maps that know nothing of a patient's opacities: what a method's maps must beat. docs/marks.md, rule 6."""
+"""Baseline maps that do not depend on a patient's opacities. A method must beat them: docs/marks.md, rule 6."""
 
 from pathlib import Path
 from typing import Final
@@ -11,8 +11,8 @@ from cxr.arrays import Map, Mask
 from training.data import read_table
 from training.opacities import Boxes, covered_by_boxes
 
-GRID: Final = 64  # cells to a side of what maps and marks are compared on
-SPREAD: Final = 0.25  # standard deviation of the centred Gaussian, in sides
+GRID: Final = 64  # cells per side of the grid on which maps and marks are compared
+SPREAD: Final = 0.25  # standard deviation of the centred Gaussian, as a share of the side
 CONSTANT: Final = "mean_boxes"
 NAMES: Final = {
     "random": "random map",
@@ -22,18 +22,18 @@ NAMES: Final = {
 }
 
 Maps = NDArray[np.float32]
-"""[N, GRID, GRID], evidence ≥ 0 over the whole radiograph."""
+"""Maps [N, GRID, GRID]: evidence ≥ 0 over the whole radiograph."""
 
 
 def mean_boxes(folder: Path, boxes: Boxes) -> Map:
-    """[GRID, GRID]: in which share of the boxed training images a cell lies in a box."""
+    """[GRID, GRID]: for each cell the share of the boxed training images in which it lies in a box."""
     rows = [row for row in read_table(folder) if row.split == "train" and boxes.get(row.file)]
     mean: Map = covered_by_boxes(rows, boxes, GRID).mean(axis=0).astype(np.float32)
     return mean
 
 
 def baselines(lungs: Mask, mean: Map) -> dict[str, Maps]:
-    """Each baseline's maps for the images with these lungs [N, S, S]; where there are none, the whole image is."""
+    """Each baseline's maps for the images with these lungs [N, S, S]. Without lungs the whole image counts as lungs."""
     count = len(lungs)
     axis = (np.arange(GRID) + 0.5) / GRID - 0.5
     bell = np.exp(-0.5 * (axis / SPREAD) ** 2)

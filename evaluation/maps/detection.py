@@ -13,7 +13,7 @@ OVERLAP: Final = 0.5  # least intersection over union of a box that counts as fo
 
 
 class Found(NamedTuple):
-    """A box that was found, and how sure that is, in any unit."""
+    """A detected box with its confidence, in any unit."""
 
     box: Rectangle
     score: float
@@ -23,8 +23,8 @@ def average_precision(found: Sequence[Sequence[Found]], true: Sequence[Sequence[
     """The average precision, for `Resampling`: the area under the envelope of precision over recall, all points.
 
     Args:
-        found: of each image, in any order.
-        true: of each image; none where there is nothing to find.
+        found: the detected boxes of each image, in any order.
+        true: the true boxes of each image; may be empty.
 
     Returns:
         Weights [R, N] → {"ap": [R]}, NaN where a resample has no true box.
@@ -39,7 +39,10 @@ def average_precision(found: Sequence[Sequence[Found]], true: Sequence[Sequence[
 
 
 def _hits(found: Sequence[Found], true: Sequence[Rectangle]) -> list[bool]:
-    """Whether each box of an image finds a true one: the surest first, and each true one once."""
+    """Whether each detected box of an image matches a true one.
+
+    The most confident box chooses first. Each true box is matched at most once.
+    """
     hits, free = [False] * len(found), set(range(len(true)))
     for number in sorted(range(len(found)), key=lambda i: -found[i].score):
         best = max(free, key=lambda i: overlap(found[number].box, true[i]), default=None)
@@ -50,7 +53,7 @@ def _hits(found: Sequence[Found], true: Sequence[Rectangle]) -> list[bool]:
 
 
 def overlap(left: Rectangle, right: Rectangle) -> float:
-    """Intersection over union, 0 to 1."""
+    """Intersection over union of two boxes, 0 to 1."""
     width = min(left[0] + left[2], right[0] + right[2]) - max(left[0], right[0])
     height = min(left[1] + left[3], right[1] + right[3]) - max(left[1], right[1])
     common = max(width, 0.0) * max(height, 0.0)
@@ -59,7 +62,11 @@ def overlap(left: Rectangle, right: Rectangle) -> float:
 
 
 def _area(weights: Floats, image: np.ndarray[tuple[int], np.dtype[np.int64]], hit: Mask, wanted: Floats) -> Floats:
-    """[R] for weights [R, N], the images and hits [D] of all boxes, the surest first, and how many are wanted [R]."""
+    """[R] the area for weights [R, N].
+
+    It takes the image and the hit of each of the D detected boxes, [D], most confident first, and the weighted number
+    of true boxes [R].
+    """
     if not len(image):
         return np.where(wanted > 0, 0.0, np.nan)
     counts = weights[:, image]

@@ -1,4 +1,4 @@
-"""How good a network's explanations are: five methods and two baselines, by the criteria of `attribution`.
+"""Measure the quality of a network's explanations: five methods and two baselines, by the criteria of `attribution`.
 
     python -m evaluation.maps.explanations --weights WEIGHTS --architecture densenet161 --data DIR --output JSON
 
@@ -54,14 +54,14 @@ METHODS: Final[dict[str, Attribute]] = {
     "gaussian": centred_gaussian,
 }
 SLOW: Final[dict[str, Attribute]] = {"integrated_gradients": integrated_gradients, "occlusion": occlusion}
-"""Methods that cost a hundred forward passes: they are asked once, so without sensitivity and shuffled weights."""
+"""Methods that cost a hundred forward passes. They run once per image: no sensitivity, and no shuffled weights."""
 
-RANDOM_ORDERS: Final = 2  # their mean is what deletion and insertion are compared with
+RANDOM_ORDERS: Final = 2  # deletion and insertion are compared with the mean over these orders
 SQUARES: Final = 50
 
 
 def choose(data: Dataset, count: int, seed: int = 0) -> Dataset:
-    """So many of the images, drawn without a look at them; all, if there are no more."""
+    """This many images, drawn at random; all images if there are not more."""
     chosen = set(np.random.default_rng(seed).permutation(len(data.rows))[:count].tolist())
     return data.where(index in chosen for index in range(len(data.rows)))
 
@@ -69,14 +69,14 @@ def choose(data: Dataset, count: int, seed: int = 0) -> Dataset:
 def explanations(
     network: Network, architecture: str, data: Dataset, lungs: Mask, batch: int = 50, seed: int = 0
 ) -> Explanations:
-    """Measure the explanations of the label that the network predicts, on a GPU if there is one.
+    """Measure the explanations of the predicted label, on a GPU if there is one.
 
     Args:
         network: in evaluation mode, on the CPU.
         architecture: its name.
-        data: images that it has not learnt from.
-        lungs: [N, S, S], all false where they are not known; of any size, over the whole image.
-        batch: how many images at a time.
+        data: images outside its training data.
+        lungs: [N, S, S] masks over the whole image, of any size; all false for an image without known lungs.
+        batch: number of images at a time.
         seed: of noise, squares, random orders and shuffled weights.
     """
     start = time.perf_counter()
@@ -103,7 +103,7 @@ def explanations(
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """The network whose explanations are measured, and its copies that know less and less."""
+    """The network whose explanations are measured, and its copies with more and more randomised layers."""
 
     network: CanonicalNetwork
     shuffled: list[CanonicalNetwork]
@@ -117,7 +117,7 @@ Values = Iterator[tuple[str, Tensor]]
 
 
 def _measure(subject: _Subject, images: Tensor, lungs: Tensor, chance: torch.Generator) -> Values:
-    """Names as in `Explanations.figures`, and the values of these images [N]."""
+    """The values [N] of these images for each name of `Explanations.figures`."""
     network = subject.network
     with torch.no_grad():
         logits = network(images)
@@ -137,7 +137,7 @@ def _measure(subject: _Subject, images: Tensor, lungs: Tensor, chance: torch.Gen
 
 
 def rank_correlation(left: Tensor, right: Tensor) -> Tensor:
-    """[N] Spearman's of the strength |R| of two sets of maps on the grid; 0 where a map is constant."""
+    """[N] Spearman's rank correlation of the strength |R| of two sets of maps on the grid; 0 if a map is constant."""
     strengths = (on_grid(maps).abs().flatten(1).cpu().numpy() for maps in (left, right))
     return torch.from_numpy(np.nan_to_num(spearman(*strengths)))
 
@@ -163,12 +163,12 @@ def _faithfulness(
 
 def main(
     weights: Annotated[Path, typer.Option(help="Weights in safetensors.")],
-    architecture: Annotated[str, typer.Option(help="Of these weights.")],
-    output: Annotated[Path, typer.Option(help="A JSON file.")],
+    architecture: Annotated[str, typer.Option(help="Architecture of the weights.")],
+    output: Annotated[Path, typer.Option(help="The JSON file to write.")],
     data: Annotated[Path, typer.Option(help="Folder with metadata.csv.")] = DEFAULT_DATA,
-    images: Annotated[int, typer.Option(help="How many of the validation images.")] = 300,
+    images: Annotated[int, typer.Option(help="Number of validation images.")] = 300,
     lungs: Annotated[
-        Path | None, typer.Option(help="From `training.lungs.mask_file`; else the data set's few.")
+        Path | None, typer.Option(help="Masks from `training.lungs.mask_file`. Default: the data set's few masks.")
     ] = None,
     recipe: str = "clahe-1",
     size: int = 224,

@@ -1,7 +1,7 @@
-"""The lungs of some images, for measuring whether maps look there: [N, S, S] bool over what a network sees of each.
+"""Lung masks of images, to measure whether maps look at the lungs: [N, S, S] bool over a network's view of each image.
 
-From the segmenter of a bundle; from a file of `training.lungs.mask_file`, where there is no onnxruntime (`framed`); or
-from the data set's own tables.
+The masks come from a bundle's segmenter, from a file of `training.lungs.mask_file` if there is no onnxruntime
+(`framed`), or from the data set's own tables.
 """
 
 from collections.abc import Mapping
@@ -21,11 +21,11 @@ if TYPE_CHECKING:  # needs pydantic, which a training machine may lack
     from cxr.model.bundle import Bundle
 
 
-SIDE: Final = 128  # of the masks of the tables
+SIDE: Final = 128  # pixels per side of masks from the tables
 
 
 def segmented(bundle: "Bundle", folder: Path, rows: tuple[Row, ...]) -> dict[str, Mask]:
-    """By the lung segmenter of an exported bundle, over each of its frames; all false where it has none."""
+    """Masks by an exported bundle's lung segmenter, for each of its frames. All false if it has no segmenter."""
     frames = bundle.manifest.frames
     if bundle.manifest.lungs is None:
         return {frame: np.zeros((len(rows), 1, 1), bool) for frame in frames}
@@ -34,14 +34,14 @@ def segmented(bundle: "Bundle", folder: Path, rows: tuple[Row, ...]) -> dict[str
 
 
 def of_the_table(folder: Path, rows: tuple[Row, ...]) -> Mask:
-    """Over the whole image, where the data set has a mask, people's before a machine's; elsewhere all false."""
+    """The data set's masks over the whole image, by people if available, else by a machine; else all false."""
     masked = load_masked(folder, get_args(Split), RECIPE, SIDE)
     known = {outline.file: mask for outline, mask in zip(masked.outlines, masked.masks, strict=True)}
     return framed(known, rows, FULL)
 
 
 def framed(masks: Mapping[str, Mask], rows: tuple[Row, ...], frame: str) -> Mask:
-    """Masks by file name → those of rows, over the frame that is cut by them."""
+    """Masks by file name → masks of these rows, over the frame that is cut out by each mask."""
     nothing = np.zeros_like(next(iter(masks.values())))
     found = (masks.get(row.file, nothing) for row in rows)
     return np.stack([in_frame(mask, placement(frame, mask)) for mask in found])

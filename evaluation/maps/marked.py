@@ -1,4 +1,4 @@
-"""The maps of a bundle's networks against radiologists' boxes, by the rules of docs/marks.md."""
+"""Compare the maps of a bundle's networks with radiologists' boxes, by the rules of docs/marks.md."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,17 +28,20 @@ CLAIMANT: Final[Method] = "gradcam_plus_plus"
 RIVALS: Final[tuple[Method, ...]] = ("gradcam", "lrp")
 
 Values = dict[str, Floats]
-"""`<map>/<measure>` → [N], NaN where it was not measured."""
+"""`<map>/<measure>` → values [N], NaN for images that were not measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """How well the maps of one network meet the marks on one source's images.
+    """The agreement of one network's maps with the marks on one source's images.
 
-    `figures` are means over images with intervals by patients: `<map>/<measure>`; `<map>-<other>/<measure>` of
-    differences image by image; `subset/<map>/<measure>` over the `subset` images that slow methods were measured on;
-    `gain/<map>/<measure>` of differences to the same map of the network of the full frame. `boxes/ap` and
-    `boxes/ap_marked` are the average precision of the second head's boxes with and without the `normals`.
+    `figures` are means over images, with intervals by patients:
+
+        <map>/<measure>           of one kind of map
+        <map>-<other>/<measure>   of the differences between two maps of the same image
+        subset/<map>/<measure>    over the `subset` images on which slow methods were measured
+        gain/<map>/<measure>      of the differences to the same map of the full-frame network
+        boxes/ap, boxes/ap_marked the average precision of the second head's boxes, with and without the `normals`
     """
 
     network: str
@@ -54,10 +57,12 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
-    """The images that people have marked, and the normal ones of the same sources.
+    """The marked images, and the normal images of the same sources.
 
-    places: where each frame lies on each image; lungs: [N, S, S]; marked: [N, GRID, GRID], nothing in normal images;
-    slow: [N] on which slow methods are measured
+    places: the place of each frame on each image
+    lungs:  [N, S, S] masks
+    marked: [N, GRID, GRID] marked cells, none in normal images
+    slow:   [N] whether slow methods are measured on the image
     """
 
     images: BundleImages
@@ -74,13 +79,13 @@ class Subjects:
 
 
 def against_marks(bundle: Bundle, folder: Path, split: Literal["val", "test"], slow: int) -> tuple[Marked, ...]:
-    """All figures of a bundle: of its explaining member, and of one that sees the full frame.
+    """All figures of a bundle: of its explaining member, and of a member that sees the full frame.
 
     Args:
         bundle: exported.
-        folder: of a data set with boxes.csv; without one there are no figures.
-        split: whose images.
-        slow: how many of the marked images the slow methods are measured on.
+        folder: folder of a data set; without boxes.csv there are no figures.
+        split: the split to measure.
+        slow: number of marked images on which the slow methods are measured.
     """
     subjects = marked_images(bundle, folder, split, slow)
     if not subjects.positive.any():
@@ -100,7 +105,7 @@ def against_marks(bundle: Bundle, folder: Path, split: Literal["val", "test"], s
 
 
 def pointing(found: Sequence[Marked], bundle: Bundle) -> Pointing | None:
-    """What bundle.json says of the explaining member: on the source with most marks. None where there are none."""
+    """The figures for bundle.json: the explaining member's on the source with most marks. None without marks."""
     best = max((one for one in found if one.network == bundle.explainer.name), key=lambda one: one.images, default=None)
     if best is None:
         return None
@@ -115,7 +120,10 @@ def _has(found: Marked, name: str) -> bool:
 
 
 def marked_images(bundle: Bundle, folder: Path, split: Literal["val", "test"], slow: int) -> Subjects:
-    """A split's images with boxes, and the normal ones of their sources; so many of the former drawn with seed 0."""
+    """A split's images with boxes, and the normal images of their sources.
+
+    `slow`: number of images with boxes for the slow methods, drawn with seed 0.
+    """
     boxes, rows = read_boxes(folder), [row for row in read_table(folder) if row.split == split]
     sources = {row.source for row in rows if boxes.get(row.file)}
     images = bundle_images(bundle, folder, split)
@@ -139,7 +147,7 @@ def _judged(bundle: Bundle) -> list[Member]:
 
 
 def _of_methods(bundle: Bundle, member: Member, subjects: Subjects) -> Values:
-    """The measures of each method of a member, NaN where a slow one was not asked."""
+    """The measures of each method of a member; NaN for images that a slow method skipped."""
     network, values = load_member(bundle, member), Values()
     for method in METHODS:
         if method == HEAD and not member.opacity_head:
@@ -154,7 +162,7 @@ def _of_methods(bundle: Bundle, member: Member, subjects: Subjects) -> Values:
 
 
 def _measured(name: str, maps: Maps, subjects: Subjects, chosen: Mask) -> Values:
-    """Measures [N] of all subjects, from maps of those that are chosen."""
+    """Measures [N] of all subjects, from maps of the chosen ones; NaN for the others."""
     values = Values()
     for measure, found in measures(maps, subjects.marked[chosen]).items():
         values[f"{name}/{measure}"] = np.full(len(chosen), np.nan)
@@ -163,7 +171,7 @@ def _measured(name: str, maps: Maps, subjects: Subjects, chosen: Mask) -> Values
 
 
 def _boxes(bundle: Bundle, member: Member, subjects: Subjects) -> list[list[Found]]:
-    """The second head's boxes on every subject; none where the member has no such head."""
+    """The second head's boxes on every subject; empty if the member has no second head."""
     if not member.opacity_head:
         return [[] for _ in subjects.images.rows]
     maps = opacities_of(load_member(bundle, member), subjects.images.of(member.frame))
@@ -172,7 +180,10 @@ def _boxes(bundle: Bundle, member: Member, subjects: Subjects) -> list[list[Foun
 
 
 def differences(values: Values) -> Values:
-    """Of each method to the constant, of the paper's to its rivals, and of the second head to the paper's."""
+    """Differences image by image.
+
+    Each method minus the constant baseline, Grad-CAM++ minus the other methods, and the second head minus Grad-CAM++.
+    """
     pairs = [(method, CONSTANT) for method in METHODS]
     pairs += [(CLAIMANT, rival) for rival in RIVALS] + [(HEAD, other) for other in METHODS if other != HEAD]
     return {
@@ -184,7 +195,7 @@ def differences(values: Values) -> Values:
 
 
 def _of_subset(values: Values, subjects: Subjects) -> Values:
-    """The same, on the images that slow methods were asked about alone; nothing where there are none."""
+    """The same figures, only on the images of the slow methods; empty if there are none."""
     if not subjects.slow.any():
         return {}
     return {f"subset/{name}": np.where(subjects.slow, found, np.nan) for name, found in values.items()}
@@ -226,7 +237,7 @@ def _by_source(
 def _average_precisions(
     rows: Sequence[Row], boxes: Boxes, found: list[list[Found]], its: Mask, kept: Mask
 ) -> dict[str, Figure]:
-    """With the normal images of a source, and without them."""
+    """Average precision with and without the normal images of a source."""
     figures = {}
     for name, chosen in (("boxes/ap", its), ("boxes/ap_marked", kept)):
         numbers = np.flatnonzero(chosen).tolist()

@@ -1,4 +1,4 @@
-"""Single maps against what people have marked: the measures of docs/marks.md, rule 5.
+"""Compare single maps with people's marks: the measures of docs/marks.md, rule 5.
 
 Maps and marks are [N, G, G] over the whole image; a map's values are evidence ≥ 0.
 """
@@ -15,9 +15,9 @@ MEASURES: Final = ("pointing", "energy", "iou", "dice", "auprc")
 
 
 def measures(maps: NDArray[np.float32], marked: Mask) -> dict[str, Floats]:
-    """Each of `MEASURES`, [N].
+    """The values [N] of each of `MEASURES`.
 
-    pointing: the share of the cells with the map's maximum that is marked: 1 or 0 where there is one such cell
+    pointing: of the cells with the map's maximum, the share that is marked: 1 or 0 if there is one such cell
         (Zhang et al. 2018). 0 for a map without evidence.
     energy: the marked cells' share of the evidence over their share of the image. 0 for a map without evidence.
     iou, dice: of the marked cells and those above a threshold, at the image's best threshold.
@@ -48,8 +48,8 @@ def _measures(heatmap: Map, inside: Mask) -> Iterator[float]:
 
 
 def _at_thresholds(values: Floats, marks: Mask) -> tuple[Floats, Floats]:
-    """How many marked cells, and how many cells, are at least as high as each value of a map, from the highest down."""
+    """For each value of a map, highest first: the number of marked cells and of all cells that are at least as high."""
     order = np.argsort(-values, kind="stable")
     descending = values[order]
-    last = np.append(descending[1:] != descending[:-1], True)  # of the cells of equal value
+    last = np.append(descending[1:] != descending[:-1], True)  # the last of the cells with equal values
     return np.cumsum(marks[order])[last].astype(np.float64), (np.flatnonzero(last) + 1).astype(np.float64)

@@ -1,4 +1,4 @@
-"""A network's maps as they lie on the whole radiograph, for many images at a time."""
+"""A network's maps, placed on the whole radiograph, for many images at a time."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -21,25 +21,25 @@ from networks.architectures import Network
 from training.data import Dataset
 
 SLOW: Final[frozenset[Method]] = frozenset({"integrated_gradients", "occlusion"})
-"""Methods that cost a hundred forward passes an image, or more."""
+"""Methods that cost a hundred forward passes per image, or more."""
 
 HEAD: Final[Method] = "opacity"
 BATCH: Final = 8
 
 
 def maps_of(network: Network, method: Method, images: Dataset, places: Sequence[Placement]) -> Maps:
-    """What a method finds for each image's own label, as docs/marks.md, rule 4, has it.
+    """A method's maps for each image's own label (docs/marks.md, rule 4).
 
     Args:
         network: in evaluation mode, on the CPU.
-        images: as it sees them.
-        places: where on its radiograph each of them lies.
+        images: the network's input images.
+        places: the place of each input image on its radiograph.
 
     Returns:
-        [N, GRID, GRID] positive evidence, that of pixel-wise maps gathered into regions.
+        [N, GRID, GRID] positive evidence. Maps of single pixels are summed over regions.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = network.to(device).to(memory_format=torch.channels_last)  # a quarter faster on a CPU
+    network = network.to(device).to(memory_format=torch.channels_last)  # channels last is a quarter faster on a CPU
     attribute = partial(lrp, canonize(network)) if method == "lrp" else partial(MAPS[method], network)
     pixels, labels = torch.from_numpy(np.array(images.images))[:, None], torch.from_numpy(images.labels)
     found = []
@@ -51,6 +51,6 @@ def maps_of(network: Network, method: Method, images: Dataset, places: Sequence[
 
 
 def opacities_of(network: Network, images: Dataset) -> np.ndarray[tuple[int, int, int], np.dtype[np.float32]]:
-    """[N, h, w] what the second head says of each image."""
+    """[N, h, w] the second head's output for each image."""
     parts = torch.from_numpy(np.array(images.images))[:, None].split(BATCH)
     return np.concatenate([opacities(network, part).numpy() for part in parts])

@@ -1,4 +1,4 @@
-"""What was found about a network's explanations: figures with intervals, and what they say of the paper's claim."""
+"""Figures of the quality of a network's explanations, with intervals, and their verdict on the paper's claim."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ METHOD_NAMES: Final = {
     "gaussian": "centred Gaussian",
 }
 CLAIMANT: Final = "gradcam_plus_plus"
-RIVALS: Final = ("gradcam", "lrp")  # in the paper
+RIVALS: Final = ("gradcam", "lrp")  # the paper's other methods
 OTHERS: Final = ("integrated_gradients", "occlusion")
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One figure of merit: its title, which way is better, and whether it measures faithfulness to the network."""
+    """One figure of merit: its title, whether higher is better, and whether it measures faithfulness to the network."""
 
     title: str
     better: Literal["higher", "lower"]
@@ -48,9 +48,13 @@ CRITERIA: Final = {
 class Explanations:
     """The quality of the explanations of one network on some images.
 
-    `figures` are named `<method>/<criterion>`, means over images with intervals of a patient-clustered bootstrap;
-    `<method>/randomised@<share>` with its sign, after a share of the layers, from the logits down; and, of differences
-    image by image, `gradcam_plus_plus-<rival>/<criterion>`. `lungs` counts the images whose lungs are known.
+    `figures` are means over images, with intervals of a patient-clustered bootstrap. Their names:
+
+        <method>/<criterion>
+        <method>/randomised@<share>             signed, after randomising this share of the layers from the logits down
+        gradcam_plus_plus-<rival>/<criterion>   of the differences between two methods on the same image
+
+    `lungs` is the number of images with known lungs.
     """
 
     architecture: str
@@ -63,17 +67,17 @@ class Explanations:
 
     @staticmethod
     def of(values: dict[str, Floats], patients: Sequence[str], **about: Any) -> "Explanations":
-        """From the values of all images, [N] for each `<method>/<criterion>`, NaN where there is nothing to measure."""
+        """Make it from the values [N] of all images for each `<method>/<criterion>`; NaN if nothing was measured."""
         resampling = Resampling(patients)
         figures = resampling.measure(means_of(values | _differences(values)))
         return Explanations(images=len(patients), patients=resampling.patients, figures=figures, **about)
 
     def verdict(self) -> list[str]:
-        """What the figures say, in sentences; an interval that holds 0 decides nothing."""
+        """The verdict in sentences. An interval that contains 0 decides nothing."""
         return [*(self._against_random(method) for method in self._methods()), *self._claim()]
 
     def _methods(self) -> list[str]:
-        """The paper's, and others that were measured."""
+        """The paper's methods, and the other measured ones."""
         return [CLAIMANT, *RIVALS, *(method for method in OTHERS if f"{method}/deletion" in self.figures)]
 
     def _against_random(self, method: str) -> str:
@@ -101,7 +105,7 @@ class Explanations:
         return sentences
 
     def _advantage(self, rival: str, criterion: str) -> int:
-        """1 where Grad-CAM++ is better than a rival, -1 where it is worse, 0 where that is open."""
+        """1 if Grad-CAM++ is better than a rival, -1 if it is worse, 0 if undecided."""
         difference = self.figures.get(f"{CLAIMANT}-{rival}/{criterion}")
         if difference is None:
             return 0
@@ -118,7 +122,7 @@ def _differences(values: dict[str, Floats]) -> dict[str, Floats]:
 
 
 def _sign(figure: Figure) -> int:
-    """1 or -1 where the interval excludes 0, else 0."""
+    """The sign of the value, 1 or -1, if the interval excludes 0; else 0."""
     if figure.low is None or figure.high is None:
         return 0
     return int(figure.low > 0) - int(figure.high < 0)

@@ -1,9 +1,9 @@
-"""Does a map lie where radiologists saw the disease to be severe? Zones of the lungs against BrixIA's scores.
+"""Correlate maps with the severity of disease in each lung zone, as scored by radiologists (BrixIA's scores).
 
     python -m evaluation.maps.severity --run RUNS/full-without-cohen-s0 -o FILE.json
 
-The images are those of `cohen` in train and validation that have scores, so the network must be one that was trained
-without `cohen`: docs/marks.md, rule 10.
+The images are the scored ones of `cohen` in train and validation. So the network must have been trained without
+`cohen`: docs/marks.md, rule 10.
 """
 
 import csv
@@ -42,7 +42,7 @@ SOURCE: Final = "cohen"
 
 
 def read_scores(folder: Path) -> dict[str, Floats]:
-    """File names → [6] BrixIA's score of each of `LUNG_ZONES`, 0 to 3, the mean of two readers.
+    """File name → [6] BrixIA's scores of `LUNG_ZONES`, 0 to 3, each the mean of two readers.
 
     Raises:
         DataError: brixia.csv is missing or has other columns.
@@ -61,7 +61,7 @@ def read_scores(folder: Path) -> dict[str, Floats]:
 def by_zone(maps: Maps, zones: Sequence[Ints], relative: bool = True) -> Floats:
     """[N, 6] the evidence in each lung zone, from maps [N, G, G] and the zone of each cell [G, G].
 
-    `relative`: as a share of the map's; zeros for a map without evidence.
+    `relative`: as a share of the map's evidence; 0 for a map without evidence.
     """
     rows = []
     for heatmap, where in zip(maps, zones, strict=True):
@@ -71,9 +71,10 @@ def by_zone(maps: Maps, zones: Sequence[Ints], relative: bool = True) -> Floats:
 
 
 def correlations(evidence: Mapping[str, Floats], scores: Floats, patients: Sequence[str]) -> dict[str, Figure]:
-    """Spearman's of evidence [N, 6] and scores [N, 6]: `<map>/pooled` over all zones, `<map>/within` an image's own.
+    """Spearman's rank correlation of evidence [N, 6] and scores [N, 6].
 
-    Within: the mean over the images whose scores vary; a map that is the same everywhere counts there as 0.
+    `<map>/pooled` is over the zones of all images. `<map>/within` is the mean of each image's own correlation, over the
+    images whose scores vary; a constant map counts as 0.
     """
     resampling = Resampling(patients)
     figures: dict[str, Figure] = {}
@@ -99,7 +100,7 @@ def _both(evidence: Floats, scores: Floats, inside: Floats) -> Figures:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Images with scores and believable lungs, as a network of a frame sees them; zones are [G, G] indices."""
+    """Images with scores and plausible lungs, as input of a network of a frame. Zones are [G, G] indices."""
 
     images: Dataset
     places: tuple[Placement, ...]
@@ -133,10 +134,10 @@ def scored(folder: Path, files: Mapping[str, Floats], bundle: Bundle, config: Tr
 
 def main(
     run: Annotated[Path, typer.Option(help="Folder of a run that was trained without cohen.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A JSON file.")],
-    bundle: Annotated[Path, typer.Option(help="Whose lung segmenter to use.")] = DEFAULT_BUNDLE,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The JSON file to write.")],
+    bundle: Annotated[Path, typer.Option(help="Bundle whose lung segmenter is used.")] = DEFAULT_BUNDLE,
     data: Path = DEFAULT_DATA,
-    slow: Annotated[bool, typer.Option(help="Integrated gradients and occlusion too.")] = False,
+    slow: Annotated[bool, typer.Option(help="Also measure integrated gradients and occlusion.")] = False,
 ) -> None:
     """Print and write the correlation of each method's evidence with the severity of a zone."""
     config = RunDir(run).config

@@ -1,1 +1,1 @@
-"""What needs no server: archives, and the floors of each stage."""
+"""Measurements without a server: archives, and the lower bounds of each stage's time."""

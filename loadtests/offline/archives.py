@@ -2,9 +2,10 @@
 
     python -m loadtests.offline.archives --files 20000
 
-The reference is one process on one core that only classifies such files in sequence, without its start-up time,
-measured before and after each engine's run. An engine's time includes its start and end. Every row is checked: all good
-files are answered, all bad ones have an error, and none is missing or duplicated.
+There are two references, of processes that only classify such files in sequence, without their start-up time, measured
+before and after each engine's run: one process while the other cores rest, and one process on each core at once, which
+shows what cores cost each other (caches, memory, tiles). An engine's time includes its start and end. Every row is
+checked: all good files are answered, all bad ones have an error, and none is missing or duplicated.
 """
 
 import os
@@ -12,11 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Annotated, Final, get_args
 
+import numpy as np
 import typer
 from pyarrow import parquet
 
@@ -60,13 +62,19 @@ def _stored(folder: Path, samples: list[Sample], media: str | None) -> Iterator[
         yield path
 
 
-def one_core(paths: list[str], scratch: Path) -> float:
-    """Files per second of one process on one core."""
+def pinned(paths: list[str], scratch: Path, cores: Sequence[int]) -> float:
+    """Files per second of one process on each of these cores, all together."""
     listed = scratch / "few"
     listed.write_text("\n".join(paths))
-    core = str(min(os.sched_getaffinity(0)))
-    command = ["taskset", "-c", core, sys.executable, "-c", YARDSTICK, str(listed)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    commands = [["taskset", "-c", str(core), sys.executable, "-c", YARDSTICK, str(listed)] for core in cores]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
+    return sum(float(process.communicate()[0]) for process in started)
+
+
+def references(paths: list[str], scratch: Path) -> tuple[float, float]:
+    """Files per second of one core while the others rest, and of all cores at once."""
+    cores = sorted(os.sched_getaffinity(0))[: usable_cores()]
+    return pinned(paths, scratch, cores[:1]), pinned(paths, scratch, cores)
 
 
 def engine_rate(engine: Engine, folder: Path, paths: list[str], output: Path) -> float:
@@ -82,8 +90,8 @@ def engine_rate(engine: Engine, folder: Path, paths: list[str], output: Path) ->
 
 
 def main(
-    files: Annotated[int, typer.Option(min=100, help="How many files.")] = 20_000,
-    engine: Annotated[Engine | None, typer.Option(help="Which to measure; by default both.")] = None,
+    files: Annotated[int, typer.Option(min=100, help="Number of files.")] = 20_000,
+    engine: Annotated[Engine | None, typer.Option(help="Engines to measure; by default both.")] = None,
     write: Annotated[bool, typer.Option(help="Put the table into docs/performance.md.")] = False,
 ) -> None:
     """Measure the engines and print a table."""
@@ -94,16 +102,19 @@ def main(
         paths = archive(folder, files)
         few = paths[: max(100, files // 20)]
         for one in (engine,) if engine else get_args(Engine):
-            before = one_core(few, Path(scratch))
+            before = references(few, Path(scratch))
             rate = engine_rate(one, folder, paths, Path(scratch) / f"{one}.parquet")
-            single = (before + one_core(few, Path(scratch))) / 2
-            share, hours = rate / (cores * single), cores * 1e6 / rate / 3600
+            single, together = np.mean([before, references(few, Path(scratch))], axis=0)
+            hours = cores * 1e6 / rate / 3600
             lines.append(
-                (one, f"{rate:.1f}", f"{single:.1f}", f"{share:.2f}", f"{hours:.1f}", f"{hours * 100 / 24:.0f}")
+                (
+                    *(one, f"{rate:.1f}", f"{single:.1f}", f"{rate / (cores * single):.2f}"),
+                    *(f"{together:.1f}", f"{rate / together:.2f}", f"{hours:.1f}", f"{hours * 100 / 24:.0f}"),
+                )
             )
     head = (
         *("engine", "files/s, start included", "one core, files/s", f"÷ {cores} × one core"),
-        *("core hours for a million", "core days for 10⁸"),
+        *("all cores at once, files/s", "÷ all at once", "core hours for a million", "core days for 10⁸"),
     )
     command = " ".join(["python -m loadtests.offline.archives", *sys.argv[1:]])
     text = f"{tables.table(head, lines)}\n\n{files} files, all rows right. {tables.machine()}. `{command}`"

@@ -1,10 +1,10 @@
-"""What each stage of a classification could cost at the least on this machine, and what it costs.
+"""Compare the time of each stage of a classification with a lower bound on this machine, its floor.
 
     python -m loadtests.offline.floors --write
 
-The floor of a network is its operations divided by the rate of large matrix products in the same precision; that of
-decoding is the bytes of file and pixels divided by the rate of a copy in memory. Both rates are measured here, in the
-same run. Nobody reaches a floor: it says what is left to gain, and where.
+The floor of a network is its operations divided by the rate of large matrix products in the same precision. The floor
+of decoding is the bytes of file and pixels divided by the rate of a copy in memory. Both rates are measured in the same
+run. No program reaches a floor; it shows how much could still be gained, and where.
 """
 
 import sys
@@ -38,14 +38,14 @@ TYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What this machine does in a second at the most, on all its cores."""
+    """Highest rates of this machine, per second, on all its cores."""
 
     operations: float
     bytes: float
 
 
 def fastest(work: Callable[[], object], rounds: int = ROUNDS) -> float:
-    """Seconds of the quickest round: the others were held up."""
+    """Seconds of the fastest round: the others were delayed by other load."""
     work()
     return min(_seconds(work) for _ in range(rounds))
 
@@ -57,7 +57,9 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def rates(precision: str) -> Rates:
-    """Of a matrix product (a multiplication and an addition are two operations), and of a copy (read and written)."""
+    """Rates of a matrix product (a multiplication and an addition are two operations) and of a copy (bytes read plus
+    bytes written).
+    """
     torch.set_num_threads(usable_cores())
     matrix = torch.ones(SIDE, SIDE, dtype=TYPES[precision])
     source = np.ones(COPIED, np.uint8)
@@ -69,7 +71,7 @@ def rates(precision: str) -> Rates:
 
 
 def operations(graph: Path) -> float:
-    """Of one image through the convolutions and linear layers of a graph; the rest is not counted."""
+    """Operations for one image in a graph's convolutions and linear layers. Other layers are not counted."""
     model = onnx.shape_inference.infer_shapes(onnx.load(graph)).graph
     weights = {one.name: list(one.dims) for one in model.initializer}
     shapes = {one.name: [d.dim_value or 1 for d in one.type.tensor_type.shape.dim] for one in model.value_info}
@@ -89,7 +91,7 @@ def _row(name: str, floor_s: float, reached_s: float, rest: str) -> tuple[str, .
 
 
 def _decoding(classifier: Classifier, samples: Sequence[Sample], rate: float) -> tuple[float, float]:
-    """Seconds of the floor, and as reached."""
+    """Seconds: the floor, and the measured time."""
     floors, reached = [], []
     for sample in samples:
         findings = [classifier.classify(sample.data) for _ in range(ROUNDS)]
@@ -99,7 +101,7 @@ def _decoding(classifier: Classifier, samples: Sequence[Sample], rate: float) ->
 
 
 def measure() -> tuple[list[tuple[str, ...]], Ensemble, Rates]:
-    """Rows of the table, the networks, and the rates that their floor is made of."""
+    """Rows of the table, the networks, and the rates from which their floors are computed."""
     bundle = Bundle(DEFAULT_BUNDLE)
     classifier = Classifier(bundle, gate="warn")
     ensemble = classifier.ensemble

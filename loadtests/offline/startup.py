@@ -19,8 +19,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from evaluation.bootstrap import RESAMPLES
 from loadtests import tables
+from loadtests.paired import median
 from scripts.server import REPOSITORY
 
 BARE: Final = "import torch"
@@ -56,13 +56,10 @@ def measure(file: Path, rounds: int) -> Seconds:
 
 def result(measured: Seconds) -> str:
     """The table: medians, and the median difference to a bare import with its 95 % bootstrap interval."""
-    bare = np.array(measured[BARE])
     rows = []
     for name, seconds in measured.items():
-        added = np.array(seconds) - bare
-        picked = np.random.default_rng(0).integers(len(added), size=(RESAMPLES, len(added)))
-        low, high = np.quantile(np.median(added[picked], axis=1), (0.025, 0.975))
-        text = "" if name == BARE else f"{np.median(added):+.2f} [{low:+.2f}, {high:+.2f}]"
+        middle, low, high = median(np.subtract(seconds, measured[BARE]).tolist())
+        text = "" if name == BARE else f"{middle:+.2f} [{low:+.2f}, {high:+.2f}]"
         rows.append((f"`{name}`", f"{np.median(seconds):.2f}", text))
     return tables.table(("command", "seconds, median", "more than `import torch` [95 % interval]"), rows)
 

@@ -21,7 +21,7 @@ class Eager:
         self._networks = [(member.frame, load_member(bundle, member)) for member in bundle.manifest.members]
 
     def logits(self, views: Views, alone: bool = True) -> Logits:  # noqa: ARG002
-        """Prepared images [N, S, S] uint8 in each frame → logits [M, N, 3]; PyTorch's threads are set once for all."""
+        """Prepared images [N, S, S] uint8 in each frame → logits [M, N, 3]. PyTorch's thread count is set at start."""
         batches = {frame: torch.from_numpy(images)[:, None] for frame, images in views.items()}
         with torch.inference_mode():
             return np.stack([network(batches[frame]).numpy() for frame, network in self._networks])

@@ -1,1 +1,1 @@
-"""A year of operation in an hour or so: load, and all that happens to a service meanwhile."""
+"""The events of a year of operation, under load, in about an hour."""

@@ -3,9 +3,9 @@
     python -m loadtests.year                        # a year: 10⁶ requests; most of a day on two cores
     python -m loadtests.year --requests 4000 --kills 20 --write
 
-Events come one after the other, at random moments of a load that goes on meanwhile, in an order that a seed makes. The
-clock is libfaketime's, given to the service's processes alone: Debian's package `libfaketime`. The full disk is a tmpfs
-for log and temporary files, which takes the right to mount. Where one cannot be had, the table says "not done".
+Events happen one after the other, at random moments, while the load goes on. A seed determines their order. Only the
+service's processes see the stepped clock, through libfaketime (Debian's package `libfaketime`). The full disk is a
+tmpfs for log and temporary files, which needs the right to mount. If either is unavailable, the table says "not done".
 """
 
 import os
@@ -53,7 +53,7 @@ console = Console(stderr=True, width=160)
 
 
 def calendar(swaps: int, rotations: int, kills: int, logs: int, disks: int, steps: bool) -> list[tuple[str, Event]]:
-    """All that happens, in an order that is always the same; every other kill is the explainer's."""
+    """All events, in an order that is always the same. Every other kill hits the explainer."""
     workers = [events.kill(worker, route) for worker, route in WORKERS.items()]
     found: list[tuple[str, Event]] = [
         *[(SWAPS, events.swap)] * swaps,
@@ -63,7 +63,7 @@ def calendar(swaps: int, rotations: int, kills: int, logs: int, disks: int, step
         *[(DISKS, events.fill_disk)] * disks,
     ]
     random.Random(0).shuffle(found)
-    for i, step in enumerate(events.CLOCK_STEPS if steps else ()):  # in their own order: the last one sets it right
+    for i, step in enumerate(events.CLOCK_STEPS if steps else ()):  # in this order: the last step restores the time
         place = (i + 1) * len(found) // (len(events.CLOCK_STEPS) + 1)
         found.insert(place, (STEPS, partial(events.step_clock, step=step)))
     return found
@@ -71,7 +71,7 @@ def calendar(swaps: int, rotations: int, kills: int, logs: int, disks: int, step
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[bool]:
-    """A tmpfs on a folder; False where this user may not mount one."""
+    """Mount a tmpfs on a folder. Returns false if this user may not mount one."""
     command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "cxr-year", str(folder)]
     mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
     try:
@@ -82,7 +82,7 @@ def small_disk(folder: Path) -> Iterator[bool]:
 
 
 def fake_clock(folder: Path) -> Path | None:
-    """The file that sets the clock of processes that start from here on; None without libfaketime."""
+    """The file that sets the clock of processes started from now on; None without libfaketime."""
     libraries = (Path(base) / LIBFAKETIME for base in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"))
     library = next((path for path in libraries if path.exists()), None)
     if library is None:
@@ -131,7 +131,7 @@ def rows(year: Year, clients: Clients, memory: Watch, planned: Counter[str]) -> 
     return [
         ("requests answered", tally.answered),
         *((name, _of(year.done[name], planned[name])) for name in KINDS),
-        ("tried again by its client, and then answered", again or 0),
+        ("retried by the client, then answered", again or 0),
         ("**wrong answers**", sum(tally.wrong.values())),
         ("**accepted and lost**", sum(tally.lost.values())),
         *((f"memory of {worker}, MB", text) for worker, text in memory.rows()),
@@ -145,15 +145,15 @@ def _of(done: int, planned: int) -> str:
 
 
 def command(
-    requests: Annotated[int, typer.Option(help="Requests that are answered, at least.")] = 1_000_000,
+    requests: Annotated[int, typer.Option(help="Least number of answered requests.")] = 1_000_000,
     swaps: Annotated[int, typer.Option(help="New bundles.")] = 50,
     rotations: Annotated[int, typer.Option(help="Rotations of the API key.")] = 20,
-    kills: Annotated[int, typer.Option(help="Workers killed, of API and explainer by turns.")] = 100,
+    kills: Annotated[int, typer.Option(help="Workers killed, alternately of API and explainer.")] = 100,
     logs: Annotated[int, typer.Option(help="Rotations of the log.")] = 52,
-    disks: Annotated[int, typer.Option(help="How often the disk is full.")] = 4,
+    disks: Annotated[int, typer.Option(help="How often the disk fills up.")] = 4,
     write: Annotated[bool, typer.Option(help="Put the table into docs/reliability.md.")] = False,
 ) -> None:
-    """Live through a year and report it."""
+    """Run a year's events and report the results."""
     with tempfile.TemporaryDirectory(prefix="cxr-year-") as name, small_disk(Path(name)) as mounted, _shelf() as shelf:
         folder = Path(name)
         asked = following_requests(radiographs(4), shelf.bundles)
@@ -184,7 +184,7 @@ def command(
 
 @contextmanager
 def _shelf() -> Iterator[Shelf]:
-    """In the repository's own file system, since its files are hard links."""
+    """A folder in the repository's own file system, because the bundles' files are hard links."""
     build = REPOSITORY / "build"
     build.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="year-", dir=build) as name:

@@ -9,7 +9,7 @@ from cxr.model.bundle import DEFAULT_BUNDLE, Bundle
 
 
 def another(bundle: Bundle, root: Path) -> Bundle:
-    """The same networks as a model of its own: other probabilities, and another member's maps. Its files are links."""
+    """A second bundle: the same networks, other probabilities, another explaining member. Its files are links."""
     root.mkdir(parents=True)
     for folder in ("weights", "onnx"):
         shutil.copytree(bundle.root / folder, root / folder, copy_function=os.link)
@@ -33,13 +33,13 @@ class Shelf:
         self.serve(self.bundles[0])
 
     def serve(self, bundle: Bundle) -> None:
-        """Replace the link as an operator does (`ln -s … next && mv -T next current`), at once or not at all."""
+        """Replace the link atomically, as an operator does (`ln -s … next && mv -T next current`)."""
         following = self.current.with_name("next")
         following.symlink_to(bundle.root)
         following.replace(self.current)
 
     def swap(self) -> Bundle:
-        """Serve the one of the two that is not served now."""
+        """Serve the other of the two bundles."""
         other = next(bundle for bundle in self.bundles if bundle.root != self.current.resolve())
         self.serve(other)
         return other

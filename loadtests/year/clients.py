@@ -1,6 +1,6 @@
-"""Clients that do as docs/clients.md says: a broken connection and a refusal for lack of room are tried again.
+"""Clients that follow docs/clients.md: they retry after a broken connection and after a refusal for lack of capacity.
 
-That is what nginx does with `deploy/nginx.conf` in front of two replicas. What counts is the answer in the end.
+nginx does the same with `deploy/nginx.conf` before two replicas. Only the final answer counts.
 """
 
 import asyncio
@@ -22,26 +22,26 @@ from loadtests.golden import GoldenRequest
 
 CLIENTS: Final = 3
 PATIENCE_S: Final = 180.0
-"""After which a request without an answer is lost: a worker that is killed again and again may take some attempts."""
+"""Seconds after which a request without an answer counts as lost. Repeated kills may need several attempts."""
 AGAIN: Final = (429, 503, 504)
 
 
 class KeyRing:
-    """The service's file of keys, and the one that clients use."""
+    """The service's file of keys, and the key that clients use."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.current = path, secrets.token_hex(16)
         self.open_to(self.current)
 
     def open_to(self, *keys: str) -> None:
-        """Let these keys open the service, once it has read its file again."""
+        """Make these keys the valid ones, as soon as the service has read its file again."""
         following = self.path.with_name("keys.next")
         following.write_text("\n".join(keys))
         following.replace(self.path)
 
 
 class Tally:
-    """What became of the requests. Written by the clients' thread, read by any."""
+    """The outcomes of all requests. Written by the clients' thread, read by any thread."""
 
     def __init__(self) -> None:
         self.answered = 0
@@ -50,13 +50,13 @@ class Tally:
         self.repeated: Counter[str] = Counter()
 
     def shown(self) -> str:
-        """Answers, and what was tried again."""
+        """One line: the number of answers, and the reasons for retries."""
         again = ", ".join(f"{count} × {what}" for what, count in self.repeated.most_common()) or "nothing"
-        return f"{self.answered} answered; tried again: {again}"
+        return f"{self.answered} answered; retried: {again}"
 
 
 class Clients:
-    """`CLIENTS` closed loops in a thread of their own, from entry to exit."""
+    """`CLIENTS` closed loops in a separate thread, from entry to exit of the context."""
 
     def __init__(self, url: str, asked: Sequence[GoldenRequest], keys: "KeyRing") -> None:
         self._url, self._asked, self._keys = url, itertools.cycle(asked), keys
@@ -83,7 +83,7 @@ class Clients:
             await self._ask(session, next(self._asked))
 
     async def _ask(self, session: aiohttp.ClientSession, request: GoldenRequest) -> None:
-        """One request until it has its answer, or `PATIENCE_S` are over."""
+        """Send one request until it has its answer, or for `PATIENCE_S` seconds."""
         end = time.monotonic() + PATIENCE_S
         while True:
             status, body, what = await self._attempt(session, request)
@@ -99,7 +99,7 @@ class Clients:
             self.tally.wrong[f"{request.route} {status}"] += 1
 
     async def _attempt(self, session: aiohttp.ClientSession, request: GoldenRequest) -> tuple[int, bytes, str | None]:
-        """Status and body, and why it has to be tried again, if it has to."""
+        """Status and body, and the reason to retry, if any."""
         headers = {"Content-Type": request.sample.media_type, "X-API-Key": self._keys.current}
         try:
             async with session.post(request.route, data=io.BytesIO(request.sample.data), headers=headers) as response:

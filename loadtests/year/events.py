@@ -1,4 +1,4 @@
-"""What happens to a service in a year. Each event returns when the service has seen it through, or raises `Fault`."""
+"""The events of a year. Each returns when the service works again as it should, or raises `Fault`."""
 
 import secrets
 import shutil
@@ -22,21 +22,21 @@ RETURN_S: Final = 180.0
 FOLLOWED_S: Final = 3.0  # the file of keys is read every second
 DISK_FULL_S: Final = 10.0
 CLOCK_STEPS: Final = ("+3600s", "-86400s", "+31536000s", "+0s")
-"""An hour ahead, a day back, a year ahead, and right again: as libfaketime reads them."""
+"""An hour ahead, a day back, a year ahead, and the true time again, in libfaketime's format."""
 
 
 class Fault(Exception):
-    """The service did not do what it should. The message says what."""
+    """The service failed a requirement. The message names it."""
 
 
 @dataclass(frozen=True)
 class World:
-    """A running service and what an operator has in hand.
+    """A running service and what its operator controls.
 
-    keys:     the service's, and the one that clients use
-    disk:     folder of its log and its temporary files; a small file system of its own where that can be had
+    keys:     the service's keys, and the one that clients use
+    disk:     folder of its log and its temporary files; a small file system of its own if one can be mounted
     clock:    the file that libfaketime reads; None without it
-    probe:    by route, a request whose answer shows that a worker answers
+    probe:    for each route, a request whose answer shows that its worker is alive
     """
 
     server: Server
@@ -47,7 +47,7 @@ class World:
     probe: dict[str, GoldenRequest]
 
     def ask(self, route: str = "/classify", key: str | None = None) -> httpx.Response | None:
-        """One answer, or None where the connection broke."""
+        """One answer; None if the connection broke."""
         sample = self.probe[route].sample
         headers = {"Content-Type": sample.media_type, "X-API-Key": key or self.keys.current}
         try:
@@ -56,7 +56,7 @@ class World:
             return None
 
     def wait(self, holds: Callable[[], bool], what: str) -> None:
-        """Return when something holds. Raises Fault when it has not after `RETURN_S`."""
+        """Return when the condition holds. Raises Fault if it does not hold within `RETURN_S` seconds."""
         end = time.monotonic() + RETURN_S
         while not holds():
             if time.monotonic() > end:
@@ -65,7 +65,7 @@ class World:
 
 
 def swap(world: World) -> None:
-    """Replace the link, and see answers of the other bundle."""
+    """Replace the link, and wait for answers of the other bundle."""
     bundle = world.shelf.swap()
 
     def served() -> bool:
@@ -77,12 +77,12 @@ def swap(world: World) -> None:
 
 
 def rotate_keys(world: World) -> None:
-    """Add a new key, have the clients use it, take the old one away: that one no longer opens anything."""
+    """Add a new key, switch the clients to it, and remove the old one. The old one must then be refused."""
     keys, old, new = world.keys, world.keys.current, secrets.token_hex(16)
     keys.open_to(old, new)
     time.sleep(FOLLOWED_S)
     keys.current = new
-    time.sleep(FOLLOWED_S)  # for requests that were sent with the old one
+    time.sleep(FOLLOWED_S)  # for requests that were sent with the old key
     keys.open_to(new)
 
     def refused() -> bool:
@@ -93,19 +93,19 @@ def rotate_keys(world: World) -> None:
 
 
 def kill(worker: str, route: str) -> Callable[[World], None]:
-    """End a worker with SIGKILL, and see the next one answer."""
+    """Kill a worker with SIGKILL, and wait until the next one answers."""
 
     def event(world: World) -> None:
         process = world.server.worker(worker)
         process.send_signal(signal.SIGKILL)
-        world.wait(lambda: not process.is_running(), f"a dead {worker} was not taken away")
+        world.wait(lambda: not process.is_running(), f"a dead {worker} was not removed")
         world.wait(partial(_answers, world, route), f"no {worker} answered again")
 
     return event
 
 
 def rotate_log(world: World) -> None:
-    """As logrotate's copytruncate does: copy the log away, cut it short; then a request leaves a line in it."""
+    """Rotate as logrotate's copytruncate does: copy the log and truncate it. The next request must be logged."""
     log = world.server.log
     shutil.copy(log, log.with_suffix(".1"))
     with log.open("r+b") as file:
@@ -119,7 +119,7 @@ def rotate_log(world: World) -> None:
 
 
 def step_clock(world: World, step: str) -> None:
-    """Set the clock of all the service's processes at once; its monotonic clock goes on, as in a real step."""
+    """Set the clock of all the service's processes at once. Their monotonic clock continues, as in a real step."""
     if world.clock is None:
         raise Fault("libfaketime is not installed")
     world.clock.write_text(step)
@@ -127,7 +127,7 @@ def step_clock(world: World, step: str) -> None:
 
 
 def fill_disk(world: World) -> None:
-    """No byte is left for log and temporary files, for a while; a bundle is replaced meanwhile."""
+    """Fill the disk of log and temporary files for a while, and replace the bundle meanwhile."""
     filler = world.disk / "filler"
     full = subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=64k"], capture_output=True, check=False)
     try:
@@ -141,7 +141,7 @@ def fill_disk(world: World) -> None:
 
 
 def see_right_answers(world: World) -> None:
-    """On each route an answer of 200; whether it is the golden one, the clients judge."""
+    """Require status 200 on each route. The clients check whether answers are golden."""
     for route in world.probe:
         world.wait(partial(_answers, world, route), f"{route} did not answer")
 

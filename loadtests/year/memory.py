@@ -1,4 +1,4 @@
-"""The memory of a service's workers, of which each may be replaced at any moment."""
+"""The memory of a service's workers. Any of them may be replaced at any moment."""
 
 import threading
 from types import TracebackType
@@ -12,11 +12,12 @@ from scripts.server import Server
 
 EVERY_S: Final = 2.0
 GROWTH_MB: Final = 100.0
-"""Between the medians of the second and the last quarter: two bundles take turns, and each death begins anew."""
+"""Allowed growth in MB from the second to the last quarter's median. Two bundles alternate, and killed workers
+restart with little memory, so readings vary."""
 
 
 class Watch:
-    """Reads every worker's resident memory, from entry to exit."""
+    """Reads every worker's resident memory, from entry to exit of the context."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -33,14 +34,14 @@ class Watch:
         self._thread.join()
 
     def rows(self) -> list[tuple[str, str]]:
-        """Of each worker: medians of the quarters of the time, and the most."""
+        """For each worker: the medians of the four quarters of the time, and the maximum, in MB."""
         return [
             (worker, f"{' → '.join(f'{mb:.0f}' for mb in self._quarters(worker))}, at most {max(read):.0f}")
             for worker, read in self._read_mb.items()
         ]
 
     def faults(self) -> list[str]:
-        """Who grew."""
+        """The workers whose memory grew too much."""
         grown = {worker: self._quarters(worker)[3] - self._quarters(worker)[1] for worker in self._read_mb}
         return [f"{worker} grew by {mb:.0f} MB" for worker, mb in grown.items() if mb > GROWTH_MB]
 
@@ -52,5 +53,5 @@ class Watch:
             for worker, read in self._read_mb.items():
                 try:
                     read.append(self._server.worker(worker).memory_info().rss / 1e6)
-                except (StopIteration, psutil.Error):  # between two
+                except (StopIteration, psutil.Error):  # no worker between two processes
                     continue

@@ -20,9 +20,9 @@ TITLES: Final = {
 }
 ENOUGH: Final = 3  # number of measures in which a method must be better to support the claim
 ABOUT: Final = (
-    "Radiologists have drawn boxes around opacities on images of these sources. Each map is of the image's own label "
-    "and is compared with the boxes by the rules of docs/marks.md. A method must beat the mean box map, which is the "
-    "same for everybody."
+    "Radiologists have drawn boxes around opacities on images of these sources. Each map explains the image's own "
+    "label and is compared with the boxes by the rules of docs/marks.md. A method must beat the mean box map, which is "
+    "the same for every image."
 )
 
 
@@ -42,7 +42,7 @@ def _blocks(found: Sequence[Marked]) -> Iterator[Block]:
 
 def _table(found: Marked) -> Table:
     partly = any(_partly(found, key) for key in SLOW)
-    stars = f" * on {found.subset} of them, drawn at random." if partly else ""
+    stars = f" * on a random subset of {found.subset} images." if partly else ""
     caption = (
         f"{found.network} (frame {found.frame}), {SPLIT_NAMES[found.split].lower()}, {found.source}: {found.images:,} "
         f"images of {found.patients:,} patients, 95 % intervals by patients.{stars}"
@@ -53,8 +53,8 @@ def _table(found: Marked) -> Table:
 def _of_subset(found: Marked) -> Table:
     """All maps on the images that slow methods were measured on."""
     caption = (
-        f"The same of the {found.subset} images of {found.source} on which integrated gradients and occlusion were "
-        "measured, for comparison with them."
+        f"The same for the {found.subset} images of {found.source} on which integrated gradients and occlusion were "
+        "measured, to compare all methods on the same images."
     )
     return _rows(found, "subset/", caption)
 
@@ -72,25 +72,25 @@ def _rows(found: Marked, of: str, caption: str) -> Table:
 
 
 def _partly(found: Marked, key: str) -> bool:
-    """Whether a map was measured on the subset alone."""
+    """Whether a map was measured only on the subset."""
     return key in SLOW and f"{key}/pointing" in found.figures and found.subset < found.images
 
 
 def _readings(found: Marked) -> Iterator[str]:
     head = found.figures.get(f"{HEAD}-{CONSTANT}/pointing")
     if head and "boxes/ap" in found.figures:
-        yield f"Opacity head less mean box map, strongest point in a box: {head}."
+        yield f"Opacity head minus mean box map, strongest point in a box: {head}."
         yield (
             f"Average precision of the opacity head's boxes at an IoU of 0.5: {found.figures['boxes/ap']} with "
             f"{found.normals:,} normal images, {found.figures['boxes/ap_marked']} without."
         )
     for key in (key for key in METHOD_NAMES if key in SLOW and f"{key}/pointing" in found.figures):
         difference = found.figures[f"{key}-{CONSTANT}/pointing"]
-        yield f"{METHOD_NAMES[key]} less mean box map, on the same images, strongest point in a box: {difference}."
+        yield f"{METHOD_NAMES[key]} minus mean box map, on the same images, strongest point in a box: {difference}."
     gains = {key: found.figures.get(f"gain/{key}/pointing") for key in METHOD_NAMES}
     if any(gains.values()):
         said = "; ".join(f"{METHOD_NAMES[key]} {figure}" for key, figure in gains.items() if figure)
-        yield f"Gain of the frame, to the same map of the network of the full frame, strongest point in a box: {said}."
+        yield f"Gain over the same map of the full-frame network, strongest point in a box: {said}."
     yield from _claim(found)
 
 
@@ -102,8 +102,8 @@ def _claim(found: Marked) -> Iterator[str]:
         better, worse = ([TITLES[m] for m, sign in signs.items() if sign == wanted] for wanted in (1, -1))
         holds = holds and len(better) >= ENOUGH and not worse
         yield (
-            f"{METHOD_NAMES[CLAIMANT]} beside {METHOD_NAMES[rival]}: better in {', '.join(better) or 'none'}; worse in "
-            f"{', '.join(worse) or 'none'}; the rest is open."
+            f"{METHOD_NAMES[CLAIMANT]} compared with {METHOD_NAMES[rival]}: better in {', '.join(better) or 'none'}; "
+            f"worse in {', '.join(worse) or 'none'}; undecided in the other measures."
         )
     outcome = "support" if holds else "do not support"
     yield f"So these images {outcome} the paper's claim that Grad-CAM++ is the most reliable of its three methods."

@@ -10,12 +10,12 @@ from reporting.style import ACCENT, INK, SOFT, panels, svg
 DRAWN: Final = ("deletion", "insertion", "aopc", "infidelity", "randomised", "lungs")
 ABOUT: Final = (
     "Every map explains the label that the network predicts. Deletion and insertion (RISE) blur or restore cells of an "
-    "8-pixel grid in the map's order, and count against a random order of the same cells; AOPC is the logit's "
-    "area between the least and the most relevant first. Infidelity is what squares of the map fail to foretell of the "
-    "logit lost when they are blurred. Max-sensitivity: the most that a map changes under noise of five grey levels. "
-    "Weights shuffled: how far the map of a network that has forgotten everything is still the same, which it should "
-    "not be; neither is measured of integrated gradients and occlusion, which take seconds an image. The lungs are a "
-    "segmenter's."
+    "8-pixel grid in the map's order, and are compared with a random order of the same cells. AOPC is the area between "
+    "the logits with the least and with the most relevant cells blurred first. Infidelity: how badly the map's "
+    "evidence in a square predicts the loss of logit when the square is blurred. Max-sensitivity: the largest change "
+    "of a map under noise of five grey levels. Weights shuffled: the similarity to the map of the same network with "
+    "shuffled weights, which should be low. The last two are not measured for integrated gradients and occlusion, "
+    "which take seconds per image. The lungs come from a segmenter."
 )
 
 

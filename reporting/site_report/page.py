@@ -22,7 +22,7 @@ ANSWERS: Final = {"yes": "**yes**", "no": "**no**", "not known": "not known"}
 SHARES: Final = {
     "refused": "refused by the service: not readable, lateral, not a chest …",
     "unfamiliar": "unfamiliar to the gate",
-    "no_lungs": "no lungs found: the whole image was judged",
+    "no_lungs": "no lungs found: the whole image was classified",
     "doubted": "any of these",
 }
 
@@ -57,9 +57,9 @@ def _summary(found: Acceptance) -> Section:
             Text(_verdict(found)),
             Table(("may it …", "in research", "why"), rows),
             Text(
-                "In brackets 95 % intervals. A yes holds for patients like those of these images and for research: the "
-                "model is no medical device, and nothing here makes it one. The rules were written before any site was "
-                "measured."
+                "In brackets 95 % intervals. A yes holds only for research and for patients like those of these "
+                "images: the model is not a medical device, and this report does not make it one. The rules were "
+                "written before any site was measured."
             ),
         ),
     )
@@ -69,11 +69,11 @@ def _verdict(found: Acceptance) -> str:
     answers = {answer: [use for use in found.uses if use.answer == answer and use.use != SUITS] for answer in ANSWERS}
     suits = next(use for use in found.uses if use.use == SUITS)
     if suits.answer == "no":
-        return f"**Do not use it here: {suits.why}.** What the other rows say does not count until that has changed."
+        return f"**Do not use it here: {suits.why}.** The other rows do not count until that has changed."
     if not answers["yes"]:
         return "**These images give no reason to use it here.**"
     uses = "; ".join(use.use.removeprefix("be ") for use in answers["yes"])
-    return f"**In research, and there only, it may be {uses}.** For anything else that the table names, it may not."
+    return f"**Only in research, it may be {uses}.** It may not be used for anything else that the table names."
 
 
 def _needs(found: Acceptance) -> Section:
@@ -82,17 +82,17 @@ def _needs(found: Acceptance) -> Section:
         return Section("Are these images enough?", (Text("Yes, for every figure of this report."),))
     rows = tuple((need.figure, need.images, f"{need.has}", f"{need.needs}", f"{need.missing}") for need in missing)
     header = ("figure", "images with the label", "there are", "it needs", "missing")
-    said = "What these images cannot tell, and how many more it takes. A dash in the tables below is such a figure."
+    said = "Figures that need more images than there are. In the tables below they are shown as a dash."
     return Section("Are these images enough?", (Text(said), Table(header, rows)))
 
 
 def _images(found: Acceptance) -> Section:
     total = sum(found.counts.values())
     copies = (
-        f"{found.copies} images that the model has learnt from, or that look the same, were found by their hashes and "
-        "left out; copies that were cropped are not found."
+        f"{found.copies} images that the model was trained on, or that look the same, were found by their hashes and "
+        "left out. Cropped copies are not detected."
         if found.checked
-        else "Whether the model has learnt from some of these images is not known: it ships no hashes."
+        else "It is unknown whether the model was trained on some of these images: it ships no hashes."
     )
     patients = (
         f"{found.shipped.patients:,} patients"
@@ -123,9 +123,9 @@ def _beside_the_card(found: Acceptance, card: BundleEvaluation) -> Section:
     title = f"card, {measured.SPLIT_NAMES[split.split].lower()}" if split else "card"
     table = Table(("figure", "here, as shipped", "here, recalibrated", title), tuple(rows))
     about = (
-        "AUROC, sensitivity and specificity are of a label against the others that there are here; the card's "
-        "hospitals are those that the model has learnt from, so expect less. Recalibrated figures are cross-fitted in "
-        "five folds by patient: each image is judged by a calibration that it did not fit."
+        "AUROC, sensitivity and specificity are for a label against the other labels present here. The model was "
+        "trained with the card's hospitals, so expect lower figures here. Recalibrated figures are cross-fitted in "
+        "five folds by patient: each image is measured with a calibration that was fitted without it."
     )
     return Section("Here, and on the model's card", (Tiles(tuple(_tiles(found))), table, Text(about)))
 
@@ -181,7 +181,7 @@ def _recalibrated(found: Acceptance, target: float) -> Section:
         blocks.append(
             Text(
                 f"For {names} there are too few images: the label stays in as many sets as before, and its coverage "
-                "here is not known."
+                "here is unknown."
             )
         )
     blocks.append(_set_table(found.shipped, after))
@@ -203,8 +203,8 @@ def _set_table(before: SplitEvaluation, after: SplitEvaluation) -> Table:
 
 def _worst(cases: Sequence[Case]) -> Section:
     about = Text(
-        "The images whose own label has the least probability. Look at them first: is the label right, is the image of "
-        "the kind that the model knows, does the map lie where the finding is?"
+        "The images whose true label has the smallest probability. Look at them first: is the label right, is the "
+        "image of a kind that the model was trained on, does the map point at the finding?"
     )
     panels = (
         PatientImage("A radiograph and its maps", f"`{case.file}`: {case.caption}", case.panel_png) for case in cases

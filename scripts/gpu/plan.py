@@ -83,7 +83,7 @@ def _paper() -> Iterator[Planned]:
 
 
 def _outside() -> Iterator[Planned]:
-    """The paper's six networks without `siim`, by its protocol and by the travelling preset; one also without `cohen`."""
+    """The paper's six networks without `siim`, by its protocol and the travelling preset; one also without `cohen`."""
     for architecture in IMAGES_PER_SECOND:
         network = architecture.replace("_", "")
         config = replace(paper(), architecture=architecture, sampling="natural", leave_out="siim")

@@ -18,14 +18,14 @@ from scripts.server import REPOSITORY, serve
 
 OUT: Final = REPOSITORY / "docs" / "page"
 LARGEST: Final = 200_000  # bytes of a picture
-QUALITY: Final = 85  # of WebP
+QUALITY: Final = 85  # WebP quality
 PATIENCE_MS: Final = 60_000
-BANNER: Final = 40  # pixels at the top that stay
+BANNER: Final = 40  # pixels of the banner, which stays at the top
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A picture: its name, the window's size, what is done before, and whether the whole page is taken."""
+    """A picture: its name, the window's size, the steps before it, and whether it shows the whole page."""
 
     name: str
     size: tuple[int, int]

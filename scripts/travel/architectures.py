@@ -27,21 +27,21 @@ from training.rundir import RunDir
 app = typer.Typer(help=__doc__, add_completion=False)
 
 ASKED: Final = (
-    "The paper says that VGG-19 with DenseNet-161 is best. Is it best in a hospital that no network has learnt from? "
+    "The paper says that VGG-19 with DenseNet-161 is best. Is it also best at a hospital outside the training data? "
     "And do ensembles of architectures travel better than one architecture over two frames?"
 )
 PROTOCOL: Final = (
     "**The paper's protocol**: 200 epochs, 20 cycles, the whole radiograph, all images; the mean of the last "
-    f"{LAST} snapshots, so that none is chosen. Trained once with all sources, once without all patients of `siim`.",
-    "**Travelling**: the recipe `convolution` of [travel.md](../travel.md): the lungs alone, 100 epochs, two cycles, a "
-    "second head taught by boxes. VGG-16, VGG-19 and the two DenseNets were trained with all sources only.",
+    f"{LAST} snapshots, so none is selected. Trained once with all sources, once without all patients of `siim`.",
+    "**Travelling**: the recipe `convolution` of [travel.md](../travel.md): only the lungs, 100 epochs, two cycles, a "
+    "second head trained on boxes. VGG-16, VGG-19 and the two DenseNets were trained with all sources only.",
     f"`{BASELINE}` is ResNet-18 on the whole radiograph, 100 epochs; `{SHIPPED}` are the recipes of the default "
     "bundle's two members. All runs have seed 0. Ensembles are means of probabilities (SCPA), uncalibrated.",
-    "Left out: training and validation images of that source. Intervals resample patients. They do not hold what "
-    "another seed would change.",
+    "Left out: training and validation images of that source. Intervals resample patients. They do not include the "
+    "variation between seeds.",
 )
 COMMANDS: Final = (
-    "Trained on four H200 at once: `python -m scripts.gpu.study` (its head says how). By the paper's protocol "
+    "Trained on four H200 at once: `python -m scripts.gpu.study` (see its docstring). By the paper's protocol "
     "DenseNet-161 took 18 minutes with all sources and 14 without `siim`, VGG-19 7 without `siim`; of the travelling "
     "runs DenseNet-201 took 10 minutes, DenseNet-161 9, VGG-19 5, VGG-16 4, ResNet-34 2.",
     "Packed by `python -m scripts.travel.architectures pack RUNS docs/study/outside`, this page by `python -m "
@@ -68,7 +68,7 @@ def page(
 
 
 def outside_page(found: Travelled) -> Document:
-    """Every figure in it is given."""
+    """Make the page. It computes no figures."""
     sections = (
         Section("What was asked", (Text(ASKED),)),
         Section("What was found", (Items(tuple(_findings(found))),)),
@@ -88,7 +88,7 @@ def _findings(found: Travelled) -> Iterator[str]:
         worse = [name for name, one in others.items() if _is_worse(one)]
         yield (
             f"**`{source}` left out**: `{SHIPPED}` has an AUC of {rows[SHIPPED].main.value}. Better by an interval "
-            f"that excludes 0: {_listed(better)}. Worse by one: {_listed(worse)}."
+            f"that excludes 0: {_listed(better)}. Worse by such an interval: {_listed(worse)}."
         )
 
 
@@ -101,7 +101,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _left_out(found: Travelled, source: str) -> Block:
-    header = ("row", "AUC", "to the baseline", "to the default's recipes", *_recalls(found.outside[source]), "ECE")
+    header = ("row", "AUC", "minus baseline", "minus default's recipes", *_recalls(found.outside[source]), "ECE")
     rows = [
         (
             name,
@@ -127,7 +127,7 @@ def _recalls(rows: Mapping[str, Outside]) -> Iterator[str]:
 
 
 def _inside(found: Travelled) -> Block:
-    header = ("row", "macro-F1", "to the baseline", "COVID-19 or normal within `siim`, AUC", "ECE")
+    header = ("row", "macro-F1", "minus baseline", "COVID-19 or normal within `siim`, AUC", "ECE")
     rows = [
         (
             name,
@@ -138,7 +138,7 @@ def _inside(found: Travelled) -> Block:
         )
         for name, one in found.inside.items()
     ]
-    return Table(header, tuple(rows), "The whole validation split: these rows chose nothing by it.")
+    return Table(header, tuple(rows), "The whole validation split, which was not used to select these rows.")
 
 
 def _difference(difference: Figure | None) -> str:

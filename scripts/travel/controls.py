@@ -7,7 +7,7 @@ A logistic regression on each image's histogram of 64 grey levels, and a ResNet-
 plain --set size=32 --set epochs=24 --set cycles=2` and, for the others, `--set leave_out=SOURCE`.
 
 "Inside" is the validation split after training with all sources. A left-out source is measured on its training and
-validation images, after training without it. Intervals are of a bootstrap by patient. No test image is read.
+validation images, after training without it. Intervals come from a bootstrap by patient. No test image is read.
 """
 
 from collections.abc import Mapping, Sequence

@@ -13,30 +13,30 @@ LEAST, LARGEST = 0.85, 2.0  # the required coverage of each label, and mean size
 def new_hospital(
     fitted: Fit, found: Mapping[float, Sequence[HeldBack]], beside_baseline: Sequence[HeldBack]
 ) -> Iterator[Block]:
-    """The words and tables.
+    """The section's texts and tables.
 
     Args:
         fitted: the fit on all sources.
-        found: by target coverage, the results of each source when it is held back.
-        beside_baseline: the same for `COVERAGE`, of the first recipe with the baseline.
+        found: for each target coverage, the results of each source when it is held back.
+        beside_baseline: the same for `COVERAGE`, for the first recipe with the baseline.
     """
     thresholds = ", ".join(f"{DISPLAY_NAMES[label]} {fitted.thresholds[label]:.3f}" for label in LABELS)
     yield Text(
         f"Each source in turn plays the new hospital. `{MEMBERS[0]}` and `{MEMBERS[1]}` (seed 0, last snapshot) were "
         "trained without it. A temperature and, by label, a threshold on 1 - p are fitted on the other left-out "
-        "sources together, and judged on it. What a bundle of these two recipes ships is fitted on all of them: "
+        "sources together, and measured on it. A bundle of these two recipes has values fitted on all of the sources: "
         f"temperature {fitted.temperature:.2f}, thresholds {thresholds}, for a coverage of {COVERAGE:.0%}."
     )
-    yield Table(_HEADER, tuple(_row(one) for one in found[COVERAGE]), f"Asked: a coverage of {COVERAGE:.0%}")
+    yield Table(_HEADER, tuple(_row(one) for one in found[COVERAGE]), f"Target: a coverage of {COVERAGE:.0%}")
     yield Text(_verdict(found[COVERAGE]))
     if beside_baseline:
-        caption = f"The same with `{BASELINE}` in the place of `{MEMBERS[1]}`"
+        caption = f"The same with `{BASELINE}` instead of `{MEMBERS[1]}`"
         yield Table(_HEADER, tuple(_row(one) for one in beside_baseline), caption)
     rows = tuple(_curve_row(asked, ones) for asked, ones in found.items())
-    yield Table(_CURVE_HEADER, rows, "What more coverage costs: over the sources, each held back")
+    yield Table(_CURVE_HEADER, rows, "The cost of more coverage: over the sources, each held back")
     yield Text(
-        "A prediction set with all three labels says: unsure. No guarantee holds at a hospital that differs from these "
-        "sources more than they do from one another: fit thresholds anew on its own images."
+        "A prediction set with all three labels means: uncertain. There is no guarantee for a hospital that differs "
+        "from these sources more than they differ from each other: fit thresholds again on its own images."
     )
 
 
@@ -50,10 +50,10 @@ _HEADER = (
     "ECE at temperature 1",
 )
 _CURVE_HEADER = (
-    "asked",
+    "target",
     "lowest coverage of a label",
     "label and source",
-    "mean set size: least to most",
+    "mean set size: smallest to largest",
     "largest share of full sets",
 )
 

@@ -44,11 +44,11 @@ def travel_page(report: TravelReport) -> Document:
         Section("Protocol", (Items(PROTOCOL),)),
         Section("What these figures cannot say", (Items(LIMITS),)),
         Section("Left out: `siim` and `cohen`", tuple(_left_out(report))),
-        Section("Inside, of the same networks", tuple(_same_inside(report))),
+        Section("Inside, for the same networks", tuple(_same_inside(report))),
         Section("All sources in training", tuple(_all_sources(report))),
         Section("Other sources left out", tuple(_others(report))),
         Section("Temperature and prediction sets for a new hospital", tuple(elsewhere)),
-        Section("What holds, and what falls short", tuple(_verdicts(report))),
+        Section("Goals: met and missed", tuple(_verdicts(report))),
         Section("The candidate", tuple(_candidate(report))),
         Section("Which swab labels look normal", tuple(_swabs(report))),
         Section("Not in the tables", (Items(tuple(_missing(report))),)),
@@ -67,12 +67,12 @@ def _left_out(report: TravelReport) -> Iterator[Block]:
     rows = [_left_out_row(report, one) for one in _shown(report)]
     rows += [(f"{name}: {RECIPES[name]}", "failed", *["–"] * (len(header) - 2)) for name in _diverged(report)]
     caption = (
-        "Networks: how many the mean is of, without `siim` and without `cohen`; 1 is one seed, or one mean of seeds."
+        "Networks: their number in the mean, without `siim` and without `cohen`; 1 is one seed, or one mean of seeds."
     )
     yield Table(header, tuple(rows), caption)
     yield Text(
         "Bold: the interval lies above 0. Inside is the mean of the runs without `siim` and those without `cohen`, on "
-        "the validation images of the sources that each was trained on. Failed: the loss ceased to be finite (below)."
+        "the validation images of the sources that each was trained on. Failed: the loss became infinite or NaN."
     )
     yield _picture(report)
     yield Text(ANSWERS)
@@ -126,7 +126,7 @@ def _same_inside(report: TravelReport) -> Iterator[Block]:
                 *(_number(float(np.mean([each.recall[label] for each in found]))) for label in LABELS),
             )
         )
-    yield Text("ECE and recalls are means of the runs without `siim` and of those without `cohen`.")
+    yield Text("ECE and recalls are means over the runs without `siim` and those without `cohen`.")
     yield Table(header, tuple(rows))
 
 
@@ -160,7 +160,7 @@ def _all_sources(report: TravelReport) -> Iterator[Block]:
                 *(_number(found.recall[label]) for label in LABELS),
             )
         )
-    yield Text("On the validation split. The other remedies were trained without `siim` and without `cohen` alone.")
+    yield Text("On the validation split. The other recipes were trained only without `siim` and without `cohen`.")
     yield Table(header, tuple(rows))
 
 
@@ -191,7 +191,7 @@ def _verdicts(report: TravelReport) -> Iterator[Block]:
         "aims reached",
     )
     yield Table(header, tuple(_verdict_row(report, name) for name in _remedies(report)))
-    yield Text("By point estimates, save where two are compared: there by the interval. A dash: not measured.")
+    yield Text("By point estimates; comparisons with the baseline are by the interval. A dash: not measured.")
     yield Items(tuple(_readings(report)))
 
 
@@ -249,7 +249,7 @@ def _readings(report: TravelReport) -> Iterator[str]:
 
 
 def _met(report: TravelReport, name: str) -> int:
-    """How many of the four requirements hold."""
+    """The number of met requirements, of four."""
     values, better = _values(report, name), [_compared(report, source, name) for source in JUDGED]
     return sum(one is not None and one.is_better for one in better) + sum(
         values[key] >= least for key, least in MUSTS.items()
@@ -289,7 +289,7 @@ def _missing(report: TravelReport) -> Iterator[str]:
     for one in report.cut_off:
         yield (
             f"`{one.name}`: cut off after epoch {one.epochs} of {one.config.epochs}, "
-            f"{len(one.val)} of {one.config.cycles} snapshots; no figure of the tables is of it."
+            f"{len(one.val)} of {one.config.cycles} snapshots; it has no figure in the tables."
         )
 
 
@@ -310,10 +310,10 @@ def _picture(report: TravelReport) -> Picture:
         key.axis("off")
         drawn = svg(figure)
     caption = (
-        "One point a row of the table. Outside: the mean of the two AUCs. The interval of one AUC is 0.04 wide for "
-        "`siim` and 0.18 for `cohen`, so neighbours cannot be told apart."
+        "One point per row of the table. Outside: the mean of the two AUCs. The interval of one AUC is 0.04 wide for "
+        "`siim` and 0.18 for `cohen`, so neighbouring points cannot be distinguished."
     )
-    return Picture("travel", "Inside macro-F1 against outside AUC, one numbered point a row", caption, drawn)
+    return Picture("travel", "Inside macro-F1 against outside AUC, one numbered point per row", caption, drawn)
 
 
 def _legend(axis: Any) -> None:

@@ -2,8 +2,9 @@
 
     python -m scripts.travel.site --images 200
 
-Networks trained without `siim` classify its training and validation images (`docs/travel/runs`). Some random images are
-the site's labelled ones: a calibration is fitted on them as by `cxr site`, and measured on all others.
+The predictions for its training and validation images come from networks trained without `siim` (`docs/travel/runs`).
+Some random images play the site's labelled ones: a calibration is fitted on them as by `cxr site`, and measured on all
+others.
 """
 
 from pathlib import Path
@@ -30,7 +31,7 @@ RUNS: Final = Path(__file__).parents[2] / "docs" / "travel" / "runs"
 
 def main(
     images: Annotated[int, typer.Option(help="Labelled images of the site.")] = 200,
-    draws: Annotated[int, typer.Option(help="How often they are drawn.")] = 10,
+    draws: Annotated[int, typer.Option(help="Number of random draws.")] = 10,
     data: Path = DEFAULT_DATA,
 ) -> None:
     """Print coverage by label, set size and ECE on the other images, as shipped and recalibrated, for each draw."""
@@ -64,7 +65,7 @@ _NAMES: Final = ("coverage of normal", "coverage of covid19", "labels in a set",
 
 
 def _judged(here: Unseen, rest: Mask, fitted: Fitted) -> tuple[float, ...]:
-    """Figures of `_NAMES`."""
+    """The figures named in `_NAMES`."""
     labels, posterior = here.labels[rest], combine(here.logits[:, rest], fitted.temperature, "scpa")
     in_set = fitted.in_set(posterior)
     coverage = (float(in_set[labels == index, index].mean()) for index in (0, 2))

@@ -19,7 +19,7 @@ class KeyFileError(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            f"The file of CXR_API_KEYS_FILE should hold a key a line, at least one, each of {MIN_KEY_LENGTH} "
+            f"The file named by CXR_API_KEYS_FILE must hold one key per line, at least one, each of {MIN_KEY_LENGTH} "
             f"characters or more, in UTF-8 and at most {MAX_FILE_BYTES >> 10} KiB."
         )
 
@@ -51,7 +51,7 @@ class KeyFile:
         try:
             self.keys.replace(_keys(found))
         except KeyFileError:
-            logger.warning("the file of API keys cannot be used: the earlier keys stay in force")
+            logger.warning("the file of API keys cannot be used; the earlier keys stay in force")
         else:
             logger.info("the API keys were replaced")
 

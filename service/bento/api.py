@@ -30,7 +30,7 @@ from service.verify import verify
 
 logger = logging.getLogger("cxr.service")
 
-protocol.install(boundary.turn_away)  # the worker makes its server as soon as it has imported this
+protocol.install(boundary.turn_away)  # before the worker creates its server, which it does right after this import
 
 # BentoML's configuration of the entry service.
 ENTRY: Final = {
@@ -38,16 +38,16 @@ ENTRY: Final = {
     "workers": 1,
     "traffic": {
         "timeout": TIMEOUT_S
-    },  # later than any deadline of ours; each request leaves a timer behind for as long
+    },  # longer than all our deadlines; each request's timer stays in memory for this long
     "runner_probe": {"enabled": False},  # /classify needs no explainer
     "metrics": {"enabled": False},
     "logging": {"access": {"enabled": False}},
-    "tracing": {"excluded_urls": ".*"},  # spans hold whole URLs, and cost a third of what a refusal costs
+    "tracing": {"excluded_urls": ".*"},  # spans would contain whole URLs, and take a third of a refusal's time
 }
 
 
 def start(explainer: Any) -> None:
-    """In each worker, once: load the bundle, open the boundary. `explainer` is None where there is none."""
+    """Load the bundle and open the boundary, once in each worker. `explainer`: None if there is none."""
     logs.configure()
     settings = Settings()
     refuse_open_listeners(settings)
@@ -66,7 +66,7 @@ def start(explainer: Any) -> None:
 
 
 def _keys(settings: Settings) -> Keys:
-    """The keys that open the service; those of a file are followed. Raises KeyFileError."""
+    """The valid keys. A key file is read again when it changes. Raises KeyFileError."""
     if settings.api_keys_file is None:
         return Keys([key.get_secret_value() for key in settings.api_keys])
     file = KeyFile(settings.api_keys_file)
@@ -75,13 +75,13 @@ def _keys(settings: Settings) -> Keys:
 
 
 def prepare() -> None:
-    """Before any process starts: one clear line and an end, where a failing worker would be restarted."""
+    """Check everything before any process starts, and end with one clear line: a failing worker would be restarted."""
     logs.configure()
     try:
         settings = Settings()
         logger.info("settings: %s", settings)
         if os.geteuid() == 0:
-            logger.warning("the service runs as root and needs no right of it: give it a user of its own")
+            logger.warning("the service runs as root, which it does not need: give it a user of its own")
         if settings.bundle_key:
             signature.verify(settings.bundle, settings.bundle_key)
         verify(Bundle(settings.bundle, settings.bundle_key), settings.precision)
@@ -96,12 +96,12 @@ def prepare() -> None:
         raise SystemExit(f"The bundle cannot be served. {error}") from None
 
 
-# A wrapped app is no Starlette to BentoML, which then leaves all paths but its probes' to us, unknown ones too.
+# BentoML does not recognise a wrapped app as Starlette, and so leaves all paths except its probes to it.
 @answer_own_paths(boundary, LIMITS)
 @bentoml.asgi_app(boundary, path="/")
 @bentoml.service(**ENTRY)
 class Api:
-    """Classifies in its own process; asks the explainer for explanations."""
+    """Classifies in its own process and gets explanations from the explainer."""
 
     explainer = bentoml.depends(ExplainerService)
 

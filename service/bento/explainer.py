@@ -1,7 +1,7 @@
 """The explainer: a BentoML service in a process of its own, the only one that loads torch.
 
-What goes wrong here comes back as a value. BentoML would print an exception's text, which may hold a client's
-data, into the log and hand it to the caller flattened into a string.
+Errors are returned as values. BentoML would write an exception's text, which may contain a client's data, to the log,
+and pass it to the caller as a string.
 """
 
 from collections.abc import Collection, Sequence
@@ -30,28 +30,28 @@ from service.schemas import ExplanationAnswer, explanation_answer
 from service.settings import MAX_SECONDS, Settings
 
 CONNECTION: Final = {"max_requests": 10**9, "max_age": 1e9}
-"""BentoML's client closes its session every 100 requests or 300 s, and with it the calls in flight."""
+"""BentoML's client closes its session every 100 requests or 300 s, and with it all calls in progress."""
 
 PATIENCE: Final = 2.0
-"""Deadlines of a method after which an explanation is taken to hang, and its process ended."""
+"""After this many times the method's deadline, an explanation counts as hanging and its process is ended."""
 
 ADOPT_S: Final = 120.0
-"""After which loading a bundle is taken to hang."""
+"""After this many seconds, loading a bundle counts as hanging."""
 
 Wanted = Literal["json", "png", "jpeg", "webp", "heatmap", "sc", "sr", "fhir"]
 """Forms of an explanation: its fields, the overlay encoded, the heatmap as PNG, DICOM secondary capture and structured
 report, a FHIR bundle."""
 
 WITH_OVERLAY: Final[frozenset[Wanted]] = frozenset({*ENCODINGS, "sc", "fhir"})
-"""Those that are the overlay or hold it; of JSON the client says what it holds."""
+"""Forms that always contain the overlay. For JSON the client chooses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An explanation, or the name of the refusal, or none of these: the explainer failed and has logged why.
+    """An explanation or the name of the refusal. Neither if the explainer failed, which it has logged.
 
-    answer:     the explanation as JSON shows it, its pictures encoded, where that was wanted
-    files:      what else was wanted, each a file
+    answer:     the explanation for the JSON answer, with encoded pictures, if that form is wanted
+    files:      the other wanted forms, each a file
     timings_ms: see `Explanation`
     """
 
@@ -62,7 +62,7 @@ class Outcome:
 
 
 class Sealed:
-    """A prepared file on its way to the explainer: of a bare dataclass BentoML would make a dict."""
+    """A prepared file on its way to the explainer. BentoML would turn a bare dataclass into a dict."""
 
     __slots__ = ("prepared",)
 
@@ -73,16 +73,16 @@ class Sealed:
 @bentoml.service(
     name="explainer",
     workers=1,
-    threads=64,  # the API's admission limits how many run at once; nothing waits here a second time
+    threads=64,  # the API's admission limits how many run at once, so nothing has to wait here
     traffic={
         "timeout": PATIENCE * MAX_SECONDS + 60
-    },  # a call lasts as long as its work, so that the API's count stays right
+    },  # a call lasts as long as its job, so that the API's count of running jobs is right
     runner_connection=CONNECTION,
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )
 class ExplainerService:
-    """Explains what the API has classified. Reached through a private Unix socket: it trusts its caller."""
+    """Explains what the API has classified. It listens on a private Unix socket and trusts its caller."""
 
     def __init__(self) -> None:
         logs.configure()
@@ -99,14 +99,14 @@ class ExplainerService:
 
     @bentoml.api  # type: ignore[untyped-decorator]
     def adopt(self, root: str, sha256: str) -> str:
-        """Hold a bundle that is about to be served, beside the one that is. Never raises.
+        """Hold a bundle that is about to be served, in addition to the served one. Never raises.
 
         Args:
             root: its folder.
-            sha256: of its bundle.json.
+            sha256: the hash of its bundle.json.
 
         Returns:
-            Why it cannot be loaded; empty where it was.
+            Why it cannot be loaded; empty if it was loaded.
         """
         try:
             with self._watchdog.watch(ADOPT_S):
@@ -131,18 +131,18 @@ class ExplainerService:
         pictures: Pictures | None,
         request_id: str,
     ) -> Outcome:
-        """Explain what the ensemble said about a file. Never raises; a work that hangs ends the process.
+        """Explain the ensemble's answer for a file. Never raises; a job that hangs ends the process.
 
         Args:
-            bundle: SHA-256 of the bundle.json by which the file was classified.
-            sealed: the file, `Sealed`, its pixels shrunk to an overlay's.
-            data: its bytes, where an object that repeats its header or names its hash is wanted; else empty.
-            finding: what was found in it.
-            target: the label to look for evidence of.
-            method: how to make the map.
-            member: whose map.
+            bundle: SHA-256 of the bundle.json with which the file was classified.
+            sealed: the prepared file, with pixels reduced to the overlay's size.
+            data: the file's bytes if a wanted form repeats its header or contains its hash; else empty.
+            finding: the ensemble's finding.
+            target: the label whose evidence is mapped.
+            method: the attribution method.
+            member: the explained member, or the ensemble.
             wanted: the forms of the answer.
-            pictures: which of them JSON holds; None for both, the heatmap at the radiograph's own size.
+            pictures: the pictures of the JSON answer; None for both, with the heatmap at the radiograph's own size.
             request_id: for the log.
         """
         explainer = self._kept.get(bundle)
@@ -161,14 +161,14 @@ class ExplainerService:
 
 
 def drawing(wanted: Collection[Wanted], pictures: Pictures | None) -> Drawing:
-    """What has to be drawn for these forms."""
+    """What has to be drawn for the wanted forms."""
     if "json" in wanted:
         return Drawing.named(pictures) if pictures else EVERYTHING
     return Drawing(overlay=not WITH_OVERLAY.isdisjoint(wanted), heatmap="heatmap" in wanted, full_size=False)
 
 
 def outcome(result: Result, data: bytes, wanted: Sequence[Wanted]) -> Outcome:
-    """A result in the forms that are wanted; those of DICOM need a DICOM file's bytes. Raises NoInstance."""
+    """A result in the wanted forms. Raises NoInstance if a DICOM form is wanted for a file that is not DICOM."""
     explanation, watch = result.explanation, Stopwatch()
     files: dict[str, bytes] = {}
     with watch.stage("encode"):

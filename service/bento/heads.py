@@ -52,7 +52,7 @@ class BoundedHeads(LingeringProtocol):
             piece, rest = rest[:length], rest[length:]
             self._unclaimed += len(piece)
             self._feed(piece)
-            if self._unclaimed >= HEAD_BYTES:  # and it goes on
+            if self._unclaimed >= HEAD_BYTES:  # the head continues in the next segment
                 raise TurnedAway(431)
 
     def on_message_begin(self) -> None:

@@ -13,7 +13,7 @@ SOONEST_S: Final = 0.001  # `faulthandler` does not accept a time in the past
 
 
 class Watchdog:
-    """Ends this process if one of its works is not done in time. Safe to use from several threads.
+    """Ends this process if one of its jobs is not done in time. Safe to use from several threads.
 
     A single thread that hangs cannot be ended. The timer is `faulthandler`'s, which does not need the interpreter, so
     it ends the process even if the library that hangs holds the GIL. Before that it writes every thread's stack
@@ -42,7 +42,7 @@ class Watchdog:
                 self._set()
 
     def _set(self) -> None:
-        """Set the timer for the work with the earliest deadline: a process has only one timer."""
+        """Set the timer for the job with the earliest deadline: a process has only one timer."""
         if not self._ends:
             faulthandler.cancel_dump_traceback_later()
             return

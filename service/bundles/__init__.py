@@ -1,1 +1,1 @@
-"""The bundle that is served: how it is loaded, followed, replaced, and kept by the explainer."""
+"""The served bundle: how it is loaded, watched, replaced, and kept by the explainer."""

@@ -1,7 +1,7 @@
-"""A new bundle without a lost request: CXR_BUNDLE names another folder, and from then on that one is served.
+"""Replace the bundle without losing a request: once CXR_BUNDLE names another folder, that bundle is served.
 
-The new one is loaded beside the old one in a thread, verified, warmed up and compared with its golden answers; the
-explainer loads it too; then one assignment swaps them. Whatever goes wrong before that, the old one stays.
+A thread loads the new bundle beside the old one, verifies it, warms it up and compares it with its golden answers. The
+explainer loads it too. Then one assignment swaps them. If anything fails before that, the old bundle stays.
 """
 
 import asyncio
@@ -28,33 +28,33 @@ in the API and a few in the explainer."""
 
 
 class Explainer(Protocol):
-    """The line to the explainer."""
+    """The part of the explainer's client that this module needs."""
 
     async def adopt(self, root: Path, sha256: str) -> bool: ...
 
 
 class Bundles:
-    """The bundle that is served, `served`, and what may replace it. There is one writer: the task of `follow`."""
+    """The served bundle (`served`) and its replacement. Only the task of `follow` changes them."""
 
     def __init__(self, settings: Settings, metrics: Metrics, explainer: Explainer, working: Callable[[], int]) -> None:
-        """Load what CXR_BUNDLE names; where that fails, what was served before this worker was started again.
+        """Load the bundle that CXR_BUNDLE names. If that fails, load the one served before this worker was restarted.
 
         Raises:
             BundleError: neither can be served.
         """
         self._settings, self._metrics, self._explainer, self._working = settings, metrics, explainer, working
         self._link, self._last = Link(settings.bundle), LastServed()
-        self._known = False  # to the explainer
-        self._gone: weakref.ref[Served] | None = None  # the one before, until its last request has ended
+        self._known = False  # the explainer must be told about the served bundle
+        self._gone: weakref.ref[Served] | None = None  # the previous bundle, until its last request has ended
         self._serve(self._first())
 
     def follow(self) -> None:
-        """From now on, for as long as the running event loop, serve what CXR_BUNDLE names."""
+        """Serve what CXR_BUNDLE names from now on, until the running event loop ends."""
         self._following = asyncio.get_running_loop().create_task(self._follow())
 
     async def check(self) -> None:
-        """Look once: swap if the link has been replaced, and tell the explainer what it does not know yet."""
-        if await asyncio.to_thread(self._link.moved):  # a disk of the network may keep it waiting
+        """Check once: swap if the link was replaced, and tell the explainer about a bundle that it does not hold."""
+        if await asyncio.to_thread(self._link.moved):  # a network disk may be slow
             await self._swap(self._link.target)
         if not self._known:
             await self._tell(self.served)
@@ -63,7 +63,7 @@ class Bundles:
             await asyncio.to_thread(give_back)
 
     def unknown(self) -> None:
-        """The explainer did not know the bundle that it was asked about: it is told again."""
+        """Tell the explainer again about the served bundle: it did not hold the one that it was asked about."""
         self._known = False
 
     async def _follow(self) -> None:
@@ -71,8 +71,8 @@ class Bundles:
             await asyncio.sleep(CHECK_S)
             try:
                 await self.check()
-            except Exception as error:  # or nobody would follow any more
-                logger.error("the bundle was not followed: %s", type(error).__qualname__)
+            except Exception as error:  # otherwise the link would not be watched any more
+                logger.error("checking the bundle link failed: %s", type(error).__qualname__)
 
     def _first(self) -> Served:
         target, before = self._link.target, self._last.read()
@@ -97,7 +97,7 @@ class Bundles:
         self._known = known
 
     def _load(self, target: Path) -> Served:
-        """In a thread: what may replace the one that is served."""
+        """Load a bundle that may replace the served one. Runs in a thread."""
         self._check_room(target)
         with self.served.paused():
             new = load(target, self._settings, self._working, proved=True)
@@ -109,35 +109,35 @@ class Bundles:
         self._last.note(new.root)
         ensemble = new.classifier.ensemble
         self._metrics.served(new.manifest, new.sha256, ensemble.provider, ensemble.precision)
-        logger.info("bundle %s from %s is served, SHA-256 %s", new.name, new.root, new.sha256)
+        logger.info("serving bundle %s from %s, SHA-256 %s", new.name, new.root, new.sha256)
 
     async def _tell(self, served: Served) -> None:
         try:
             self._known = await self._explainer.adopt(served.root, served.sha256)
         except BundleError as error:
-            logger.error("the explainer cannot explain what is served: %s", error)
+            logger.error("the explainer cannot explain the served bundle: %s", error)
 
     def _refuse(self, target: Path, error: Exception, what_else: str) -> None:
-        """No client's data is near: the text of an error is of the operator's own files."""
+        """Log the error's text: it is about the operator's own files and contains no client's data."""
         self._metrics.swap_failed()
         reason = str(error) if isinstance(error, BundleError) else type(error).__qualname__
-        logger.error("the bundle in %s is not served, %s: %s", target, what_else, reason)
+        logger.error("the bundle in %s cannot be served, %s: %s", target, what_else, reason)
 
     def _check_room(self, target: Path) -> None:
-        """Raises NoRoom unless two bundles fit into memory, for as long as requests hold on to the old one."""
+        """Raises NoRoom unless two bundles fit into memory: requests in progress still use the old one."""
         stored = Bundle(target, self._settings.bundle_key).manifest.stored
         needed = ROOM * sum((target / "weights" / one.weights).stat().st_size for one in stored)
         if needed > (available := available_bytes()):
             raise NoRoom(
                 f"loading it takes {needed / 2**20:.0f} MiB, {ROOM} times its weights, and {available / 2**20:.0f} are "
-                "available. Give the service more memory, or start it anew"
+                "available. Give the service more memory, or restart it"
             )
 
     def _check_device(self, new: Served) -> None:
-        """Raises NotServable where it computes elsewhere or in another precision, as where a GPU's memory is full."""
+        """Raises NotServable if the new bundle runs on another device or in another precision, as on a full GPU."""
         runs, ran = new.classifier.ensemble, self.served.classifier.ensemble
         if (runs.provider, runs.precision) != (ran.provider, ran.precision):
             raise NotServable(
-                f"it computes in {runs.precision} by {runs.provider}, unlike the one that is served, in "
-                f"{ran.precision} by {ran.provider}: start the service anew for that"
+                f"it computes in {runs.precision} by {runs.provider}, and the served one in "
+                f"{ran.precision} by {ran.provider}: restart the service to serve it"
             )

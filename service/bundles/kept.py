@@ -1,4 +1,4 @@
-"""The explainers of the bundle that is served and of the one before it, each known by its bundle's hash."""
+"""The explainers of the served bundle and of the previous one, each identified by its bundle's hash."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +14,12 @@ KEPT: Final = 2
 
 
 class Kept(Generic[E]):
-    """Safe to call from several threads. A work that has begun with one that is dropped goes on with it."""
+    """Holds up to two explainers. Safe to call from several threads. A job may go on with a dropped explainer."""
 
     def __init__(self, make: Callable[[Bundle], E], key: Path | None) -> None:
         """
         Args:
-            make: what explains a bundle; raises BundleError.
+            make: makes the explainer of a bundle; raises BundleError.
             key: see `Bundle`.
         """
         self._make, self._key = make, key
@@ -27,25 +27,25 @@ class Kept(Generic[E]):
         self._loading = Lock()
 
     def get(self, sha256: str) -> E | None:
-        """Who explains what the bundle with this hash has classified; nobody else may."""
+        """The explainer of the bundle with this hash, which is the only one that may explain that bundle's answers."""
         return self._kept.get(sha256)
 
     def adopt(self, root: Path, sha256: str | None = None) -> None:
-        """Load a bundle, unless it is here, and keep it and the one adopted before it.
+        """Load a bundle unless it is already held, and keep it and the one adopted before it.
 
         Args:
-            root: its folder, no link.
-            sha256: of its bundle.json, as another process has read it.
+            root: its folder, not a link.
+            sha256: the hash of its bundle.json, as the API process has read it.
 
         Raises:
-            BundleError: it is not what its manifest says, or not the one that is meant.
+            BundleError: it does not match its manifest, or not `sha256`.
         """
         with self._loading:
             known = self._kept.get(sha256) if sha256 else None
             if known is None:
                 bundle = Bundle(root, self._key)
                 if sha256 not in (None, bundle.sha256):
-                    raise NotServable(f"{root} has changed while it was loaded: put a new bundle into a new folder")
+                    raise NotServable(f"{root} changed while it was being loaded: put a new bundle into a new folder")
                 sha256, known = bundle.sha256, self._make(bundle)
             others = [item for item in self._kept.items() if item[0] != sha256]
             assert sha256 is not None

@@ -1,4 +1,4 @@
-"""A bundle that is loaded, warm and has proved itself. It does not change: what changes is which one is served."""
+"""A bundle that is loaded, warmed up and verified. The object does not change; a new bundle is a new object."""
 
 import weakref
 from collections.abc import Callable
@@ -21,13 +21,13 @@ from service.verify import verify
 
 
 class Served:
-    """One bundle. A request takes it at its begin and keeps it to its end, whatever is served by then."""
+    """One bundle. A request uses the same bundle from its start to its end, even if another one is served meanwhile."""
 
     def __init__(self, classifier: Classifier, working: Callable[[], int]) -> None:
         """
         Args:
-            classifier: its bundle's.
-            working: how many files are being worked on, in any bundle.
+            classifier: the bundle's classifier.
+            working: returns the number of files being processed, with any bundle.
         """
         self.classifier = classifier
         self._working = working
@@ -35,7 +35,7 @@ class Served:
         self._batcher: Batcher | None = None
         if ensemble.max_batch > 1:
             self._batcher = Batcher(ensemble.logits, ensemble.max_batch, working)
-            weakref.finalize(self, self._batcher.close)  # when the last request has let go of it
+            weakref.finalize(self, self._batcher.close)  # when no request uses it any more
 
     @property
     def bundle(self) -> Bundle:
@@ -51,16 +51,16 @@ class Served:
 
     @property
     def sha256(self) -> str:
-        """Of bundle.json, by which the explainer knows the model."""
+        """SHA-256 of bundle.json, by which the explainer identifies the model."""
         return self.bundle.sha256
 
     @property
     def name(self) -> str:
-        """For the log."""
+        """Name and version, for the log."""
         return f"{self.manifest.name} {self.manifest.version}"
 
     def infer(self, image: Views, alone: bool) -> "Future[Logits]":
-        """One image [S, S] in each frame → [M, 1, 3]: in a batch with others, or in the thread that asks.
+        """Logits [M, 1, 3] of one image, [S, S] uint8 in each frame: in a batch with others, or in the caller's thread.
 
         `alone`: see `cxr.model.inference.Ensemble.logits`.
         """
@@ -71,7 +71,7 @@ class Served:
         return done
 
     def paused(self) -> AbstractContextManager[None]:
-        """While another bundle is loaded: a GPU that captures its graphs wants no other work (`cxr.model.cuda`)."""
+        """A context for loading another bundle: nothing else may run while a GPU captures graphs (`cxr.model.cuda`)."""
         return self._batcher.paused() if self._batcher is not None else nullcontext()
 
 
@@ -79,14 +79,14 @@ def load(root: Path, settings: Settings, working: Callable[[], int], proved: boo
     """Load a bundle and warm it up.
 
     Args:
-        root: its folder, no link: what is read later must be of the same bundle.
+        root: its folder, not a link, so that files that are read later belong to the same bundle.
         settings: key, precision, threads and the like.
         working: see `Served`.
-        proved: whether every byte and the golden answers must be right, as of one that replaces another. At a start
-            the supervisor has seen to the bytes.
+        proved: whether to verify every byte and the golden answers, as for a bundle that replaces another. At a start
+            the supervisor has already verified the bytes.
 
     Raises:
-        BundleError: it is not what its manifest says, or not what was signed; or it does not say what it should.
+        BundleError: it does not match its manifest or its signature, or its answers are not the golden ones.
     """
     bundle = Bundle(root, settings.bundle_key)
     if proved:
@@ -101,7 +101,7 @@ def load(root: Path, settings: Settings, working: Callable[[], int], proved: boo
 
 
 def synthetic_png() -> bytes:
-    """A picture of a gradient: what the warm-up classifies."""
+    """A PNG of a gradient, 256 × 256 pixels, for the warm-up."""
     ramp = np.linspace(0, 255, 256, dtype=np.uint8)
     ok, png = cv2.imencode(".png", np.tile(ramp, (256, 1)))
     assert ok

@@ -40,15 +40,16 @@ MemberParameter = Annotated[
 ObjectParameter = Annotated[
     str | None,
     Query(
-        description="Of a DICOM answer: sc, the overlay as a secondary capture, or sr, the structured report.",
+        description="For a DICOM answer: sc, the overlay as a secondary capture, or sr, the structured report. "
+        "Default: both.",
         json_schema_extra={"enum": list(OBJECTS)},
     ),
 ]
 PicturesParameter = Annotated[
     str | None,
     Query(
-        description="Of a JSON answer: which pictures it holds, the heatmap small; by default both, the heatmap of the "
-        "radiograph's own size. heatmap with Accept: image/png is the heatmap alone.",
+        description="For a JSON answer: the pictures that it contains; a heatmap named here is small. Default: both, "
+        "the heatmap at the radiograph's own size. heatmap with Accept: image/png returns only the heatmap.",
         json_schema_extra={"enum": list(PICTURES)},
     ),
 ]
@@ -95,11 +96,12 @@ async def explain(
 ) -> Response:
     """Classify one radiograph and show where the network found evidence for the target.
 
-    The map is the bundle's explaining member's, or that of the member named, or the ensemble's; label and probabilities
-    are the ensemble's, as /classify gives them. Where Accept prefers image/png, image/jpeg or image/webp the answer is
-    the overlay; where it prefers application/fhir+json, a FHIR R4 bundle; where it prefers application/dicom or
-    multipart/related, of a DICOM file, the overlay as a secondary capture and a structured report, both as
-    multipart/related or the one named.
+    The map comes from the bundle's explaining member by default, from a named member, or from the ensemble. Label and
+    probabilities are always the ensemble's, as in the answer of /classify.
+
+    The Accept header chooses the answer. image/png, image/jpeg or image/webp: the overlay. application/fhir+json: a
+    FHIR R4 bundle. application/dicom or multipart/related, for a DICOM file only: the overlay as a secondary capture
+    and a structured report, both as multipart/related, or the one named by the parameter object.
 
     The answer of /classify lists the model's methods under bundle, methods. The map of method=opacity was trained on
     radiologists' boxes, and is the same for every target.
@@ -108,7 +110,7 @@ async def explain(
     form = check(request, _offers(object, drawn), PARAMETERS)
     chosen, label = _method(method), _target(target)
     runtime = runtime_of(request)
-    served = runtime.served  # to its end, since the parameters are judged by it
+    served = runtime.served  # used until the request ends, because the parameters are checked against it
     whose = _member(member, served.manifest)
     if chosen not in offered(served.manifest, whose):
         raise NoOpacityHead
@@ -144,7 +146,7 @@ async def explain(
 
 def _kept(manifest: Manifest, overlay: bool) -> Callable[[Grey], Grey] | None:
     """How to reduce the radiograph's pixels to what the explainer needs."""
-    if manifest.lungs and not manifest.sees_lungs:  # it has yet to look for them
+    if manifest.lungs and not manifest.sees_lungs:  # the explainer still has to segment the lungs
         return lambda pixels: pixels
     return for_overlay if overlay else None
 

@@ -73,7 +73,7 @@ class _Form:
                     "on_end": self._end,
                 },
             )
-        except FormParserError:  # a boundary of 70 bytes at most, says RFC 2046
+        except FormParserError:  # at most 70 bytes (RFC 2046, 5.1.1)
             raise MalformedForm from None
         # A form may have a preamble (RFC 2046, 5.1.1), which the parser does not know: it is turned into a part.
         self.write(b"--" + boundary + b"\r\n\r\n\r\n")

@@ -9,7 +9,7 @@ from service.routes.negotiation import DICOM, RELATED
 
 
 def related(files: Mapping[str, bytes]) -> Response:
-    """DICOM files, each a part with its name as Content-ID. The boundary is a hash of the files: it occurs in none."""
+    """DICOM files, each a part with its name as Content-ID. The boundary is a hash of the files; none contains it."""
     boundary = hashlib.sha256(b"".join(files.values())).hexdigest()
     body = b"".join(
         f"--{boundary}\r\nContent-Type: {DICOM}\r\nContent-ID: <{name}>\r\n\r\n".encode() + data + b"\r\n"

@@ -62,7 +62,7 @@ def fit(logits: Scores, labels: Ints, shipped: Shipped) -> Fitted:
     at which it is in as many of these images' sets as before. Its coverage is then no longer guaranteed.
 
     Args:
-        logits: [M, N, 3] of the members.
+        logits: [M, N, 3] logits of the members.
         labels: [N].
         shipped: the bundle's own calibration.
     """

@@ -20,9 +20,9 @@ SUITS: Final = "be shown this site's radiographs at all"
 UNUSUAL: Final = 0.10
 """The largest share of a site's files that decoder, gate or segmenter may refuse or doubt."""
 AUROC: Final = 0.75
-"""The lower end of the AUROC that is needed to sort patients by score."""
+"""The smallest lower end of the AUROC's interval for sorting patients by score."""
 NAMED: Final = 0.70
-"""The lower end of sensitivity and specificity that is needed to read a single label."""
+"""The smallest lower end of the intervals of sensitivity and specificity for using a single label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _sorts(label: Label, auroc: Figure) -> Use:
 
 
 def _sets(after: Mapping[str, Figure], target: float) -> Use:
-    use = f"be read for what a prediction set leaves out, at {target:.0%} coverage, after recalibration"
+    use = f"be used for the labels that a prediction set excludes, at {target:.0%} coverage, after recalibration"
     coverages = {label: after.get(f"conformal/{label}/coverage", UNKNOWN) for label in LABELS}
     measured = {label: figure for label, figure in coverages.items() if figure.high is not None}
     if not measured:
@@ -90,12 +90,12 @@ def _sets(after: Mapping[str, Figure], target: float) -> Use:
     short = [label for label, figure in measured.items() if figure.high is not None and figure.high < target]
     words = ", ".join(f"{DISPLAY_NAMES[label]} {_said(figure)}" for label, figure in measured.items())
     unknown = [DISPLAY_NAMES[label] for label in LABELS if label not in measured]
-    beside = f"; nothing is known of {' and '.join(unknown)}" if unknown else ""
+    beside = f"; unknown for {' and '.join(unknown)}" if unknown else ""
     return Use(use, "no" if short else "yes", f"coverage {words}{beside}")
 
 
 def _probabilities(after: Mapping[str, Figure]) -> Use:
-    use = "be read for a probability as a frequency, after recalibration"
+    use = "be used for its probabilities as frequencies, after recalibration"
     error, ideal = after.get("ece", UNKNOWN), after.get("if_calibrated/ece", UNKNOWN)
     side = error.side_of(ideal)
     if side is None:
@@ -105,12 +105,12 @@ def _probabilities(after: Mapping[str, Figure]) -> Use:
 
 
 def _label(counts: Mapping[Label, int], before: Mapping[str, Figure]) -> Use:
-    use = "be read for the label of the largest probability alone"
+    use = "be used for only the label of the largest probability"
     ends = dict(_lower_ends(counts, before))
     if not ends:
         return Use(use, "not known", "too few images of every label")
     name, least = min(ends.items(), key=lambda item: item[1])
-    why = f"the least lower end is that of {name}, {least:.2f}; it must reach {NAMED:.2f}"
+    why = f"the lowest lower end is that of {name}, {least:.2f}; it must reach {NAMED:.2f}"
     return Use(use, "yes" if least >= NAMED else "no", why)
 
 

@@ -66,7 +66,7 @@ def test_every_file_has_its_row(bundle: Bundle, tmp_path: Path) -> None:
     assert rows(output) == made, "nothing is scored twice"
 
 
-def test_an_address_is_rays(bundle: Bundle, tmp_path: Path) -> None:
+def test_an_address_needs_the_ray_engine(bundle: Bundle, tmp_path: Path) -> None:
     asked = [*command(bundle, tmp_path, tmp_path / "out.parquet", "local"), "--address", "127.0.0.1:1"]
     assert runner.invoke(app, asked).exit_code == 2
 
@@ -91,7 +91,7 @@ def test_both_engines_make_the_same_table(bundle: Bundle, tmp_path: Path) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("parts", [0, 1, 3])
 @pytest.mark.parametrize("engine", ["local", "ray"])
-def test_killed_at_any_moment_it_goes_on(bundle: Bundle, tmp_path: Path, engine: str, parts: int) -> None:
+def test_a_killed_run_resumes(bundle: Bundle, tmp_path: Path, engine: str, parts: int) -> None:
     """Kill the command and all its processes when `parts` parts are written."""
     count = 6 * CHUNK
     source, output = archive(tmp_path / "in", count), tmp_path / "out.parquet"
@@ -116,7 +116,7 @@ def test_killed_at_any_moment_it_goes_on(bundle: Bundle, tmp_path: Path, engine:
 
 
 def begun(output: Path, parts: int) -> bool:
-    """Whether so many parts are there; with none, whether work on the first has begun."""
+    """Whether this many parts exist; for 0, whether work on the first one has begun."""
     if parts:
         return len(list(output.glob("[!_.]*.parquet"))) >= parts
     if (output / RAY).exists():

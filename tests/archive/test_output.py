@@ -21,7 +21,7 @@ def sources(tmp_path: Path) -> list[str]:
     return [f"@{tmp_path / 'list'}"]
 
 
-def test_it_is_begun_once(tmp_path: Path, sources: list[str]) -> None:
+def test_the_folder_is_created_once(tmp_path: Path, sources: list[str]) -> None:
     output = Output.begun(tmp_path / "o.parquet", MADE, sources)
     assert (output.rows, output.chunks(), output.done()) == (2 * CHUNK + 1, [0, 1, 2], 0)
     assert output.paths().to_pylist()[::CHUNK] == ["0.png", f"{CHUNK}.png", f"{2 * CHUNK}.png"]
@@ -33,26 +33,26 @@ def test_it_is_begun_once(tmp_path: Path, sources: list[str]) -> None:
 
 
 @pytest.mark.parametrize("change", [{"sha256": "1" * 64}, {"engine": "ray"}, {"sources": "t"}])
-def test_another_run_does_not_go_on_with_it(tmp_path: Path, sources: list[str], change: dict[str, str]) -> None:
+def test_another_run_cannot_resume_it(tmp_path: Path, sources: list[str], change: dict[str, str]) -> None:
     Output.begun(tmp_path / "o.parquet", MADE, sources)
     with pytest.raises(DataError, match=next(iter(change))):
         Output.begun(tmp_path / "o.parquet", replace(MADE, **change), sources)
 
 
-def test_what_is_no_result_is_left_alone(tmp_path: Path, sources: list[str]) -> None:
+def test_a_folder_that_is_not_a_result_is_unchanged(tmp_path: Path, sources: list[str]) -> None:
     for path in (tmp_path, tmp_path / "list"):
         with pytest.raises(DataError, match="is not a result"):
             Output.begun(path, MADE, sources)
 
 
-def test_nothing_is_not_begun(tmp_path: Path) -> None:
+def test_empty_sources_are_refused(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     with pytest.raises(DataError, match="no file"):
         Output.begun(tmp_path / "o.parquet", MADE, [str(tmp_path / "in")])
     assert not (tmp_path / "o.parquet").exists()
 
 
-def test_rows_are_counted_and_none_is_missing_or_there_twice(tmp_path: Path, sources: list[str]) -> None:
+def test_rows_are_counted_and_none_is_missing_or_doubled(tmp_path: Path, sources: list[str]) -> None:
     output = Output.begun(tmp_path / "o.parquet", MADE, sources)
     for chunk in (0, 1):
         fill(output, chunk)
@@ -71,7 +71,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_manifest_is_no_part(tmp_path: Path, sources: list[str]) -> None:
+def test_the_manifest_is_not_a_part(tmp_path: Path, sources: list[str]) -> None:
     output = Output.begun(tmp_path / "o.parquet", MADE, sources)
     fill(output, 0)
     assert (output.folder / MANIFEST).exists()

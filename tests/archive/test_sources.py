@@ -31,7 +31,7 @@ def test_files_folders_and_globs(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_what_is_not_there_comes_as_it_is() -> None:
+def test_a_missing_file_is_listed_unchanged() -> None:
     assert list(paths_of(["none.dcm", "*.tif", "-"])) == ["none.dcm", "*.tif", "-"]
 
 
@@ -48,7 +48,7 @@ def test_lists_and_manifests() -> None:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("source", ["@none", "@a.jpg/x", "bad.parquet", "other.parquet"])
-def test_a_list_that_is_none(source: str) -> None:
+def test_an_invalid_list_is_refused(source: str) -> None:
     Path("bad.parquet").write_bytes(b"not Parquet")
     parquet.write_table(pyarrow.table({"file": ["a"]}), "other.parquet")
     with pytest.raises(DataError):

@@ -13,9 +13,9 @@ from networks.architectures import Network, build
 
 @cache
 def randomised(architecture: Architecture) -> Network:
-    """A network with random weights and random BatchNorm statistics, as if it had learnt; evaluation mode.
+    """A network with random weights and random BatchNorm statistics, as after training; in evaluation mode.
 
-    Shared by the tests, which must leave it as it is.
+    The tests share it and must not change it.
     """
     torch.manual_seed(0)
     network = build(architecture)

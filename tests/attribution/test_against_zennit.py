@@ -1,4 +1,4 @@
-"""The same relevance, element by element, as zennit's on the same canonical copy. An oracle: no dependency of ours."""
+"""The relevance equals zennit's on the same canonical copy, element by element. zennit is used only by this test."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ TINY = 1e-30
 
 
 class StackedSum(nn.Module):
-    """A sum that zennit's rules, of layers with one input, can take."""
+    """A sum with one input, because zennit's rules are for layers with one input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class StackedSum(nn.Module):
 
 
 def zennits(canonical: CanonicalNetwork, images: Tensor, targets: Tensor, first: object) -> Tensor:
-    """EpsilonPlus by zennit, biases left out."""
+    """zennit's EpsilonPlus, without biases."""
     for module in list(canonical.modules()):
         for name, child in module.named_children():
             if isinstance(child, Add):
@@ -54,7 +54,7 @@ def zennits(canonical: CanonicalNetwork, images: Tensor, targets: Tensor, first:
 
 @pytest.mark.parametrize("box", [False, True], ids=["flat", "box"])
 @pytest.mark.parametrize("architecture", ["vgg16_bn", "resnet18", "densenet161"])
-def test_relevance_is_zennits(architecture: Architecture, box: bool) -> None:
+def test_relevance_equals_zennits(architecture: Architecture, box: bool) -> None:
     canonical, images, targets = canonize(randomised(architecture)).double(), batch(2), torch.tensor([0, 2])
     actual = lrp(canonical, images, targets, EPSILON_PLUS_BOX if box else EPSILON_PLUS_FLAT)
     first = ZBox(low=-2.0, high=2.0, stabilizer=TINY, zero_params="bias") if box else Flat(stabilizer=TINY)

@@ -29,7 +29,7 @@ def test_logits_stay(architecture: Architecture) -> None:
     assert_same_logits(network, canonize(network), batch(2), 1e-5)
 
 
-def test_logits_of_the_model_that_ships_stay() -> None:
+def test_logits_of_the_shipped_model_stay() -> None:
     bundle = Bundle(DEFAULT_BUNDLE)
     for member in bundle.manifest.members:
         network = load_member(bundle, member)
@@ -44,7 +44,7 @@ def test_in_double_precision_they_are_the_same(architecture: Architecture) -> No
 
 @pytest.mark.parametrize("architecture", EVERY)
 def test_every_convolution_but_the_first_reads_positive_values(architecture: Architecture) -> None:
-    """What the rule z+ relies on."""
+    """The rule z+ requires this."""
     canonical, minima = canonize(randomised(architecture)), []
 
     def watch(leaf: nn.Module, *inputs: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ def test_each_leaf_is_used_once_and_none_in_place(architecture: Architecture) ->
 
 
 @pytest.mark.parametrize("architecture", ["vgg16_bn", "resnet18", "densenet161"])
-def test_the_live_network_is_untouched(architecture: Architecture) -> None:
+def test_the_original_network_is_unchanged(architecture: Architecture) -> None:
     network = copy.deepcopy(randomised(architecture)).train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     canonical = canonize(network)

@@ -71,14 +71,14 @@ def picture(data: bytes | None) -> np.ndarray:
 
 
 def assert_same(png: bytes | None, heatmap: NDArray[np.float32], method: Method) -> None:
-    """Within a grey level: a GPU, where there is one, adds in another order."""
+    """Equal within one grey level: a GPU adds in another order."""
     drawn = picture(heatmap_png(heatmap, SHAPE, method in SIGNED)).astype(int)
     np.testing.assert_allclose(picture(png).astype(int), drawn, atol=1)
     assert np.ptp(drawn) > 0
 
 
 def expected_map(bundle: Bundle, member: Member, method: Method, label: int) -> NDArray[np.float32]:
-    """The map as the bare functions make it."""
+    """The map, made by the underlying functions."""
     image = Preprocessor(bundle).prepare(radiograph()).views[member.frame]
     batch, target = torch.from_numpy(image)[None, None], torch.tensor([label])
     network = load_member(bundle, member)
@@ -141,7 +141,7 @@ def test_a_mean_over_different_frames_is_over_the_whole_radiograph() -> None:
     maps = [PlacedMap(np.ones((7, 7), np.float32), place) for place in (left, right)]
     mean = mean_map(maps, [0.75, 0.25])
     assert mean.place == WHOLE
-    assert mean.heatmap.shape == (PIXEL_WISE, PIXEL_WISE)  # finer than either, and still no pixel-wise map
+    assert mean.heatmap.shape == (PIXEL_WISE, PIXEL_WISE)  # finer than both, but still not pixel-wise
     half, quarter = PIXEL_WISE // 2, PIXEL_WISE // 4
     assert mean.heatmap[:, :half].sum() == pytest.approx(0.75, abs=1e-5)
     assert mean.heatmap[quarter:-quarter, half:].sum() == pytest.approx(0.25, abs=1e-5)
@@ -150,7 +150,7 @@ def test_a_mean_over_different_frames_is_over_the_whole_radiograph() -> None:
     assert (both.place, both.heatmap.shape) == (right, (7, 7))
 
 
-def test_relevance_is_conserved_and_only_lrp_says_so(explainer: Explainer, finding: Finding) -> None:
+def test_relevance_is_conserved_and_only_lrp_reports_it(explainer: Explainer, finding: Finding) -> None:
     manifest = explainer.bundle.manifest
     for member in manifest.choices:
         error = explainer.explain(radiograph(), finding, "predicted", "lrp", member).conservation_error
@@ -169,7 +169,7 @@ def test_an_unknown_member_is_refused(explainer: Explainer, finding: Finding, na
         explainer.panel(radiograph(), finding, "predicted", name)
 
 
-def test_the_second_heads_map_is_refused_of_a_network_without_it(explainer: Explainer, finding: Finding) -> None:
+def test_a_network_without_the_second_head_refuses_its_map(explainer: Explainer, finding: Finding) -> None:
     with_head, without = explainer.bundle.manifest.members
     for member in (without.name, ENSEMBLE):
         with pytest.raises(NoOpacityHead):
@@ -178,7 +178,7 @@ def test_the_second_heads_map_is_refused_of_a_network_without_it(explainer: Expl
     assert offered(explainer.bundle.manifest, with_head.name) == METHODS
 
 
-def test_the_second_heads_map_is_the_same_for_every_label_and_says_who_taught_it(
+def test_the_second_heads_map_is_the_same_for_every_label_and_names_its_training(
     explainer: Explainer, finding: Finding
 ) -> None:
     made = [explainer.explain(radiograph(), finding, label, "opacity") for label in LABELS]
@@ -222,7 +222,7 @@ def test_a_real_radiograph_has_zones_of_its_lungs(explainer: Explainer, classifi
     assert "The lungs hold" in made.statement
 
 
-def test_a_film_on_its_side_falls_back_to_thirds_and_says_so(explainer: Explainer, classifier: Classifier) -> None:
+def test_a_film_on_its_side_falls_back_to_thirds_with_a_reason(explainer: Explainer, classifier: Classifier) -> None:
     upright = cv2.imdecode(np.frombuffer(files.radiograph_png(), np.uint8), cv2.IMREAD_GRAYSCALE)
     assert upright is not None
     data = files.png(np.ascontiguousarray(np.rot90(upright)))
@@ -321,7 +321,7 @@ def test_a_bad_file_is_refused_as_in_classification(explainer: Explainer, findin
         explainer.explain(b"", finding, "predicted", "gradcam")
 
 
-def test_four_threads_get_what_one_gets(explainer: Explainer, finding: Finding) -> None:
+def test_four_threads_get_the_same_answers_as_one(explainer: Explainer, finding: Finding) -> None:
     """Different images, methods, targets and members at once."""
     choices = explainer.bundle.manifest.choices
 
@@ -335,7 +335,7 @@ def test_four_threads_get_what_one_gets(explainer: Explainer, finding: Finding) 
             assert (actual.heatmap_png, actual.statement) == (expected.heatmap_png, expected.statement)
 
 
-def test_members_are_loaded_when_asked_for_and_once(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_are_loaded_at_their_first_use_and_once(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
 
     def counting(source: Bundle, member: Member) -> Network:

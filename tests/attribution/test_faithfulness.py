@@ -1,4 +1,4 @@
-"""Faithfulness on a network that is known to look at one place, and against captum's infidelity."""
+"""Faithfulness on a network that uses only one part of the image, and against captum's infidelity."""
 
 import pytest
 import torch
@@ -43,7 +43,7 @@ def right_map(count: int) -> Tensor:
 TARGETS = torch.tensor([2, 2, 2])
 
 
-def test_blur_keeps_the_mean_and_takes_the_detail() -> None:
+def test_blur_keeps_the_mean_and_removes_detail() -> None:
     images = noise(3)
     smooth = blurred(images)
     assert smooth.shape == images.shape
@@ -102,7 +102,7 @@ def test_curves_begin_and_end_where_they_must() -> None:
     torch.testing.assert_close(found.deletion[:, 0], network(images).softmax(1)[:, 2])
 
 
-def test_the_right_map_beats_a_random_one_and_that_the_opposite() -> None:
+def test_the_right_map_beats_a_random_one_which_beats_the_opposite() -> None:
     network, images = quadrant(), noise(3)
     maps = (right_map(3), torch.rand(3, CELLS, CELLS, generator=generator()), 1 - right_map(3))
     right, chance, wrong = (curves(network, images, TARGETS, order(m, generator())) for m in maps)
@@ -125,7 +125,7 @@ def test_aopc_is_the_mean_drop_of_morf_minus_that_of_lerf() -> None:
     torch.testing.assert_close(found.aopc, area, rtol=0.01, atol=1e-3)  # a share of cells is rounded
 
 
-def test_squares_are_squares_and_losses_what_they_cost() -> None:
+def test_squares_are_squares_and_losses_are_the_lost_logits() -> None:
     network, images = quadrant(), noise(3)
     squares, losses = square_removals(network, images, TARGETS, 20, generator())
     for square in squares.flatten(0, 1).view(-1, CELLS, CELLS):
@@ -166,7 +166,7 @@ def test_infidelity_is_captums_over_the_energy_of_the_losses(scale: float) -> No
     assert (actual < 1).all()
 
 
-def test_infidelity_knows_right_from_worthless_and_from_opposite() -> None:
+def test_infidelity_of_a_right_a_worthless_and_an_opposite_map() -> None:
     squares, losses = square_removals(quadrant(), noise(3), TARGETS, 50, generator())
     assert (infidelity(right_map(3), squares, losses) < 0.1).all()
     assert (infidelity(torch.ones(3, CELLS, CELLS), squares, losses) > 0.2).all()

@@ -73,7 +73,7 @@ def test_gradcam_plus_plus_is_the_papers_third_derivatives(target: int) -> None:
     torch.testing.assert_close(maps[0], expected, rtol=1e-10, atol=1e-14)
 
 
-def test_both_at_once_are_each_alone() -> None:
+def test_both_at_once_equal_each_alone() -> None:
     network, images, targets = tiny(), batch(3), torch.arange(3)
     first, second = both(network, images, targets)
     assert torch.equal(first, gradcam(network, images, targets))
@@ -107,7 +107,7 @@ def test_the_target_chooses_the_map(method: Method) -> None:
     assert not torch.allclose(maps[1], maps[2])
 
 
-def test_threads_that_share_a_network_do_not_meet() -> None:
+def test_threads_that_share_a_network_do_not_interfere() -> None:
     network, images = tiny(), batch(16, 64)
     jobs = [(method, i % 16, i % 3) for i in range(64) for method in METHODS]
 
@@ -125,7 +125,7 @@ def test_threads_that_share_a_network_do_not_meet() -> None:
 def test_nothing_is_left_on_the_network(method: Method) -> None:
     network = tiny()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    with torch.no_grad():  # as a caller may well be
+    with torch.no_grad():  # the caller may have gradients disabled
         method(network, batch(2), torch.tensor([0, 1]))
     for parameter in network.parameters():
         assert parameter.requires_grad

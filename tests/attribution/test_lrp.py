@@ -41,12 +41,12 @@ def test_relevance_adds_up_to_the_logit(architecture: Architecture, composite: C
 
 @pytest.fixture(scope="module")
 def shipped() -> Network:
-    """The explaining member of the model that ships."""
+    """The explaining member of the shipped model."""
     bundle = Bundle(DEFAULT_BUNDLE)
     return load_member(bundle, bundle.explainer)
 
 
-def test_relevance_of_the_model_that_ships_adds_up(shipped: Network) -> None:
+def test_relevance_of_the_shipped_model_adds_up(shipped: Network) -> None:
     assert conservation_error(canonize(shipped), batch(1, 224), EPSILON_PLUS_FLAT) <= 1e-4
 
 
@@ -73,7 +73,7 @@ def test_an_image_has_the_same_relevance_alone_and_in_a_batch() -> None:
         torch.testing.assert_close(together[i], alone[0], rtol=1e-8, atol=1e-12)
 
 
-def test_methods_targets_and_threads_do_not_meet() -> None:
+def test_methods_targets_and_threads_do_not_interfere() -> None:
     canonical, images = canonize(randomised("resnet18")), batch(6)
     methods: dict[str, Callable[[CanonicalNetwork, Tensor, Tensor], Tensor]]
     methods = {"lrp": lrp, "gradcam": gradcam, "gradcam_plus_plus": gradcam_plus_plus}
@@ -86,14 +86,14 @@ def test_methods_targets_and_threads_do_not_meet() -> None:
     alone = [explain(job) for job in jobs]
     with ThreadPoolExecutor(4) as pool:
         for expected, actual in zip(alone, pool.map(explain, jobs), strict=True):
-            # Not to the bit: a busy machine cuts the sums of a convolution otherwise.
+            # Not bit-equal: on a busy machine the sums of a convolution are split differently.
             torch.testing.assert_close(actual, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_nothing_is_left_on_the_network() -> None:
     canonical = canonize(randomised("vgg16_bn"))
     before = {name: tensor.clone() for name, tensor in canonical.state_dict().items()}
-    with torch.no_grad():  # as a caller may well be
+    with torch.no_grad():  # the caller may have gradients disabled
         relevance = lrp(canonical, batch(1), torch.tensor([1]))
     assert not relevance.requires_grad
     for name, tensor in canonical.state_dict().items():

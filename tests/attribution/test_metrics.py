@@ -79,7 +79,7 @@ def test_what_is_not_known_is_nan() -> None:
 
 
 @pytest.mark.parametrize("baseline", [random_map, centred_gaussian])
-def test_baselines_know_nothing_of_the_image(baseline: object) -> None:
+def test_baselines_do_not_depend_on_the_image(baseline: object) -> None:
     canonical = canonize(randomised("resnet18"))
     assert callable(baseline)
     torch.manual_seed(0)

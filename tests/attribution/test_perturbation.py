@@ -13,14 +13,14 @@ BRIGHT = (slice(0, 16), slice(48, 64))
 
 
 class Brightness(nn.Module):
-    """A trunk that hands the image on, [N, 1, H, W] ≥ 0."""
+    """A trunk that returns the image, [N, 1, H, W] ≥ 0."""
 
     def forward(self, image: Tensor) -> Tensor:
         return image + 2
 
 
 def of_one_corner() -> Network:
-    """Logits of which the second is the mean of an image's upper right quarter of a quarter."""
+    """Logits; the second is the mean of the image's upper right corner, a quarter of each side long."""
 
     class Corner(nn.Module):
         def forward(self, values: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def test_occlusion_is_the_logit_lost_under_a_square() -> None:
     maps = occlusion(of_one_corner(), images(), torch.tensor([1, 1]))
     assert maps.shape == (2, STRIDE, STRIDE)
     grey = images()[1].float().mean()
-    # The squares that cover the upper right cell alone cover 9 of the corner's 16 rows and columns at the most.
+    # A square that covers only the upper right cell covers at most 9 of the corner's 16 rows and columns.
     assert 0 < maps[1, 0, -1] <= (200 - grey) / 63.75
 
 
@@ -85,7 +85,7 @@ def test_the_network_is_left_as_it_was() -> None:
     assert not any(module._forward_hooks or module._backward_hooks for module in subject.modules())
 
 
-def test_the_second_head_says_a_share_of_each_cell_and_nothing_where_it_is_faint() -> None:
+def test_the_second_head_gives_a_share_for_each_cell_and_no_faint_map() -> None:
     subject = build("resnet18", opacity_head=True).eval()
     assert subject.opacities is not None
     assert subject.opacities.bias is not None

@@ -74,7 +74,7 @@ def test_the_cascade_goes_from_the_logits_down_and_keeps_every_value() -> None:
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
-def test_maps_of_a_network_that_knows_nothing_are_others() -> None:
+def test_a_randomised_network_has_other_maps() -> None:
     network, images, targets = randomised("resnet18"), batch(4, 64), torch.zeros(4, dtype=torch.int64)
     *_, last = cascade(network, torch.Generator().manual_seed(0))
     known, unknown = canonize(network), canonize(last)

@@ -18,7 +18,7 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
 SHAPES = {"convolution": (1, 2, 5, 5), "linear": (1, 7)}
 
 Contribution = Callable[[Tensor, Tensor], Tensor]
-"""The q of an equation: inputs [I] and weights [I, K], a column an output, to contributions [I, K]."""
+"""The q of an equation: inputs [I] and weights [I, K] (one column per output) → contributions [I, K]."""
 
 
 def slowly(layer: nn.Module, x: Tensor, relevance: Tensor, q: Contribution, bias: bool = False) -> Tensor:
@@ -46,7 +46,7 @@ def boxed(x: Tensor, w: Tensor) -> Tensor:
 
 
 def flat(_: Tensor, w: Tensor) -> Tensor:
-    return (w != 0).double()  # no weight of these layers is 0 but where an output does not see an input
+    return (w != 0).double()  # in these layers a weight is 0 only if the output does not depend on the input
 
 
 @pytest.mark.parametrize("kind", LAYERS)
@@ -88,7 +88,7 @@ def test_a_sum_shares_in_proportion() -> None:
     torch.testing.assert_close(to_right, right / (left + right) * relevance)
 
 
-def test_epsilon_takes_its_toll() -> None:
+def test_epsilon_absorbs_some_relevance() -> None:
     """Bach et al. 2015, equation 58: epsilon keeps ε / (|z| + ε) of the relevance to itself."""
     layer = nn.Linear(2, 1, bias=False).double().requires_grad_(False)
     layer.weight.copy_(torch.tensor([[1.0, -3.0]]))

@@ -35,7 +35,7 @@ runner = CliRunner()
 
 @pytest.fixture
 def radiograph(tmp_path: Path) -> Path:
-    path = tmp_path / "chest [red].png"  # markup, to a careless terminal library
+    path = tmp_path / "chest [red].png"  # a terminal library could interpret this as markup
     pixels = np.random.default_rng(0).integers(0, 256, (90, 120), dtype=np.uint8)
     path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
     return path
@@ -134,7 +134,7 @@ def test_the_version() -> None:
         ("overlay", {"made.jpg"}),
     ],
 )
-def test_explain_draws_what_is_asked_for(
+def test_explain_draws_the_requested_pictures(
     bundle: Bundle, radiograph: Path, tmp_path: Path, pictures: str, made: set[str]
 ) -> None:
     folder = tmp_path / "made"
@@ -185,7 +185,7 @@ def test_explain_draws_all_methods_side_by_side_of_whom_one_asks(
     assert drawn.shape[1] > 4 * 340
 
 
-def test_explain_refuses_a_member_that_is_not_there(bundle: Bundle, radiograph: Path, tmp_path: Path) -> None:
+def test_explain_refuses_an_unknown_member(bundle: Bundle, radiograph: Path, tmp_path: Path) -> None:
     picture = tmp_path / "made.png"
     options = ["--member", "alexnet", "-o", str(picture), "--bundle", str(bundle.root)]
     result = runner.invoke(app, ["explain", str(radiograph), *options])
@@ -232,7 +232,7 @@ def test_explain_refuses_a_bad_file(bundle: Bundle, broken: Path, tmp_path: Path
     assert not picture.exists()
 
 
-def test_explain_tells_what_is_wrong_before_it_loads_torch(bundle: Bundle, radiograph: Path, broken: Path) -> None:
+def test_explain_reports_errors_before_it_loads_torch(bundle: Bundle, radiograph: Path, broken: Path) -> None:
     asked: list[list[Path | str]] = [
         [broken.parent],
         [broken.parent / "missing.png"],

@@ -1,4 +1,4 @@
-"""`cxr prepare`, and `cxr train` on a folder that nobody prepared."""
+"""`cxr prepare`, and `cxr train` on a folder that is not prepared."""
 
 import csv
 from pathlib import Path
@@ -26,13 +26,13 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*arguments: object, status: int = 0) -> tuple[str, str]:
-    """What a command prints on stdout and stderr, after it ended with this status."""
+    """A command's output on stdout and stderr. It must end with this status."""
     result = runner.invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == status, result.output
     return result.stdout, result.stderr
 
 
-def test_the_tables_say_what_became_of_everything(tmp_path: Path) -> None:
+def test_the_tables_account_for_every_file(tmp_path: Path) -> None:
     folder = by_class(tmp_path / "in", 8, ("NORMAL", "Viral Pneumonia", "COVID-19"))
     put(folder / "Lung_Opacity" / "x.png", chest(7))
     (folder / "NORMAL" / "broken.png").write_bytes(files.truncated_png())
@@ -52,7 +52,7 @@ def test_the_tables_say_what_became_of_everything(tmp_path: Path) -> None:
     assert len((tmp_path / "out" / "left-out.csv").read_text().splitlines()) == 3
 
 
-def test_options_reach_their_places(tmp_path: Path) -> None:
+def test_options_take_effect(tmp_path: Path) -> None:
     for index in range(12):
         put(tmp_path / "in" / f"{index}.png", chest(index))
     lines = [f"{index}.png,{('gesund', 'covid')[index % 2]},{index // 2}" for index in range(12)]
@@ -75,7 +75,7 @@ def test_options_reach_their_places(tmp_path: Path) -> None:
     assert again != {row.file: row.split for row in rows}
 
 
-def test_the_publishers_test_split_can_be_dealt_anew(tmp_path: Path) -> None:
+def test_the_publishers_test_split_can_be_replaced(tmp_path: Path) -> None:
     by_class(tmp_path / "in" / "train", 6)
     put(tmp_path / "in" / "test" / "normal" / "t.png", chest(900))
     run("prepare", tmp_path / "in", "-o", tmp_path / "kept")
@@ -94,7 +94,7 @@ def test_the_publishers_test_split_can_be_dealt_anew(tmp_path: Path) -> None:
         (["--from", "csv", "--table", "nowhere.csv"], "no column file"),
     ],
 )
-def test_what_the_user_can_mend_is_one_line_and_status_2(tmp_path: Path, options: list[str], message: str) -> None:
+def test_user_errors_are_one_line_with_status_2(tmp_path: Path, options: list[str], message: str) -> None:
     by_class(tmp_path / "in", 3)
     _, said = run("prepare", tmp_path / "in", "-o", tmp_path / "out", *options, status=2)
     assert message in said

@@ -17,7 +17,7 @@ FEW = {name: RUNS[name] for name in ("resnet18", "vgg19", "densenet161")}
 
 
 def run(*arguments: object, status: int = 0) -> str:
-    """A command's output, after it ended with this status."""
+    """A command's output. It must end with this status."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == status, result.output
     return result.output
@@ -53,7 +53,7 @@ def test_a_candidate_is_chosen_committed_and_confirmed(tmp_path: Path) -> None:
     assert "is not committed" in run("confirm", *of_this_study, status=2)
 
 
-def test_members_that_something_else_has_chosen_are_named(tmp_path: Path) -> None:
+def test_given_members_become_the_candidate(tmp_path: Path) -> None:
     make_study(tmp_path, {"lungs": replace(CONFIG, frame="lungs-1"), "full": CONFIG, "other": RUNS["vgg19"]})
     command = ("select", tmp_path / "runs", "-o", tmp_path / "study", "--data", tmp_path / "data")
     shown = run(*command, "--member", "lungs@6", "--member", "full@5", "--explainer", "lungs@6")

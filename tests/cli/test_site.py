@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(files.synthetic_dicom(rng.integers(0, 4096, (72, 80)).astype(np.uint16)))
         lines.append(f"{name},{LABELS[number % 2]},p{number // 2}")
-    lines.append("study0/IM999.dcm,Normal,p99")  # which is not there
+    lines.append("study0/IM999.dcm,Normal,p99")  # this file does not exist
     (tmp_path / "labels.csv").write_text("\n".join(lines))
     return tmp_path / "Lakeside West"
 

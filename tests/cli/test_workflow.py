@@ -44,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: object, status: int = 0) -> str:
-    """A command's output, after it ended with this status."""
+    """A command's output. It must end with this status."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == status, result.output
     return result.output
@@ -72,7 +72,7 @@ def test_a_folder_becomes_a_model(folder: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def by_class(tmp_path: Path, folder: Path) -> Path:
-    """The same pictures in a folder a label, with no table: what a user has."""
+    """The same pictures with one folder per label and no table, as a user may have them."""
     sorted_ = tmp_path / "by class"
     with (folder / "metadata.csv").open(newline="") as handle:
         for row in csv.DictReader(handle):
@@ -82,7 +82,7 @@ def by_class(tmp_path: Path, folder: Path) -> Path:
     return sorted_
 
 
-def test_two_commands_make_a_model_and_its_report_of_a_folder_of_images(by_class: Path, tmp_path: Path) -> None:
+def test_two_commands_make_a_model_and_its_report_from_a_folder_of_images(by_class: Path, tmp_path: Path) -> None:
     knobs = [part for knob in SMALL for part in ("--set", knob)]
     made = tmp_path / "My run"
     run("train", made, "--preset", "quick", *knobs, "--data", by_class)
@@ -90,7 +90,7 @@ def test_two_commands_make_a_model_and_its_report_of_a_folder_of_images(by_class
     assert "my-run 1 on val" in shown
     page = (made / "bundle" / "report.html").read_text()
     assert "Research use only" in page
-    assert page.count("data:image/svg+xml") == 7  # six figures of the split, and the learning curve
+    assert page.count("data:image/svg+xml") == 7  # six pictures of the split, and the learning curve
     assert page.count("data:image/png") > 2  # cases to look at
     text = (tmp_path / "docs" / "report.md").read_text()
     linked = set(re.findall(r"\]\(figures/([^)]+)\)", text))

@@ -1,4 +1,4 @@
-"""How much memory there is: of the machine, and of the groups of both versions around the process."""
+"""Available memory: of the machine, and of the process's control groups of both versions."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -89,7 +89,7 @@ def test_threads_do_not_disturb_each_other(classifier: Classifier) -> None:
 
 
 @pytest.mark.parametrize("alone", [True, False])
-def test_who_runs_beside_others_says_so(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, alone: bool) -> None:
+def test_a_caller_states_whether_others_run(bundle: Bundle, monkeypatch: pytest.MonkeyPatch, alone: bool) -> None:
     classifier, said = Classifier(bundle), list[bool]()
     logits = classifier.ensemble.logits
 
@@ -113,11 +113,11 @@ def test_prepare_returns_the_full_resolution_for_display_and_a_frame_for_the_net
 
 @pytest.fixture(scope="module")
 def of_lungs(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Classifier:
-    """The same networks on the lungs alone."""
+    """The same networks with the lung frame."""
     return Classifier(framed(bundle, tmp_path_factory.mktemp("lungs") / "bundle", LUNGS, LUNGS))
 
 
-def test_a_bundle_of_lungs_sees_the_lungs_and_nothing_else(of_lungs: Classifier, classifier: Classifier) -> None:
+def test_a_bundle_with_lung_frames_sees_only_the_lungs(of_lungs: Classifier, classifier: Classifier) -> None:
     prepared = of_lungs.prepare(files.radiograph_png())
     assert isinstance(prepared.lungs, Lungs)
     assert prepared.placements == {LUNGS: placement(LUNGS, union(prepared.lungs))} != {LUNGS: WHOLE}
@@ -128,7 +128,7 @@ def test_a_bundle_of_lungs_sees_the_lungs_and_nothing_else(of_lungs: Classifier,
     assert set(finding.timings_ms) == {"decode", "preprocess", "inference"}
 
 
-def test_where_no_lungs_are_found_the_whole_image_is_judged_and_the_answer_says_so(
+def test_without_lungs_the_whole_image_is_classified_with_a_warning(
     of_lungs: Classifier, classifier: Classifier
 ) -> None:
     on_its_side = files.png(np.ascontiguousarray(np.rot90(files_decoded(files.radiograph_png()).pixels)))
@@ -166,7 +166,7 @@ def test_radiograph_and_lungs_are_made_once_and_each_frame_once(
     for frame, cut in FRAMES.items():
         monkeypatch.setitem(FRAMES, frame, counted(frame, cut))
     preprocessor.prepare(files.radiograph_png())
-    of_the_segmenter = FULL  # it sees the whole image, in a recipe and size of its own
+    of_the_segmenter = FULL  # the gate sees the whole image, with its own recipe and size
     assert made == ["shrink", "find", of_the_segmenter, LUNGS, FULL]
 
 
@@ -174,7 +174,7 @@ def test_members_of_one_frame_share_its_array(of_lungs: Classifier) -> None:
     assert list(of_lungs.prepare(files.radiograph_png()).views) == [LUNGS]
 
 
-def test_the_warning_comes_where_one_member_alone_sees_the_lungs(bundle: Bundle, tmp_path: Path) -> None:
+def test_the_warning_comes_if_only_one_member_sees_the_lungs(bundle: Bundle, tmp_path: Path) -> None:
     on_its_side = files.png(np.ascontiguousarray(np.rot90(files_decoded(files.radiograph_png()).pixels)))
     for frames in ((FULL, LUNGS), (HULL, FULL)):
         mixed = Classifier(framed(bundle, tmp_path / frames[0], *frames))
@@ -204,7 +204,7 @@ def on_its_side() -> bytes:
     return files.png(np.ascontiguousarray(np.rot90(files_decoded(files.radiograph_png()).pixels)))
 
 
-def test_the_gate_warns_refuses_or_is_not_asked(bundle: Bundle, on_its_side: bytes) -> None:
+def test_the_gate_warns_refuses_or_does_not_run(bundle: Bundle, on_its_side: bytes) -> None:
     chest = files.radiograph_png()
     asked = Classifier(bundle).classify(chest)
     assert asked.gate is not None
@@ -217,12 +217,12 @@ def test_the_gate_warns_refuses_or_is_not_asked(bundle: Bundle, on_its_side: byt
     assert refusing.classify(chest).gate == asked.gate
     with pytest.raises(Unfamiliar):
         refusing.classify(on_its_side)
-    refusing.warm_up(on_its_side)  # whatever it shows
+    refusing.warm_up(on_its_side)  # whatever the image shows
     off = Classifier(bundle, gate="off").classify(on_its_side)
     assert off.gate is None
     assert off.warnings == ()
 
 
-def test_a_bundle_without_a_gate_says_nothing(bundle: Bundle, tmp_path: Path, on_its_side: bytes) -> None:
+def test_a_bundle_without_a_gate_gives_no_judgement(bundle: Bundle, tmp_path: Path, on_its_side: bytes) -> None:
     classifier = Classifier(variant(bundle, tmp_path / "bare", gate=None), gate="refuse")
     assert classifier.classify(on_its_side).gate is None

@@ -12,19 +12,19 @@ ALERTS: Final = REPOSITORY / "deploy" / "alerts.yml"
 RULES: Final[dict[str, list[dict[str, Any]]]] = {
     group["name"]: group["rules"] for group in yaml.safe_load(ALERTS.read_text())["groups"]
 }
-"""By group: those of the service, and those of the node."""
+"""The rules by group: the service's and the node's."""
 
 PROMETHEUS_OWN: Final = {"up"}
 TARGET_LABELS: Final = {"instance", "job"}
 
 
 def named(expression: str) -> set[str]:
-    """Metrics: every word that begins as ours do, or that has matchers in braces."""
+    """Metrics: every word with our prefix, or with matchers in braces."""
     return set(re.findall(r"\bcxr_\w+", expression)) | set(re.findall(r"\b([a-z_]+)\{", expression))
 
 
 def grouped(expression: str) -> set[str]:
-    """Labels of by, ignoring and group_left."""
+    """The labels in `by`, `ignoring` and `group_left`."""
     return {
         label.strip()
         for inside in re.findall(r"(?:by|ignoring)\s*\(([^)]*)\)", expression)
@@ -33,6 +33,6 @@ def grouped(expression: str) -> set[str]:
 
 
 def matched(expression: str) -> Iterator[tuple[str, str]]:
-    """Labels and the values that they are compared with, alternatives one by one."""
+    """Labels, and each value that they are compared with."""
     for label, values in re.findall(r'(\w+)=~?"([^"]*)"', expression):
         yield from ((label, value) for value in values.split("|"))

@@ -1,4 +1,4 @@
-"""What compose.yaml, nginx.conf and prometheus.yml say of each other and of this repository, without a container."""
+"""compose.yaml, nginx.conf and prometheus.yml are consistent with each other and the repository; no container runs."""
 
 import re
 import subprocess
@@ -25,7 +25,7 @@ def mounts() -> dict[str, str]:
     return {inside: outside for outside, inside, mode in (volume.split(":") for volume in volumes) if mode == "ro"}
 
 
-def test_two_replicas_stand_behind_the_proxy_and_are_scraped() -> None:
+def test_two_replicas_are_behind_the_proxy_and_are_scraped() -> None:
     (scrape,) = PROMETHEUS["scrape_configs"]
     assert len(REPLICAS) == 2
     assert scrape["static_configs"][0]["targets"] == [f"{name}:3000" for name in REPLICAS]
@@ -33,7 +33,7 @@ def test_two_replicas_stand_behind_the_proxy_and_are_scraped() -> None:
     assert set(SERVICES["proxy"]["depends_on"]) == set(REPLICAS)
 
 
-def test_whoever_is_waited_for_has_a_health_check() -> None:
+def test_services_that_others_wait_for_have_a_health_check() -> None:
     for name, service in SERVICES.items():
         for other, condition in service.get("depends_on", {}).items():
             assert condition == {"condition": "service_healthy"}, name
@@ -78,7 +78,7 @@ def test_the_proxy_waits_for_as_long_as_a_request_may_take() -> None:
 
 @pytest.mark.skipif(nginx() is None, reason="needs Debian's nginx")
 def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
-    """As it is, but for the replicas' names, which only the containers' network resolves."""
+    """The unchanged file, except for the replicas' names, which only the containers' network resolves."""
     text = re.sub(r"api-\d:3000", "127.0.0.1:3000", (DEPLOY / "nginx.conf").read_text())
     configuration = tmp_path / "nginx.conf"
     configuration.write_text(text.replace("/tmp/nginx-body", str(tmp_path / "body")))

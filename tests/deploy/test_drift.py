@@ -1,7 +1,7 @@
 """Alert rules on drift: silent on images like those of the acceptance test, true on others, silent without a reference.
 
-No Prometheus runs here: of each rule's expression the parts that ask for samples are replaced by their values between
-two scrapes of the real metrics, and what is left is arithmetic.
+No Prometheus runs here. In each rule's expression the selectors of samples are replaced by their values between two
+scrapes of the real metrics, and the remaining arithmetic is evaluated.
 """
 
 import re
@@ -45,7 +45,7 @@ def scrape(metrics: Metrics) -> Samples:
 
 
 def is_true(expression: str, before: Samples, after: Samples) -> bool:
-    """Of one instance."""
+    """Whether a rule's expression is true for one instance."""
 
     def increase(found: re.Match[str]) -> str:
         return repr(after[found[1]] - before[found[1]])
@@ -58,12 +58,12 @@ def is_true(expression: str, before: Samples, after: Samples) -> bool:
     assert "cxr" not in text, text
     try:
         return bool(eval(text, {"abs": abs, "nan": nan}))
-    except ZeroDivisionError:  # Prometheus says NaN, which is above nothing
+    except ZeroDivisionError:  # in Prometheus this is NaN, and no comparison with NaN is true
         return False
 
 
 def alerts(manifest: Manifest, one: Seen, times: int = ENOUGH) -> set[str]:
-    """Those that are true after an image has come so often."""
+    """The alerts that are true after this many requests with an image."""
     metrics = Metrics()
     metrics.served(manifest, "0" * 64, "provider", "float32")
     before = scrape(metrics)
@@ -90,7 +90,7 @@ def chest(see: Callable[[bytes], Seen]) -> Seen:
 
 @pytest.fixture(scope="module")
 def at_the_site(bundle: Bundle, chest: Seen) -> Manifest:
-    """The acceptance test had images like this one."""
+    """A bundle whose acceptance test had images like this one."""
     reference = references({name: np.full(100, value) for name, value in figures(*chest).items()})
     return with_reference(bundle, reference)
 
@@ -120,10 +120,10 @@ def test_other_images_raise_the_alerts(at_the_site: Manifest, see: Callable[[byt
     turned = see(files.png(255 - np.ascontiguousarray(np.rot90(decode(files.radiograph_png()).pixels))))
     raised = alerts(at_the_site, turned)
     assert {"CxrGateDrifts", "CxrGreysDrift"} <= raised
-    assert alerts(at_the_site, turned, times=20) == set()  # too few to say
+    assert alerts(at_the_site, turned, times=20) == set()  # too few images for an alert
 
 
-def test_each_figure_raises_its_own(at_the_site: Manifest, chest: Seen) -> None:
+def test_each_figure_raises_its_own_alert(at_the_site: Manifest, chest: Seen) -> None:
     finding, prepared = chest
     assert alerts(at_the_site, (replace(finding, prediction_set=()), prepared)) == {"CxrSetsDrift"}
     unsure = dict.fromkeys(finding.probabilities, 1 / 3)
@@ -136,7 +136,7 @@ def test_each_figure_raises_its_own(at_the_site: Manifest, chest: Seen) -> None:
     assert alerts(without_lungs, chest) == {"CxrLungsDrift"}
 
 
-def test_a_bundle_that_knows_no_site_raises_nothing(bundle: Bundle, chest: Seen) -> None:
+def test_a_bundle_without_a_site_raises_no_alert(bundle: Bundle, chest: Seen) -> None:
     assert alerts(bundle.manifest, chest) == set()
 
 

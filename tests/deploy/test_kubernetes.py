@@ -1,4 +1,4 @@
-"""The Kubernetes manifests: valid for the five newest versions, and what they say of each other and of the service."""
+"""The Kubernetes manifests: valid for the five newest versions, and consistent with each other and the service."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Dashboard and alert rules name only what /metrics has: metrics, labels, and values that can occur."""
+"""Dashboard and alert rules use only metrics, labels and values that /metrics can have."""
 
 import json
 from itertools import chain
@@ -74,7 +74,7 @@ def test_brackets_match(name: str) -> None:
         assert expression.count(left) == expression.count(right)
 
 
-def test_the_check_sees_a_name_that_is_not_there(series: dict[str, set[str]]) -> None:
+def test_the_check_detects_a_missing_name(series: dict[str, set[str]]) -> None:
     assert named("rate(cxr_typo_total[5m])") - set(series)
 
 

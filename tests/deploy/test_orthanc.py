@@ -1,4 +1,4 @@
-"""deploy/orthanc/: what its files say of each other, of `cxr pacs` and of deploy/compose.yaml, without a container."""
+"""deploy/orthanc/: its files are consistent with each other, `cxr pacs` and deploy/compose.yaml; no container runs."""
 
 import json
 import re
@@ -71,7 +71,7 @@ def test_nothing_is_open_to_the_network() -> None:
 
 
 def test_the_image_holds_what_the_command_imports(tmp_path: Path) -> None:
-    """The files that the image copies, alone on the path: the command starts, and everything it may import is there."""
+    """With only the files that the image copies on the path, the command starts, and all its imports exist."""
     copied = re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)
     sources = [name for line in copied for name in line.split() if not name.startswith("requirements")]
     for name in sources:
@@ -103,7 +103,7 @@ def test_figures_are_named_as_the_page_names_them(tmp_path: Path) -> None:
 
 
 def test_the_pages_archive_is_the_examples(tmp_path: Path) -> None:
-    """The file that a block of docs/pacs.md writes, in a folder of its own."""
+    """The file that a block of docs/pacs.md writes, in a temporary folder."""
     page = (REPOSITORY / "docs" / "pacs.md").read_text()
     (block,) = re.findall(r"^mkdir .*?^END\n", page, re.DOTALL | re.MULTILINE)
     commands = block.replace("/tmp/archive", str(tmp_path))

@@ -1,4 +1,4 @@
-"""The node's alert rules: they name what its /metrics has, and fire when they should."""
+"""The node's alert rules: they use metrics that its /metrics has, and fire when they should."""
 
 import shutil
 import subprocess
@@ -18,7 +18,7 @@ EXPRESSIONS = {rule["alert"]: rule["expr"] for rule in RULES["pacs"]}
 JOBS = yaml.safe_load((REPOSITORY / "deploy" / "orthanc" / "prometheus.yml").read_text())["scrape_configs"]
 NODE = '{instance="pacs:9100", job="pacs"}'
 
-# An hour of minutes: what waits grows older, or an attempt of five minutes' distance fails, or neither.
+# One value per minute for an hour: the oldest entry grows older, or an attempt fails every five minutes, or neither.
 AWAY = {"cxr_pacs_spool_oldest_seconds": "0+60x60", "cxr_pacs_send_failures_total": "0x4 1x4 2x4 3x4 4x4 5x40"}
 QUIET = {"cxr_pacs_spool_oldest_seconds": "30x60", "cxr_pacs_send_failures_total": "7x60", "up": "1x60"}
 FULL = {"cxr_pacs_turned_away_total": "0x9 1x50"}

@@ -32,7 +32,7 @@ def png() -> Sample:
 
 @pytest.fixture(scope="module")
 def replicas(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicas]:
-    """Two of them, and a client of the proxy before them."""
+    """Two replicas, and a client of the proxy before them."""
     logs = tmp_path_factory.mktemp("replicas")
     with ExitStack() as stack:
         servers = [stack.enter_context(serve(logs / f"{i}", bundle.root)) for i in range(2)]
@@ -62,12 +62,12 @@ def test_bodies_of_more_than_nginxs_megabyte_pass(replicas: Replicas) -> None:
     assert client.post("/classify", content=dicom.data, headers={"Content-Type": dicom.media_type}).status_code == 200
 
 
-def test_the_proxys_own_errors_have_the_services_shape(replicas: Replicas) -> None:
+def test_the_proxys_own_errors_have_the_services_format(replicas: Replicas) -> None:
     _, client = replicas
     connection = HTTPConnection(client.base_url.host, client.base_url.port)
     connection.putrequest("POST", "/classify")
     connection.putheader("Content-Length", str(300 << 20))
-    connection.endheaders()  # no body: it is refused by its length
+    connection.endheaders()  # no body is sent: the declared length is refused
     refused = connection.getresponse()
     assert refused.status == 413
     assert set(json.load(refused)["error"]) == {"code", "message", "request_id"}
@@ -80,7 +80,7 @@ def test_the_proxys_own_errors_have_the_services_shape(replicas: Replicas) -> No
 
 
 def test_the_retry_goes_to_the_other_replica(replicas: Replicas, bundle: Bundle, tmp_path: Path) -> None:
-    """A third replica dies whole under load, three times, beside one that stays."""
+    """A third replica is killed under load three times, beside one that keeps running."""
     servers, _ = replicas
     asked = [
         q for q in golden_requests(radiographs(1), explain=False, bundle=bundle) if q.sample.media_type == "image/jpeg"

@@ -31,7 +31,7 @@ def blocks(name: str, languages: set[str]) -> list[str]:
 
 
 def links(name: str) -> list[str]:
-    """Targets of a page's links and images, those in blocks and in `code` left out."""
+    """Targets of a page's links and images, except those in blocks and in `code`."""
     prose = re.sub(r"`[^`\n]*`(?!\])", "", _FENCE.sub("", text_of(name)))
     return _LINK.findall(prose)
 

@@ -77,7 +77,7 @@ def _words(line: str) -> list[str]:
 
 
 def faults(words: list[str]) -> Iterator[str]:
-    """The parts of a command that do not exist."""
+    """The command names and options that do not exist."""
     program, *rest = words
     program = program.removeprefix(".venv/bin/")
     if program == "cxr":

@@ -35,7 +35,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say() -> None:
 
 
 def test_images_of_one_patient_are_not_independent() -> None:
-    by_patient = np.array([1.0, 1.0, 1.0, 0.0] * 10)  # 40 patients of 10 images that agree
+    by_patient = np.array([1.0, 1.0, 1.0, 0.0] * 10)  # 40 patients, each with 10 identical results
     successes = by_patient.repeat(10)
     patients = [f"p{i // 10}" for i in range(400)]
     images = [f"i{i}" for i in range(400)]

@@ -19,7 +19,7 @@ def drawn(count: int, seed: int) -> tuple[Floats, Ints]:
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
-def test_the_temperature_that_spoilt_the_logits_is_found(temperature: float) -> None:
+def test_the_temperature_that_scaled_the_logits_is_found(temperature: float) -> None:
     logits, labels = drawn(20_000, 0)
     fitted = fit_temperature(logits[np.newaxis] * temperature, labels, "scpa")
     assert fitted == pytest.approx(temperature, rel=0.05)
@@ -35,7 +35,7 @@ def test_no_temperature_nearby_is_better(rule: EnsembleRule) -> None:
     assert all(best <= log_loss(combine(members, fitted * factor, rule), labels) for factor in (0.8, 0.95, 1.05, 1.2))
 
 
-def test_each_label_is_covered_as_often_as_promised_on_new_images() -> None:
+def test_each_label_reaches_its_coverage_on_new_images() -> None:
     logits, labels = drawn(3_000, 3)
     thresholds = fit_thresholds(softmax(logits), labels, 0.9)
     logits, labels = drawn(30_000, 4)
@@ -49,4 +49,4 @@ def test_the_threshold_is_the_conformal_rank() -> None:
     posterior = np.column_stack([1 - np.arange(1, 20) / 100, np.arange(1, 20) / 200, np.arange(1, 20) / 200])
     thresholds = fit_thresholds(posterior, np.zeros(19, dtype=np.int64), 0.9)
     assert thresholds["normal"] == pytest.approx(0.18)  # the 18th of 19: ceil(20 * 0.9)
-    assert thresholds["pneumonia"] == 1.0  # no image of it: never ruled out
+    assert thresholds["pneumonia"] == 1.0  # a label without images is never ruled out

@@ -1,4 +1,4 @@
-"""Checks of a bundle with random weights: which there are, on how many images, and what they compare."""
+"""Checks of a bundle with random weights: their list, their numbers of images, and their values."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from training.data import Row
 
 @pytest.fixture(scope="module")
 def data() -> BundleImages:
-    """60 images of two sources; one source is bright, and holds no pneumonia."""
+    """60 images of two sources; one source is bright, and has no pneumonia."""
     rng = np.random.default_rng(0)
     rows, images = [], []
     for i in range(60):
@@ -39,7 +39,7 @@ def found(bundle: Bundle, data: BundleImages, tmp_path_factory: pytest.TempPathF
         return checks(bundle, Path(folder), data, np.eye(3)[data.labels])
 
 
-def test_parts_are_taken_away_from_all_images(found: tuple[Check, ...]) -> None:
+def test_parts_are_removed_from_all_images(found: tuple[Check, ...]) -> None:
     ablated = [check for check in found if check.name in ("whole", "without_border", "border_only")]
     assert [check.images for check in ablated] == [60, 60, 60]
     assert ablated[0].figures["macro_f1"].value == 1
@@ -47,7 +47,7 @@ def test_parts_are_taken_away_from_all_images(found: tuple[Check, ...]) -> None:
         assert set(check.figures) == {"macro_f1", "accuracy", *(f"{label}_recall" for label in LABELS)}
 
 
-def test_where_no_lungs_are_found_none_are_taken_away(
+def test_no_lungs_are_removed_if_none_are_found(
     bundle: Bundle, data: BundleImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "segmented", lambda *_: {FULL: np.zeros((60, 8, 8), bool)})
@@ -56,14 +56,14 @@ def test_where_no_lungs_are_found_none_are_taken_away(
 
 def test_the_probe_finds_the_brightness_within_a_label(found: tuple[Check, ...]) -> None:
     probes = {check.of: check for check in found if check.name == "probe"}
-    assert set(probes) == {"all", "normal", "covid19"}  # one source alone holds pneumonia
+    assert set(probes) == {"all", "normal", "covid19"}  # only one source has pneumonia
     accuracy, commonest = (probes["all"].figures[name].value for name in ("accuracy", "commonest"))
     assert accuracy is not None
     assert commonest == 0.5
     assert accuracy > 0.9
 
 
-def test_found_lungs_are_taken_away_from_their_images(
+def test_found_lungs_are_removed_from_their_images(
     bundle: Bundle, data: BundleImages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     masks = np.zeros((60, 8, 8), dtype=bool)
@@ -91,7 +91,7 @@ def test_found_lungs_are_taken_away_from_their_images(
     assert np.array_equal(in_lungs[:, :8], upside_down.views[LUNGS][:20, :8])
 
 
-# --- What is taken away is black, and nothing else changes
+# --- Removed parts are black, and nothing else changes
 
 IMAGES = np.random.default_rng(0).integers(1, 256, (3, 40, 40), dtype=np.uint8)
 

@@ -48,6 +48,6 @@ def test_expected_coverage_is_what_simulated_conformal_predictors_do() -> None:
     assert (low, high) == pytest.approx(np.percentile(covered, [2.5, 97.5]), abs=0.0126)
 
 
-def test_too_few_images_promise_or_show_nothing() -> None:
+def test_too_few_images_give_no_guarantee_and_no_interval() -> None:
     assert expected_coverage(8, 50, 0.9) == (1.0, 1.0, 1.0)
     assert np.isnan(expected_coverage(60, 0, 0.9)).all()

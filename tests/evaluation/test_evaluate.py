@@ -1,4 +1,4 @@
-"""An evaluation of a bundle with random weights: figures against slow ones, by label and by source."""
+"""An evaluation of a bundle with random weights: its figures equal those of slow code, by label and by source."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from evaluation.split_evaluation import SplitEvaluation
 from training.data import Row
 
 SOURCES = ("cohen", "rsna")
-CALIBRATED = 10  # of the 40 images fitted temperature and thresholds
+CALIBRATED = 10  # of the 40 images were used to fit temperature and thresholds
 NEAR_DUPLICATES = {f"{i}.png" for i in range(0, 12, 2)}
 CALIBRATION = ("ece", "brier", "log_loss")
 
@@ -31,7 +31,7 @@ def data() -> BundleImages:
 
 @pytest.fixture(scope="module")
 def train_rows() -> tuple[Row, ...]:
-    """In training, `cohen` held COVID-19 and `rsna` normal images, mostly."""
+    """In training, `cohen` has mostly COVID-19 and `rsna` mostly normal images."""
     held = [("cohen", "covid19")] * 3 + [("cohen", "pneumonia")] + [("rsna", "normal")] * 2
     return tuple(Row("", label, source, str(i), "train") for i, (source, label) in enumerate(held))  # type: ignore[arg-type]
 
@@ -88,7 +88,7 @@ def test_every_figure_lies_in_its_interval(found: SplitEvaluation) -> None:
         if figure.value is not None and figure.low is not None and figure.high is not None:
             assert figure.low <= figure.high, name
     inside = [f.low <= f.value <= f.high for f in found.figures.values() if None not in (f.value, f.low, f.high)]  # type: ignore[operator]
-    assert np.mean(inside) > 0.9  # the bootstrap of a biased figure, such as the ECE, may leave its value out
+    assert np.mean(inside) > 0.9  # the bootstrap interval of a biased figure, such as the ECE, may exclude its value
 
 
 def test_images_that_may_be_remembered_are_left_out_of_some_figures(

@@ -21,7 +21,7 @@ SOME, NONE = Figure(0.5, 0.4, 0.6), Figure(None, None, None)
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Bundle:
-    """The default bundle's manifest in a folder of its own."""
+    """The default bundle's manifest in a temporary folder."""
     (tmp_path / "bundle.json").write_text((DEFAULT_BUNDLE / "bundle.json").read_text())
     return Bundle(tmp_path)
 
@@ -40,7 +40,7 @@ def test_every_kind_of_figure_comes_back(bundle: Bundle) -> None:
     read = BundleEvaluation.read(bundle)
     assert read == found
     lines = (bundle.root / FILE).read_text().splitlines()
-    assert '    "commonest": { "value": null, "low": null, "high": null }' in lines  # a figure a line
+    assert '    "commonest": { "value": null, "low": null, "high": null }' in lines  # one figure per line
 
 
 def test_another_file_is_a_named_error(bundle: Bundle) -> None:
@@ -57,7 +57,7 @@ def test_another_file_is_a_named_error(bundle: Bundle) -> None:
 
 
 def test_a_file_of_version_1_loads_equal(bundle: Bundle) -> None:
-    """What it calls doubles are near-duplicates."""
+    """Version 1 calls near-duplicates `doubles`."""
     values = json.loads((DEFAULT_BUNDLE / FILE).read_text())
     values["data"]["doubles"] = values["data"].pop("near_duplicates")
     (bundle.root / FILE).write_text(json.dumps(values))

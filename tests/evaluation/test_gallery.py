@@ -16,12 +16,12 @@ from training.data import Row
 
 
 def rows(count: int) -> list[Row]:
-    """Labels in turn."""
+    """Rows with alternating labels."""
     return [Row(f"{index}.png", LABELS[index % 3], "here", f"patient-{index}", "val") for index in range(count)]
 
 
 def posteriors(count: int, seed: int = 0) -> NDArray[np.float64]:
-    """Sure of the right label, sure of a wrong one, or sure of none."""
+    """Posteriors that are certain of the right label, of a wrong one, or uncertain."""
     certain = np.eye(3)[(np.arange(count) + np.random.default_rng(seed).integers(0, 2, count)) % 3] * 0.9 + 0.1 / 3
     certain[::4] = [0.34, 0.33, 0.33]
     return np.asarray(certain)

@@ -11,7 +11,7 @@ def test_the_threshold_counts_sources_alike(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(module, "KEPT_OUT", 0.1)
     scores = np.concatenate([np.arange(100.0), np.arange(1000.0) + 1000])
     limit = threshold(scores, ["small"] * 100 + ["large"] * 1000)
-    assert limit == pytest.approx(20, abs=1)  # of the small source a fifth: a tenth of both
+    assert limit == pytest.approx(20, abs=1)  # a fifth of the small source: on average a tenth of both
 
     lone = threshold(np.arange(100.0), ["one"] * 100)
     assert lone == pytest.approx(10, abs=1)

@@ -20,7 +20,7 @@ N = 200
 
 @pytest.fixture(params=[0, 1, 2])
 def case(request: pytest.FixtureRequest) -> tuple[Floats, NDArray[np.int64], Floats]:
-    """Posteriors that are right more often than not and sometimes tie, labels, and bootstrap weights with zeros."""
+    """Posteriors that are mostly right and sometimes tie, labels, and bootstrap weights with zeros."""
     rng = np.random.default_rng(request.param)
     labels = rng.choice(3, N, p=[0.6, 0.3, 0.1])
     posterior = softmax((rng.normal(size=(N, 3)) + 1.2 * np.eye(3)[labels]).round(1))
@@ -96,7 +96,7 @@ def test_what_cannot_be_known_is_nan() -> None:
     assert said["covid19_specificity"] == 1
 
 
-# --- Under many weightings: the figures of the repeated images, and scikit-learn's curves
+# --- Many weightings: compared with repeated images, and with scikit-learn's curves
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from networks.architectures import build
 RNG = np.random.default_rng(0)
 
 
-def test_a_source_that_lies_in_the_features_is_read_off() -> None:
+def test_a_source_in_the_features_is_detected() -> None:
     sources = np.array(["a", "b", "c"])[RNG.integers(0, 3, 150)]
     features = RNG.normal(size=(150, 8))
     features[:, 3] += 6 * (sources == "b")
@@ -21,7 +21,7 @@ def test_a_source_that_lies_in_the_features_is_read_off() -> None:
 
 
 def test_noise_is_not_a_source_even_if_patients_have_several_images() -> None:
-    """Each patient is a point of its own, seen five times: who trains and tests on one patient would find 100 %."""
+    """Each patient is one point, repeated five times. If a patient were in training and test, it would get 100 %."""
     patients = np.repeat(np.arange(40), 5)
     sources = np.array(["a", "b"])[RNG.integers(0, 2, 40)][patients]
     features = RNG.normal(size=(40, 200))[patients]

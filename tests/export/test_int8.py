@@ -28,7 +28,7 @@ def quantised(bundle: Bundle, images: Views, tmp_path_factory: pytest.TempPathFa
     return one.root
 
 
-def test_eight_bits_say_nearly_what_float32_says(quantised: Path, images: Views) -> None:
+def test_int8_nearly_agrees_with_float32(quantised: Path, images: Views) -> None:
     bundle = Bundle(quantised)
     exact = Ensemble(bundle, precision="float32").logits(images)
     rounded = Ensemble(bundle, precision="int8").logits(images)
@@ -56,5 +56,5 @@ def test_they_are_discarded_and_the_rest_stays(quantised: Path) -> None:
 
 
 @pytest.mark.parametrize(("int8", "kept"), [(0.9, True), (0.8951, True), (0.894, False), (0.95, True)])
-def test_what_they_may_cost(int8: float, kept: bool) -> None:
+def test_the_accepted_loss_of_accuracy(int8: float, kept: bool) -> None:
     assert Loss(float32=0.9, int8=int8).acceptable is kept

@@ -37,7 +37,7 @@ def test_weights_of_another_network_are_refused(bundle: Bundle) -> None:
         load_segmenter(bundle, wrong)
 
 
-def test_bytes_that_are_no_weights_are_refused(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_invalid_weights_are_refused(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> None:
     segmenter = bundle.manifest.lungs
     assert segmenter is not None
     other = first_member_only(bundle, tmp_path_factory.mktemp("other") / "bundle")

@@ -92,7 +92,7 @@ def test_float16_graph_holds_no_float32_weights(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_graph_tells_nothing_of_the_machine_that_made_it(bundle: Bundle, precision: Precision) -> None:
+def test_a_graph_reveals_nothing_about_its_machine(bundle: Bundle, precision: Precision) -> None:
     data = bundle.read_onnx(bundle.manifest.members[0], precision)
     assert b"stack_trace" not in data
     assert str(Path(to_onnx.__file__).parent).encode() not in data
@@ -141,7 +141,7 @@ def test_batchnorm_becomes_a_scale_and_a_shift_without_changing_the_logits(bundl
         assert norm.running_mean is not None
         assert norm.running_var is not None
         nn.init.normal_(norm.running_mean)
-        nn.init.uniform_(norm.running_var, 1e-7, 2.0)  # the smallest is no float16 number
+        nn.init.uniform_(norm.running_var, 1e-7, 2.0)  # the smallest is not representable in float16
     image = torch.randint(0, 256, (2, 1, 64, 64), dtype=torch.uint8)
     with torch.no_grad():
         expected = BothHeads(network)(image)

@@ -34,7 +34,7 @@ def images() -> Views:
 def test_a_fresh_export_holds_for_each_member_and_precision(
     bundle: Bundle, images: Views, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("export.verify.BATCH", 4)  # the last batch is then a part
+    monkeypatch.setattr("export.verify.BATCH", 4)  # so that the last batch is smaller
     found = verify(bundle, images, NAMES)
     computed = ("float32", "float16", *(("bfloat16",) if openvino.usable() else ()))
     names = ("resnet18-0", "vgg16-bn-1")

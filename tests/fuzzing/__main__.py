@@ -1,4 +1,4 @@
-"""`python -m tests.fuzzing --files 100000 [--seed N]`: a third of them of each format."""
+"""`python -m tests.fuzzing --files 100000 [--seed N]`: a third of the files of each format."""
 
 import argparse
 import secrets

@@ -1,4 +1,4 @@
-"""DICOM, taken apart into elements and fragments, damaged and put together again."""
+"""Take DICOM files apart into elements and fragments, damage these, and put them together again."""
 
 import random
 import struct
@@ -32,7 +32,7 @@ _TABLES: Final = [0x00283000, 0x00283010, 0x00281201, 0x00280106, 0x00081140, 0x
 
 @dataclass(frozen=True)
 class Element:
-    """An element of explicit VR, little endian; `length` where it is to lie."""
+    """An element of explicit VR, little endian. `length`: a false length, if it should have one."""
 
     tag: int
     vr: bytes
@@ -52,7 +52,7 @@ Damage = Callable[[list[Element], random.Random], list[Element]]
 
 @cache
 def bases() -> list[bytes]:
-    """A small radiograph in every encoding that can be written here, and published files of the others."""
+    """A small radiograph in every encoding that the tests can write, and published files in the others."""
     small = files.small_radiograph_dicom()
     grey = np.ascontiguousarray(files.parse(small).pixel_array[::4, ::4])
     plain = files.synthetic_dicom(grey, WindowCenter="9000", WindowWidth="9000")
@@ -98,7 +98,7 @@ def dicom(rng: random.Random) -> bytes:
 
 
 def _elements(data: bytes) -> tuple[bytes, list[Element]]:
-    """The file meta information as it is, and the elements of the dataset as they lie in the file."""
+    """The unchanged file meta information, and the dataset's elements in the order of the file."""
     dataset = files.parse(data)
     start = _DATA_AT + 12 + dataset.file_meta.FileMetaInformationGroupLength
     return data[_DATA_AT:start], [_raw(dataset, tag) for tag in sorted(dataset.keys())]
@@ -124,7 +124,7 @@ def _one(
 
 
 def _codestream(elements: list[Element], rng: random.Random) -> list[Element]:
-    """The pixels' fragments: header bytes, data, their number, their lengths."""
+    """Damage the pixels' fragments: header bytes, data, number, lengths."""
     (pixels, *_), others = [e for e in elements if e.tag == _PIXELS] or [Element(_PIXELS, b"OB", b"")], elements
     try:
         fragments = list(generate_fragments(pixels.value))
@@ -150,7 +150,7 @@ def _codestream(elements: list[Element], rng: random.Random) -> list[Element]:
 
 
 def _layout(elements: list[Element], rng: random.Random) -> list[Element]:
-    """Rows, columns, bits, samples or sign, to something near or far."""
+    """Change rows, columns, bits, samples or sign to a near or a distant value."""
     tags = (0x00280002, 0x00280006, 0x00280008, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103)
     tag = rng.choice(tags)
     number = rng.choice((*EXTREMES, 3, 8, 12, 16, 32, 64, 6300, 65_535, rng.randrange(400)))
@@ -158,7 +158,7 @@ def _layout(elements: list[Element], rng: random.Random) -> list[Element]:
 
 
 def _insert(elements: list[Element], rng: random.Random) -> list[Element]:
-    """Any element of the dictionary, or a table, or one nested deep, with a value of any length."""
+    """Insert any element of the dictionary, a table, or a deeply nested element, with a value of any length."""
     value = rng.choice((b"", b"\\", b"1\\", b"12", b"-1e400\\", rng.randbytes(7))) * rng.choice((1, 2, 3000, 100_000))
     inner = Element(rng.choice(_TABLES), rng.choice(_VRS), value)
     for _ in range(rng.choice((0, 0, 1, 2, 40))):

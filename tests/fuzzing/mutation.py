@@ -10,7 +10,7 @@ LENGTHS: Final = (0, 1, 2, 255, 65_535, 1 << 20, 1 << 26, (1 << 31) - 1, (1 << 3
 
 
 def shuffled(parts: list[T], rng: random.Random) -> list[T]:
-    """One part gone, doubled, moved or many times over."""
+    """The parts with one removed, doubled, moved or repeated many times."""
     parts = list(parts)
     at = rng.randrange(len(parts))
     match rng.randrange(4):

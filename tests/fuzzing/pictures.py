@@ -1,4 +1,4 @@
-"""PNG and JPEG, taken apart into chunks and segments, damaged and put together with right lengths and checksums."""
+"""Take PNG and JPEG apart into chunks and segments, damage these, and join them with right lengths and checksums."""
 
 import random
 import struct
@@ -67,7 +67,7 @@ def png(rng: random.Random) -> bytes:
                 chunks[0] = (b"IHDR", _header(rng, chunks[0][1]))
             case 2:
                 chunks[at] = (kind, scratched(body, rng))
-            case 3 if kind == b"IDAT":  # inside the compression, where only filters and pixels are
+            case 3 if kind == b"IDAT":  # inside the compressed data, which has only filters and pixels
                 chunks[at] = (kind, zlib.compress(scratched(_inflated(body), rng)))
             case 4:
                 chunks.insert(rng.randrange(len(chunks)) + 1, (rng.choice(_ODD_CHUNKS), _odd_body(rng)))

@@ -27,7 +27,7 @@ GRACE_S: Final = 0.5
 
 @dataclass
 class Report:
-    """outcomes: how often each. wrong: number and outcome of files that broke a promise; `file` makes one again."""
+    """outcomes: the number of each. wrong: index and outcome of files that broke a rule; `file` makes one again."""
 
     seed: int
     outcomes: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in MUTATORS})
@@ -43,15 +43,15 @@ class Report:
 
 
 def file(seed: int, number: int) -> tuple[str, bytes]:
-    """The format and bytes of a run's file."""
+    """The format and bytes of one file of a run."""
     name = list(MUTATORS)[number % len(MUTATORS)]
     return name, MUTATORS[name](random.Random(f"{seed}/{number}"))
 
 
 def fuzz(seed: int, files: int | None = None, seconds: float | None = None) -> Report:
-    """Decode damaged files, so many or for so long, as many at once as there are decoders.
+    """Decode this many damaged files, or for this long; as many at once as there are decoders.
 
-    A refusal is right; another exception, or one that comes after the deadline, is not.
+    A refusal is right. Any other exception, or a refusal after the deadline, is wrong.
     """
     report, numbers, lock = Report(seed), count(), threading.Lock()
     decoders().warm()
@@ -77,7 +77,7 @@ def fuzz(seed: int, files: int | None = None, seconds: float | None = None) -> R
 
 
 def _outcome(data: bytes) -> tuple[str, float]:
-    """What came of a file, with a mark before it where that must not be; and the seconds at its decoder."""
+    """The outcome of a file, with a mark before it if it is wrong, and the seconds in its decoder."""
     start = time.monotonic()
     try:
         decode(data)
@@ -95,12 +95,12 @@ def _outcome(data: bytes) -> tuple[str, float]:
 
 
 def peaks_mb(seed: int, files: int) -> dict[str, float]:
-    """By format, the most that this process grew by while it decoded a file, one file after the other, in MiB."""
+    """For each format, the largest growth of this process in MiB during one file, decoded one after the other."""
     decoders().warm()
     peaks = dict.fromkeys(MUTATORS, 0.0)
     for number in range(files):
         name, data = file(seed, number)
-        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew (proc(5))
+        Path("/proc/self/clear_refs").write_text("5")  # reset the peak (proc(5))
         before = _status_mb("VmRSS")
         _outcome(data)
         peaks[name] = max(peaks[name], _status_mb("VmHWM") - before)

@@ -1,4 +1,4 @@
-"""Fixtures of the node's tests."""
+"""Fixtures for the tests of the node."""
 
 import gc
 import warnings
@@ -10,14 +10,14 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def quick_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers look every 20 ms whether they are to end, and not twice a second: tests start dozens."""
+    """Servers check every 20 ms, instead of twice a second, whether they should end: tests start dozens."""
     serve = BaseServer.serve_forever
     monkeypatch.setattr(BaseServer, "serve_forever", lambda self, _poll_interval=0.5: serve(self, 0.02))
 
 
 @pytest.fixture
 def forgotten_sockets() -> Iterator[None]:
-    """For connections that fail: pynetdicom leaves sockets to the collector, whose warning may hit another test."""
+    """Collect sockets of failed connections: pynetdicom does not close them, and the warning may hit another test."""
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)

@@ -1,6 +1,6 @@
 """`python -m tests.hospital.dying FOLDER before|after MARK …`: the node, killed at its first rename into a folder.
 
-Once: MARK is a file that is written before the kill and spares the next process.
+It is killed only once: the file MARK is written before the kill, and the next process is not killed.
 """
 
 import os

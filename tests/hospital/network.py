@@ -1,4 +1,4 @@
-"""A network of its own for a test: Orthanc 1.10 and dcmtk listen on every address there is."""
+"""A separate network for a test, because Orthanc 1.10 and dcmtk listen on every address."""
 
 import ctypes
 import os
@@ -14,14 +14,14 @@ _OWN: Final = Path("/proc/thread-self/ns/net")
 
 
 def can_be_had() -> bool:
-    """Whether the kernel lets this user make one."""
+    """Whether the kernel lets this user create a network namespace."""
     command = ["unshare", "-n", "ip", "link", "set", "lo", "up"]
     return bool(shutil.which("unshare") and shutil.which("ip")) and not subprocess.run(command, check=False).returncode
 
 
 @contextmanager
 def own_network() -> Iterator[None]:
-    """This thread, and what it starts, has loopback alone for as long as the context lasts."""
+    """Within the context, this thread and the processes that it starts have only loopback."""
     kernel = ctypes.CDLL(None, use_errno=True)
     before = os.open(_OWN, os.O_RDONLY)
     try:

@@ -1,4 +1,4 @@
-"""A real Orthanc with the configuration and the router rule of deploy/, on ports of its own, without passwords."""
+"""A real Orthanc with the configuration and the router rule of deploy/, on free ports, without passwords."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ _START_S: Final = 30
 
 
 class Orthanc:
-    """One in a folder, which holds all that it keeps. Its script is the router rule: to a node at `NODE_PORT`."""
+    """An Orthanc that stores everything in one folder. Its script is the router rule, for a node at `NODE_PORT`."""
 
     url: Final = f"http://127.0.0.1:{HTTP_PORT}"
 
@@ -63,7 +63,7 @@ class Orthanc:
         return httpx.get(f"{self.url}{path}", params=query, timeout=30).raise_for_status().json()
 
     def instances(self, study: str) -> list[dict[str, Any]]:
-        """What it holds of a study, by QIDO-RS: of each instance its modality and UIDs."""
+        """The modality and UIDs of each stored instance of a study, by QIDO-RS."""
         found = self.get("/dicom-web/instances", StudyInstanceUID=study)
         return [{"modality": _value(one, "00080060"), "uid": _value(one, "00080018")} for one in found]
 

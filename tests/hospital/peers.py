@@ -24,7 +24,7 @@ def archive(
     port: int = 0,
     tls: ssl.SSLContext | None = None,
 ) -> Iterator[int]:
-    """An archive that takes results. Yields its port; `classes`: SOP classes that it takes, by default both."""
+    """An archive that accepts results. Yields its port. `classes`: accepted SOP classes, by default both."""
     entity = AE(ae_title="ARCHIVE")
     for sop_class in classes or (Comprehensive3DSRStorage, SecondaryCaptureImageStorage):
         entity.add_supported_context(sop_class)
@@ -46,8 +46,8 @@ def archive(
 
 @contextmanager
 def service(answer: Callable[[dict[str, str], bytes], Answer]) -> Iterator[str]:
-    """Something that answers POST by HTTP: status, header fields and body of a request's header fields, named in
-    lower case, and body."""
+    """An HTTP server for POST. The function gets a request's header fields (names in lower case) and body, and returns
+    status, header fields and body."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -74,7 +74,7 @@ def service(answer: Callable[[dict[str, str], bytes], Answer]) -> Iterator[str]:
 
 
 def send(port: int, data: bytes, called: str = "CXR", calling: str = "MODALITY") -> int | None:
-    """The status of a C-STORE of a file; None where no association, or no presentation context, came about."""
+    """The status of a C-STORE of a file; None without an association or an accepted presentation context."""
     dataset = files.parse(data)
     entity = AE(ae_title=calling)
     entity.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)

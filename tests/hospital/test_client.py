@@ -42,7 +42,7 @@ def test_it_asks_for_dicom_with_its_key() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 406, 413, 415, 422])
-def test_what_will_be_no_better(status: int) -> None:
+def test_answers_that_a_retry_cannot_change(status: int) -> None:
     with pytest.raises(Refused) as caught:
         asked(error(status, "lateral_view"))
     assert caught.value.code == "lateral_view"
@@ -61,7 +61,7 @@ def test_what_will_be_no_better(status: int) -> None:
         (504, "deadline_exceeded", True),
     ],
 )
-def test_what_may_be_better_later(status: int, code: str, of_the_file: bool) -> None:
+def test_answers_that_a_retry_may_change(status: int, code: str, of_the_file: bool) -> None:
     with pytest.raises(NotNow) as caught:
         asked(error(status, code, Retry_After="7"))
     assert (caught.value.code, caught.value.of_the_file, caught.value.after_s) == (code, of_the_file, 7)
@@ -76,13 +76,13 @@ def test_what_may_be_better_later(status: int, code: str, of_the_file: bool) -> 
         (200, {"Content-Type": "multipart/related; boundary=x"}, b""),
     ],
 )
-def test_what_something_else_answers(answer: Answer) -> None:
+def test_answers_of_another_server(answer: Answer) -> None:
     with pytest.raises(NotNow) as caught:
         asked(answer)
     assert caught.value.code in ("status_502", "status_503", "unexpected_answer")
 
 
-def test_nobody_there() -> None:
+def test_no_server() -> None:
     with service(lambda _headers, _body: error(500, "x")) as url:
         pass
     with pytest.raises(NotNow, match="unreachable"):

@@ -1,4 +1,4 @@
-"""A whole node in this process, between stand-ins for router, service and archive; no name of a patient leaves it."""
+"""A whole node in this process, with fake router, service and archive. No patient's name appears outside."""
 
 import logging
 import threading
@@ -33,7 +33,7 @@ runner = CliRunner()
 
 
 def answering(_headers: dict[str, str], body: bytes) -> Answer:
-    """The service: objects whose UIDs come of the radiograph's, and none for a lateral view."""
+    """A fake service: it returns objects with UIDs derived from the radiograph's, and refuses lateral views."""
     dataset = files.parse(body)
     if dataset.ViewPosition == "LL":
         return 422, {}, b'{"error": {"code": "lateral_view"}}'
@@ -88,7 +88,7 @@ def test_from_the_router_to_the_archive(
             metrics=("127.0.0.1", metrics_port),
         )
         with running(plan, spool):
-            for number in (1, 2, 1):  # the first once more
+            for number in (1, 2, 1):  # the first one again
                 assert send(plan.node.port, numbered(number, **named), calling=CANARY) == 0x0000
             assert send(plan.node.port, numbered(3, ViewPosition="LL", **named)) == 0x0000
             assert send(plan.node.port, numbered(4, **named), called=CANARY) is None
@@ -107,7 +107,7 @@ def test_from_the_router_to_the_archive(
 
 @pytest.mark.usefixtures("forgotten_sockets")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_what_a_node_was_given_before_it_ended_is_answered_by_the_next(tmp_path: Path) -> None:
+def test_the_next_node_answers_what_the_last_one_accepted(tmp_path: Path) -> None:
     spool, received = Spool(tmp_path / "spool", least_free=0), list[Dataset]()
     spool.add(numbered(1), "1.2.3.1")
     assert spool.claim() is not None, "the process ended in the middle of its work"
@@ -131,7 +131,7 @@ def test_feeding_files(tmp_path: Path) -> None:
 
 
 class Orthanc:
-    """Answers as Orthanc does to what is asked of it (GET), from a list of instances."""
+    """Answers GET requests like Orthanc, from a list of instances."""
 
     def __init__(self, modalities: list[str]) -> None:
         self.modalities = modalities
@@ -165,12 +165,12 @@ def test_an_orthancs_changes(tmp_path: Path) -> None:
     assert spool.count("new") == 2
     orthanc.asked.clear()
     orthanc.modalities.append("CR")
-    feeder(spool, orthanc).step()  # another process goes on where the last one was
+    feeder(spool, orthanc).step()  # another process continues where the last one stopped
     assert spool.count("new") == 3
     assert orthanc.asked == ["/changes", "/instances/5/simplified-tags", "/instances/5/file"]
 
 
-def test_an_orthanc_that_is_away_is_asked_again_and_nothing_is_missed(tmp_path: Path) -> None:
+def test_an_unavailable_orthanc_is_asked_again_and_nothing_is_missed(tmp_path: Path) -> None:
     spool, orthanc = Spool(tmp_path / "spool", least_free=0), Orthanc(["CR", "CR"])
 
     def failing(request: httpx.Request) -> httpx.Response:
@@ -190,7 +190,7 @@ def test_an_orthanc_that_is_away_is_asked_again_and_nothing_is_missed(tmp_path: 
         (["--archive", "PACS@127.0.0.1:1", "--host", "0.0.0.0"], "--caller"),
     ],
 )
-def test_options_that_cannot_be(tmp_path: Path, options: list[str], complaint: str) -> None:
+def test_invalid_options(tmp_path: Path, options: list[str], complaint: str) -> None:
     result = runner.invoke(app, ["pacs", "serve", "--spool", str(tmp_path / "spool"), *options])
     assert result.exit_code == 2
     assert complaint in result.stderr

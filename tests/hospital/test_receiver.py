@@ -35,7 +35,7 @@ def test_echo(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sop_class", [uid.ComputedRadiographyImageStorage, uid.DigitalXRayImageStorageForPresentation])
-def test_a_radiograph_lies_in_the_spool_once_success_is_said(tmp_path: Path, sop_class: uid.UID) -> None:
+def test_a_radiograph_is_in_the_spool_before_success_is_returned(tmp_path: Path, sop_class: uid.UID) -> None:
     data = files.changed(RADIOGRAPH, SOPClassUID=sop_class)
     with node(tmp_path) as (port, spool, metrics):
         assert send(port, data) == 0x0000
@@ -47,7 +47,7 @@ def test_a_radiograph_lies_in_the_spool_once_success_is_said(tmp_path: Path, sop
         assert value(metrics, "received") == 1
 
 
-def test_compressed_ones_come_as_they_are(tmp_path: Path) -> None:
+def test_compressed_files_are_stored_unchanged(tmp_path: Path) -> None:
     data = files.compressed(RADIOGRAPH, uid.JPEGLSLossless)
     with node(tmp_path) as (port, spool, _):
         assert send(port, data) == 0x0000
@@ -75,14 +75,14 @@ def test_titles_are_checked(tmp_path: Path) -> None:
         assert value(metrics, "rejected_associations") == 2
 
 
-def test_a_full_disk_is_said_and_the_router_keeps_the_radiograph(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_the_router_keeps_the_radiograph(tmp_path: Path) -> None:
     with node(tmp_path, least_free=1 << 62) as (port, spool, metrics):
         assert send(port, RADIOGRAPH) == 0xA700
         assert (spool.count("new"), spool.count("tmp")) == (0, 0)
         assert value(metrics, "turned_away") == 1
 
 
-def test_a_disk_that_fails_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_disk_is_not_a_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

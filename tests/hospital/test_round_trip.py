@@ -1,4 +1,4 @@
-"""The real Orthanc, dcmtk, the service and `cxr pacs`, in a network of their own: every study gets one answer."""
+"""The real Orthanc, dcmtk, the service and `cxr pacs` in a separate network: every study gets one answer."""
 
 import re
 import shutil
@@ -61,7 +61,7 @@ def pacs(network: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Or
 
 @contextmanager
 def node(folder: Path, *options: str, program: Sequence[str] = ("-m", "hospital")) -> Iterator[subprocess.Popen[bytes]]:
-    """`cxr pacs serve` between service and archive. It has ended afterwards, by itself or not."""
+    """`cxr pacs serve` between service and archive. It has ended after the context."""
     arguments = ["serve", "--spool", str(folder / "spool"), "--port", str(NODE_PORT), "--least-free-gib", "0"]
     arguments += ["--service", "http://127.0.0.1:13000", *options]
     if "--archive" not in options:
@@ -93,7 +93,7 @@ def dcmtk(program: str | None, *arguments: str) -> subprocess.CompletedProcess[s
 
 
 def study(folder: Path, number: int = 0, data: bytes | None = None) -> tuple[Path, str]:
-    """A radiograph of a study of its own in a file, and the study's UID."""
+    """A file with a radiograph of a new study, and the study's UID."""
     run = int(time.time() * 1e6)
     uids = {name: f"1.2.826.0.1.3680043.8.498.{run}.{number}.{i}" for i, name in enumerate(_UIDS)}
     path = folder / f"study-{number}.dcm"
@@ -112,7 +112,7 @@ def wait_for(happened: Callable[[], bool], seconds: float = WAIT_S) -> None:
 
 
 def waiting(folder: Path) -> int:
-    """What a spool holds."""
+    """The contents of a spool."""
     return sum(1 for name in ("tmp", "new", "work", "out", "done") for _ in (folder / "spool" / name).iterdir())
 
 
@@ -147,7 +147,7 @@ def test_kill_9_at_each_rename(pacs: Orthanc, tmp_path: Path, folder: str, when:
         assert mark.exists()
         assert (sent == 0) == (folder != "new")
     with node(tmp_path):
-        if sent != 0:  # a router keeps what was not taken, and sends again
+        if sent != 0:  # a router keeps a radiograph that was not accepted, and sends it again
             assert store(path).returncode == 0
         wait_for_both(pacs, tmp_path, uid)
 
@@ -163,7 +163,7 @@ def test_the_same_study_twice(pacs: Orthanc, tmp_path: Path) -> None:
     assert pacs.modalities(uid) == BOTH
 
 
-def test_the_archive_away_for_a_minute(pacs: Orthanc, tmp_path: Path) -> None:
+def test_the_archive_is_unavailable_for_a_minute(pacs: Orthanc, tmp_path: Path) -> None:
     path, uid = study(tmp_path)
     with node(tmp_path):
         with pacs.away():
@@ -201,7 +201,7 @@ def test_200_studies_in_4_associations(pacs: Orthanc, tmp_path: Path) -> None:
     assert {uid: pacs.modalities(uid) for uid in uids} == dict.fromkeys(uids, BOTH)
 
 
-def test_the_service_away(pacs: Orthanc, bundle: Bundle, tmp_path: Path) -> None:
+def test_the_service_is_unavailable(pacs: Orthanc, bundle: Bundle, tmp_path: Path) -> None:
     path, uid = study(tmp_path)
     with node(tmp_path, "--service", "http://127.0.0.1:13001"):
         assert store(path).returncode == 0
@@ -212,7 +212,7 @@ def test_the_service_away(pacs: Orthanc, bundle: Bundle, tmp_path: Path) -> None
 
 
 def test_a_disk_that_is_full(pacs: Orthanc, tmp_path: Path) -> None:
-    """The spool lies on a disk of 17 MiB, which has no 4 MiB left after two radiographs of 7 MB."""
+    """The spool is on a disk of 17 MiB, which has less than 4 MiB left after two radiographs of 7 MB."""
     small = tmp_path / "spool"
     small.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=17m", "none", str(small)], check=False).returncode:

@@ -15,7 +15,7 @@ from tests.hospital.peers import Answer, archive, service
 
 
 def objects(number: int = 1) -> dict[str, bytes]:
-    """A picture and, for a report, what has its class."""
+    """A secondary capture, and an object with the class of a structured report."""
     small = files.changed(files.small_radiograph_dicom(), Modality="OT", SOPInstanceUID=f"2.25.{number}")
     report = files.changed(small, SOPClassUID=uid.Comprehensive3DSRStorage, SOPInstanceUID=f"2.25.9{number}")
     return {"sc": files.changed(small, SOPClassUID=uid.SecondaryCaptureImageStorage), "sr": report}
@@ -60,7 +60,7 @@ def test_what_an_archive_has_already_or_coerces_has_arrived(tmp_path: Path, stat
 
 @pytest.mark.usefixtures("forgotten_sockets")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_archive_that_is_away_is_tried_again(tmp_path: Path) -> None:
+def test_an_unreachable_archive_is_tried_again(tmp_path: Path) -> None:
     spool = spool_of(tmp_path, 2)
     with archive([]) as port:
         pass
@@ -75,7 +75,7 @@ def test_an_archive_that_is_away_is_tried_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["status", "class"])
-def test_a_result_that_is_not_taken_keeps_no_other_back(tmp_path: Path, trouble: str) -> None:
+def test_a_rejected_result_does_not_block_others(tmp_path: Path, trouble: str) -> None:
     spool, received = spool_of(tmp_path, 2), list[Dataset]()
     answers = iter([0xA700, 0, 0, 0, 0])
     classes = [uid.SecondaryCaptureImageStorage] if trouble == "class" else []
@@ -124,7 +124,7 @@ def test_stow_that_does_not_arrive(answer: Any) -> None:
     assert not stow(answer)
 
 
-def test_stow_to_nobody() -> None:
+def test_stow_without_a_server() -> None:
     with service(lambda _headers, _body: (200, {}, b"{}")) as url:
         pass
     with pytest.raises(Unreachable):

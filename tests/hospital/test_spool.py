@@ -15,7 +15,7 @@ OBJECTS = {"sr": b"report", "sc": b"picture"}
 
 
 class Died(BaseException):
-    """Stands in for kill -9: nothing catches it."""
+    """Simulates kill -9: no code catches it."""
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def test_the_oldest_goes_first_and_one_that_is_released_last(spool: Spool) -> No
     assert order == [b"1", b"2", b"0"]
 
 
-def test_a_radiograph_that_is_tried_in_vain_grows_older(spool: Spool) -> None:
-    """The alert of a service that is away depends on it."""
+def test_failed_attempts_do_not_reset_a_radiographs_age(spool: Spool) -> None:
+    """The alert on an unreachable service depends on this."""
     spool.add(b"radiograph", UID)
     (path,) = (spool.root / "new").iterdir()
     os.utime(path, (0, time.time() - 3600))
@@ -144,7 +144,7 @@ def test_a_process_that_dies_at_a_rename_loses_nothing(
     monkeypatch.setattr(Spool, "_move", move)
     restarted = Spool(spool.root, least_free=0)
     with restarted.served():
-        if not accepted:  # the router was not told of a success, and sends again
+        if not accepted:  # the router got no success, and sends again
             restarted.add(b"radiograph", UID)
         if restarted.count("new"):
             answer_one(restarted)
@@ -166,7 +166,7 @@ def test_it_is_full_by_bytes_and_by_the_disk(tmp_path: Path) -> None:
         Spool(tmp_path / "disk", least_free=1 << 62).add(b"x", UID)
 
 
-def test_only_its_owner_may_look_into_it_and_names_tell_nothing(spool: Spool) -> None:
+def test_only_its_owner_has_access_and_file_names_reveal_nothing(spool: Spool) -> None:
     spool.add(b"radiograph", UID)
     for path in (spool.root, *spool.root.iterdir()):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
@@ -182,7 +182,7 @@ def test_one_process_serves_it(spool: Spool) -> None:
         pass
 
 
-def test_what_is_old_in_tmp_goes(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_files_in_tmp_are_deleted(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     (spool.root / "tmp" / "broken.dcm").write_bytes(b"half")
     spool.expire(0)
     assert spool.count("tmp") == 1, "a radiograph may be coming in"

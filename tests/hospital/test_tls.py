@@ -1,4 +1,4 @@
-"""TLS of the command: who calls needs a certificate that is trusted, and so does the archive that is called."""
+"""TLS of the command: callers need a trusted certificate, and so does the called archive."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ from tests.hospital.test_sender import objects
 pytestmark = [
     pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl"),
     pytest.mark.usefixtures("forgotten_sockets"),
-    # And pynetdicom's threads die of handshakes that fail.
+    # pynetdicom's threads also raise on failed handshakes.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
@@ -28,7 +28,7 @@ Pair = tuple[Path, Path]
 
 
 def certificate(folder: Path, name: str) -> Pair:
-    """A certificate of its own for 127.0.0.1, and its key."""
+    """A self-signed certificate for 127.0.0.1, and its key."""
     made = folder / f"{name}.pem", folder / f"{name}.key"
     kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}"]
     for_whom = ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(made[0]), "-keyout", str(made[1])]

@@ -1,4 +1,4 @@
-"""The worker: answers, refusals, and a service that is away."""
+"""The worker: answers, refusals, and an unavailable service."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ OBJECTS = {"sr": b"report", "sc": b"picture"}
 
 
 class Scripted:
-    """A service that answers with the next of some outcomes."""
+    """A service that returns the next of a list of outcomes."""
 
     def __init__(self, *outcomes: dict[str, bytes] | Exception) -> None:
         self._outcomes = list(outcomes)
@@ -47,7 +47,7 @@ def test_a_refusal_is_a_result(tmp_path: Path) -> None:
     assert (spool.count("refused"), spool.count("new"), spool.count("work")) == (1, 0, 0)
 
 
-def test_a_service_that_is_away_is_asked_again_later_and_later(tmp_path: Path) -> None:
+def test_an_unavailable_service_is_retried_with_growing_waits(tmp_path: Path) -> None:
     away = [NotNow("unreachable")] * 12
     one, spool = worker(tmp_path, *away, OBJECTS)
     waits = [one.step() for _ in away]
@@ -72,7 +72,7 @@ def test_a_file_that_the_service_fails_on_is_given_up(tmp_path: Path, code: str)
     assert (spool.count("refused"), spool.count("new")) == (1, 0)
 
 
-def test_back_off_has_a_bound_and_starts_anew() -> None:
+def test_backoff_has_a_limit_and_restarts() -> None:
     backoff = Backoff(1, 5)
     assert [backoff.failed() for _ in range(4)] == [1, 2, 4, 5]
     backoff.succeeded()

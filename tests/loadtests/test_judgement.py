@@ -26,7 +26,7 @@ def reply(begun: float, status: int = 200, seconds: float = 0.01, right: bool | 
     return Reply(CLASSIFY, begun, seconds, status, status == 200 if right is None else right)
 
 
-def test_replies_are_told_apart() -> None:
+def test_replies_are_distinguished() -> None:
     lost, refused, failed, wrong = reply(0, 0), reply(0, 503), reply(0, 500), reply(0, 200, right=False)
     assert [one.lost for one in (lost, refused, failed, wrong)] == [True, False, False, False]
     assert [one.refused for one in (lost, refused, failed, wrong)] == [False, True, False, False]
@@ -45,7 +45,7 @@ def test_what_was_in_flight_may_be_lost_to_a_kill() -> None:
     assert outcome.faults() == []
 
 
-def test_so_may_what_was_sent_to_a_process_that_was_dying() -> None:
+def test_requests_sent_to_a_dying_process_may_be_lost() -> None:
     outcome = StrikeOutcome("deepcovidexplainer", signal.SIGKILL, [1.0], [1.1], [9.0], [reply(1.05, 0)])
     assert outcome.in_flight == 0
     assert outcome.faults() == []
@@ -77,7 +77,7 @@ def storm(replies: list[Reply], afterwards: list[Reply]) -> Storm:
     return Storm(2.0, 1.0, replies, afterwards, Calm(per_second=10.0, usual_ms=20.0))
 
 
-def test_a_storm_that_is_weathered() -> None:
+def test_an_overload_that_meets_all_goals() -> None:
     good = [reply(i / 10) for i in range(10)]
     weathered = storm([*good, *[reply(i / 10, 503) for i in range(10)]], [reply(1.0, seconds=0.5), reply(1.5)])
     assert weathered.goodput == 1.0
@@ -103,7 +103,7 @@ def test_a_goal_that_is_missed_is_named(replies: list[Reply], afterwards: list[R
 
 
 def readings(memory_mb: float = 0.0, descriptors: float = 0.0, threads: float = 0.0) -> list[Reading]:
-    """A process that grows by so much each reading."""
+    """Readings of a process that grows by this much each time."""
     return [Reading(2.0 * i, 500 + memory_mb * i, int(20 + descriptors * i), int(5 + threads * i)) for i in range(100)]
 
 
@@ -124,7 +124,7 @@ def test_growth_is_a_fault(grown: list[Reading], what: str) -> None:
     assert what in found
 
 
-def test_growth_before_the_warm_up_ends_is_none() -> None:
+def test_growth_during_the_warm_up_does_not_count() -> None:
     warming = [Reading(2.0 * i, 900 if i > 10 else 100, 20, 5) for i in range(100)]
     assert faults([reply(0)], {"api": warming}) == []
 
@@ -148,7 +148,7 @@ def test_an_answer_that_is_not_golden_is_a_fault_with_a_name(bad: Reply, what: s
 
 
 def test_ratios_are_paired() -> None:
-    """Rounds of different speed, a tenth slower in each: the interval does not see the rounds."""
+    """Rounds differ in speed, and ours is a tenth slower in each. The rounds' speeds must not widen the interval."""
     theirs = [Measured(rate, 10.0) for rate in (10.0, 20.0, 40.0)]
     ours = [Measured(0.9 * one.per_second, 12.0) for one in theirs]
     pairs = list(zip(ours, theirs, strict=True))

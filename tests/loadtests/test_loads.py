@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def asked(bundle: Bundle) -> list[GoldenRequest]:
-    """The mix, with bad ones, and golden answers of the tests' bundle."""
+    """The mix of requests, including bad files, with golden answers of the tests' bundle."""
     good = radiographs(2)
     return mix.draw(golden_requests(good, explain=True, bundle=bundle), refusals(bad_ones(good)))
 

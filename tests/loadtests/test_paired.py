@@ -1,4 +1,4 @@
-"""The comparison with an earlier checkout, on services that are made up."""
+"""The comparison with an earlier checkout, on fake services."""
 
 import random
 
@@ -12,7 +12,7 @@ SAMPLES = [Sample(str(number), "image/jpeg", bytes([number])) for number in rang
 
 
 def asker(name: str, asked: list[tuple[str, bytes]], status: int = 200) -> Asker:
-    """Of a service that notes what it is asked."""
+    """A client of a service that records its requests."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append((name, request.read()))
@@ -34,7 +34,7 @@ def test_both_are_asked_for_each_file_in_either_order() -> None:
     assert "| decode | 2.00 | 1.50 | +0.50 [+0.50, +0.50] | 1.333 [1.333, 1.333] |" in result(measured)
 
 
-def test_an_error_is_no_measurement() -> None:
+def test_an_error_is_not_measured() -> None:
     askers = asker("ours", []), asker("theirs", [], status=429)
     with pytest.raises(httpx.HTTPStatusError):
         list(pairs(askers, SAMPLES, random.Random(0)))
@@ -63,7 +63,7 @@ def test_a_crowd_asks_one_after_the_other() -> None:
     assert tail(measured).startswith("95th percentiles: ")
 
 
-def test_a_picture_tells_no_stages() -> None:
+def test_a_picture_has_no_stage_timings() -> None:
     picture = httpx.MockTransport(lambda _: httpx.Response(200, content=b"", headers={"Content-Type": "image/jpeg"}))
     asked = Asker(httpx.Client(base_url="http://localhost", transport=picture), "/explain", "image/jpeg")
     measured = list(pairs((asked, asker("theirs", [])), SAMPLES, random.Random(0)))

@@ -17,7 +17,7 @@ from loadtests.samples import Sample, bad_ones, radiographs
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Sample]:
-    """Two images; made up, since the folder is empty."""
+    """Two images; synthetic, because the folder is empty."""
     return radiographs(2, folder=tmp_path_factory.mktemp("empty"))
 
 
@@ -27,7 +27,7 @@ def asked(samples: list[Sample], bundle: Bundle) -> list[GoldenRequest]:
 
 
 def answer_to(request: GoldenRequest) -> Answer:
-    """What the service says if it is right."""
+    """The service's right answer to a request."""
     assert request.finding is not None
     return json.loads(json.dumps(asdict(request.finding)))  # type: ignore[no-any-return]
 

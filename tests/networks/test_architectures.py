@@ -19,7 +19,7 @@ IMAGES = torch.randint(0, 256, (2, 1, 64, 64), dtype=torch.uint8, generator=torc
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    """Hundreds of small layers: on a busy machine threads would wait for each other at each."""
+    """One thread: with hundreds of small layers, threads on a busy machine would wait for each other at each layer."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -28,7 +28,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module", params=EVERY)
 def network(request: pytest.FixtureRequest) -> tuple[Architecture, Network]:
-    """One of each, in evaluation mode, with BatchNorm statistics as if it had been trained."""
+    """A network of each architecture, in evaluation mode, with BatchNorm statistics as after training."""
     torch.manual_seed(0)
     built = build(request.param)
     for norm in (module for module in built.modules() if isinstance(module, nn.BatchNorm2d)):

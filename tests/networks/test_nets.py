@@ -39,7 +39,7 @@ def test_stored_weights_load_within_float16() -> None:
 
 
 def _with_first_member(bundle: Bundle, root: Path, **changes: str) -> Bundle:
-    """The first member alone, with other fields than it should have."""
+    """A bundle with only the first member, and with wrong fields."""
     alone = first_member_only(bundle, root)
     member = alone.manifest.members[0].model_copy(update=changes)
     manifest: Manifest = alone.manifest.model_copy(update={"members": (member,)})
@@ -53,7 +53,7 @@ def test_weights_of_another_architecture_are_refused(bundle: Bundle, tmp_path: P
         load_member(wrong, wrong.manifest.members[0])
 
 
-def test_weights_that_are_no_safetensors_are_refused(bundle: Bundle, tmp_path: Path) -> None:
+def test_weights_in_another_format_are_refused(bundle: Bundle, tmp_path: Path) -> None:
     junk = b"not safetensors"
     wrong = _with_first_member(bundle, tmp_path, weights="junk.safetensors", sha256=sha256(junk))
     (tmp_path / "weights" / "junk.safetensors").write_bytes(junk)

@@ -1,4 +1,4 @@
-"""The second head: beside the first, over the same activations; a network without it is as it was."""
+"""The second head: it uses the same activations as the first; a network without it is unchanged."""
 
 import pytest
 import torch

@@ -73,7 +73,7 @@ def test_what_is_missing_is_named() -> None:
         "tables I to III",
         "source probe",
         "without one of the sources",
-        "What the gate keeps out",
+        "The images that the gate rejects",
     ):
         assert missing in text.split("## What is not in this report")[1], missing
     assert "Test split" not in titles(report(bare))[0]
@@ -89,7 +89,7 @@ def test_what_is_missing_is_named() -> None:
 
 def test_the_gate_is_shown() -> None:
     text = markdown(report(replace(SHIPPED, gate=GATE)))
-    assert "| turned by 90° | 20 | 0.500 [0.400, 0.600] | 0.050 [0.000, 0.100] |" in text
+    assert "| rotated by 90° | 20 | 0.500 [0.400, 0.600] | 0.050 [0.000, 0.100] |" in text
     assert "| here | 20 | 0.010 [0.000, 0.100] | 0.020 [0.000, 0.100] | – |" in text
     assert "| extras | 7 | – | – | 0.000 [0.000, 0.000] |" in text
     assert "train one with" not in text
@@ -101,7 +101,7 @@ def test_checks_and_data_are_shown() -> None:
     assert "| COVID-19 | 12 | 0.500 [0.400, 0.600] | 0.250 [0.200, 0.300] |" in text
     assert "Lungs black: not measured." in text
     assert "Files of the same bytes are in two splits: `a.png`." in text
-    assert "3 of val have a near-duplicate in train" in text
+    assert "3 of val still have a near-duplicate in train" in text
 
 
 def test_the_papers_tables_are_beside_ours() -> None:
@@ -109,7 +109,7 @@ def test_the_papers_tables_are_beside_ours() -> None:
     assert "### Table I: single networks" in text
     assert "| macro mean | 0.500 [0.400, 0.600] | 0.500 [0.400, 0.600] | – | – | 0.900 | – |" in text
     assert "0.600 ± 0.100 [0.350, 0.850]" in text
-    assert "The test split has not been run" in text
+    assert "The test split has not been measured" in text
     tested = replace(result(), test=replace(result().select, part="test"), candidate_commit="a" * 40)
     text = markdown(report(SHIPPED, tested))
     assert "fixed in `aaaaaaaaaaaa`" in text

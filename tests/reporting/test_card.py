@@ -22,7 +22,7 @@ def test_the_weights_are_the_ones_described_and_small_enough_to_ship() -> None:
     assert sum(sizes) <= 48_000_000
 
 
-def test_the_card_that_ships_is_the_one_its_figures_make(tmp_path: Path) -> None:
+def test_the_shipped_card_equals_the_generated_one(tmp_path: Path) -> None:
     for name in ("bundle.json", "evaluation.json"):
         (tmp_path / name).write_text((DEFAULT_BUNDLE / name).read_text())
     evaluation = BundleEvaluation.read(Bundle(tmp_path))
@@ -32,7 +32,7 @@ def test_the_card_that_ships_is_the_one_its_figures_make(tmp_path: Path) -> None
     assert (tmp_path / "evaluation.json").read_text() == (DEFAULT_BUNDLE / "evaluation.json").read_text()
 
 
-def test_the_evaluation_that_ships_is_of_this_bundle_and_both_splits() -> None:
+def test_the_shipped_evaluation_is_of_this_bundle_and_both_splits() -> None:
     evaluation = BundleEvaluation.read(SHIPPED)
     assert set(evaluation.splits) == {"val", "test"}
     for found in evaluation.splits.values():
@@ -78,7 +78,7 @@ def test_figures_are_of_the_frames_that_the_members_see(
     BundleEvaluation(one, {"val": BundleEvaluation.read(SHIPPED).splits["val"]}).write()
     manifest = json.loads((one.root / "bundle.json").read_text()) | changes
     for member in manifest["members"]:
-        del member["frame"], member["opacity_head"]  # as in schema 1
+        del member["frame"], member["opacity_head"]  # the frame as in schema 1
     (one.root / "bundle.json").write_text(json.dumps(manifest))
     assert bool(BundleEvaluation.read(Bundle(one.root)).splits) == are_kept
 
@@ -133,6 +133,6 @@ def test_a_card_shows_the_figures_it_is_given(tmp_path: Path) -> None:
     card = write_card(evaluation).read_text()
     assert DISCLAIMER in card
     assert "(test split, 4,321 images of other patients)" in card
-    assert "| macro-F1 | – |" in card  # no interval, no figure
+    assert "| macro-F1 | – |" in card  # a value without an interval is not shown
     assert "## Validation split" not in card
     assert json.loads((tmp_path / "evaluation.json").read_text())["splits"]["test"]["images"] == 4321

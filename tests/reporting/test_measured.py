@@ -1,4 +1,4 @@
-"""Tables of one split hold its figures, and dashes where there are none."""
+"""Tables of one split have its figures, and dashes for missing ones."""
 
 from dataclasses import replace
 
@@ -46,7 +46,7 @@ def test_cells_are_the_figures() -> None:
 
 
 @pytest.mark.parametrize(("value", "verdict"), [(0.01, "below"), (0.03, "yes"), (0.05, "above"), (None, "–")])
-def test_the_yardstick_says_where_a_figure_lies(value: float | None, verdict: str) -> None:
+def test_the_reference_interval_classifies_a_figure(value: float | None, verdict: str) -> None:
     figures = FOUND.figures | {"ece": Figure(value, 0.0, 1.0), "if_calibrated/ece": Figure(0.03, 0.02, 0.04)}
     assert measured.calibration(replace(FOUND, figures=figures)).rows[0][-1] == verdict
 
@@ -55,7 +55,7 @@ def test_what_was_not_measured_is_a_dash_or_a_column_less() -> None:
     older = {name: figure for name, figure in FOUND.figures.items() if "expected" not in name}
     table = measured.conformal(replace(FOUND, figures=older))
     assert [row[2] for row in table.rows] == ["–"] * 3
-    assert "to be expected" not in measured.without_empty_columns(table).header
+    assert "expected" not in measured.without_empty_columns(table).header
 
 
 def test_a_source_with_one_label_is_compared_with_nothing() -> None:

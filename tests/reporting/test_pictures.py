@@ -47,7 +47,7 @@ def test_a_figure_is_the_same_each_time_and_says_what_it_shows(draw: Callable[[S
 
 
 def comments(svg: str) -> set[str]:
-    """Texts of a figure: matplotlib draws glyphs, and writes what they say beside them."""
+    """The texts of a figure: matplotlib draws glyphs, and stores their text in comments."""
     return {text.strip() for text in re.findall(r"<!--(.*?)-->", svg)}
 
 
@@ -60,7 +60,7 @@ def test_the_numbers_drawn_are_those_measured() -> None:
     assert rows <= comments(sources_picture(FOUND).svg)
 
 
-def test_every_label_is_told_apart_without_colour() -> None:
+def test_every_label_is_distinguishable_without_colour() -> None:
     for style in (COLOURS, LINES, MARKERS):
         assert len({style[label] for label in LABELS}) == len(LABELS)
 

@@ -40,14 +40,14 @@ def alive() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def test_success_is_an_answer_and_a_refusal_only_where_it_will_do(url: str, alive: subprocess.Popen[bytes]) -> None:
+def test_a_refusal_counts_only_if_any_status_is_accepted(url: str, alive: subprocess.Popen[bytes]) -> None:
     wait_until_answering(f"{url}/ready", alive, 30)
     wait_until_answering(f"{url}/else", alive, 30, any_status=True)
     with pytest.raises(RuntimeError, match="/else did not become ready"):
         wait_until_answering(f"{url}/else", alive, 0.2)
 
 
-def test_nobody_waits_for_the_dead(tmp_path: Path) -> None:
+def test_waiting_stops_when_the_process_is_dead(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("it could not bind")
     with subprocess.Popen([sys.executable, "-c", ""]) as dead:
         dead.wait()

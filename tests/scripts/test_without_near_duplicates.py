@@ -1,4 +1,4 @@
-"""Images that the training split knows already."""
+"""Figures with and without images that have a near-duplicate in the training split."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Forms as clients send them."""
+"""Forms in the format that clients send."""
 
 BOUNDARY = "x"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
@@ -8,10 +8,10 @@ TEXT = b'Content-Disposition: form-data; name="study"\r\n\r\n'
 
 
 def part(content: bytes, head: bytes = FILE) -> bytes:
-    """A delimiter and what follows it."""
+    """A part with its delimiter."""
     return b"--x\r\n" + head + content + b"\r\n"
 
 
 def form(*files: bytes, end: bytes = b"--x--\r\n") -> bytes:
-    """A form of files."""
+    """A form with files."""
     return b"".join(map(part, files)) + end

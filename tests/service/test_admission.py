@@ -17,7 +17,7 @@ LONG = 30.0
 
 
 class Work:
-    """A work that ends when it is told to."""
+    """A job that ends when the test says so."""
 
     def __init__(self) -> None:
         self.begun = False
@@ -44,7 +44,7 @@ def fails() -> Future[str]:
 
 
 async def run_all(admission: Admission, starts: Sequence[Start[str]], seconds: float) -> list[str | BaseException]:
-    """Works that come together, as the runtime has them: asked for once, then admitted whatever their number."""
+    """Run jobs that arrive together, as the runtime does: one check, then all are admitted whatever their number."""
     admission.check()
     works = (admission.run_admitted(start, seconds) for start in starts)
     return await asyncio.gather(*works, return_exceptions=True)
@@ -63,7 +63,7 @@ def times_out() -> Future[str]:
 @pytest.mark.parametrize(
     ("start", "error"), [(fails, NotDecodable), (refuses_to_begin, RuntimeError), (times_out, TimeoutError)]
 )
-def test_passes_on_what_the_work_raises_and_frees_its_place(start: Start[str], error: type[Exception]) -> None:
+def test_raises_what_the_job_raises_and_frees_its_place(start: Start[str], error: type[Exception]) -> None:
     async def scenario() -> None:
         admission = Admission(1, 0, LONG)
         for _ in range(3):
@@ -91,7 +91,7 @@ def test_refuses_when_the_queue_is_full_and_admits_again_afterwards() -> None:
     asyncio.run(scenario())
 
 
-def test_no_more_works_at_once_than_places() -> None:
+def test_no_more_jobs_at_once_than_places() -> None:
     running = most = 0
     lock = Lock()
 
@@ -137,8 +137,8 @@ def test_first_come_first_served() -> None:
     assert order == list(range(20))
 
 
-def test_the_next_work_begins_without_the_event_loop() -> None:
-    """A thread that ends a work has the next one at hand, however busy the event loop is."""
+def test_the_next_job_begins_without_the_event_loop() -> None:
+    """A thread that ends a job starts the next one, even if the event loop is busy."""
     ended = [Event() for _ in range(3)]
 
     async def scenario() -> None:
@@ -152,7 +152,7 @@ def test_the_next_work_begins_without_the_event_loop() -> None:
     asyncio.run(scenario())
 
 
-def test_one_that_waits_past_its_deadline_never_begins() -> None:
+def test_a_job_that_waits_past_its_deadline_never_begins() -> None:
     async def scenario() -> None:
         admission, work, late = Admission(1, 5, LONG), Work(), Work()
         running = asyncio.create_task(admission.run(work, LONG))
@@ -168,7 +168,7 @@ def test_one_that_waits_past_its_deadline_never_begins() -> None:
     asyncio.run(scenario())
 
 
-def test_one_whose_caller_goes_away_while_it_waits_never_begins() -> None:
+def test_a_waiting_job_never_begins_if_its_caller_goes() -> None:
     async def scenario() -> None:
         admission, work, left = Admission(1, 5, LONG), Work(), Work()
         running, gone = (asyncio.create_task(admission.run(start, LONG)) for start in (work, left))
@@ -184,7 +184,7 @@ def test_one_whose_caller_goes_away_while_it_waits_never_begins() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.01, LONG])
-def test_one_that_has_begun_keeps_its_place_to_its_end_whatever_becomes_of_its_caller(seconds: float) -> None:
+def test_a_running_job_keeps_its_place_if_its_caller_goes(seconds: float) -> None:
     async def scenario() -> None:
         admission, work = Admission(1, 0, LONG), Work()
         caller = asyncio.create_task(admission.run(work, seconds))
@@ -201,7 +201,7 @@ def test_one_that_has_begun_keeps_its_place_to_its_end_whatever_becomes_of_its_c
     asyncio.run(scenario())
 
 
-def test_works_that_came_together_are_admitted_together() -> None:
+def test_jobs_that_arrive_together_are_admitted_together() -> None:
     async def scenario() -> None:
         admission = Admission(1, 0, LONG)
         results = await run_all(admission, [instantly, fails, instantly], LONG)
@@ -215,7 +215,7 @@ def test_works_that_came_together_are_admitted_together() -> None:
     asyncio.run(scenario())
 
 
-def test_works_that_came_together_take_a_place_each() -> None:
+def test_jobs_that_arrive_together_take_one_place_each() -> None:
     async def scenario() -> None:
         admission, works = Admission(1, 3, LONG), [Work() for _ in range(4)]
         together = asyncio.create_task(run_all(admission, works, LONG))
@@ -230,7 +230,7 @@ def test_works_that_came_together_take_a_place_each() -> None:
     asyncio.run(scenario())
 
 
-def test_of_works_that_came_together_the_late_ones_alone_are_late() -> None:
+def test_of_jobs_that_arrive_together_only_the_late_ones_are_refused() -> None:
     async def scenario() -> None:
         admission, late = Admission(1, 3, LONG), Work()
         first, second, third = await run_all(admission, [instantly, late, instantly], 0.02)
@@ -244,7 +244,7 @@ def test_of_works_that_came_together_the_late_ones_alone_are_late() -> None:
 
 
 def lasting(seconds: float, now: list[float]) -> Callable[[], Future[str]]:
-    """A work that ends at once, so many seconds later by the clock `now`."""
+    """A job that ends at once, and advances the clock `now` by this many seconds."""
 
     def start() -> Future[str]:
         now[0] += seconds
@@ -253,11 +253,11 @@ def lasting(seconds: float, now: list[float]) -> Callable[[], Future[str]]:
     return start
 
 
-def test_a_queue_is_as_long_as_its_wait_may_be() -> None:
+def test_the_queue_is_limited_by_its_wait() -> None:
     async def scenario() -> None:
         now = [0.0]
         admission = Admission(2, 100, 0.2, clock=lambda: now[0])
-        works = [Work() for _ in range(2 + 8)]  # two run; those who wait are served two in 0.05 s
+        works = [Work() for _ in range(2 + 8)]  # two jobs run, and the waiting ones take 0.05 s per two
         await admission.run(lasting(0.05, now), LONG)
         admitted = []
         for work in works:
@@ -274,7 +274,7 @@ def test_a_queue_is_as_long_as_its_wait_may_be() -> None:
     asyncio.run(scenario())
 
 
-def test_who_finds_a_free_place_is_let_in_however_slow_the_works_were() -> None:
+def test_a_free_place_is_given_however_slow_earlier_jobs_were() -> None:
     async def scenario() -> None:
         now = [0.0]
         admission = Admission(1, 5, 0.001, clock=lambda: now[0])

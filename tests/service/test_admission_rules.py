@@ -1,4 +1,4 @@
-"""Admission under every order of arrivals, ends and callers who go, against a model of it."""
+"""Admission compared with a model, for any order of arrivals, ends and disconnecting callers."""
 
 import asyncio
 from concurrent.futures import Future
@@ -15,12 +15,12 @@ from service.refusals import Busy
 from tests.service.test_admission import run_all
 
 LONG = 1e6
-TURNS = 6  # of the event loop, until all that follows from an event has followed
+TURNS = 6  # iterations of the event loop until all effects of an event are complete
 
 
 @dataclass(eq=False)
 class Work:
-    """One work and its caller, as the test knows them."""
+    """One job and its caller, seen by the test."""
 
     future: "Future[str]" = field(default_factory=Future)
     caller: "asyncio.Task[object] | None" = None
@@ -28,7 +28,7 @@ class Work:
 
 
 class Rules(RuleBasedStateMachine):
-    """`waiting` and `running` are the model; `begun` is what really began, in its order."""
+    """`waiting` and `running` are the model; `begun` has the jobs that really began, in order."""
 
     @initialize(at_once=st.integers(1, 3), queue=st.integers(0, 4), wait_s=st.sampled_from([0.5, 5.0, LONG]))
     def admission_of(self, at_once: int, queue: int, wait_s: float) -> None:
@@ -82,7 +82,7 @@ class Rules(RuleBasedStateMachine):
     @precondition(lambda self: any(work.caller for work in self.waiting + self.running))
     @rule(data=st.data())
     def a_caller_goes(self, data: st.DataObject) -> None:
-        """A place is given back by one that waits, and kept by one that runs."""
+        """If its caller goes, a waiting job frees its place, and a running one keeps it."""
         work = data.draw(st.sampled_from([work for work in self.waiting + self.running if work.caller]))
         assert work.caller is not None
         work.caller.cancel()

@@ -1,4 +1,4 @@
-"""What the live server answers to what it can answer."""
+"""The live server's answers to valid requests."""
 
 import json
 import subprocess
@@ -47,7 +47,7 @@ def answer(response: httpx.Response) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("media_type", RADIOGRAPHS)
-def test_classify_says_what_the_core_says(server: Server, bundle: Bundle, media_type: str) -> None:
+def test_classify_gives_the_cores_answer(server: Server, bundle: Bundle, media_type: str) -> None:
     data = RADIOGRAPHS[media_type]()
     result = answer(post(server, "/classify", data, media_type))
     finding = Classifier(bundle).classify(data)
@@ -83,7 +83,7 @@ def test_parameters_of_the_media_type_are_tolerated(server: Server, media_type: 
 
 @pytest.mark.parametrize("media_type", [BYTES, ""])
 @pytest.mark.parametrize("kind", RADIOGRAPHS)
-def test_a_file_says_itself_what_it_is(server: Server, kind: str, media_type: str) -> None:
+def test_the_format_is_recognised_from_the_bytes(server: Server, kind: str, media_type: str) -> None:
     headers = {"Content-Type": media_type} if media_type else {}
     response = server.client.post("/classify", content=RADIOGRAPHS[kind](), headers=headers)
     alone = answer(post(server, "/classify", RADIOGRAPHS[kind](), kind))
@@ -98,7 +98,7 @@ def test_a_form_with_one_file_and_texts(server: Server, route: str, kind: str) -
     assert answer(sent)["probabilities"] == alone["probabilities"]
 
 
-def test_a_preamble_and_a_text_are_no_files(server: Server) -> None:
+def test_a_preamble_and_a_text_are_not_files(server: Server) -> None:
     body = b"preamble\r\n" + part(b"abc", TEXT) + form(files.radiograph_png())
     response = post(server, BATCH, body, FORM)
     assert ["prediction" in result for result in answer(response)["results"]] == [True]
@@ -111,7 +111,7 @@ def test_bentomls_own_client_knows_the_endpoints(server: Server, tmp_path: Path)
         "import bentoml, json, pathlib, sys; url, png = sys.argv[1], pathlib.Path(sys.argv[2]); "
         "client = bentoml.SyncHTTPClient(url); "
         "print(json.dumps([client.classify(png), client.explain(png), client.classify_batch([png, png])]))"
-    )  # in a process of its own: the client leaves a folder to the interpreter's end
+    )  # in a separate process: the client deletes a folder only when the interpreter ends
     command = [sys.executable, "-W", "ignore", "-c", code, str(server.client.base_url), str(png)]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     classified, explained, batch = json.loads(result.stdout)

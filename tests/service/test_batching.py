@@ -19,7 +19,7 @@ LONG = 30.0
 
 
 class Device:
-    """Answers each image's first pixel, and remembers the batches."""
+    """Answers each image with its first pixel, and records the batches."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -37,7 +37,7 @@ class Device:
 
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No batch goes because its window is over."""
+    """Make the time window so long that it never starts a batch."""
     monkeypatch.setattr(batching, "WINDOW_S", 1000.0)
 
 
@@ -56,7 +56,7 @@ def ask(batcher: Batcher, numbers: Sequence[int]) -> list[int]:
     return [value(future.result(LONG)) for future in futures]
 
 
-def test_each_gets_its_own() -> None:
+def test_each_image_gets_its_own_answer() -> None:
     assert ask(Batcher(Device(), 8, lambda: 50), range(50)) == list(range(50))
 
 
@@ -73,13 +73,13 @@ def test_a_lone_image_does_not_wait() -> None:
 
 
 @pytest.mark.usefixtures("unhurried")
-def test_the_batch_goes_when_all_who_were_coming_have_come() -> None:
+def test_a_batch_starts_when_no_other_image_is_coming() -> None:
     device = Device()
     ask(Batcher(device, 64, lambda: 3), range(3))
     assert device.batches == [[0, 1, 2]]
 
 
-def test_after_the_window_it_goes_with_those_who_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_starts_when_the_window_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "WINDOW_S", 0.2)
     assert ask(Batcher(Device(), 64, lambda: 1000), range(3)) == [0, 1, 2]
 
@@ -93,7 +93,7 @@ def test_batches_grow_while_the_device_is_busy() -> None:
         first.append(batcher.submit(image(number)))
         assert device.begun.acquire(timeout=LONG)
     rest = [batcher.submit(image(number)) for number in range(LANES, 30)]
-    assert not device.begun.acquire(timeout=0.05)  # all lanes are taken
+    assert not device.begun.acquire(timeout=0.05)  # all lanes are busy
     device.may_go.set()
     assert not wait([*first, *rest], LONG).not_done
     assert device.batches == [*([number] for number in range(LANES)), list(range(LANES, 30))]
@@ -112,7 +112,7 @@ def test_a_failing_device_fails_its_batch_and_not_the_next() -> None:
     assert ask(batcher, [3]) == [3]
 
 
-def test_nothing_runs_while_it_is_paused_and_what_comes_meanwhile_waits() -> None:
+def test_nothing_runs_while_it_is_paused() -> None:
     device = Device()
     batcher = Batcher(device, 4, lambda: 1)
     device.may_go.clear()
@@ -126,7 +126,7 @@ def test_nothing_runs_while_it_is_paused_and_what_comes_meanwhile_waits() -> Non
     assert value(later.result(LONG)) == 2
 
 
-def test_its_threads_end_when_nobody_will_submit_any_more() -> None:
+def test_closing_ends_its_threads() -> None:
     before = set(enumerate_threads())
     batcher = Batcher(Device(), 4, lambda: 1)
     lanes = set(enumerate_threads()) - before

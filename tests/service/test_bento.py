@@ -21,13 +21,13 @@ SOURCES = ("attribution", "bentofile.api.yaml", "bentofile.yaml", "cxr", "LICENS
 
 @pytest.fixture
 def checkout(bundle: Bundle, tmp_path: Path) -> Path:
-    """What a bento is made of, with a bundle of random weights as the default one."""
+    """The files of a bento, with a bundle of random weights as the default bundle."""
     root = tmp_path / "checkout"
     for name in SOURCES:
         source = REPOSITORY / name
         (root / name).parent.mkdir(exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))  # others write there
+            shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))  # tests write there
         else:
             shutil.copy(source, root / name)
     shutil.copytree(bundle.root, root / "models" / "default")
@@ -69,7 +69,7 @@ def test_a_bento_serves_from_another_folder(checkout: Path, tmp_path: Path) -> N
 
 
 def test_a_build_does_not_swallow_the_last_one(checkout: Path) -> None:
-    """The store of `make bento` lies in the checkout, and BentoML walks through the whole checkout."""
+    """The store of `make bento` is in the checkout, and BentoML searches the whole checkout."""
     home = checkout / ".bentoml"
     for _ in range(2):
         result = build(checkout, home)
@@ -101,8 +101,8 @@ def test_the_api_alone_has_no_torch_and_no_explainer(checkout: Path, tmp_path: P
         assert not [child for child in psutil.Process(server.process.pid).children() if "explainer" in child.cmdline()]
 
 
-def test_an_image_starts_dead_workers_again(bundle: Bundle) -> None:
-    """BentoML's images set a variable by which it would not; the bento's entry forgets it."""
+def test_an_image_restarts_dead_workers(bundle: Bundle) -> None:
+    """BentoML's images set a variable that would prevent it; the bento's entry module removes the variable."""
     code = (
         "import cxr.model.bundle, os, pathlib; "
         f"cxr.model.bundle.DEFAULT_BUNDLE = pathlib.Path({str(bundle.root)!r}); "

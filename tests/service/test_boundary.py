@@ -1,4 +1,4 @@
-"""The boundary around the routes, in process: nothing that goes wrong inside may show outside."""
+"""The boundary around the routes, in process: no detail of an internal error may be visible outside."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ MIB = bytes(1024 * 1024)
 
 
 class Observed:
-    """An app with its boundary, and what the boundary told of each request."""
+    """An app with its boundary, and the boundary's observation of each request."""
 
     def __init__(self) -> None:
         self.app = FastAPI()
@@ -118,8 +118,8 @@ def test_a_path_without_a_route_is_called_other(observed: Observed) -> None:
     assert observed.seen == [("other", 404, "not_found")]
 
 
-def test_a_key_that_asks_too_often_is_told_when_to_come_back(observed: Observed) -> None:
-    """Only that key; and what needs no key has no limit."""
+def test_a_key_over_its_rate_gets_a_retry_after(observed: Observed) -> None:
+    """Only that key is limited, and paths that need no key have no limit."""
     observed.boundary = Boundary(observed.app, {"/route": FILE}, observed._observe, public={"/page": "page"})
     observed.open("first", "second", limit=RateLimit(2))
     first, second = {"x-api-key": "first"}, {"authorization": "Bearer second"}
@@ -189,9 +189,7 @@ def test_a_declared_length_over_the_limit_is_refused_before_the_first_byte(obser
     assert answer.status_code == 413
 
 
-def test_a_client_that_goes_away_is_counted_and_logs_no_error(
-    observed: Observed, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_disconnect_is_counted_and_logs_no_error(observed: Observed, caplog: pytest.LogCaptureFixture) -> None:
     @observed.app.post("/route")
     async def route(request: Request) -> None:
         await request.body()
@@ -211,7 +209,7 @@ def test_a_client_that_goes_away_is_counted_and_logs_no_error(
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_a_request_without_a_key_never_comes_in(observed: Observed) -> None:
+def test_a_request_without_a_key_never_reaches_the_app(observed: Observed) -> None:
     @observed.app.post("/route")
     def route() -> None:
         raise AssertionError("it came in")

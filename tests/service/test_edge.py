@@ -35,7 +35,7 @@ def api(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 
 class Beside(threading.Thread):
-    """A client that classifies and probes on connections of its own, for as long as it is entered or longer."""
+    """A client that classifies and probes on separate connections while the context lasts, or a little longer."""
 
     def __init__(self, server: Server) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ def connect(server: Server) -> socket.socket:
 
 
 def received(connection: socket.socket) -> bytes:
-    """All that comes until the other side closes."""
+    """Everything received until the other side closes."""
     got = b""
     with suppress(ConnectionError):
         while data := connection.recv(65536):
@@ -88,7 +88,7 @@ def worker(server: Server) -> psutil.Process:
 
 @contextmanager
 def connections(server: Server, count: int, sent: bytes = b"") -> Iterator[list[socket.socket]]:
-    """So many, each with this sent on it."""
+    """Open this many connections, and send this on each."""
     with ExitStack() as stack:
         opened = []
         for _ in range(count):
@@ -98,13 +98,13 @@ def connections(server: Server, count: int, sent: bytes = b"") -> Iterator[list[
 
 
 def fields() -> Iterator[bytes]:
-    """64 MiB of short ones."""
+    """64 MiB of short header fields."""
     megabyte = b"".join(b"%04x:x\r\n" % i for i in range(MIB // 8))
     yield from [megabyte] * 64
 
 
 def long_field() -> Iterator[bytes]:
-    """One of 64 MiB."""
+    """One header field of 64 MiB."""
     yield b"X: "
     yield from [b"x" * MIB] * 64
 
@@ -121,7 +121,7 @@ def test_64_mib_of_head_cost_no_memory(api: Server, flood: Callable[[], Iterator
     assert worker(api).memory_info().rss - before < 100 * MIB
 
 
-def test_connections_that_say_nothing_or_half_are_closed(api: Server) -> None:
+def test_silent_and_half_sent_connections_are_closed(api: Server) -> None:
     before = worker(api).num_fds()
     with Beside(api), connections(api, 200) as idle, connections(api, 200, GET) as halves:
         assert {received(connection) for connection in idle} == {b""}
@@ -129,7 +129,7 @@ def test_connections_that_say_nothing_or_half_are_closed(api: Server) -> None:
     assert worker(api).num_fds() <= before + 8
 
 
-def test_a_probe_finds_a_descriptor_where_idle_connections_want_them_all(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_probe_gets_a_descriptor_despite_many_idle_connections(bundle: Bundle, tmp_path: Path) -> None:
     with serve(tmp_path / "log", bundle.root, ("service.bento.classifier:ApiWithoutExplainer",)) as server:
         resource.prlimit(worker(server).pid, resource.RLIMIT_NOFILE, (64, 64))
         with Beside(server), connections(server, 80):
@@ -155,7 +155,7 @@ def test_slow_and_lying_bodies_end_their_connections(bundle: Bundle, tmp_path: P
                 assert starts == {str(status).encode()}, body
 
 
-def test_a_body_is_no_second_request(api: Server) -> None:
+def test_a_body_is_not_a_second_request(api: Server) -> None:
     body = GET.replace(b"/livez", b"/metrics") + b"\r\n"
     head = b"POST /classify HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: %d\r\n\r\n"
     with connect(api) as connection:
@@ -168,7 +168,7 @@ def test_a_body_is_no_second_request(api: Server) -> None:
 
 
 def test_a_client_that_reads_no_answer_loses_its_connection_and_its_memory(api: Server) -> None:
-    """Of many answers on one connection, each pipelined behind the last."""
+    """With many answers on one connection, to pipelined requests."""
     request = b"GET /docs.json HTTP/1.1\r\nHost: x\r\n\r\n"
     with Beside(api), connections(api, 20, request * 1000) as opened:
         until(lambda: len(worker(api).net_connections("tcp")) > len(opened))

@@ -1,4 +1,4 @@
-"""The explainer's process: what it bounds, and what it answers."""
+"""The explainer's process: its limits and its answers."""
 
 import subprocess
 import sys
@@ -56,7 +56,7 @@ def test_an_overlay_is_the_same_picture_in_every_encoding(bundle: Bundle, kind: 
         (["fhir"], None, Drawing(overlay=True, heatmap=False, full_size=False)),
     ],
 )
-def test_nothing_is_drawn_that_nobody_sees(wanted: list[Wanted], pictures: Pictures | None, expected: Drawing) -> None:
+def test_only_requested_pictures_are_drawn(wanted: list[Wanted], pictures: Pictures | None, expected: Drawing) -> None:
     assert drawing(wanted, pictures) == expected
 
 
@@ -69,7 +69,7 @@ def test_a_picture_that_was_not_drawn_is_null(bundle: Bundle) -> None:
 
 @pytest.mark.slow
 def test_its_libraries_have_no_more_threads_than_it_may_have_and_refusals_are_named(bundle: Bundle) -> None:
-    """In a process of its own, since it sets what holds for a whole process."""
+    """In a separate process, because the settings apply to a whole process."""
     code = (
         "import os, pathlib; os.environ |= {'CXR_THREADS': '1', 'CXR_BUNDLE': " + repr(str(bundle.root)) + "}\n"
         "import cv2, torch\n"

@@ -1,4 +1,4 @@
-"""The line to the explainer: what it answers, refuses, and what happens when it is not there."""
+"""The client of the explainer: answers, refusals, and an unavailable explainer."""
 
 import asyncio
 from pathlib import Path
@@ -22,7 +22,7 @@ ANSWER = Outcome(files={"png": b"overlay"})
 
 
 class Remote:
-    """Stands in for `bentoml.depends`: answers with the next of some outcomes, and the next of some probes' results."""
+    """Replaces the object from `bentoml.depends`: returns the next of a list of outcomes, and of probe results."""
 
     def __init__(self, *outcomes: Outcome | Exception, ready: tuple[bool | Exception, ...] = (True,)) -> None:
         self.to_async = self
@@ -59,7 +59,7 @@ def test_an_explanation_comes_back() -> None:
     assert remote.questions == [{"data": b"x"}]
 
 
-def test_a_question_that_the_explainer_dies_of_is_not_put_to_the_next() -> None:
+def test_a_request_that_kills_the_explainer_is_not_repeated() -> None:
     remote = Remote(ConnectionResetError(), ANSWER, ready=(True, True))
     with pytest.raises(ExplainerDied):
         ask(remote)
@@ -67,24 +67,24 @@ def test_a_question_that_the_explainer_dies_of_is_not_put_to_the_next() -> None:
 
 
 def test_a_probe_whose_connection_breaks_is_repeated() -> None:
-    """The explainer closes idle connections: that harms no question, and is no death."""
+    """The explainer closes idle connections. That must not fail a request, and does not mean that it died."""
     assert ask(Remote(ANSWER, ready=(ConnectionResetError(), True))) == ANSWER
 
 
 @pytest.mark.parametrize("ready", [(False,), (OSError(), False), (OSError(), OSError(), True)])
-def test_an_explainer_that_is_away_is_not_asked(ready: tuple[bool | Exception, ...]) -> None:
+def test_an_unavailable_explainer_gets_no_request(ready: tuple[bool | Exception, ...]) -> None:
     remote = Remote(ready=ready)
     with pytest.raises(ExplainerUnavailable):
         ask(remote)
     assert not remote.questions
 
 
-def test_where_there_is_none_it_is_away() -> None:
+def test_a_missing_explainer_is_unavailable() -> None:
     with pytest.raises(ExplainerUnavailable):
         ask(None)
 
 
-def test_an_explainer_that_does_not_answer_its_probe_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_explainer_that_does_not_answer_its_probe_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(explaining, "PROBE_S", 0.01)
 
     class Starting(Remote):
@@ -96,7 +96,7 @@ def test_an_explainer_that_does_not_answer_its_probe_is_away(monkeypatch: pytest
         ask(Starting())
 
 
-def test_a_refusal_is_raised_where_it_is_answered() -> None:
+def test_a_refusal_is_raised_in_the_api() -> None:
     with pytest.raises(LateralView):
         ask(Remote(Outcome(refusal=LateralView.__name__)))
 
@@ -115,7 +115,7 @@ def test_every_refusal_comes_back_as_itself() -> None:
 
 
 @pytest.mark.parametrize("outcome", [Outcome(), Outcome(refusal="OfAnotherVersion")])
-def test_a_failure_is_no_refusal_and_not_retried(outcome: Outcome) -> None:
+def test_a_failure_is_not_a_refusal_and_is_not_retried(outcome: Outcome) -> None:
     remote = Remote(outcome)
     with pytest.raises(ExplanationFailed):
         ask(remote)
@@ -136,7 +136,7 @@ def adopt(remote: Any) -> bool:
     return asyncio.run(ExplainerClient(remote).adopt(Path("folder"), "hash"))
 
 
-def test_it_is_told_of_a_bundle_unless_it_is_away_or_there_is_none() -> None:
+def test_it_adopts_a_bundle_unless_it_is_unavailable_or_missing() -> None:
     remote = Remote()
     assert adopt(remote)
     assert remote.questions == [{"root": "folder", "sha256": "hash"}]

@@ -1,4 +1,4 @@
-"""Errors quote the actual limits."""
+"""Error messages quote the actual limits."""
 
 from cxr.errors import BodyTooLarge, TooManyPixels, TooSmall
 from cxr.labels import LABELS
@@ -30,7 +30,7 @@ def test_messages_read_as_before_they_were_made_from_their_constants() -> None:
     }
 
 
-def test_so_does_the_description_of_the_api() -> None:
+def test_the_api_description_quotes_limits() -> None:
     document = app.openapi()["paths"]
     assert "up to 64 files" in document["/v1/classify"]["post"]["description"]
     assert "64 MiB or 40 megapixels" in document["/classify"]["post"]["responses"]["413"]["description"]

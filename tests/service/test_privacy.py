@@ -18,7 +18,7 @@ NAMED = {"PatientName", "PatientID", "PatientComments", "InstitutionName", "Refe
 
 
 def canary_dicom() -> bytes:
-    """The real radiograph with a canary in each text element that decides nothing, and dates that are none."""
+    """The real radiograph with a canary in each text element that does not affect decoding, and invalid dates."""
     present = {element.keyword: element.VR for element in files.parse(files.radiograph_dicom())}
     keywords = {key for key, vr in present.items() if vr in TEXT and key not in MEANT} | NAMED
     texts = {key: CANARY for key in keywords if key and dictionary_VR(key) in TEXT}
@@ -66,7 +66,7 @@ def requests(server: Server) -> list[httpx.Response]:
     ]
 
 
-@pytest.mark.filterwarnings("ignore:Unknown encoding")  # of pydicom, as the file is written here
+@pytest.mark.filterwarnings("ignore:Unknown encoding")  # pydicom warns when the test writes the file
 def test_no_answer_log_metric_or_file_names_a_patient(server: Server) -> None:
     assert canary_dicom().count(CANARY.encode()) >= 6
     responses = requests(server)
@@ -87,7 +87,7 @@ def test_no_answer_log_metric_or_file_names_a_patient(server: Server) -> None:
 
 
 def written(folder: Path, marker: bytes) -> list[Path]:
-    """Files under a folder whose name or content holds the marker."""
+    """Files under a folder whose name or content contains the marker."""
     found = [Path(root) / name for root, _, names in os.walk(folder) for name in names]
-    plain = [path for path in found if path.is_file()]  # sockets are not
+    plain = [path for path in found if path.is_file()]  # sockets are not regular files
     return [path for path in plain if marker in path.name.encode() or marker in path.read_bytes()]

@@ -106,7 +106,7 @@ def test_too_much_in_chunks(server: Server, route: str) -> None:
     ],
 )
 def test_unknown_parameters_are_not_echoed(server: Server, query: str, refusal: type[Refusal]) -> None:
-    # The body is never looked at: its media type would be refused.
+    # The body is not read: otherwise its media type would be refused.
     response = server.client.post(f"/explain?{query}", content=b"text", headers={"Content-Type": "text/plain"})
     check(server, response, 400, refusal.code, refusal.message)
     assert "CANARY" not in response.text
@@ -152,7 +152,7 @@ def test_encoded_bodies(server: Server, route: str, coding: str) -> None:
         ("/explain?pictures=overlay", "application/dicom"),
     ],
 )
-def test_answers_that_nobody_accepts(server: Server, route: str, accept: str) -> None:
+def test_unacceptable_answers(server: Server, route: str, accept: str) -> None:
     headers = {"Content-Type": PNG, "Accept": accept}
     response = server.client.post(route, content=files.quarter_png(), headers=headers)
     check(server, response, 406, NotAcceptable.code, NotAcceptable.message)

@@ -1,4 +1,4 @@
-"""What the runtime makes of files that come together."""
+"""The runtime with several files at once."""
 
 import asyncio
 import os
@@ -56,9 +56,7 @@ def test_waiting_is_counted_from_the_request_to_the_thread(bundle: Bundle, monke
         assert waited >= before * WORK_S * 1000
 
 
-def test_one_alone_has_all_cores_and_one_beside_another_that_is_decoded_has_one(
-    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_lone_job_gets_all_cores_and_decoding_counts(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = runtime_of(bundle, classifications=2)
     prepare, logits = runtime.served.classifier.prepare, runtime.served.classifier.ensemble.logits
     said, may_end = list[bool](), Event()
@@ -88,7 +86,7 @@ def test_one_alone_has_all_cores_and_one_beside_another_that_is_decoded_has_one(
     assert said == [False, True]
 
 
-def test_a_device_that_likes_batches_gets_what_comes_together(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batching_device_gets_simultaneous_images_together(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = runtime_of(bundle, precision="float32").served.classifier.classify(synthetic_png())
     monkeypatch.setattr(Processor, "max_batch", 4)
     runtime = runtime_of(bundle, precision="float32")
@@ -130,7 +128,7 @@ def test_a_device_that_fails_frees_its_places(bundle: Bundle, monkeypatch: pytes
 
 
 class SlowExplainer:
-    """An explainer whose works take longer than anybody waits."""
+    """An explainer whose jobs take longer than any deadline."""
 
     def __init__(self) -> None:
         self.to_async = self
@@ -150,7 +148,7 @@ class SlowExplainer:
 
 
 def test_late_explanations_do_not_pile_up(bundle: Bundle) -> None:
-    """Each is told at its deadline, and the work that runs keeps its place: no other begins beside it."""
+    """Each request is refused at its deadline. The running job keeps its place, so no other job begins beside it."""
 
     async def scenario() -> None:
         explainer = SlowExplainer()

@@ -1,4 +1,4 @@
-"""What an answer says of its model and its image, without a server."""
+"""The parts of an answer about the model and the image, without a server."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Spans: the four stages under the caller's trace, with nothing else of the caller's; none where nobody asked."""
+"""Spans: four stages in the caller's trace, without any other data of the caller; none if tracing is off."""
 
 import asyncio
 from itertools import pairwise
@@ -30,7 +30,7 @@ HEADERS = {"Accept": "image/png", "User-Agent": CANARY, "tracestate": f"ward={CA
 
 
 class Explainer:
-    """Stands for the remote one."""
+    """A fake remote explainer."""
 
     @property
     def to_async(self) -> "Explainer":
@@ -52,7 +52,7 @@ def exporter() -> InMemorySpanExporter:
 def explain(
     bundle: Bundle, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch, *traceparents: str
 ) -> tuple[list[httpx.Response], list[ReadableSpan]]:
-    """The answers to a request for each traceparent, sent together, and the spans of all of them."""
+    """Send a request for each traceparent at once. Returns the answers and all spans."""
     told = Tracing(exporter)
     runtime = Runtime(Settings(bundle=bundle.root), Metrics(), Explainer(), told)
     monkeypatch.setattr(app.state, "runtime", runtime, raising=False)
@@ -74,7 +74,7 @@ def explain(
     return answers, list(exporter.get_finished_spans())
 
 
-def test_four_spans_stand_under_the_callers_and_have_nothing_else_of_it(
+def test_four_spans_are_under_the_callers_and_contain_nothing_else_of_it(
     bundle: Bundle, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (answer,), spans = explain(bundle, exporter, monkeypatch, f"00-{TRACE}-{SPAN}-01")
@@ -88,7 +88,7 @@ def test_four_spans_stand_under_the_callers_and_have_nothing_else_of_it(
         assert not span.events
         assert CANARY not in span.to_json()
     times = [(span.start_time or 0, span.end_time or 0) for span in spans]
-    slack_ns = 2_000_000  # between two readings of two clocks
+    slack_ns = 2_000_000  # tolerance: two clocks are read at different moments
     assert all(begin <= end for begin, end in times)
     assert all(end <= begin + slack_ns for (_, end), (begin, _) in pairwise(times))
 
@@ -96,7 +96,7 @@ def test_four_spans_stand_under_the_callers_and_have_nothing_else_of_it(
 def test_requests_at_once_keep_their_traces_apart(
     bundle: Bundle, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One without a trace of its own has its request's id for one, as in the log; one not sampled has no spans."""
+    """A request without a trace uses its request id as trace id, as in the log. An unsampled request has no spans."""
     other, unsampled = TRACE[::-1], "1" * 32
     parents = (f"00-{TRACE}-{SPAN}-01", f"00-{other}-{SPAN}-01", CANARY, f"00-{unsampled}-{SPAN}-00")
     answers, spans = explain(bundle, exporter, monkeypatch, *parents)
@@ -104,7 +104,7 @@ def test_requests_at_once_keep_their_traces_apart(
     assert traces == sorted([TRACE, other, answers[2].headers["X-Request-ID"]] * 4)
 
 
-def test_it_is_off_without_an_endpoint_and_refuses_one_that_nothing_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_off_without_an_endpoint_and_needs_an_exporter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ENDPOINT, raising=False)
     assert from_environment() is None
     monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9")

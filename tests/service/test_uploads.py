@@ -16,7 +16,7 @@ LONG = 30.0
 
 
 def body(chunks: list[bytes], uploads: Uploads, limit: Limit = SMALL, headers: dict[str, str] | None = None) -> Body:
-    """A body that comes in these chunks and then never ends."""
+    """A body that arrives in these chunks and then never ends."""
     messages = iter(chunks)
 
     async def receive() -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_all_bodies_together_have_a_limit_and_give_back_what_they_held() -> None
             await second.receive()
         first.release()
         second.release()
-        second.release()  # once is enough
+        second.release()  # releasing twice has no further effect
         await read(body([b"1234567890"], uploads), 1)
         with pytest.raises(Busy):
             await read(body([b"123"], uploads), 1)
@@ -78,12 +78,12 @@ def test_an_announced_length_takes_no_room() -> None:
     asyncio.run(scenario())
 
 
-def test_a_body_that_stalls_is_given_up() -> None:
+def test_a_stalled_body_is_refused() -> None:
     with pytest.raises(UploadTooSlow):
         asyncio.run(read(body([b"1"], Uploads(100, 0.01)), 2))
 
 
-def test_a_body_that_drips_is_given_up_too() -> None:
+def test_a_dripping_body_is_refused() -> None:
     async def scenario() -> None:
         async def receive() -> dict[str, Any]:
             await asyncio.sleep(0.001)

@@ -1,4 +1,4 @@
-"""Small studies: a table without images, and runs whose snapshots said what a few random numbers say."""
+"""Small studies: a table without images, and runs whose predictions are made from a few random numbers."""
 
 import csv
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ RUNS: Mapping[str, TrainConfig] = {
 
 
 def write_table(folder: Path) -> Path:
-    """metadata.csv of images that do not exist; two images a patient."""
+    """Write metadata.csv of images that do not exist, with two images per patient."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "metadata.csv").open("w", newline="") as handle:
         table = csv.writer(handle)
@@ -41,7 +41,10 @@ def write_table(folder: Path) -> Path:
 
 
 def write_run(path: Path, config: TrainConfig, data: Path, seed: int, poison: bool = False) -> RunDir:
-    """All archives of a run, better from cycle to cycle; weights of its last two cycles. Poisoned, test is unusable."""
+    """Write all archives of a run, better with each cycle, and weights of its last two cycles.
+
+    `poisoned`: its test logits are unusable.
+    """
     run = RunDir(path)
     run.begin(config, table_sha256(data))
     rows = read_table(data)
@@ -54,7 +57,7 @@ def write_run(path: Path, config: TrainConfig, data: Path, seed: int, poison: bo
             said[split] = (2 * (skill + draw.normal(0, 1.4, skill.shape))).astype(np.float32)
         if poison:
             said["test"] = np.full((1, 7), np.nan, dtype=np.float32)
-        spectral = 1.1 + draw.pareto(2 + 0.2 * cycle, 3)  # low is good, and later cycles are lower
+        spectral = 1.1 + draw.pareto(2 + 0.2 * cycle, 3)  # low is good, and later cycles have lower values
         np.savez(run.archive(cycle), spectral=spectral, **said)
         for epoch in range(config.epochs_per_cycle):
             run.log({"cycle": cycle, "epoch": epoch + 1, "images_per_second": 4.0})
@@ -64,7 +67,7 @@ def write_run(path: Path, config: TrainConfig, data: Path, seed: int, poison: bo
 
 
 def make_study(root: Path, runs: Mapping[str, TrainConfig] = RUNS, poison: bool = False) -> Study:
-    """A study of runs as above, in `root`: data/ and runs/."""
+    """A study with runs as above, in the folders data/ and runs/ of `root`."""
     data = write_table(root / "data")
     for seed, (name, config) in enumerate(runs.items()):
         write_run(root / "runs" / name, config, data, seed, poison)

@@ -1,4 +1,4 @@
-"""Rows of docs/study/outside.md: which runs make a row, and what it is compared with."""
+"""Rows of docs/study/outside.md: the runs of each row, and the row that it is compared with."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ PAIR = "VGG-19 + DenseNet-161, the paper's best"
 
 
 def paper(name: str, source: str = "", skill: float = 1.0) -> Archive:
-    """A run by the names that the plan gives to the paper's networks."""
+    """A run with the name that the plan gives to one of the paper's networks."""
     return replace(archive(name, source, skill=skill), name=f"{name}-without-{source}" if source else name)
 
 

@@ -7,7 +7,7 @@ from study.tables import Snapshot, SnapshotRow
 
 
 def rows(runs: int, cycles: int, noise: float) -> list[SnapshotRow]:
-    """Alpha follows the loss as closely as `noise` lets it; log norm runs against it; weighted alpha ignores it."""
+    """Alpha follows the loss, with `noise`; log norm is its opposite; weighted alpha is independent of it."""
     draw = np.random.default_rng(0)
     made = []
     for run in range(runs):

@@ -1,4 +1,4 @@
-"""Figures of left-out sources, as they lead the card."""
+"""Figures of left-out sources, which are the card's first section."""
 
 from reporting.document import Document
 from reporting.elsewhere import elsewhere_section

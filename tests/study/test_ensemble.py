@@ -1,4 +1,4 @@
-"""Which ensembles are planned, and what greedy selection takes."""
+"""The planned ensembles, and greedy selection."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 @pytest.fixture(scope="module")
 def losses(study: Study) -> dict[Snapshot, float]:
-    """Later is better, vgg19 best of all; the one on another recipe is better still."""
+    """Later cycles are better, and vgg19 is the best network; a network with another recipe is even better."""
     order = ["resnet18-s2", "resnet18-s1", "densenet161", "resnet18", "vgg19", "vgg19-paper"]
     return {one: 1.0 - 0.1 * order.index(one.run) - 0.001 * one.cycle for one in study.snapshots}
 
@@ -61,7 +61,7 @@ def test_all_pairs_and_the_triple_of_architectures_with_one_preprocessing(
     assert sum(plan.kind == "triple" for plan in plans) == 3
     assert plans[-1].kind == "greedy"
     assert plans[0].members == (Snapshot("vgg19", 6), Snapshot("resnet18", 6))
-    alone = list(of_networks(study, part, losses))  # the best snapshot of all has another recipe: no partner
+    alone = list(of_networks(study, part, losses))  # the best snapshot has another recipe, so no partner
     assert [plan.kind for plan in alone] == ["greedy"]
     assert {member.run for member in alone[0].members} == {"vgg19-paper"}
 
@@ -102,6 +102,6 @@ def test_the_temperature_is_fitted_through_the_rule() -> None:
     said = {one: 3 * truth + draw.normal(0, 6, truth.shape), other: 3 * truth + draw.normal(0, 6, truth.shape)}
     part = part_of(said, labels)
     pair, single = Plan("", "pair", (one, other), "scpa"), Plan("", "snapshot", (one,), "scpa")
-    assert pair.fit(part) < single.fit(part)  # a mean of softened members would be too soft
+    assert pair.fit(part) < single.fit(part)  # a mean of individually calibrated members would be under-confident
     assert pair.calibrated_log_loss(part) == pytest.approx(log_loss(pair.posterior(part, pair.fit(part)), labels))
     assert pair.calibrated_log_loss(part) < single.calibrated_log_loss(part)

@@ -1,4 +1,4 @@
-"""The study of a gate: every image is judged by one that has not seen its patient; what is installed is the gate."""
+"""The study of a gate: every image is scored by a gate trained without its patient; the final gate is installed."""
 
 from pathlib import Path
 
@@ -20,11 +20,11 @@ from training.gate.learn import logits_of
 
 @pytest.fixture
 def rows() -> tuple[Row, ...]:
-    """The first patient is in both sources."""
+    """Rows in which the first patient is in both sources."""
     return tuple(Row(f"{n}.png", "normal", "ab"[n % 2], f"p{max(n, 1)}", "train") for n in range(96))
 
 
-def test_nobody_is_judged_by_a_gate_that_has_seen_the_patient(
+def test_no_image_is_scored_by_a_gate_trained_on_its_patient(
     rows: tuple[Row, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learnt: list[set[int]] = []
@@ -42,7 +42,7 @@ def test_nobody_is_judged_by_a_gate_that_has_seen_the_patient(
     assert all(({0, 1} <= fold) or not {0, 1} & fold for fold in folds)
     for source, part in zip("ab", without, strict=True):
         assert not any(rows[origin].source == source for origin in part)
-        assert not {0, 1} & part  # the patient's image of the other source
+        assert not {0, 1} & part  # the patient's image in the other source
     assert {(check.of, check.name) for check in found.checks} == {
         ("strangers", "turned"),
         ("strangers", "negative"),

@@ -24,14 +24,14 @@ ROWS = tuple(
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Two runs that differ in what they left out."""
+    """Two runs that differ only in the source that they left out."""
     return make_study(tmp_path_factory.mktemp("left-out"), RUNS)
 
 
 def test_no_patient_of_the_source_is_learnt_from() -> None:
     images = np.arange(4, dtype=np.uint8)[:, None, None]
     kept = Dataset(ROWS, images).leaving_out("there")
-    assert [row.patient for row in kept.rows] == ["c"]  # a has images of both
+    assert [row.patient for row in kept.rows] == ["c"]  # patient a has images in both sources
     assert kept.images.tolist() == [[[3]]]
     assert Dataset(ROWS, images).leaving_out("").rows == ROWS
 

@@ -1,4 +1,4 @@
-"""Calibration for a new hospital, on networks that are surer than they are right."""
+"""Calibration for a new hospital, with over-confident networks."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.study.test_travel import ARCHIVES, ROWS, archive
 
 
 def said(seed: int, sureness: float, images: int = 2000) -> Unseen:
-    """Two members that answer alike, right in the proportion that logits divided by `sureness` promise."""
+    """Two members with the same answers. The labels follow the softmax of the logits divided by `sureness`."""
     draw = np.random.default_rng(seed)
     logits = draw.normal(0, 1.5, (images, len(LABELS)))
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -22,7 +22,7 @@ def said(seed: int, sureness: float, images: int = 2000) -> Unseen:
 SOURCES = {"a": said(0, 3.0), "b": said(1, 3.0), "c": said(2, 3.0)}
 
 
-def test_the_temperature_takes_back_what_the_networks_promise_too_much() -> None:
+def test_the_temperature_corrects_over_confidence() -> None:
     assert fit(SOURCES.values()).temperature == pytest.approx(3.0, rel=0.1)
 
 
@@ -32,7 +32,7 @@ def test_sources_that_are_alike_keep_the_coverage_that_is_asked_for() -> None:
         assert one.ece < one.ece_uncalibrated
 
 
-def test_a_source_that_is_held_back_has_no_say_in_its_own_fit() -> None:
+def test_a_held_back_source_does_not_affect_its_own_fit() -> None:
     changed = {**SOURCES, "c": said(3, 9.0)}
     before, after = (held_back(sources)[2].fit for sources in (SOURCES, changed))
     assert before == after

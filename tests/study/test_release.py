@@ -1,4 +1,4 @@
-"""Bundles of several snapshots, and which of them explains."""
+"""Bundles of several snapshots, and the explaining member."""
 
 import shutil
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ DATA = Path("images come from memory")
 
 
 def write_run(path: Path, config: TrainConfig, table: str, validation: BundleImages) -> RunDir:
-    """A run that learnt nothing: its weights are random."""
+    """A run with random weights."""
     run = RunDir(path)
     run.begin(config, table)
     for cycle in (1, 2):
@@ -50,7 +50,7 @@ def write_run(path: Path, config: TrainConfig, table: str, validation: BundleIma
 
 @pytest.fixture(scope="module")
 def validation() -> BundleImages:
-    """The lungs' frame is the other upside down."""
+    """A validation set in which the lung frame is the full frame upside down."""
     rng = np.random.default_rng(0)
     rows = tuple(Row(f"{i}.png", LABELS[i % 3], "", f"p{i}", "val") for i in range(60))
     upright = rng.integers(0, 256, (60, 32, 32), dtype=np.uint8)
@@ -64,7 +64,7 @@ def images_from_memory(validation: BundleImages) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("study.release.bundle_images", of_bundle)
-        patch.setattr("study.release._hashes", lambda *_: None)  # tests/study/site has those
+        patch.setattr("study.release._hashes", lambda *_: None)  # hashes are tested in tests/study/site
         yield
 
 
@@ -93,7 +93,7 @@ def test_members_are_named_by_architecture_and_cycle(pair: Bundle) -> None:
     assert pair.manifest.ensemble == "scpa"
 
 
-def test_calibration_is_of_the_ensemble_on_the_half_that_chose_nothing(pair: Bundle, validation: BundleImages) -> None:
+def test_calibration_is_of_the_ensemble_on_the_calibration_half(pair: Bundle, validation: BundleImages) -> None:
     unseen = validation.where(half_of_validation(row) == "calibrate" for row in validation.rows)
     logits, manifest = logits_of(Ensemble(pair, precision="float32"), unseen), pair.manifest
     assert logits.shape[0] == 2
@@ -102,7 +102,7 @@ def test_calibration_is_of_the_ensemble_on_the_half_that_chose_nothing(pair: Bun
     assert manifest.conformal.thresholds == pytest.approx(fit_thresholds(posterior, unseen.labels, 0.9))
 
 
-def test_the_member_that_validation_speaks_for_explains_and_the_manifest_says_why(
+def test_the_best_member_on_validation_explains_and_the_manifest_has_the_reason(
     pair: Bundle, validation: BundleImages
 ) -> None:
     chosen_on = validation.where(half_of_validation(row) == "select" for row in validation.rows)
@@ -136,7 +136,7 @@ def travelling(tmp_path_factory: pytest.TempPathFactory, validation: BundleImage
 
 @pytest.fixture(scope="module")
 def segmenter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random one, smaller than the shipped one."""
+    """A segmenter with random weights, smaller than the shipped one."""
     file = tmp_path_factory.mktemp("segmenter") / "other.safetensors"
     torch.manual_seed(0)
     save_file(storable(UNet((4, 8), outputs=2)), file)
@@ -206,7 +206,7 @@ def test_a_segmenter_that_is_none_is_refused(
 
 @pytest.fixture
 def on_disk(validation: BundleImages, tmp_path: Path) -> Path:
-    """runs/ and data/ as the command finds them."""
+    """The folders runs/ and data/ for the command."""
     data = tmp_path / "data"
     data.mkdir()
     lines = [f"{row.file},{row.label},{row.patient},{row.split}" for row in validation.rows]

@@ -1,4 +1,4 @@
-"""Choosing on half of the validation split, and confirming on a test split that chose nothing."""
+"""Selection on half of the validation split, and confirmation on a test split that selection cannot read."""
 
 import json
 from dataclasses import replace
@@ -33,7 +33,7 @@ def selection(study: Study) -> Selection:
 
 
 def test_selection_cannot_read_the_test_split(tmp_path: Path, selection: Selection) -> None:
-    """Runs whose logits on it are of no use at all are chosen among as if nothing were."""
+    """The choice is the same for runs whose test logits are unusable."""
     poisoned = make_study(tmp_path, poison=True)
     again = select(poisoned, resamples=RESAMPLES)
     assert again.result == selection.result
@@ -42,7 +42,7 @@ def test_selection_cannot_read_the_test_split(tmp_path: Path, selection: Selecti
         evaluate_candidate(poisoned, again.candidate, resamples=RESAMPLES)
 
 
-def test_selection_reads_nothing_of_the_calibrating_half(study: Study, tmp_path: Path, selection: Selection) -> None:
+def test_selection_does_not_read_the_calibration_half(study: Study, tmp_path: Path, selection: Selection) -> None:
     other = make_study(tmp_path)
     validation = [row for row in study.rows if row.split == "val"]
     chosen_by = set(study.part("select").rows)
@@ -97,7 +97,7 @@ def test_rows_are_what_a_direct_computation_gives(study: Study, selection: Selec
     assert tables.best.paper is not None
     pair = next(row for row in tables.ensembles if set(row.networks) == {"vgg19", "densenet161"} and row.rule == "scpa")
     assert pair.paper_by_label["covid19"].precision == 0.9612
-    assert pair.sampling is None  # one of the two learnt from the balanced set
+    assert pair.sampling is None  # one of the two was trained on the balanced set
 
 
 def test_seeds_are_a_row_with_their_spread(selection: Selection) -> None:
@@ -120,7 +120,7 @@ def test_only_snapshots_with_weights_are_chosen_if_asked(study: Study) -> None:
     assert any(row.kind == "snapshots" and len(row.members) == 6 for row in found.result.select.networks)
 
 
-def test_the_explainer_has_the_least_loss_and_hears_the_other_opinion(selection: Selection) -> None:
+def test_the_explainer_has_the_smallest_loss_and_weightwatchers_choice_is_reported(selection: Selection) -> None:
     rows = selection.result.snapshots
     members = [row.snapshot for row in rows if row.snapshot.run == "vgg19"]
     explainer = choose_explainer(members, rows, selection.result.correlations)
@@ -163,7 +163,7 @@ def test_the_test_split_is_measured_as_the_candidate_says(study: Study, selectio
     assert StudyResult.read(tmp_path / "study.json").test == tables
 
 
-def test_a_run_that_came_later_has_its_lines_and_changes_no_other(study: Study) -> None:
+def test_a_later_run_gets_rows_and_changes_no_other_row(study: Study) -> None:
     later = "vgg19"
     earlier = replace(study, runs={name: run for name, run in study.runs.items() if name != later})
     chosen = select(earlier, resamples=RESAMPLES)

@@ -50,7 +50,7 @@ def test_a_run_says_what_it_learnt_from(study: Study) -> None:
     assert (natural.cycles, balanced.sampling, balanced.seed) == (6, "undersampled", 0)
 
 
-def test_weights_that_travelled_elsewhere_are_known_to_be_gone(study: Study) -> None:
+def test_missing_weights_are_detected(study: Study) -> None:
     assert [study.has_weights(Snapshot("vgg19", cycle)) for cycle in range(1, 7)] == [False] * 4 + [True] * 2
 
 

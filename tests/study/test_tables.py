@@ -29,7 +29,7 @@ SCORES = MeasuredScores(SOME, SOME, Figure(None, None, None))
 
 
 def result() -> StudyResult:
-    """Every kind of row once; a report's tests can render it."""
+    """A result with every kind of row once; the tests of reports use it too."""
     row = TableRow(
         name="vgg19",
         kind="snapshot",

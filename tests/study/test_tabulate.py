@@ -1,4 +1,4 @@
-"""What a row of the tables measures: an evaluation's figures, but for the mean over labels without a figure."""
+"""A row of the tables has an evaluation's figures, except for the mean over labels without a figure."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_figures_are_those_of_an_evaluation() -> None:
     assert found == {name: expected[name] for name in found}
 
 
-def test_what_cannot_be_measured_is_no_figure_and_counts_nothing_in_the_mean() -> None:
+def test_unmeasurable_figures_are_missing_and_count_as_zero_in_the_mean() -> None:
     labels, posterior = np.array([0, 0, 1, 1]), np.eye(3)[[0, 0, 1, 0]]
     found = measured(posterior, labels, Resampling(["a", "b", "c", "d"], resamples=50))
     assert (found["covid19_ppv"].value, found["covid19_recall"].low, found["covid19_f1"].high) == (None, None, None)

@@ -41,7 +41,7 @@ def said(rows: Sequence[Row], skill: float, seed: int) -> Floats32:
 
 
 def archive(recipe: str, source: str = "", seed: int = 0, skill: float = 1.0, cycles: int = 2) -> Archive:
-    """A run of a recipe; a frame tells recipes apart."""
+    """A run of a recipe. Recipes differ in their frame."""
     config = replace(CONFIG, seed=seed, leave_out=source, frame="full-1" if "full" in recipe else "lungs-1")
     outside = said(left_out_rows(ROWS, source), skill, seed + 9)[:cycles] if source else None
     name = f"{recipe}-{'without-' + source if source else 'all'}-s{seed}"
@@ -101,7 +101,7 @@ def test_a_better_recipe_is_better_by_its_interval_and_the_baseline_has_no_diffe
     assert found["moderate"].main.is_better
     assert found["baseline"].main.difference is None
     assert not found["full"].main.is_better
-    said_same = found["full"].main.difference  # its logits are the baseline's, so every paired difference is nothing
+    said_same = found["full"].main.difference  # its logits are the baseline's, so every paired difference is 0
     assert said_same is not None
     assert (said_same.value, said_same.low, said_same.high) == (0, 0, 0)
 
@@ -121,7 +121,7 @@ def test_the_left_out_sources_patients_are_not_inside() -> None:
     assert inside(rows, candidates(ARCHIVES), "", resamples=5)["moderate"].siim is not None
 
 
-def test_test_images_are_never_among_those_judged() -> None:
+def test_test_images_are_never_measured() -> None:
     assert {row.split for row in left_out_rows(ROWS, "siim")} == {"train", "val"}
     splits = [row.split for row in left_out_rows(ROWS, "siim")]
     assert splits == sorted(splits)  # the order of training.sources.of_source
@@ -154,7 +154,7 @@ def test_archives_of_other_images_are_refused() -> None:
 
 
 def test_differences_are_paired_by_patient() -> None:
-    """A network that is right of one more patient's images differs by that patient alone, however often it is drawn."""
+    """A network that is right for one more patient differs only by that patient, however often it is drawn."""
     right = np.zeros((40, 3))
     right[:20, 0] = 1
     better = right.copy()

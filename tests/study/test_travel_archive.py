@@ -1,4 +1,4 @@
-"""The committed predictions of runs: only logits that selection may see."""
+"""The committed predictions of runs: only logits that may be used for selection."""
 
 import json
 from dataclasses import replace
@@ -55,7 +55,7 @@ def test_nothing_of_the_test_split_and_no_spectrum_is_packed(tmp_path: Path) -> 
     assert {path.name for path in (tmp_path / "packed").iterdir()} == {"runs.json", "baseline-without-siim-s0.npz"}
 
 
-def test_another_table_and_what_is_no_folder_of_runs_are_refused(tmp_path: Path) -> None:
+def test_another_table_and_another_folder_are_refused(tmp_path: Path) -> None:
     pack([write(tmp_path / "baseline-all-s0", CONFIG, 2)], tmp_path / "packed")
     with pytest.raises(DataError, match=r"another metadata\.csv"):
         unpack(tmp_path / "packed", "b" * 64)

@@ -12,7 +12,7 @@ from training.data import Row
 OF: dict[str, tuple[Label, ...]] = {"siim": ("covid19", "normal"), "rsna": ("normal",), "cohen": LABELS}
 
 
-def test_each_source_is_asked_its_question_and_one_without_both_labels_is_not() -> None:
+def test_each_source_with_both_labels_is_measured() -> None:
     rng = np.random.default_rng(0)
     rows = [Row(f"{i}.png", OF[s][i % len(OF[s])], s, f"p{i // 2}", "val") for i in range(30) for s in OF]
     posterior = rng.dirichlet((1, 1, 1), len(rows))

@@ -32,7 +32,7 @@ def images() -> Dataset:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
-    """Random networks for snapshots; the weights of the first are gone. Do not write into it."""
+    """A run with random networks as snapshots; the first one's weights are missing. Do not write into it."""
     run = RunDir(tmp_path_factory.mktemp("run"))
     run.begin(CONFIG, "0" * 64)
     for cycle in (1, 2, 3):
@@ -45,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
 
 @pytest.fixture(autouse=True)
 def no_spectra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Eleven million singular values are another test's."""
+    """Skip the eleven million singular values: another test covers them."""
     monkeypatch.setattr("training.rundir.singular_values", lambda _: {"head.2": np.arange(9.0, 0.0, -1.0)})
 
 

@@ -1,4 +1,4 @@
-"""Hyperparameters: the list is frozen, the presets are runs that can be started."""
+"""Hyperparameters: the list is frozen, and every preset is valid."""
 
 import dataclasses
 import json
@@ -105,7 +105,7 @@ def test_hyperparameters_are_changed_by_name() -> None:
     "setting",
     ["warmup=1", "augmentation=1", "augmentation.warmup=1", "source_weights=1", "seed.x=1", "opacity_weight=a"],
 )
-def test_what_is_no_hyperparameter_is_refused(setting: str) -> None:
+def test_an_unknown_hyperparameter_is_refused(setting: str) -> None:
     with pytest.raises(ValueError, match=r"hyperparameter|Expecting"):
         override(TrainConfig(), [setting])
 
@@ -121,6 +121,6 @@ def test_weights_of_losses_are_not_negative(changes: dict[str, Any]) -> None:
     [{"architecture": "vgg16_bn"}, {"frame": "lungs-1"}, {"opacity_weight": 1.0}],
     ids=str,
 )
-def test_evidence_is_of_a_resnet_that_sees_the_whole_radiograph_and_has_one_head(changes: dict[str, Any]) -> None:
+def test_evidence_needs_a_full_frame_resnet_with_one_head(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="evidence_weight"):
         replace(TrainConfig(evidence_weight=1.0), **changes)

@@ -133,13 +133,13 @@ def test_images_are_prepared_once(folder: Path, tmp_path: Path, monkeypatch: pyt
 def test_processes_that_start_together_prepare_beside_each_other(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """torchrun starts one process a GPU, and all of them find an empty cache."""
+    """torchrun starts one process per GPU, and all of them find an empty cache."""
     cache, save = tmp_path / "cache", np.save
 
     def late(file: Path, images: NDArray[np.uint8]) -> None:
         monkeypatch.setattr(np, "save", save)
         save(file, images)
-        with monkeypatch.context() as other:  # another process begins and ends before this one gives its file a name
+        with monkeypatch.context() as other:  # another process begins and ends before this one renames its file
             other.setattr(os, "getpid", lambda: 1)
             load(folder, "val", "clahe-1", 32, cache)
 
@@ -248,5 +248,5 @@ def test_halves_are_halves_and_stay_where_they_are() -> None:
     halves = [half_of_validation(patient(f"p{index}")) for index in range(1000)]
     assert set(halves) == {"select", "calibrate"}
     assert 440 < halves.count("select") < 560
-    # Fixed for good: figures of earlier bundles were measured on these.
+    # These must never change: figures of earlier bundles were measured on them.
     assert "".join(half[0] for half in halves[:8]) == "ccssssss"

@@ -30,7 +30,7 @@ def test_the_logits_are_the_networks(network: Network) -> None:
 
 
 def test_relevance_is_conserved(network: Network) -> None:
-    """It is normalised before each block, so that its sum is one; what has no positive evidence below is lost."""
+    """It is normalised before each block, so its sum is 1. Relevance without positive evidence below is lost."""
     with torch.no_grad():
         _, relevance = WithEvidence(network.double())(IMAGES, SHARES.double())
     torch.testing.assert_close(relevance.sum(dim=(1, 2, 3)), torch.ones(4).double(), rtol=0.02, atol=0)

@@ -36,7 +36,7 @@ TINY = TrainConfig(
     batch_size=16,
     mixup=0.2,
     label_smoothing=0.05,
-    augmentation=replace(STRONG, flip=0.0),  # a label below is a side
+    augmentation=replace(STRONG, flip=0.0),  # below, each label is a side of the image
 )
 
 
@@ -61,7 +61,7 @@ HELD_OUT: dict[Split, Dataset] = {"val": VAL, "test": synthetic("test", 12, 2)}
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    """Sums are added in one order."""
+    """One thread, so that sums are always added in the same order."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -147,7 +147,7 @@ def test_a_deleted_cycle_is_made_again_to_the_bit(whole: RunDir, tmp_path: Path)
 
 
 @pytest.mark.parametrize(("epoch", "complete"), [(2, 0), (3, 1)])
-def test_a_run_that_is_stopped_in_any_epoch_goes_on_as_if_it_had_not(
+def test_a_run_stopped_in_any_epoch_resumes_to_the_same_result(
     whole: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: int, complete: int
 ) -> None:
     class Stopped(Exception):
@@ -165,7 +165,7 @@ def test_a_run_that_is_stopped_in_any_epoch_goes_on_as_if_it_had_not(
             train(TINY, TRAIN, HELD_OUT, TABLE, tmp_path)
     stopped = RunDir(tmp_path)
     assert stopped.complete_cycles() == complete
-    torch.manual_seed(1234)  # whatever happens in between
+    torch.manual_seed(1234)  # other uses of the generators in between do not matter
     resumed = train(TINY, TRAIN, HELD_OUT, TABLE, tmp_path)
     assert same_weights(whole, resumed, 1)
     assert same_weights(whole, resumed, 2)
@@ -248,7 +248,7 @@ def from_two_sources(data: Dataset) -> Dataset:
     return Dataset(tuple(rows), data.images)
 
 
-def test_what_is_said_of_the_source_left_out_is_kept(tmp_path: Path) -> None:
+def test_logits_of_the_left_out_source_are_stored(tmp_path: Path) -> None:
     train_set, val = from_two_sources(TRAIN), from_two_sources(VAL)
     config = replace(TINY, epochs=1, cycles=1, leave_out="clinic")
     run = train(config, train_set, {"val": val}, TABLE, tmp_path)
@@ -261,7 +261,7 @@ def test_what_is_said_of_the_source_left_out_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_sources_loss_weight_is_what_its_images_count(tmp_path: Path) -> None:
-    """A source at weight zero teaches nothing: whatever its labels are."""
+    """A source with weight 0 has no effect, whatever its labels are."""
     train_set = from_two_sources(TRAIN)
     wrong = tuple(replace(row, label="normal") if row.source == "clinic" else row for row in train_set.rows)
     short = replace(TINY, epochs=1, cycles=1, mixup=0.0, sampling="natural")
@@ -276,7 +276,7 @@ def test_a_sources_loss_weight_is_what_its_images_count(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_second_head_learns_where_the_boxes_are(tmp_path: Path) -> None:
-    """Two labels have a patch each, at the top or at the bottom: where boxes say so, the head finds it."""
+    """Two labels have a patch each, at the top or at the bottom. The head must find the patches that have boxes."""
     places = {1: (0.25, 0.1, 0.5, 0.27), 2: (0.25, 0.62, 0.5, 0.27)}
     boxes = {row.file: [places[label]] for row, label in zip(TRAIN.rows, TRAIN.labels, strict=True) if label in places}
     config = replace(TINY, size=64, epochs=12, cycles=2, max_lr=0.01, opacity_weight=3.0, augmentation=Augmentation())
@@ -298,7 +298,7 @@ def test_the_second_head_needs_boxes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_with_both_heads_goes_on_to_the_bit(tmp_path: Path) -> None:
+def test_a_run_with_both_heads_resumes_bit_for_bit(tmp_path: Path) -> None:
     boxes = {TRAIN.rows[1].file: [(0.1, 0.2, 0.5, 0.5)]}
     config = replace(TINY, epochs=2, opacity_weight=1.0, cutmix=0.5, mixup=0.4)
     whole = train(config, TRAIN, HELD_OUT, TABLE, tmp_path / "whole", boxes=boxes)

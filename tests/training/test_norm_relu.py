@@ -13,7 +13,7 @@ SHAPES = [(3, 8, 5, 7), (2, 96, 9, 9), (1, 130, 8, 4), (4, 48, 33, 31)]
 
 
 def random_case(shape: tuple[int, ...], device: str = "cpu", dtype: torch.dtype = torch.float32) -> list[Tensor]:
-    """x, far from zero; weights of both signs; the running moments; and the gradient that comes back."""
+    """x, with a mean far from zero; weights of both signs; the running moments; and the output's gradient."""
     rng = torch.Generator().manual_seed(sum(shape))
     draws = [torch.randn(size, generator=rng) for size in (shape, shape[1], shape[1], shape[1], shape[1], shape)]
     draws[0], draws[4] = (3 * draws[0] + 20).to(dtype), draws[4].abs()
@@ -23,7 +23,7 @@ def random_case(shape: tuple[int, ...], device: str = "cpu", dtype: torch.dtype 
 
 
 def expected(x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, dy: Tensor) -> list[Tensor]:
-    """By PyTorch, in double precision."""
+    """The result of PyTorch in double precision."""
     x, weight, bias, mean, var = (one.double() for one in (x, weight, bias, mean, var))
     learnt = [one.requires_grad_() for one in (x, weight, bias)]
     y = F.relu(F.batch_norm(x, mean, var, weight, bias, training=True, momentum=0.1, eps=1e-5))
@@ -31,7 +31,7 @@ def expected(x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor,
 
 
 def actual(x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor, dy: Tensor) -> list[Tensor]:
-    """By the kernels."""
+    """The result of the kernels."""
     mean, var = mean.clone(), var.clone()
     learnt = x, weight, bias = [one.clone().requires_grad_() for one in (x, weight, bias)]
     y = norm_relu.norm_relu(x, weight, bias, mean, var, 0.1, 1e-5)

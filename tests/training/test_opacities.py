@@ -1,4 +1,4 @@
-"""What the second head learns: shares of cells under boxes, of images whose opacities are known."""
+"""The second head's target: each cell's share under boxes, for images with known opacities."""
 
 from pathlib import Path
 
@@ -77,7 +77,7 @@ def test_a_mixtures_loss_is_the_mixture_of_the_losses() -> None:
     torch.testing.assert_close(opacity_loss(logits, one.lerp(unknown, 0.3)), opacity_loss(logits, one))
 
 
-def test_where_nothing_is_known_there_is_no_loss() -> None:
+def test_without_known_images_there_is_no_loss() -> None:
     assert float(opacity_loss(torch.ones(2, 1, 2, 2), torch.zeros(2, 2, 8, 8))) == 0
 
 

@@ -57,7 +57,7 @@ def test_a_process_of_torchruns_joins_and_leaves(monkeypatch: pytest.MonkeyPatch
 
 
 def of_two_processes(folder: Path) -> RunDir:
-    """The run of `main`, by torchrun."""
+    """The result of `main`, run by torchrun."""
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
     subprocess.run(
         [*command, "--standalone", "-m", "tests.training.test_parallel", str(folder)],
@@ -71,7 +71,7 @@ def of_two_processes(folder: Path) -> RunDir:
 
 @pytest.mark.slow
 def test_two_processes_lose_what_one_loses(tmp_path: Path) -> None:
-    """Within noise: BatchNorm sees half the batch in each. Other seeds give the noise's size."""
+    """Equal within noise: BatchNorm sees half of the batch in each process. Other seeds give the noise's size."""
     both = of_two_processes(tmp_path / "two")
     alone = [train(replace(CONFIG, seed=seed), TRAIN, HELD_OUT, TABLE, tmp_path / str(seed)) for seed in range(3)]
     curves = torch.tensor([[row["train_loss"] for row in run.read_log()] for run in (both, *alone)])
@@ -82,7 +82,7 @@ def test_two_processes_lose_what_one_loses(tmp_path: Path) -> None:
 
 
 def main(folder: Path) -> None:
-    """What torchrun runs in each process."""
+    """The code that torchrun runs in each process."""
     torch.set_num_threads(1)
     train(CONFIG, TRAIN, HELD_OUT, TABLE, folder)
 

@@ -34,7 +34,7 @@ def log_cycle(run: RunDir, cycle: int) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunDir:
-    """Two cycles done."""
+    """A run with two complete cycles."""
     made = RunDir(tmp_path / "runs" / "first")
     assert made.begin(CONFIG, TABLE) == 0
     for cycle in (1, 2):
@@ -136,7 +136,7 @@ def test_weights_of_another_network_are_a_named_error(run: RunDir) -> None:
         run.restore(2, network())
 
 
-def test_what_a_run_does_not_hold_is_a_named_error(run: RunDir) -> None:
+def test_missing_logits_are_a_named_error(run: RunDir) -> None:
     with pytest.raises(DataError, match=r"cycle-02\.npz holds no test"):
         run.logits(2, "test")
     with pytest.raises(DataError, match=r"cycle-03\.npz"):
@@ -187,7 +187,7 @@ def test_a_kill_while_the_log_is_trimmed_loses_no_epoch(run: RunDir, monkeypatch
     assert len(run.read_log()) == 4
 
 
-def test_what_is_said_of_a_source_left_out_is_kept_in_half_precision(run: RunDir) -> None:
+def test_logits_of_a_left_out_source_are_kept_in_half_precision(run: RunDir) -> None:
     run.save_cycle(3, network(3), {"val": LOGITS, "left_out": np.float32(1 / 3) * LOGITS})
     assert run.logits(3, "left_out").dtype == np.float32
     np.testing.assert_allclose(run.logits(3, "left_out"), LOGITS / 3, rtol=1e-3)
@@ -195,7 +195,7 @@ def test_what_is_said_of_a_source_left_out_is_kept_in_half_precision(run: RunDir
         assert archive["left_out"].dtype == np.float16
 
 
-def test_a_run_from_before_a_hyperparameter_goes_on_with_its_default(run: RunDir) -> None:
+def test_an_older_run_resumes_with_a_new_hyperparameters_default(run: RunDir) -> None:
     file = run.path / "config.json"
     header = json.loads(file.read_text())
     del header["train"]["opacity_weight"], header["train"]["augmentation"]["jpeg"]

@@ -1,4 +1,4 @@
-"""The order of an epoch: balanced to the image, or every image once; the same from the same seed."""
+"""The order of an epoch: exactly balanced, or every image once; the same from the same seed."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Karim et al. 2020, equation 1, and what its cycles come to."""
+"""Karim et al. 2020, equation 1, and its cycles."""
 
 import math
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""WeightWatcher's figures: against known tails, against what the tool answered, and against the tool itself."""
+"""WeightWatcher's figures: compared with known tails, with stored results of the tool, and with the tool itself."""
 
 import warnings
 from collections import OrderedDict
@@ -49,13 +49,13 @@ def test_figures_are_means_over_layers_that_are_large_enough() -> None:
 
 
 def test_a_network_without_a_layer_to_fit_has_no_figures() -> None:
-    assert spectral_figures({"head.1": np.ones(3), "head.0": np.ones(9)}) is None  # nine equal ones have no tail
+    assert spectral_figures({"head.1": np.ones(3), "head.0": np.ones(9)}) is None  # nine equal values have no tail
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_trunks_are_of_convolutions_and_heads_of_linear_layers(architecture: Architecture) -> None:
     with torch.device("meta"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # initialising meta tensors does nothing, and says so
+        warnings.simplefilter("ignore")  # initialising meta tensors has no effect, and warns
         network = build(architecture)
     for name, module in network.named_modules():
         assert not isinstance(module, nn.Conv2d) or name.startswith("trunk.")

@@ -1,1 +1,1 @@
-"""The gate: what it must let in, what it must not, and how it is trained to tell them apart."""
+"""The gate's training: the images that it must accept, the images that it must reject, and the optimisation."""

@@ -1,4 +1,4 @@
-"""What the gate learns from: radiographs as they are and varied, and what it must keep out, all as it will see them."""
+"""The gate's training images, prepared as its input: radiographs, varied radiographs, and images to reject."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,31 +22,31 @@ from training.gate.strangers import KINDS, Sitter
 
 RECIPE: Final = "plain-1"
 KNOWN: Final = "known"
-"""A radiograph as it is; `VARIED`, one that another hospital could have made of it, which must be let in too."""
+"""An unchanged radiograph. `VARIED` is a radiograph changed as between hospitals; the gate must accept it too."""
 VARIED: Final = "varied"
 PICTURE: Final = "picture"
 DRAWING: Final = "drawing"
 SLICE: Final = "slice"
 KINDS_EACH: Final = 3
-"""Kinds of strangers that are made of each radiograph, in turn."""
-CROPS: Final = 40  # of each picture
-DRAWINGS: Final = 3000  # and as many slices
+"""Number of kinds of images to reject that are made from each radiograph. The kinds alternate."""
+CROPS: Final = 40  # per picture
+DRAWINGS: Final = 3000  # and the same number of slices
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """images [E, S, S] uint8; kinds [E] names; origins [E] indices of what each was made of (rows, then pictures)."""
+    """images: [E, S, S] uint8; kinds: [E] names; origins: [E] index of the row or picture that each was made from."""
 
     images: Images
     kinds: NDArray[np.str_]
     origins: Ints
 
     def where(self, keep: Mask) -> "Examples":
-        """Those for which `keep` is true."""
+        """The examples for which `keep` is true."""
         return Examples(self.images[keep], self.kinds[keep], self.origins[keep])
 
     def and_also(self, others: "Examples") -> "Examples":
-        """These and others."""
+        """These examples followed by others."""
         return Examples(
             np.concatenate([self.images, others.images]),
             np.concatenate([self.kinds, others.kinds]),
@@ -57,7 +57,7 @@ class Examples:
 def of_radiographs(
     folder: Path, rows: Sequence[Row], lungs: Mapping[str, Mask], seed: int
 ) -> Iterator[tuple[str, int, Grey]]:
-    """Kind, index of its row and image of each example; a collage's second radiograph is the row's predecessor."""
+    """Kind, row index and image of each example. A collage's second radiograph is that of the previous row."""
     names = list(KINDS)
     before = decode((folder / rows[-1].file).read_bytes()).pixels
     for index, row in enumerate(rows):
@@ -72,7 +72,7 @@ def of_radiographs(
 
 
 def of_pictures(seed: int, first: int) -> Iterator[tuple[str, int, Grey]]:
-    """Kind, origin and image: pictures' origins count from `first`, and each drawing and slice has its own."""
+    """Kind, origin and image of each example. Origins count from `first`; each picture, drawing and slice has one."""
     shown: Mapping[str, Grey] = pictures()
     for index, picture in enumerate(shown.values()):
         rng = np.random.default_rng((seed, index))
@@ -85,13 +85,13 @@ def of_pictures(seed: int, first: int) -> Iterator[tuple[str, int, Grey]]:
 
 
 def collect(examples: Iterable[tuple[str, int, Grey]]) -> Examples:
-    """All in arrays."""
+    """Collect examples into arrays."""
     kinds, origins, images = zip(*examples, strict=True)
     return Examples(np.stack(images), np.array(kinds), np.array(origins, np.int64))
 
 
 def seen(pixels: Grey) -> Grey:
-    """As the gate sees a radiograph; a part cut out of a small one is enlarged first."""
+    """Prepare an image as the gate's input. An image with a short side under `MIN_SIDE` is enlarged first."""
     scale = MIN_SIDE / min(pixels.shape)
     if scale > 1:
         height, width = (math.ceil(side * scale) for side in pixels.shape)
@@ -100,7 +100,7 @@ def seen(pixels: Grey) -> Grey:
 
 
 def moved(pixels: Grey, rng: np.random.Generator) -> Grey:
-    """Turned by up to 12 degrees, moved, enlarged or made smaller by up to 15 %; one in ten mirrored (dextrocardia)."""
+    """Rotate by up to 12 degrees, shift by up to 7 %, scale by up to 15 %; mirror one in ten (dextrocardia)."""
     height, width = pixels.shape
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), rng.uniform(-12, 12), rng.uniform(0.85, 1.15))
     turn[:, 2] = turn[:, 2] + rng.uniform(-0.07, 0.07, 2) * (width, height)
@@ -110,7 +110,7 @@ def moved(pixels: Grey, rng: np.random.Generator) -> Grey:
 
 
 def exposed(pixels: Grey, rng: np.random.Generator) -> Grey:
-    """Another exposure, sharpness, noise and enhancement, as one hospital differs from another."""
+    """Change exposure, sharpness, noise and enhancement, as they differ between hospitals."""
     grey = 255 * (pixels / np.float32(255)) ** np.exp(rng.normal(0, 0.3))
     grey = (grey - 128) * rng.uniform(0.6, 1.35) + 128 + rng.uniform(-30, 30)
     if rng.random() < 0.3:
@@ -124,7 +124,7 @@ def exposed(pixels: Grey, rng: np.random.Generator) -> Grey:
 
 
 def framed(pixels: Grey, rng: np.random.Generator) -> Grey:
-    """A dark or light border of up to 15 % on some sides, a marker, a line of text: what films and archives add."""
+    """Add what films and archives add: a dark or light border of up to 15 % on some sides, a marker, a line of text."""
     height, width = pixels.shape
     shade = int(rng.choice((0, 0, 0, 255)))
     if rng.random() < 0.35:

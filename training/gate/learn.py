@@ -1,4 +1,4 @@
-"""Examples → a trained gate, and what it says of images. Runs on a CPU in minutes, from one seed."""
+"""Train the gate on examples, and compute its logits. Runs on a CPU in minutes, from one seed."""
 
 from typing import Final
 
@@ -17,10 +17,10 @@ MAX_LR: Final = 4e-3
 
 
 def train_gate(examples: Examples, seed: int, steps: int = STEPS) -> GateNetwork:
-    """Binary cross-entropy, AdamW, one cycle of fixed length: nothing is chosen on other images.
+    """Train with binary cross-entropy and AdamW for one cycle of fixed length. Nothing is chosen on other images.
 
-    Half of each batch is to be let in, as many images as they are as varied ones; the other half is to be kept out, as
-    many of each kind.
+    Half of each batch must be accepted: unchanged and varied radiographs in equal numbers. The other half must be
+    rejected: all kinds in equal numbers.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -33,7 +33,7 @@ def train_gate(examples: Examples, seed: int, steps: int = STEPS) -> GateNetwork
         chosen = [_draw(by_kind, inside, rng), _draw(by_kind, outside, rng)]
         images = torch.from_numpy(examples.images[np.concatenate(chosen)]).unsqueeze(1)
         optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16):  # two thirds of the time on processors that have it
+        with torch.autocast("cpu", torch.bfloat16):  # takes a third less time on processors with bfloat16
             logits = network(images.contiguous(memory_format=torch.channels_last))
         _loss(logits.float()).backward()
         optimizer.step()
@@ -43,19 +43,19 @@ def train_gate(examples: Examples, seed: int, steps: int = STEPS) -> GateNetwork
 
 @torch.inference_mode()
 def logits_of(network: GateNetwork, images: Images) -> Floats:
-    """[N] of prepared images [N, S, S]: above 0, rather let in than not."""
+    """Prepared images [N, S, S] → logits [N]. Above 0, acceptance is more likely than rejection."""
     batches = torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1).split(256)
     return torch.cat([network(batch) for batch in batches]).double().numpy()
 
 
 def _draw(by_kind: dict[str, Ints], kinds: "tuple[str, ...] | list[str]", rng: np.random.Generator) -> Ints:
-    """Half a batch, kinds in turn."""
+    """Indices for half a batch, with alternating kinds."""
     return np.array([rng.choice(by_kind[kinds[place % len(kinds)]]) for place in range(BATCH // 2)], np.int64)
 
 
 def _loss(logits: Tensor) -> Tensor:
-    """Of a batch whose first half is to be let in."""
+    """The loss of a batch. Its first half must be accepted, its second half rejected."""
     targets = torch.zeros_like(logits)
-    targets[: len(logits) // 2] = 0.98  # a logit that need not grow forever
+    targets[: len(logits) // 2] = 0.98  # with targets of 0 and 1 the logits would grow forever
     targets[len(logits) // 2 :] = 0.02
     return F.binary_cross_entropy_with_logits(logits, targets)

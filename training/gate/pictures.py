@@ -1,6 +1,6 @@
-"""Images that never were radiographs of a chest: photographs, textures and brains that packages ship, and drawings.
+"""Images that are not chest radiographs: photographs, textures and brains from Python packages, and drawings.
 
-None of `pydicom-data`'s files is among them: on those the gate is judged.
+None of `pydicom-data`'s files is used, because the gate is tested on them.
 """
 
 from collections.abc import Iterator
@@ -20,30 +20,28 @@ PACKAGES: Final = {
     "matplotlib": "mpl-data/sample_data",
     "nilearn": "datasets/data",
 }
-"""Packages and where in them their sample pictures lie: those of scikit-image need its wheel alone, no download."""
+"""Packages, and the folder of their sample pictures. scikit-image's wheel contains its pictures; no download."""
 BRAIN: Final = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
-FEWEST: Final = 64  # pixels of a side
-SLICES: Final = 12  # of the brain, along each axis
+FEWEST: Final = 64  # pixels per side
+SLICES: Final = 12  # slices of the brain along each axis
 
 
 def pictures() -> dict[str, Grey]:
-    """All sample pictures by `package/file`, in grey, in the order of their names.
+    """All sample pictures, in grey, by the name `package/file` and in the order of names.
 
     Raises:
         DataError: a package is missing.
     """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise DataError(
-            f"the gate's pictures are in packages that are missing: pip install .[gate] ({', '.join(missing)})"
-        )
+        raise DataError(f"packages with the gate's pictures are missing: pip install .[gate] ({', '.join(missing)})")
     found = dict(_files())
     found.update(_brain(_folder("nilearn") / BRAIN))
     return dict(sorted(found.items()))
 
 
 def crop(picture: Grey, rng: np.random.Generator) -> Grey:
-    """A part of a picture, half of its sides at least, turned and mirrored at random."""
+    """A random part of a picture, at least half of each side long, rotated by quarter turns; three in ten inverted."""
     height, width = picture.shape
     high, wide = int(height * rng.uniform(0.5, 1)), int(width * rng.uniform(0.5, 1))
     top, left = int(rng.integers(height - high + 1)), int(rng.integers(width - wide + 1))
@@ -52,7 +50,7 @@ def crop(picture: Grey, rng: np.random.Generator) -> Grey:
 
 
 def drawing(rng: np.random.Generator) -> Grey:
-    """Bright bars, rings, fans and blobs on dark: limbs, teeth, sectors of ultrasound and slices, as a child draws."""
+    """A rough drawing of bright bars, rings, fans and blobs on dark: limbs, teeth, ultrasound sectors and slices."""
     side = 256
     canvas = np.full((side, side), int(rng.integers(0, 50)), np.uint8)
     for _ in range(int(rng.integers(1, 5))):
@@ -63,7 +61,7 @@ def drawing(rng: np.random.Generator) -> Grey:
 
 
 def _bars(canvas: Grey, rng: np.random.Generator) -> None:
-    """A limb: soft tissue around a bone or two, across the whole image."""
+    """A limb across the whole image: soft tissue around one or two bones."""
     ends = rng.integers(0, 256, 4)
     first, last = (
         ((int(ends[0]), 0), (int(ends[1]), 255)) if rng.random() < 0.7 else ((0, int(ends[2])), (255, int(ends[3])))
@@ -77,7 +75,7 @@ def _bars(canvas: Grey, rng: np.random.Generator) -> None:
 
 
 def _ellipse(canvas: Grey, rng: np.random.Generator) -> None:
-    """A slice of a body: a bright rim around something."""
+    """A slice of a body: a bright rim with contents."""
     centre, axes = tuple(map(int, rng.integers(70, 186, 2))), tuple(map(int, rng.integers(20, 120, 2)))
     angle = float(rng.integers(180))
     cv2.ellipse(canvas, centre, axes, angle, 0, 360, int(rng.integers(40, 255)), -1)
@@ -85,7 +83,7 @@ def _ellipse(canvas: Grey, rng: np.random.Generator) -> None:
 
 
 def _fan(canvas: Grey, rng: np.random.Generator) -> None:
-    """A sector of ultrasound."""
+    """An ultrasound sector."""
     speckle = rng.gamma(1.0, rng.uniform(20, 70), canvas.shape).clip(0, 255).astype(np.uint8)
     mask = np.zeros_like(canvas)
     middle, spread = 90 + int(rng.integers(-20, 20)), int(rng.integers(25, 60))

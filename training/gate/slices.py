@@ -1,6 +1,6 @@
-"""Drawn slices of heads and bodies, as CT and MR show them: ellipses within ellipses, after Shepp & Logan 1974.
+"""Draw slices of heads and bodies as in CT and MR: ellipses within ellipses, after Shepp & Logan 1974.
 
-No picture of a patient is needed for them. Sizes, positions and greys are drawn at random, wider than anatomy has them.
+They need no picture of a patient. Sizes, positions and greys are random, over wider ranges than in real anatomy.
 """
 
 from typing import Final, NamedTuple
@@ -14,14 +14,14 @@ SIDE: Final = 256
 
 
 class _Oval(NamedTuple):
-    """An ellipse: centre and half axes in pixels, turned by degrees."""
+    """An ellipse: centre and half axes in pixels, rotation in degrees."""
 
     centre: tuple[float, float]
     axes: tuple[float, float]
     angle: float
 
     def within(self, x: float, y: float, wide: float, high: float, turn: float = 0.0) -> "_Oval":
-        """A smaller one: place and half axes as shares of this one's."""
+        """A smaller ellipse inside: position and half axes as shares of this one's half axes."""
         angle = np.deg2rad(self.angle)
         across, down = x * self.axes[0], y * self.axes[1]
         centre = (
@@ -31,19 +31,19 @@ class _Oval(NamedTuple):
         return _Oval(centre, (wide * self.axes[0], high * self.axes[1]), self.angle + turn)
 
     def somewhere(self, rng: np.random.Generator, far: float, sizes: tuple[float, float]) -> "_Oval":
-        """One at random: its centre at most so far out, its half axes between these sizes, turned anyhow."""
+        """A random ellipse inside: offset of its centre up to `far`, half axes within `sizes`, as shares; any angle."""
         x, y = rng.uniform(-far, far, 2).tolist()
         wide, high = rng.uniform(*sizes, 2).tolist()
         return self.within(x, y, wide, high, rng.uniform(0, 180))
 
     def fill(self, canvas: Grey, shade: float, line: int = -1) -> None:
-        """Draw it, filled or as a line so many pixels wide."""
+        """Draw it: filled, or as a line of `line` pixels."""
         centre, axes = tuple(map(round, self.centre)), tuple(max(1, round(axis)) for axis in self.axes)
         cv2.ellipse(canvas, centre, axes, self.angle, 0, 360, int(np.clip(shade, 0, 255)), line)
 
 
 def slice_of_a_body(rng: np.random.Generator) -> Grey:
-    """A slice [256, 256] of a head (two of three) or of a trunk, in air or in a round field of view, with its noise."""
+    """A noisy slice [256, 256] of a head (two of three) or a trunk, in air or in a round field of view."""
     air = int(rng.integers(0, 30))
     canvas = np.full((SIDE, SIDE), air, np.uint8)
     shape = _oval(rng)
@@ -57,15 +57,15 @@ def slice_of_a_body(rng: np.random.Generator) -> Grey:
 
 
 def _oval(rng: np.random.Generator) -> _Oval:
-    """The outline: from half the image to more than all of it."""
+    """The body's outline: from half of the image to larger than the image."""
     size = rng.uniform(60, 140)
     centre = (SIDE / 2 + rng.uniform(-25, 25), SIDE / 2 + rng.uniform(-25, 25))
     return _Oval(centre, (size, size * rng.uniform(0.75, 1.35)), rng.uniform(-25, 25))
 
 
 def _head(canvas: Grey, head: _Oval, rng: np.random.Generator) -> None:
-    """Scalp, skull, brain; ventricles and the gap between the halves, or a base with caves, petrous bones and eyes."""
-    bright = rng.random() < 0.7  # CT's bone; in MR it is dark, and fat is bright
+    """Scalp, skull, brain; ventricles and the gap between the halves, or a base with sinuses, petrous bones, eyes."""
+    bright = rng.random() < 0.7  # bright bone as in CT; in MR bone is dark and fat is bright
     bone, fat = (rng.uniform(170, 256), rng.uniform(30, 110)) if bright else (rng.uniform(0, 40), rng.uniform(150, 256))
     brain = rng.uniform(60, 190)
     rim = rng.uniform(0.03, 0.2)
@@ -89,7 +89,7 @@ def _ventricles(canvas: Grey, inside: _Oval, brain: float, rng: np.random.Genera
 
 
 def _base(canvas: Grey, inside: _Oval, bone: float, rng: np.random.Generator) -> None:
-    """Caves of air with walls of bone in front, petrous bones at the sides, eyes, now and then a jaw with teeth."""
+    """Sinuses with walls of bone in front, petrous bones at the sides, eyes, sometimes a jaw with teeth."""
     air, up = rng.uniform(0, 40), float(rng.choice((-1, 1)))
     for way in (-1, 1):
         inside.within(way * rng.uniform(0.4, 0.6), -0.1 * up, 0.42, rng.uniform(0.08, 0.2), way * 30).fill(canvas, bone)
@@ -106,7 +106,7 @@ def _base(canvas: Grey, inside: _Oval, bone: float, rng: np.random.Generator) ->
 
 
 def _trunk(canvas: Grey, whole: _Oval, rng: np.random.Generator) -> None:
-    """Fat, muscle, a spine; two lungs with a heart, or organs."""
+    """Fat, muscle and a spine; two lungs with a heart, or abdominal organs."""
     body = _Oval(whole.centre, (whole.axes[0] * 1.2, whole.axes[1] * 0.75), whole.angle)
     fat, flesh, bone = rng.uniform(20, 120), rng.uniform(80, 190), rng.uniform(180, 256)
     body.fill(canvas, fat)
@@ -123,20 +123,20 @@ def _trunk(canvas: Grey, whole: _Oval, rng: np.random.Generator) -> None:
             inside.somewhere(rng, 0.7, (0.08, 0.45)).fill(canvas, flesh + rng.normal(0, 40))
     inside.within(0, 0.65, 0.14, 0.2).fill(canvas, bone)
     inside.within(0, 0.88, 0.05, 0.07).fill(canvas, flesh)
-    for _ in range(int(rng.integers(0, 12))):  # ribs, cut across
+    for _ in range(int(rng.integers(0, 12))):  # cross-sections of ribs
         angle = rng.uniform(0, 2 * np.pi)
         x, y = 0.93 * float(np.cos(angle)), 0.93 * float(np.sin(angle))
         inside.within(x, y, 0.1, 0.04, float(np.rad2deg(angle)) + 90).fill(canvas, bone)
 
 
 def _table(canvas: Grey, rng: np.random.Generator) -> None:
-    """What a patient lies on: an arc below."""
+    """The patient table: an arc below the body."""
     middle = (SIDE // 2, int(rng.integers(60, 140)))
     cv2.ellipse(canvas, middle, (int(rng.integers(90, 160)), 110), 0, 20, 160, int(rng.integers(60, 200)), 2)
 
 
 def _round(pixels: Grey, rng: np.random.Generator) -> Grey:
-    """A round field of view: one grey outside, dark or light."""
+    """A round field of view, with a uniform dark or light grey outside."""
     field = np.zeros_like(pixels)
     cv2.circle(field, (SIDE // 2, SIDE // 2), int(rng.uniform(0.42, 0.56) * SIDE), 255, -1)
     shade = int(rng.choice((0, 0, int(rng.integers(0, 256)))))

@@ -1,7 +1,7 @@
-"""What a hospital could send by mistake, made of radiographs: for training the gate and for judging it.
+"""Images that a hospital could send by mistake, made from radiographs, to train and to measure the gate.
 
-Each kind takes a radiograph and makes of it an image that is none of an upright frontal chest: turned, upside down,
-negative, a part of it, several in one, a screenshot, drowned in noise.
+Each kind turns a radiograph into an image that is not an upright frontal chest: rotated, upside down, negative,
+cropped, several in one, a screenshot, or mostly noise.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ import numpy as np
 from cxr.arrays import Grey, Mask
 
 LUNGS_LEFT: Final = 0.45
-"""Share of the lungs that a cropped image shows at most."""
+"""Largest share of the lungs in a cropped image."""
 TRIES: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Sitter:
-    """A radiograph [H, W], the lungs in it [S, S] (all false where none were found), and a second radiograph."""
+    """A radiograph [H, W], its lung mask [S, S] (all false if no lungs were found), and a second radiograph."""
 
     pixels: Grey
     lungs: Mask
@@ -31,22 +31,22 @@ Kind = Callable[[Sitter, np.random.Generator], Grey]
 
 
 def turned(of: Sitter, rng: np.random.Generator) -> Grey:
-    """By a quarter, either way."""
+    """Rotate by 90 degrees, left or right."""
     return np.rot90(of.pixels, rng.choice((1, 3)))
 
 
 def upside_down(of: Sitter, rng: np.random.Generator) -> Grey:
-    """By a half, or mirrored at the horizontal."""
+    """Rotate by 180 degrees, or flip top and bottom."""
     return of.pixels[::-1, :: rng.choice((1, -1))]
 
 
 def negative(of: Sitter, _rng: np.random.Generator) -> Grey:
-    """Air is white."""
+    """Invert: air becomes white."""
     return 255 - of.pixels
 
 
 def cropped(of: Sitter, rng: np.random.Generator) -> Grey:
-    """A rectangle with less than half of the lungs; where none are known, a corner."""
+    """Crop to a rectangle with less than half of the lungs; to a corner if no lungs are known."""
     height, width = of.pixels.shape
     side = len(of.lungs)
     for _ in range(TRIES):
@@ -71,7 +71,7 @@ def collaged(of: Sitter, rng: np.random.Generator) -> Grey:
 
 
 def screenshot(of: Sitter, rng: np.random.Generator) -> Grey:
-    """A viewer's window around it: bars, a panel with lines of text, buttons."""
+    """Put it into a viewer's window: bars, a panel with lines of text, buttons."""
     height, width = int(rng.integers(300, 420)), int(rng.integers(420, 640))
     ground, ink = (int(rng.integers(0, 60)), 220) if rng.random() < 0.5 else (int(rng.integers(190, 256)), 30)
     window = np.full((height, width), ground, np.uint8)
@@ -96,7 +96,7 @@ def screenshot(of: Sitter, rng: np.random.Generator) -> Grey:
 
 
 def noisy(of: Sitter, rng: np.random.Generator) -> Grey:
-    """More noise than radiograph: white, or pixels lost; now and then nothing but noise."""
+    """More noise than radiograph: white noise or lost pixels; sometimes only noise."""
     share = rng.uniform(0.75, 1.0)
     noise = rng.integers(0, 256, of.pixels.shape).astype(np.uint8)
     if rng.random() < 0.5:

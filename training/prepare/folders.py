@@ -25,8 +25,10 @@ def read_folders(folder: Path, source: str, patient: re.Pattern[str] | None, own
 
     Args:
         folder: may contain further folders: train/NORMAL, COVID/images, … A folder `test` is the publisher's test
-        split. source: name of the collection. patient: its first group (or the whole match) in a file's path below the
-        folder is the patient. own: further names of folders.
+            split.
+        source: name of the collection.
+        patient: its first group (or the whole match) in a file's path below the folder is the patient.
+        own: further names of folders.
     """
     collection = Collection()
     for number, path in enumerate(visible_files(folder), 1):

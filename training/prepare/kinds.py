@@ -51,7 +51,7 @@ def read_collection(folder: Path, reading: ReadingOptions) -> tuple[CollectionKi
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder")
     if reading.kind is None and not reading.tables and is_prepared(folder):
-        raise DataError(f"{folder} is prepared already: give it to --data. To prepare it anew: --from csv")
+        raise DataError(f"{folder} is prepared already: give it to --data. To prepare it again: --from csv")
     kind = reading.kind or detect(folder, reading)
     readers: dict[CollectionKind, Callable[[], Collection]] = {
         "covidx": lambda: covidx.read_covidx(

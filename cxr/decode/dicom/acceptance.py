@@ -21,7 +21,7 @@ SECONDARY_CAPTURE: Final = (
 )
 MINOR: Final = "The patient is under 18 years old: the model was not made for children."
 MIRRORED: Final = "The image was stored mirrored. It was flipped, and its map with it: left is the patient's right."
-TURNED: Final = "The file states an orientation other than upright. The image was taken as it is stored."
+TURNED: Final = "The file states an orientation other than upright. The image was used as stored."
 BODY_PART: Final = "The file does not say in known words that the chest was examined: check that it was."
 DECUBITUS: Final = "The patient lies on one side (lateral decubitus): the model was made for upright and supine views."
 

@@ -37,7 +37,7 @@ SHARED: Final = MAX_BYTES + MAX_PIXELS  # enough for a preview too: two bytes fo
 
 
 class Wanted(IntEnum):
-    """What to make of a file."""
+    """The kinds of results that can be requested for a file."""
 
     GREY = 0
     PREVIEW = 1
@@ -46,7 +46,7 @@ class Wanted(IntEnum):
 
 MESSAGE: Final = 1 << 16
 REQUEST: Final = struct.Struct("<QB")
-"""A request: the file's size in bytes, and what to make of it."""
+"""A request: the file's size in bytes, and the kind of result."""
 NUMBER: Final = struct.Struct("<q")
 
 _MEDIA_TYPE: Final = "application/dicom"

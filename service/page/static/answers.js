@@ -1,4 +1,4 @@
-// Previews and explanations of files, kept for as long as they are likely to be looked at again.
+// A cache of previews and explanations of files that are likely to be viewed again.
 
 import { explain, preview } from "./api.js";
 import words from "./words.js";
@@ -12,7 +12,7 @@ class Kept {
     this.entries = new Map();
   }
 
-  /** The answer to a question, asked once; one that failed is asked again. */
+  /** The answer to a request. Each request is sent once; a failed one is sent again. */
   get(name, ask) {
     const known = this.entries.get(name);
     this.entries.delete(name);
@@ -34,7 +34,7 @@ export function explanationOf(item, question) {
   return explanations.get(name, () => explain(item, question));
 }
 
-/** The methods that the model of an answer has; the first alone while there is no answer. */
+/** The methods of an answer's model; only the first one while there is no answer. */
 export function methodsOf(answer) {
   const has = answer?.bundle.methods ?? [words.method];
   return Object.keys(words.methods).filter((method) => has.includes(method));

@@ -1,4 +1,4 @@
-// What the service is asked, and what goes wrong on the way. The key is kept in this module's memory and nowhere else.
+// Requests to the service, and their errors. The key is kept only in this module's memory.
 
 let key = "";
 
@@ -6,7 +6,7 @@ export function useKey(value) {
   key = value;
 }
 
-/** What the service answered instead of an answer: its own fixed message. */
+/** An error that the service answered, with its own fixed message. */
 export class Refused extends Error {
   constructor(status, code, message, retryAfter) {
     super(message);
@@ -20,7 +20,7 @@ export class Refused extends Error {
   }
 }
 
-/** No answer came. */
+/** There was no answer. */
 export class Away extends Error {
   constructor() {
     super("The service cannot be reached.");
@@ -39,7 +39,7 @@ export function explain(item, question, signal) {
   return ask(`explain?${query}`, item, signal).then((answer) => answer.json());
 }
 
-/** The radiograph before its window: 16-bit values row by row, and how to show them. */
+/** The radiograph before its window: 16-bit values, row by row, and how to display them. */
 export async function preview(item, signal) {
   const answer = await ask("preview", item, signal);
   const field = (name) => answer.headers.get(name);
@@ -55,7 +55,7 @@ export async function preview(item, signal) {
   };
 }
 
-/** Posts a file, and again when the service has room for it. */
+/** Posts a file; retries when the service has capacity. */
 async function ask(path, item, signal) {
   for (let left = TRIES; ; left -= 1) {
     try {
@@ -87,7 +87,7 @@ async function refusal(answer) {
     const { error } = await answer.json();
     return new Refused(answer.status, error.code, error.message, Math.min(wait, LONGEST_WAIT_S));
   } catch {
-    return new Away(); // a proxy in between
+    return new Away(); // answered by a proxy
   }
 }
 

@@ -1,4 +1,4 @@
-// The page: what it holds, and where its parts stand. Files go in anywhere; the service is asked by worklist.js.
+// The page and the layout of its parts. Files can be dropped anywhere; worklist.js sends the requests.
 
 import { html, render, useState } from "./vendor/htm-preact.js";
 import { useExplanation } from "./explained.js";

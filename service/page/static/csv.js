@@ -1,4 +1,4 @@
-// The worklist as a table for a spreadsheet, made in the browser: names of files never leave it.
+// The worklist as a table for a spreadsheet, made in the browser, so that file names never leave it.
 
 import words from "./words.js";
 
@@ -21,7 +21,7 @@ function row({ name, kind, state, answer, code, message }) {
   ]; // prettier-ignore
 }
 
-/** Quoted, and with an apostrophe before what a spreadsheet would take for a formula. */
+/** A quoted cell, with an apostrophe before text that a spreadsheet would read as a formula. */
 function cell(value) {
   const text = String(value);
   const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;

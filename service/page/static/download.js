@@ -1,4 +1,4 @@
-// A file for the user, made here.
+// Save a file that is made in the browser.
 
 export function download(blob, name) {
   const address = URL.createObjectURL(blob);

@@ -1,9 +1,9 @@
-// The explanation that is looked at: asked for when file, method, class or member change.
+// The displayed explanation. It is requested when file, method, class or member change.
 
 import { useEffect, useState } from "./vendor/htm-preact.js";
 import { explanationOf } from "./answers.js";
 
-/** {explanation, message, asking}: the explanation is the last one until the next is there. */
+/** {explanation, message, asking}: the last explanation stays until the next one arrives. */
 export function useExplanation(item, question, worklist) {
   const [shown, show] = useState({ id: null, explanation: null, message: "", asking: false });
   const [round, setRound] = useState(0);

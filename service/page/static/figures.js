@@ -1,4 +1,4 @@
-// Figures as the service's own sentences write them (cxr/report/wording.py).
+// Figures in the same format as in the service's sentences (cxr/report/wording.py).
 
 export function figure(p) {
   if (p < 0.005) return "under 0.01";

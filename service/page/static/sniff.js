@@ -1,4 +1,4 @@
-// What a file is, by its first bytes and never by its name: files from a CD have none that says so.
+// Recognise a file's format from its first bytes, never from its name: files on a CD have no suffix.
 
 const LENGTH = 132;
 const KINDS = [
@@ -6,7 +6,7 @@ const KINDS = [
   { name: "PNG", mediaType: "image/png", at: 0, bytes: [0x89, 0x50, 0x4e, 0x47] },
   { name: "JPEG", mediaType: "image/jpeg", at: 0, bytes: [0xff, 0xd8, 0xff] },
 ];
-const OTHER = { name: "Unknown format", mediaType: "application/octet-stream" }; // the service says what is wrong with it
+const OTHER = { name: "Unknown format", mediaType: "application/octet-stream" }; // the service answers with the reason
 
 export async function sniff(file) {
   const head = new Uint8Array(await file.slice(0, LENGTH).arrayBuffer());

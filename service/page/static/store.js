@@ -1,4 +1,4 @@
-// A value that views watch.
+// A value that views can observe.
 
 import { useEffect, useState } from "./vendor/htm-preact.js";
 

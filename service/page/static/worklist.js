@@ -1,11 +1,11 @@
-// The files, and what became of each: asked a few at a time, stopped, tried again.
+// The files and their states. A few are sent at a time; requests can be stopped and repeated.
 
 import { classify } from "./api.js";
 import { sniff } from "./sniff.js";
 import { Store } from "./store.js";
 import words from "./words.js";
 
-const AT_ONCE = 2; // the service has room for more; others use it too
+const AT_ONCE = 2; // the service can take more, but others use it too
 
 export const WAITING = "waiting";
 export const RUNNING = "running";
@@ -48,7 +48,7 @@ export class Worklist extends Store {
     this.#change((item) => (OPEN.includes(item.state) ? { ...item, state: STOPPED, message: "Stopped." } : item));
   }
 
-  /** Tries what failed or was stopped once more; `id`: only that one. */
+  /** Repeats failed and stopped files; `id`: only this one. */
   again(id = null) {
     const chosen = (item) => AGAIN.includes(item.state) && (id === null || item.id === id);
     this.#change((item) => (chosen(item) ? { ...item, state: WAITING, message: "" } : item));

@@ -28,7 +28,7 @@ def stored_image() -> NDArray[np.uint8]:
 
 
 def box_of_the_bright_spot(radiograph: Radiograph) -> Box:
-    """The critical region of a map that is what is bright in the radiograph as shown."""
+    """The critical region of a map that equals the bright spot of the displayed radiograph."""
     rows, columns = radiograph.pixels.shape
     y, x = (index.mean() for index in np.nonzero(radiograph.pixels > 128))
     (box,) = critical_regions(spot((x + 0.5) / columns, (y + 0.5) / rows, side=16, sigma=0.05), radiograph)

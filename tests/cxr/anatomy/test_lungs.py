@@ -65,7 +65,7 @@ def test_specks_go_and_holes_are_filled() -> None:
         (ellipses(RIGHT, LEFT) & ~ellipses((30, 60, 14, 34)), "implausible shape"),
     ],
 )
-def test_what_is_no_pair_of_lungs_has_a_reason(mask: NDArray[np.bool_], reason: str) -> None:
+def test_a_mask_without_two_lungs_has_a_reason(mask: NDArray[np.bool_], reason: str) -> None:
     found = judge(mask)
     assert isinstance(found, NoLungs)
     assert reason in found.reason
@@ -78,7 +78,7 @@ def test_a_mirrored_pair_is_a_pair() -> None:
     np.testing.assert_array_equal(mirrored.right, straight.left[:, ::-1])
 
 
-# --- With the segmenter that ships
+# --- With the shipped segmenter
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def chest() -> NDArray[np.uint8]:
 
 
 def test_lungs_of_a_real_radiograph(segmenter: LungSegmenter, chest: NDArray[np.uint8]) -> None:
-    """RG1's lungs, as one sees them: their centres, and points that are lung, heart and shoulder."""
+    """RG1's lungs as read by eye: their centres, and points in lung, heart and shoulder."""
     lungs = segmenter.find(chest)
     assert isinstance(lungs, Lungs)
     side = len(lungs.right)
@@ -108,7 +108,7 @@ def test_lungs_of_a_real_radiograph(segmenter: LungSegmenter, chest: NDArray[np.
 
 
 def test_the_mask_is_the_same_to_the_bit_whatever_else_runs(segmenter: LungSegmenter, chest: NDArray[np.uint8]) -> None:
-    """It is part of the pre-processing of a bundle whose frame is the lungs."""
+    """The mask is part of the pre-processing of a bundle with a lung frame."""
     alone = union(segmenter.find(chest))
     assert alone is not None
     with ThreadPoolExecutor(8) as pool:

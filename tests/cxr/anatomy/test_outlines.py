@@ -1,4 +1,4 @@
-"""Zones' borders: around the areas that they border, whole, and in a few hundred points."""
+"""Outlines of zones: each surrounds its zone, is closed, and has at most a few hundred points."""
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ def lungs() -> Lungs:
 
 
 def filled(where: ZoneMap, zone: int) -> Mask:
-    """The area within a zone's lines, at the map's own size."""
+    """The area inside a zone's outline, at the map's own size."""
     side = len(where.zones)
     area = np.zeros((side, side), np.uint8)
     for one in outlines(where):
@@ -42,7 +42,7 @@ def test_they_are_few_points_on_the_image() -> None:
     assert len(points) < 1500
 
 
-def test_where_there_are_no_lungs_they_are_thirds() -> None:
+def test_without_lungs_zones_are_thirds() -> None:
     found = outlines(zones_of(NoLungs("nobody looked")))
     assert [one.zone for one in found] == list(LUNG_ZONES)
     assert all(len(one.points) <= 12 for one in found)

@@ -1,4 +1,4 @@
-"""Plausibility: each limit of a pair of lungs, at its last pixel and one beyond, on rectangles."""
+"""Plausibility: each limit of a pair of lungs, on rectangles at the limit and one pixel beyond it."""
 
 import numpy as np
 import pytest
@@ -26,10 +26,10 @@ def reason(*shapes: Rectangle) -> str:
 @pytest.mark.parametrize(
     ("last", "beyond", "expected"),
     [
-        # a tenth of the image, and both as low as a lung may be
+        # a tenth of the image, and both lungs at the lowest allowed position
         ([(10, 20, 20, 25), (60, 20, 20, 25)], [(10, 20, 20, 25), (60, 20, 19, 25)], "too small or too large"),
         ([(2, 10, 40, 80), (50, 10, 44, 75)], [(2, 10, 40, 80), (50, 10, 44, 76)], "too small or too large"),
-        # a third part of a quarter of the larger one is no speck
+        # a third part with a quarter of the larger lung's area is not a speck
         (
             [(5, 5, 30, 40), (60, 5, 30, 40), (5, 60, 13, 23)],
             [(5, 5, 30, 40), (60, 5, 30, 40), (5, 60, 10, 30)],
@@ -50,7 +50,7 @@ def test_a_limit_is_believed_and_one_pixel_beyond_is_not(
 
 
 def test_an_angle_is_less_solid_than_a_lung() -> None:
-    """An L of arms of 20 covers 1,600 of its hull's 2,600 pixels or so; one of arms of 40 covers 0.9 of it."""
+    """An L with arms 20 wide covers 1,600 of its hull's about 2,600 pixels; with arms 40 wide it covers 0.9 of it."""
     for arm, expected in ((15, "implausible shape"), (40, "")):
         corner = [(5, 20, arm, 50), (5, 20 + 50 - arm, 45, arm)]
         mask = rectangles(*corner, (60, 20, 30, 50))

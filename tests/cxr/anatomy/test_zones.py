@@ -111,7 +111,7 @@ def test_shares_and_areas_sum_to_one_and_an_even_map_has_its_areas(lungs: Lungs 
         assert part.share == pytest.approx(part.area, abs=1e-4)
 
 
-def test_what_speaks_against_the_label_is_no_evidence() -> None:
+def test_negative_values_are_not_evidence() -> None:
     heatmap = spot(*CENTRES["left_lower"]) - 5 * spot(*CENTRES["right_upper"])
     name, share = strongest(heatmap, found(lungs_mask()))
     assert name == "left_lower"
@@ -165,7 +165,7 @@ PICTURE = """
 
 
 def test_every_point_of_two_square_lungs_is_in_its_zone() -> None:
-    """The right lung ends in a narrow recess, the left one begins lower: the mediastinum has the taller one's top."""
+    """The right lung ends in a narrow recess, the left one begins lower. The mediastinum begins at the higher top."""
     expected = np.array([[*"abcdefm."].index(letter) for row in PICTURE.split() for letter in row]).reshape(16, 16)
     lungs = Lungs(expected <= 2, (expected >= 3) & (expected <= 5))
     assert np.array_equal(zones_of(lungs).zones, expected)

@@ -7,7 +7,7 @@ from cxr.decode.guards import BoundedReads
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
-    """The size of every read by a parser of untrusted bytes: how much work a refusal took."""
+    """The size of every read by a parser of untrusted bytes, to measure the work before a refusal."""
     asked: list[int | None] = []
     read = BoundedReads.read
 

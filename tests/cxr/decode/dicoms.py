@@ -1,4 +1,4 @@
-"""DICOM files made odd, wrong or hostile, for the tests of decoding."""
+"""Unusual, wrong and hostile DICOM files for the tests of decoding."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from tests import files
 
 
 def as_secondary_capture(name: str, **elements: Any) -> bytes:
-    """One of pydicom's files, said to be a chest; its pixels are not touched."""
+    """One of pydicom's files with chest as body part; its pixels are unchanged."""
     told = {"SOPClassUID": uid.SecondaryCaptureImageStorage, "SOPInstanceUID": "1.2.3", "Modality": "OT"}
     return files.changed(files.sample(name), **told | {"BodyPartExamined": "CHEST"} | elements)
 
@@ -74,7 +74,7 @@ def view_code(code: str) -> Sequence:
 
 
 def flood_of_elements(nested: bool) -> bytes:
-    """A radiograph with 1.3 million empty private elements, in a sequence's item or not."""
+    """A radiograph with 1.3 million empty private elements, optionally inside a sequence's item."""
     data = files.small_radiograph_dicom()
     private = b"".join(b"\x09\x00" + number.to_bytes(2, "little") + b"UT\0\0\0\0\0\0" for number in range(1 << 16))
     flood = private * 20
@@ -85,9 +85,9 @@ def flood_of_elements(nested: bool) -> bytes:
 
 
 def window_of_millions_of_numbers() -> bytes:
-    """A radiograph of four million window centres."""
+    """A radiograph with four million window centres."""
     dataset = files.parse(files.small_radiograph_dicom())
-    dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian  # lengths of 32 bits
+    dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian  # 32-bit lengths
     dataset.WindowCenter = "4711"
     tag, centers = b"\x28\0\x50\x10", b"1\\" * 4_000_000
     data = files.part10(dataset)

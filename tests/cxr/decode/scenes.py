@@ -1,4 +1,4 @@
-"""Small radiographs made by formulas, and what PS3.3 C.11 makes of their values, by numpy alone."""
+"""Small radiographs made by formulas, and their grey values by PS3.3 C.11, computed with only numpy."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -19,7 +19,7 @@ Picture = NDArray[Any]
 
 
 def scene(bits: int = 12) -> Picture:
-    """Ripples between 3 and 97 % of the numbers of so many bits, as whole numbers."""
+    """Ripples between 3 and 97 % of the range of an integer with this many bits, as integers."""
     y, x = np.mgrid[0:ROWS, 0:COLUMNS]
     ripples = 0.5 + 0.3 * np.sin(x / 9) * np.cos(y / 13) + 0.17 * np.sin((x + 2 * y) / 17)
     return np.asarray(np.rint(ripples * (2**bits - 1)), np.int64)
@@ -41,7 +41,7 @@ def sigmoid(values: Picture, center: float, width: float) -> Picture:
 
 
 def stretched(values: Picture) -> Picture:
-    """By the percentiles that the project takes where there is no window."""
+    """Stretched by the percentiles that the project uses without a window."""
     low, high = np.percentile(values, [0.5, 99.5])
     return np.asarray(np.clip((values - low) / (high - low), 0, 1) * 255)
 
@@ -49,7 +49,7 @@ def stretched(values: Picture) -> Picture:
 def dicom(
     stored: Picture, stored_bits: int = 12, syntax: uid.UID = uid.ExplicitVRLittleEndian, **elements: Any
 ) -> bytes:
-    """A small radiograph; elements by keyword, a (VR, value) pair where the VR is to be another than pydicom's."""
+    """A small radiograph. Elements are given by keyword, as a (VR, value) pair to use another VR than pydicom's."""
     kind = np.int16 if stored.min() < 0 else np.uint16
     dataset = files.parse(files.synthetic_dicom(stored.astype(kind)))
     dataset.file_meta.TransferSyntaxUID = syntax
@@ -63,7 +63,7 @@ def dicom(
 
 
 def windowed_by_text(center: bytes, width: bytes) -> Callable[[], bytes]:
-    """A file whose window is written as that text, which pydicom itself would not write."""
+    """A file with this text as its window. pydicom itself would not write it."""
 
     def build() -> bytes:
         data = dicom(scene(), WindowCenter="12345678", WindowWidth="87654321")
@@ -81,7 +81,7 @@ def table(first: int, bits: int, entries: Picture, vr: str = "US") -> Sequence:
 
 
 def recompressed(data: bytes, syntax: uid.UID, **elements: Any) -> bytes:
-    """Compressed with whole words, whatever of them is stored; then the elements are changed."""
+    """The file compressed with whole words, including unused bits, and then with changed elements."""
     dataset = files.parse(data)
     stored, high = dataset.BitsStored, dataset.HighBit
     dataset.BitsStored, dataset.HighBit = 16, 15
@@ -93,7 +93,7 @@ def recompressed(data: bytes, syntax: uid.UID, **elements: Any) -> bytes:
 
 
 def in_fragments(data: bytes, parts: int, offsets: bool) -> bytes:
-    """The frame in so many fragments; offsets: the offset table names each of them, as if it were a frame."""
+    """The frame in this many fragments. `offsets`: the offset table lists each fragment as if it were a frame."""
     dataset = files.parse(data)
     codestream = get_frame(dataset.PixelData, 0, number_of_frames=1)
     size = -(-len(codestream) // parts // 2) * 2

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from cxr.decode.budget import Budget
 
 
-def test_what_does_not_fit_waits_and_what_fits_does_not() -> None:
+def test_only_images_that_do_not_fit_wait() -> None:
     budget, inside, may_end = Budget(100), threading.Event(), threading.Event()
     order: list[str] = []
 

@@ -136,7 +136,7 @@ def edited(data: bytes, edit: Callable[[bytearray], None]) -> bytes:
 
 
 def at_frame(offset: int, value: int) -> Callable[[bytearray], None]:
-    """Another byte in the frame header: 4 is the precision, 9 the number of components."""
+    """A frame header with one byte changed: 4 is the precision, 9 the number of components."""
 
     def edit(codestream: bytearray) -> None:
         marker = next(
@@ -173,7 +173,7 @@ GREY = "JPGLosslessP14SV1_1s_1f_8b.dcm"
         ("MR_small_jpeg_ls_lossless.dcm", at_frame(9, 3)),
     ],
 )
-def test_what_the_elements_deny_is_never_decoded(
+def test_codestreams_that_contradict_the_elements_are_never_decoded(
     name: str, edit: Callable[[bytearray], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = as_secondary_capture(name, PatientOrientation=None)
@@ -183,7 +183,7 @@ def test_what_the_elements_deny_is_never_decoded(
         decode_dicom(edited(data, edit))
 
 
-# As fuzzing found them: GDCM aborted on the first and segfaulted on the second.
+# Found by fuzzing: GDCM aborted on the first and segfaulted on the second.
 ABORTED = (
     "ffd8ffee000e41646f6265006400000000feffc3001108006400640352110047110042110"
     "0ff00080706ffda000c03520047004200010000dfe7ffd900"
@@ -199,7 +199,7 @@ CRASHED = (
     [(ABORTED, np.zeros((100, 100, 3), np.uint8), 7), (CRASHED, np.zeros((245, 231), np.uint8), 8)],
     ids=["aborted", "crashed"],
 )
-def test_what_ended_the_process_is_refused(
+def test_files_that_ended_the_process_are_refused(
     codestream: str, stored: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], bits: int
 ) -> None:
     dataset = files.parse(files.synthetic_dicom(stored, BitsStored=bits, HighBit=bits - 1))

@@ -9,7 +9,7 @@ from tests.fuzzing.run import MUTATORS, file, fuzz
 
 @pytest.mark.slow
 def test_a_minute_of_damaged_files() -> None:
-    """Another seed each time: it is printed where it fails, and `tests.fuzzing.run.file` makes a file of it again."""
+    """A new seed each time. It is printed on failure; `tests.fuzzing.run.file` makes the file again from it."""
     report = fuzz(secrets.randbits(32), seconds=60)
     print(report)
     assert report.wrong == []
@@ -21,7 +21,7 @@ def test_some_damaged_files_of_a_seed() -> None:
     assert report.wrong == []
 
 
-def test_a_run_can_be_made_again() -> None:
+def test_a_run_can_be_repeated() -> None:
     for number, name in enumerate(MUTATORS):
         assert file(7, number) == file(7, number)
         assert file(7, number)[0] == name

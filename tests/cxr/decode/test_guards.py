@@ -1,4 +1,4 @@
-"""Guards: bounded reads are reads, and their bounds are where they are said to be."""
+"""Guards: bounded reads return what a file would, and enforce exactly the stated bounds."""
 
 import os
 from io import BytesIO
@@ -38,7 +38,7 @@ def test_bytes_are_read_as_from_a_file(steps: list[tuple[str, int | None]]) -> N
         assert bounded.tell() == plain.tell()
 
 
-def test_no_read_is_longer_and_there_are_no_more_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_length_and_number_of_reads_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     bounded = BoundedReads(DATA, longest=5)
     assert bounded.read(5) == DATA[:5]
     with pytest.raises(NotDecodable):

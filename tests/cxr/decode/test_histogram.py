@@ -14,7 +14,7 @@ from cxr.errors import UniformImage
 @pytest.mark.parametrize("others", [0, 199, 200, 201, 4_000])
 @pytest.mark.parametrize("steps", [1, 9])
 def test_an_image_of_8_bits_is_judged_as_one_of_any(commonest: int, away: int, others: int, steps: int) -> None:
-    """10,000 pixels of which so many are so far away, each repeated so that a sample is taken or not."""
+    """10,000 pixels, some of them at a given distance. They are repeated to be judged with or without a sample."""
     small = np.full(10_000, commonest)
     small[np.random.default_rng(others).permutation(10_000)[:others]] = np.clip(commonest + away, 0, 255)
     pixels = np.kron(small.reshape(100, 100), np.ones((steps, steps))).astype(np.uint8)

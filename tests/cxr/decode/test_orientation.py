@@ -16,7 +16,7 @@ BACK = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 
 
 @given(SIDES, SIDES, ORIENTATIONS)
-def test_turned_back_an_image_is_as_it_was(height: int, width: int, orientation: int) -> None:
+def test_turning_back_restores_an_image(height: int, width: int, orientation: int) -> None:
     pixels = np.arange(height * width).reshape(height, width)
     turned = upright(pixels, orientation)
     assert turned.shape == ((height, width) if orientation < 5 else (width, height))

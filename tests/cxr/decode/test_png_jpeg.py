@@ -33,7 +33,7 @@ def opencv_png(pixels: NDArray[np.uint16]) -> bytes:
     return bytes(cv2.imencode(".png", pixels)[1])
 
 
-# --- What comes out
+# --- Decoded pixels
 
 
 def test_an_8_bit_grey_png_is_not_changed() -> None:
@@ -77,14 +77,14 @@ def test_a_palette_is_looked_up() -> None:
     assert decode(files.encoded(image, "PNG")).pixels.tolist() == [[255, 9, 76]]
 
 
-def test_what_is_transparent_shows_black() -> None:
+def test_transparent_pixels_are_black() -> None:
     rgba = np.array([[[200, 200, 200, 0], [200, 200, 200, 128], [200, 200, 200, 255]]], np.uint8)
     black, half, opaque = decode(files.png(rgba)).pixels[0]
     assert (black, opaque) == (0, 200)
     assert abs(int(half) - 100) <= 1
 
 
-def test_a_transparent_palette_entry_shows_black() -> None:
+def test_a_transparent_palette_entry_is_black() -> None:
     image = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
     image.putpalette([255, 255, 255, 90, 90, 90])
     assert decode(files.encoded(image, "PNG", transparency=0)).pixels.tolist() == [[0, 90]]
@@ -216,7 +216,7 @@ def test_exif_orientation_of_any_whole_number_is_applied(
         b"Exif\0\0XX*\0\x08\0\0\0\x01\0",
         b"Exif\0\0MM\0*\xff\xff\xff\xff",
         b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x12\x01\x03\0\x01\0\0\0\x63\0\0\0",
-        # Resolution said to lie far beyond the block's end: Pillow's own reader would warn.
+        # The offset of the resolution is far beyond the block's end: Pillow's own reader would warn.
         b"Exif\0\0II*\0\x08\0\0\0\x01\0\x1a\x01\x05\0\x01\0\0\0\xff\xff\0\0" + b"\0\0\0\0",
     ],
 )
@@ -226,7 +226,7 @@ def test_malformed_exif_is_ignored_in_silence(block: bytes, recwarn: pytest.Warn
     assert not recwarn.list
 
 
-# --- Anything at all
+# --- Any input
 
 
 def seeds() -> dict[str, bytes]:

@@ -1,4 +1,6 @@
-"""A preview with its own window is the classified picture. It is upright, of limited size, and refused alike."""
+"""A preview with its own window equals the classified picture. It is upright and limited in size; the same files are
+refused.
+"""
 
 from collections.abc import Callable
 
@@ -16,7 +18,7 @@ from tests.cxr.decode.scenes import Picture
 
 
 def through_window(seen: Preview) -> Picture:
-    """[h, w], 0 to 255, as a screen shows it before anyone touches the window."""
+    """[h, w], 0 to 255, as a screen shows it with the initial window."""
     grey: Picture = np.clip((seen.values - seen.low) / (seen.high - seen.low), 0, 1) * 255
     return 255 - grey if seen.inverted else grey
 
@@ -43,7 +45,7 @@ def is_shown(data: bytes) -> bool:
     ],
     ids=["DICOM", "PNG", "JPEG", "PNG of 16 bits", "mirrored DICOM"],
 )
-def test_so_does_that_of_real_files(build: Callable[[], bytes]) -> None:
+def test_it_equals_the_classified_image_of_real_files(build: Callable[[], bytes]) -> None:
     data = build()
     seen, radiograph = preview(data), decode(data)
     assert seen.turned == radiograph.turned
@@ -51,7 +53,7 @@ def test_so_does_that_of_real_files(build: Callable[[], bytes]) -> None:
     assert np.abs(through_window(seen) - radiograph.pixels).max() <= 1
 
 
-def test_what_the_window_hides_is_there() -> None:
+def test_values_outside_the_window_are_kept() -> None:
     seen = preview(
         files.radiograph_dicom(WindowCenter=10_000, WindowWidth=8_000, PhotometricInterpretation="MONOCHROME2")
     )
@@ -60,7 +62,7 @@ def test_what_the_window_hides_is_there() -> None:
     assert seen.values.min() < 6_000
 
 
-def test_values_that_are_no_integers_of_16_bits_are_stretched() -> None:
+def test_values_that_are_not_16_bit_integers_are_stretched() -> None:
     rescaled = preview(files.radiograph_dicom(RescaleSlope="0.0001", RescaleIntercept="-3", WindowCenter=None))
     assert (rescaled.values.min(), rescaled.values.max()) == (0, 65_535)
     assert len(np.unique(rescaled.values)) > 1_000

@@ -1,6 +1,6 @@
-"""Real chest radiographs come out as DCMTK and Orthanc render them: within two grey levels at the 99th percentile.
+"""Real chest radiographs equal those rendered by DCMTK and Orthanc, within two grey levels at the 99th percentile.
 
-Where these tools are absent the tests skip: `apt-get install --no-install-recommends dcmtk orthanc orthanc-gdcm`.
+Without these tools the tests are skipped: `apt-get install --no-install-recommends dcmtk orthanc orthanc-gdcm`.
 """
 
 import json
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 CHESTS = ("RG1_UNCR.dcm", "RG1_UNCI.dcm", "RG1_J2KR.dcm", "RG1_J2KI.dcm")
 PLAIN = ("RG1_UNCR.dcm", "RG1_UNCI.dcm")  # DCMTK has no JPEG 2000
 
-# Orthanc listens on every address, so it gets a network of its own, and its client runs there beside it.
+# Orthanc listens on every address, so it runs in a separate network, together with its client.
 CLIENT = """
 import json, subprocess, sys, time, urllib.request
 from pathlib import Path

@@ -43,7 +43,7 @@ def test_frontal_views_are_accepted(view: str) -> None:
 
 
 @pytest.mark.parametrize("view", ["LLD", "RLD", "LEFT LATERAL DECUBITUS", "R LAT DECUB", "AP LLD", "LT LAT DECUBITUS"])
-def test_decubitus_views_are_frontal_and_said_to_be_unusual(view: str) -> None:
+def test_decubitus_views_are_frontal_with_a_warning(view: str) -> None:
     assert stated(ViewPosition=view) == (DECUBITUS,)
 
 
@@ -65,7 +65,7 @@ def test_codes_of_other_schemes_are_refused_by_their_meanings(meaning: str) -> N
 
 
 @pytest.mark.parametrize("part", ["CHEST LAT", "THORAX LATERAL", "CHEST LLAT", "TORAX PERFIL", "CHEST OBL"])
-def test_a_body_part_may_tell_the_view(part: str) -> None:
+def test_a_body_part_may_state_the_view(part: str) -> None:
     with pytest.raises(LateralView):
         stated(BodyPartExamined=part)
 
@@ -85,7 +85,7 @@ def test_chests_are_accepted_in_silence(part: str) -> None:
 @pytest.mark.parametrize(
     "part", ["UNKNOWN", "NONE", "OTHER", "X", "BODY", "WHOLE BODY", "SPECIAL", "TRUNK", "?", "12", "HEART"]
 )
-def test_unknown_words_say_nothing_and_are_warned_of(part: str) -> None:
+def test_unknown_words_are_accepted_with_a_warning(part: str) -> None:
     assert stated(BodyPartExamined=part) == (BODY_PART,)
 
 

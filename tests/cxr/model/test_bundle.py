@@ -1,4 +1,4 @@
-"""Bundles: every way in which a folder can differ from its manifest, with an error that names the file."""
+"""Bundles: a folder that differs from its manifest in any way is refused, with an error that names the file."""
 
 import json
 from collections.abc import Callable
@@ -247,7 +247,7 @@ def test_every_registered_recipe_is_accepted() -> None:
     assert Recipe(id="clahe-1", size=224) != Recipe(id="paper-1", size=224)
 
 
-def test_a_key_that_stands_twice_is_refused(copy: Path) -> None:
+def test_a_duplicate_key_is_refused(copy: Path) -> None:
     """Readers differ in which of two equal keys they use, so the reviewed value might not be the used one."""
     path = copy / "bundle.json"
     path.write_text('{"temperature": 3.0, ' + path.read_text().lstrip("{ \n"))

@@ -61,7 +61,7 @@ def test_an_altered_graph_never_reaches_onnxruntime(copy: Path, monkeypatch: pyt
 
 
 def test_graphs_of_other_weights_are_refused(copy: Path) -> None:
-    """The bundle was trained again and not exported again."""
+    """The bundle was trained again but not exported again."""
     path = copy / "bundle.json"
     manifest = json.loads(path.read_text())
     new_weights = b"trained again"
@@ -105,11 +105,11 @@ def test_a_bad_export_manifest_is_refused(copy: Path, content: bytes | None, mes
     assert str(copy / "onnx") in str(caught.value)
 
 
-# --- What else a file could be
+# --- Other kinds of files
 
 
 def replaced(copy: Path) -> tuple[Bundle, Path]:
-    """A bundle, and its first member's weights, which are gone."""
+    """A bundle, and the path of its first member's weights, which were removed."""
     bundle = Bundle(copy)
     path = copy / "weights" / bundle.manifest.members[0].weights
     path.unlink()
@@ -148,7 +148,7 @@ def test_a_pipe_or_a_folder_is_refused_at_once(copy: Path) -> None:
 def test_a_file_of_implausible_size_is_refused_before_it_is_read(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle, path = replaced(copy)
     with path.open("wb") as file:
-        file.truncate(bundle_files.MAX_NETWORK_BYTES + 1)  # a hole: it takes no room on the disk
+        file.truncate(bundle_files.MAX_NETWORK_BYTES + 1)  # a sparse file: it takes no space on the disk
     monkeypatch.setattr("cxr.model.bundle_files.sha256", lambda _: pytest.fail("it was read"))
     with pytest.raises(BundleError, match="no file of its kind"):
         bundle.read_weights(bundle.manifest.members[0])
@@ -167,7 +167,7 @@ def test_no_flipped_bit_and_no_cut_is_missed(bundle: Bundle, tmp_path: Path) -> 
     for original, expected in hashed:
         data = original.read_bytes()
         assert read_verified(bundle.root, original, expected) == data
-        size = min(len(data), 1 << 16)  # of large files the beginning: hashing the rest two thousand times adds nothing
+        size = min(len(data), 1 << 16)  # only the beginning: hashing the rest 2,000 times adds nothing
         short = data[:size]
         for _ in range(1000):
             place = rng.randrange(size)

@@ -83,7 +83,7 @@ def noise(count: int) -> Views:
 
 
 def full(*scales: float) -> list[Any]:
-    """Sessions of networks that see the full frame."""
+    """Sessions of networks with the full frame."""
     return [(FULL, Session(scale)) for scale in scales]
 
 
@@ -102,7 +102,7 @@ def test_batch_sizes_double_up_to_the_largest(largest: int, sizes: list[int]) ->
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 9, 21])
 def test_each_image_gets_its_own_logits_whatever_the_padding(count: int) -> None:
     device = Cuda([Lane({size: full(1, 10) for size in [1, 2, 8]}, SIDE) for _ in range(2)])
-    for _ in range(2):  # the second time over what the first has left in the padding
+    for _ in range(2):  # the second batch overwrites what the first one left in the padding
         images = noise(count)
         np.testing.assert_allclose(device.logits(images), expected(images, 1, 10))
     assert (device.provider, device.max_batch) == (CUDA, 8)
@@ -146,14 +146,14 @@ def test_what_is_returned_is_not_overwritten_by_the_next_batch() -> None:
 
 
 @pytest.mark.parametrize(("precision", "tf32"), [("float32", "0"), ("float16", "1")])
-def test_float32_is_no_tf32(precision: Precision, tf32: str) -> None:
+def test_float32_does_not_use_tf32(precision: Precision, tf32: str) -> None:
     assert cuda.provider_options(precision, "HEURISTIC")["use_tf32"] == tf32
 
 
 def load(
     monkeypatch: pytest.MonkeyPatch, provider: str, sizes: Sequence[int] = (1, 2, 4)
 ) -> tuple[Cuda | None, list[tuple[str, Session]]]:
-    """A device of sessions with this provider, and its sessions, each behind how it finds its algorithms."""
+    """A device whose sessions have this provider, and its sessions by their search for algorithms."""
     sessions: list[tuple[str, Session]] = []
 
     def session(_graph: bytes, _options: Any, providers: list[tuple[str, dict[str, str]]]) -> Session:
@@ -175,14 +175,12 @@ def test_the_largest_batch_alone_has_every_algorithm_tried(monkeypatch: pytest.M
     np.testing.assert_allclose(device.logits(noise(7)), expected(noise(7), 1))
 
 
-def test_sessions_that_fell_back_to_the_processor_are_no_device(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sessions_that_fell_back_to_the_cpu_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(monkeypatch, "CPUExecutionProvider")[0] is None
 
 
 @pytest.mark.gpu
-def test_a_real_device_says_what_the_processor_says(
-    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_real_device_agrees_with_the_cpu(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     bundle = framed(bundle, tmp_path / "bundle", LUNGS, FULL)
     upright = np.random.default_rng(0).integers(0, 256, (11, 64, 64), dtype=np.uint8)

@@ -55,7 +55,7 @@ def test_a_full_frame_is_the_image_whatever_its_lungs() -> None:
     assert placement(FULL, lungs_mask()) == WHOLE
 
 
-def test_what_lies_outside_the_lungs_is_not_seen() -> None:
+def test_pixels_outside_the_lungs_do_not_matter() -> None:
     """Two images that differ only far from the lungs have the same frame."""
     mask = lungs_mask()
     large = cv2.resize(mask.astype(np.uint8), (300, 256))
@@ -76,7 +76,7 @@ def test_the_rest_is_the_mean_grey_of_the_lungs_and_the_lungs_are_as_they_were()
     assert deep.any()
     assert set(np.unique(framed[deep])) == {90}
     assert far.any()
-    assert abs(int(framed[far].min()) - 90) <= 3  # the mask's border is not to the pixel
+    assert abs(int(framed[far].min()) - 90) <= 3  # the mask's border is not pixel-exact
     assert np.ptp(framed[far]) == 0
 
 
@@ -103,7 +103,7 @@ def test_a_mirrored_image_has_a_mirrored_frame() -> None:
     assert np.abs(mirrored[:, ::-1].astype(int) - straight).mean() < 3
 
 
-# --- The way back
+# --- Mapping back to the radiograph
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -111,7 +111,7 @@ def test_a_mirrored_image_has_a_mirrored_frame() -> None:
 def test_a_map_over_the_frame_comes_back_to_where_the_image_has_it(
     shape: tuple[int, int], at: tuple[float, float]
 ) -> None:
-    """A bright spot of a lung, found in the frame, is put back on itself."""
+    """A bright spot in a lung, located in the frame, is mapped back to its own position."""
     height, width = shape
     x, y = int(at[0] * width), int(at[1] * height)
     image = np.full(shape, 60, np.uint8)

@@ -48,7 +48,7 @@ def test_gate_and_lungs_have_one_thread_each_so_that_sums_are_the_same(
 
 
 def picture(name: str) -> Grey:
-    """What a viewer would save as a PNG, enlarged where it is a thumbnail."""
+    """The image as a viewer would save it as PNG; thumbnails are enlarged."""
     dataset = pydicom.dcmread(files.sample_path(name))
     pixels = dataset.pixel_array.astype(np.float64)
     pixels = pixels.mean(axis=-1) if pixels.ndim == 3 else pixels
@@ -61,11 +61,11 @@ def picture(name: str) -> Grey:
 
 
 @pytest.mark.parametrize("name", STRANGERS)
-def test_what_is_no_chest_radiograph_is_kept_out(keeper: GateKeeper, name: str) -> None:
+def test_other_images_are_rejected(keeper: GateKeeper, name: str) -> None:
     assert keeper.judge(picture(name)).verdict == "unfamiliar"
 
 
-def test_a_chest_radiograph_is_let_in_upright_and_whole_and_no_other_way(keeper: GateKeeper) -> None:
+def test_only_an_upright_whole_chest_radiograph_is_accepted(keeper: GateKeeper) -> None:
     chest = decode(files.radiograph_png()).pixels
     assert keeper.judge(chest).verdict == "familiar"
     height, width = chest.shape

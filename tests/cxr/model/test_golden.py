@@ -22,7 +22,7 @@ def test_what_was_exported_gives_its_golden_answers(bundle: Bundle) -> None:
     check_golden(bundle, Ensemble(bundle))
 
 
-def test_what_says_something_else_is_named(copy: Path) -> None:
+def test_a_member_with_other_answers_is_named(copy: Path) -> None:
     path = copy / "onnx" / "manifest.json"
     manifest = json.loads(path.read_text())
     manifest["golden"]["vgg16-bn-1"][2] += 0.01

@@ -47,13 +47,13 @@ def test_each_member_is_given_its_frame(bundle: Bundle, images: Views, tmp_path:
     np.testing.assert_allclose(mixed.logits(views), np.stack([upside_down[0], upright[1]]), rtol=0, atol=1e-5)
 
 
-def test_an_image_in_a_batch_gets_what_it_gets_alone(ensemble: Ensemble, images: Views) -> None:
+def test_an_image_has_the_same_logits_alone_and_in_a_batch(ensemble: Ensemble, images: Views) -> None:
     together = ensemble.logits(images)
     alone = np.concatenate([ensemble.logits(image) for image in parts_of(images, 1)], axis=1)
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-4 if ensemble.precision == "float32" else 5e-2)
 
 
-def test_several_threads_get_what_one_gets(ensemble: Ensemble, images: Views) -> None:
+def test_several_threads_get_the_same_answers_as_one(ensemble: Ensemble, images: Views) -> None:
     single = list(parts_of(images, 1))
     alone = [ensemble.logits(image) for image in single]
     with ThreadPoolExecutor(8) as pool:
@@ -73,7 +73,7 @@ def test_a_lone_inference_gets_all_threads_and_each_of_several_gets_one(
             self.threads = options.intra_op_num_threads
 
         def run(self, outputs: list[str], feeds: Any) -> list[Any]:
-            assert outputs == [OUTPUT]  # nobody asks for the second head
+            assert outputs == [OUTPUT]  # the second head is not requested
             used.append(self.threads)
             return [np.zeros((len(feeds["image"]), 3), np.float32)]
 
@@ -82,7 +82,7 @@ def test_a_lone_inference_gets_all_threads_and_each_of_several_gets_one(
     ensemble = Ensemble(bundle, threads=4, precision="float32")
     ensemble.logits(images)
     ensemble.logits(images, alone=False)
-    assert used == [4, 4, 1, 1]  # its two members
+    assert used == [4, 4, 1, 1]  # the bundle's two members
 
 
 def test_a_network_with_the_second_head_has_a_second_output() -> None:

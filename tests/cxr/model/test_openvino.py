@@ -36,7 +36,7 @@ def images() -> Views:
 
 @pytest.fixture
 def without_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, openvino.PACKAGE, None)  # Python's own word for a module that is not there
+    monkeypatch.setitem(sys.modules, openvino.PACKAGE, None)  # None makes Python raise ImportError for this module
 
 
 @pytest.mark.usefixtures("without_package")
@@ -58,7 +58,7 @@ def test_auto_is_float32_without_tiles_for_bfloat16(
 
 
 @pytest.mark.usefixtures("without_package")
-def test_bfloat16_is_refused_where_it_is_not_to_be_had(bundle: Bundle) -> None:
+def test_bfloat16_is_refused_if_it_is_unavailable(bundle: Bundle) -> None:
     with pytest.raises(PrecisionUnavailable, match="needs a processor with AMX"):
         Ensemble(bundle, precision="bfloat16")
     with pytest.raises(ValidationError, match="needs a processor with AMX"):
@@ -66,10 +66,10 @@ def test_bfloat16_is_refused_where_it_is_not_to_be_had(bundle: Bundle) -> None:
 
 
 @on_amx
-def test_a_plug_in_that_does_not_load_is_told_and_done_without(
+def test_a_plug_in_that_does_not_load_is_logged_and_not_used(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(openvino, "_devices", openvino._devices.__wrapped__)  # asked anew
+    monkeypatch.setattr(openvino, "_devices", openvino._devices.__wrapped__)  # not cached
     monkeypatch.setattr(f"{openvino.PACKAGE}.get_library_path", lambda: "no-library.so")
     with caplog.at_level(logging.WARNING, "cxr.model"):
         ensemble = Ensemble(bundle)
@@ -78,7 +78,7 @@ def test_a_plug_in_that_does_not_load_is_told_and_done_without(
 
 
 @on_amx
-def test_auto_is_bfloat16_and_says_what_float32_says(bundle: Bundle, images: Views) -> None:
+def test_auto_is_bfloat16_and_agrees_with_float32(bundle: Bundle, images: Views) -> None:
     ensemble = Ensemble(bundle)
     assert (ensemble.provider, ensemble.precision, ensemble.max_batch) == (openvino.OPENVINO, "bfloat16", 1)
     expected = Ensemble(bundle, precision="float32").logits(images)
@@ -90,7 +90,7 @@ def test_auto_is_bfloat16_and_says_what_float32_says(bundle: Bundle, images: Vie
 
 
 @on_amx
-def test_more_threads_than_streams_get_what_one_gets(bundle: Bundle, images: Views) -> None:
+def test_more_threads_than_streams_get_the_same_answers(bundle: Bundle, images: Views) -> None:
     ensemble, single = Ensemble(bundle, threads=1), list(parts_of(images, 1))
     alone = [ensemble.logits(image) for image in single]
     with ThreadPoolExecutor(8) as pool:

@@ -1,4 +1,4 @@
-"""Posteriors: closed forms, the paper's equation 2 to the letter, and the three rules through a real bundle."""
+"""Posteriors: closed forms, the paper's equation 2 taken literally, and the three rules with a real bundle."""
 
 import math
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_temperature_softens_or_sharpens_and_never_changes_the_label() -> None:
     assert (cold.argmax(axis=1) == warm.argmax(axis=1)).all()
 
 
-# Two members, three images: they agree, the surer one is the first, the surer one is the second.
+# Two members, three images: they agree; the first is more certain; the second is more certain.
 MEMBERS = np.array(
     [
         [[0.7, 0.2, 0.1], [0.9, 0.1, 0.0], [0.5, 0.3, 0.2]],
@@ -74,7 +74,7 @@ def test_scpa_is_the_mean() -> None:
     np.testing.assert_allclose(scpa(MEMBERS), [[0.6, 0.3, 0.1], [0.55, 0.45, 0], [0.25, 0.35, 0.4]], atol=1e-15)
 
 
-def test_pm_is_the_surest_members_posterior() -> None:
+def test_pm_is_the_most_certain_members_posterior() -> None:
     np.testing.assert_array_equal(pm(MEMBERS), [[0.7, 0.2, 0.1], [0.9, 0.1, 0.0], [0.0, 0.4, 0.6]])
     np.testing.assert_array_equal(pm(MEMBERS[::-1]), pm(MEMBERS))
 
@@ -115,7 +115,7 @@ def test_members_are_calibrated_before_they_are_combined() -> None:
     assert not np.allclose(softmax(logits.mean(axis=0), 3.0), expected, atol=1e-2)
 
 
-# --- Of any logits
+# --- Properties for any logits
 
 NUMBERS = st.floats(-50, 50)
 LOGITS = st.tuples(st.integers(1, 4), st.integers(1, 5)).flatmap(
@@ -155,7 +155,7 @@ def test_rules_lie_between_the_members(logits: Floats, temperature: float) -> No
 
 
 @given(arrays(np.float64, len(LABELS), elements=st.floats(0, 1)), st.lists(st.floats(0, 1), min_size=3, max_size=3))
-def test_a_larger_threshold_never_takes_a_label_away(posterior: Floats, values: list[float]) -> None:
+def test_a_larger_threshold_never_removes_a_label(posterior: Floats, values: list[float]) -> None:
     small = dict(zip(LABELS, values, strict=True))
     large = {label: value + 0.1 for label, value in small.items()}
     assert set(prediction_set(posterior, small)) <= set(prediction_set(posterior, large))
@@ -183,12 +183,12 @@ def test_prediction_set(posterior: list[float], thresholds: dict[Label, float], 
     assert prediction_set(np.array(posterior), thresholds) == expected
 
 
-# --- Through a bundle of two members of different architecture
+# --- With a bundle of two members of different architecture
 
 
 @pytest.fixture(scope="module")
 def findings(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> dict[EnsembleRule, Finding]:
-    """The answer of each rule for a real radiograph. A temperature makes random networks differ as trained ones do."""
+    """The finding of each rule for a real radiograph. A temperature makes random networks differ like trained ones."""
     root = tmp_path_factory.mktemp("rules")
     content = files.radiograph_png()
     return {

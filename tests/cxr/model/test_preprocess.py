@@ -43,9 +43,9 @@ from training.lungs.mask_file import find_masks, load_masks, save_masks
 
 SIZE = 224
 
-# SHA-256 of the arrays for pydicom-data's chest radiograph. They change only with a recipe's id: a bundle trained
-# on other pixels would go on answering, and worse. The PNG holds the DICOM file's own pixels.
-# Those of the lung frame change with the default bundle's segmenter too.
+# SHA-256 of the arrays for pydicom-data's chest radiograph. They change only with a recipe's id: otherwise a bundle
+# that was trained on other pixels would silently give worse answers. The PNG has the DICOM file's own pixels.
+# The hashes for the lung frame also change with the default bundle's segmenter.
 OF_DICOM = {
     "clahe-1": {
         FULL: "b9aa76163ec559d949527d93db251ce5a9cdf13a2faec4bcdfb5a63a48eda312",
@@ -75,9 +75,9 @@ OF_JPEG = {
     },
 }
 GOLDEN = {"dicom": OF_DICOM, "png": OF_DICOM, "jpeg": OF_JPEG}
-# Of the lung frame in clahe-1 with the lungs that a test draws, whatever the segmenter.
+# Of the lung frame in clahe-1 with lungs drawn by a test, independent of the segmenter.
 DRAWN_LUNGS = "fa907da43ccb3ae7652a88bb35a496ccdbacf940ec8583f6addc2cc0cabbe44d"
-# The JPEG is encoded here; where this differs, the encoder has changed and not the pre-processing.
+# The JPEG is encoded by the test. If this differs, the encoder has changed, not the pre-processing.
 JPEG_FILE = "1a824e5c14db3726474296dcb279ed18c5c8d4d15670f28c44ea706fbd9b0cab"
 VALIDATION_SPLIT = "41e40933f3ac951e333d4d4663190989f301dd5706c34cf212c326d02e0e5845"
 
@@ -98,7 +98,7 @@ def digests(views: Views) -> dict[str, str]:
 
 
 class RecordingSession:
-    """In place of onnxruntime's: keeps the batches that reach a network; lung segmenter and gate do their work."""
+    """Replaces onnxruntime's session: records a network's input batches. Lung segmenter and gate work normally."""
 
     seen: ClassVar[list[Grey]] = []
     real = onnxruntime.InferenceSession
@@ -133,7 +133,7 @@ def write_table(folder: Path, records: list[tuple[str, str, str, str]]) -> None:
 def test_training_evaluation_command_line_and_service_prepare_the_same_golden_arrays(
     kind: str, recipe: str, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a bundle whose first member sees the lungs, and whose second one the whole radiograph."""
+    """With a bundle whose first member sees the lungs, and whose second one sees the whole radiograph."""
     content, file = FILES[kind](), tmp_path / f"rg1.{kind}"
     if kind == "jpeg":
         assert sha256(content) == JPEG_FILE
@@ -142,7 +142,7 @@ def test_training_evaluation_command_line_and_service_prepare_the_same_golden_ar
     file.write_bytes(content)
     write_table(tmp_path, [(file.name, "normal", "p1", "val")])
 
-    # training, on a machine that was sent the lungs
+    # training, on a machine that got the lung masks as a file
     save_masks(tmp_path / "lungs.npz", find_masks(mixed, tmp_path, [file.name]))
     masks = load_masks(tmp_path / "lungs.npz")
     for frame, expected in golden.items():
@@ -157,7 +157,7 @@ def test_training_evaluation_command_line_and_service_prepare_the_same_golden_ar
     # the explainer
     assert digests(Preprocessor(mixed).prepare(content).views) == golden
 
-    # command line and service: what reaches onnxruntime, for each of the two members
+    # command line and service: onnxruntime's input for each of the two members
     monkeypatch.setattr("onnxruntime.InferenceSession", RecordingSession)
     runtime = Runtime(Settings(bundle=mixed.root), Metrics(), None)
     for classify in (
@@ -219,7 +219,7 @@ def noise(shape: tuple[int, int], seed: int = 0) -> Grey:
         ((1024, 512), (512, 256)),
         ((512, 1024), (256, 512)),
         ((257, 257), (256, 256)),
-        ((256, 400), (256, 400)),  # from here on as they are: enlarging before the recipe would be invention
+        ((256, 400), (256, 400)),  # smaller images are not enlarged before the recipe
         ((255, 4000), (255, 4000)),
         ((200, 300), (200, 300)),
         ((64, 64), (64, 64)),
@@ -278,12 +278,12 @@ def test_thumbnails_are_refused(shape: tuple[int, int]) -> None:
         preprocess.preprocess(noise(shape), "clahe-1", SIZE)
 
 
-def test_an_unknown_frame_is_no_frame() -> None:
+def test_an_unknown_frame_is_refused() -> None:
     with pytest.raises(KeyError):
         preprocess.preprocess(noise((64, 64)), "clahe-1", SIZE, "lungs")
 
 
-def test_an_unknown_recipe_is_no_recipe() -> None:
+def test_an_unknown_recipe_is_refused() -> None:
     with pytest.raises(KeyError):
         preprocess.preprocess(noise((64, 64)), "clahe", SIZE)
 
@@ -299,7 +299,7 @@ def test_views_and_read_only_arrays_are_prepared_as_their_copies(recipe: str) ->
     assert np.array_equal(preprocess.preprocess(frozen, recipe, SIZE), preprocess.preprocess(image, recipe, SIZE))
 
 
-# --- What the recipes do
+# --- The recipes
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -34,7 +34,7 @@ def write_keys(folder: Path, name: str) -> tuple[Path, Path]:
 
 @pytest.fixture
 def small(copy: Path) -> Path:
-    """A bundle with every kind of file, and weights and graphs of a few bytes: hashes are all that matters here."""
+    """A bundle with every kind of file, and weights and graphs of a few bytes, because only hashes matter here."""
     for path in [*(copy / "weights").iterdir(), *(copy / "onnx").glob("*.onnx")]:
         path.unlink()
         path.write_bytes(path.name.encode())
@@ -60,7 +60,7 @@ def test_every_file_is_signed_and_a_whole_bundle_verifies(small: Path, keys: tup
 
 
 def test_no_flipped_byte_of_any_file_passes(small: Path, keys: tuple[Path, Path]) -> None:
-    """Several in each file, the list and the signature themselves included."""
+    """Several bytes in each file, including the list and the signature."""
     private, public = keys
     sign(small, private)
     rng = random.Random(0)
@@ -78,7 +78,7 @@ def test_no_flipped_byte_of_any_file_passes(small: Path, keys: tuple[Path, Path]
 
 @pytest.mark.parametrize("name", ["bundle.json", "onnx/manifest.json"])
 def test_a_manifest_that_others_wrote_is_not_read(small: Path, keys: tuple[Path, Path], name: str) -> None:
-    """A worker does not hash every file again, but what it reads must be signed: a new file with its hash is not."""
+    """A worker does not hash every file again, but its manifests must be signed: a new file and its hash are not."""
     private, public = keys
     sign(small, private)
     text = (small / name).read_text()

@@ -1,4 +1,4 @@
-"""Colours: their lightness, hue and chroma are the stated ones, by CIELAB backwards; weak evidence is not painted."""
+"""Colours: lightness, hue and chroma are as stated, computed back to CIELAB; weak evidence is not painted."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def lab(rgb: NDArray[Any]) -> tuple[float, float, float]:
 
 @pytest.mark.parametrize(("place", "step", "branch"), [(510, -255, ORANGE), (0, 255, BLUE)])
 def test_the_pair_of_hues_is_the_stated_one(place: int, step: int, branch: tuple[float, float, float]) -> None:
-    """As near as sRGB comes: it has neither so saturated a light orange nor so saturated a dark blue."""
+    """As close as sRGB allows: its light orange and dark blue are less saturated."""
     hue, least, most = branch
     assert len(colour._DIVERGING) == 511
     near = place + step + (1 if branch is ORANGE else -1)
@@ -31,7 +31,7 @@ def test_the_pair_of_hues_is_the_stated_one(place: int, step: int, branch: tuple
 
 
 def test_the_stated_pair() -> None:
-    """Dark to light, orange for and blue against, which those who tell red from green badly tell apart."""
+    """Dark to light, orange for evidence and blue for evidence against: safe with red-green colour blindness."""
     assert LIGHTNESS[0] < 40 < 70 < LIGHTNESS[1]
     assert 40 < ORANGE[0] < 80
     assert 240 < BLUE[0] < 280

@@ -1,4 +1,4 @@
-"""Structured report and secondary capture: legal, readable, the same each time, in the patient's own study."""
+"""Structured report and secondary capture: valid, readable, reproducible, and in the patient's own study."""
 
 import warnings
 from dataclasses import replace
@@ -48,7 +48,7 @@ def overlay() -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 def result_of(bundle: Bundle, data: bytes, prediction_set: tuple[Label, ...] = ("covid19",), **told: Any) -> Result:
-    """An answer for a DICOM file, without running a network."""
+    """A result for a DICOM file, without running a network."""
     uids = files.parse(data)
     instance = InstanceUIDs(uids.SOPInstanceUID, uids.SeriesInstanceUID, uids.StudyInstanceUID)
     finding = replace(make_finding(P, prediction_set), instance=instance, warnings=("Careful.",))
@@ -187,7 +187,7 @@ def test_the_capture_is_the_overlay(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize("stated", ["YES", "NO"])
-def test_the_capture_may_name_whom_the_radiograph_names(bundle: Bundle, stated: str) -> None:
+def test_the_capture_may_contain_names_if_the_radiograph_does(bundle: Bundle, stated: str) -> None:
     data = files.radiograph_dicom(BurnedInAnnotation=stated)
     assert files.parse(made(bundle, data)["sc"]).BurnedInAnnotation == stated
 
@@ -267,9 +267,9 @@ ODD: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom's, as the odd files are written and read here
+@pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom warns when the test writes and reads these unusual files
 @pytest.mark.parametrize("elements", ODD, ids=lambda elements: next(iter(elements)))
-def test_what_is_odd_in_the_file_is_left_out_and_named_nowhere(
+def test_invalid_elements_of_the_file_are_left_out_silently(
     bundle: Bundle, caplog: pytest.LogCaptureFixture, elements: dict[str, Any]
 ) -> None:
     data = files.radiograph_dicom(**elements)
@@ -303,7 +303,7 @@ def test_a_file_that_does_not_name_itself(bundle: Bundle, missing: str) -> None:
         dicom_objects(result, files.radiograph_dicom(**{missing: None}))
 
 
-def test_only_of_dicom(bundle: Bundle) -> None:
+def test_objects_are_made_only_for_dicom_files(bundle: Bundle) -> None:
     with pytest.raises(NeedsDicom):
         dicom_objects(result_of(bundle, files.radiograph_dicom()), files.radiograph_png())
 
@@ -313,7 +313,7 @@ def test_a_source_does_not_show_the_patient() -> None:
 
 
 def test_the_patient_is_in_no_module_that_logs(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """highdicom logs names that it finds odd, so it is shown none."""
+    """highdicom logs names that it finds unusual, so it gets no names."""
     shown: list[dict[str, Any]] = []
     original = highdicom.base.SOPClass.__init__
 

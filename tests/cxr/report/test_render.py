@@ -45,7 +45,7 @@ def decoded(data: bytes) -> NDArray[np.uint8]:
 
 
 def centre_of_mass(weights: NDArray[np.floating]) -> tuple[float, float]:
-    """In fractions of height and width, pixel centres at half pixels."""
+    """The centre of mass in fractions of height and width, with pixel centres at half pixels."""
     rows, columns = np.indices(weights.shape) + 0.5
     total = weights.sum()
     height, width = weights.shape
@@ -100,7 +100,7 @@ def luminance(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
 @pytest.mark.parametrize("signed", [False, True])
 def test_brighter_means_more_all_along_the_bar(signed: bool) -> None:
     bar = luminance(colour_bar(513, 4, signed)[::-1, 0])
-    # From the middle on, for below it the bar fades from the radiograph's grey into the colours.
+    # From the middle on: below it the bar fades from the radiograph's grey into the colours.
     upper = bar[-160:]
     assert (np.diff(upper) >= -1).all()
     assert upper[-1] - upper[0] > 30
@@ -324,7 +324,7 @@ def test_blending_is_a_mixture_of_grey_and_colour(signed: bool) -> None:
         ((1024, 512), (512, 256)),
         ((64, 40_000), (1, 512)),
         ((40_000, 64), (512, 1)),
-        ((16, 40_000), (1, 512)),  # which would be rounded to nothing
+        ((16, 40_000), (1, 512)),  # this side would be rounded to 0
     ],
 )
 def test_a_small_heatmap_keeps_the_ratio_and_a_pixel(shape: tuple[int, int], expected: tuple[int, int]) -> None:

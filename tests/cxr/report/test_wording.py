@@ -29,7 +29,7 @@ AREAS = {"mediastinum": 0.14, "outside": 0.5}
 
 
 def zones(thirds: bool = False, **shares: float) -> tuple[ZoneShare, ...]:
-    """Shares by zone; zones that are not named have none. Each lung zone has 6 % of the area."""
+    """Shares by zone; other zones have a share of 0. Each lung zone has 6 % of the area."""
     present = ZONES[:6] if thirds else ZONES
     return tuple(ZoneShare(zone, shares.get(zone, 0.0), 1 / 6 if thirds else AREAS.get(zone, 0.06)) for zone in present)
 
@@ -76,7 +76,7 @@ def test_statement_without_lungs_warns_of_no_place() -> None:
     )
 
 
-def test_what_is_missing_is_said_once_of_several_methods() -> None:
+def test_common_sentences_appear_once_for_several_methods() -> None:
     shares = zones(thirds=True, right_lower=0.7, left_upper=0.3)
     account = Account(make_finding(), "covid19", "gradcam", "resnet18-0", 0.9, shares, "there are none")
     assert statement(account, dataclasses.replace(account, method="lrp")).count("could not be outlined") == 1
@@ -92,14 +92,14 @@ def test_an_empty_map_has_no_places_and_no_warning_of_them() -> None:
     assert evidence_in_words(other) == "Grad-CAM++ finds no evidence for normal (not the prediction, probability 0.02)."
 
 
-def test_the_ensembles_map_is_called_a_mean_and_disagrees_with_nobody() -> None:
+def test_the_ensembles_map_is_called_a_mean_without_a_warning_of_disagreement() -> None:
     account = Account(DISAGREEING, "covid19", "gradcam", ENSEMBLE, 0.9, IN_LUNGS, "")
     assert texts.MEAN_OF_MEMBERS in statement(account)
     assert disagreement(account) == ""
     assert texts.MEAN_OF_MEMBERS not in statement(PLAIN)
 
 
-def test_a_member_that_agrees_is_not_warned_of() -> None:
+def test_a_member_that_agrees_causes_no_warning() -> None:
     account = Account(DISAGREEING, "covid19", "gradcam", "resnet18-1", 0.9, IN_LUNGS, "")
     assert disagreement(account) == ""
     assert "0.70" in disagreement(dataclasses.replace(account, member="resnet18-0"))
@@ -188,7 +188,7 @@ def test_no_figure_says_certainty(p: float, expected: str) -> None:
     assert figure(p) == expected
 
 
-def test_the_second_heads_map_is_told_as_marks_and_not_as_evidence() -> None:
+def test_the_second_heads_map_is_described_as_marks_and_not_as_evidence() -> None:
     account = dataclasses.replace(PLAIN, method="opacity", zones=BESIDE)
     assert evidence_in_words(account) == (
         "The opacity head, trained on radiologists' boxes, places 70 % of the opacity in the mediastinum, "
@@ -217,7 +217,7 @@ def test_the_statement_says_how_often_such_a_map_is_right_beside_a_constant() ->
     assert "100 validation radiographs" in pointing_in_words(dataclasses.replace(account, pointing=validated))
 
 
-def test_nothing_is_said_of_a_method_or_label_that_was_not_measured() -> None:
+def test_no_sentence_about_a_method_or_label_that_was_not_measured() -> None:
     assert pointing_in_words(PLAIN) == ""
     assert pointing_in_words(dataclasses.replace(PLAIN, pointing=POINTING, method="lrp")) == ""
     assert pointing_in_words(dataclasses.replace(PLAIN, pointing=POINTING, target="normal")) == ""
@@ -226,7 +226,7 @@ def test_nothing_is_said_of_a_method_or_label_that_was_not_measured() -> None:
 
 
 def test_every_text_is_filled_in_by_names_alone() -> None:
-    """A translation may order them as its language does."""
+    """A translation may put the names in another order."""
     found = [value for value in vars(texts).values() if isinstance(value, str) and not value.startswith("cxr")]
     fields = {name for text in found for _, name, _, _ in Formatter().parse(text) if name is not None}
     assert "" not in fields

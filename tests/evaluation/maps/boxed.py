@@ -10,7 +10,7 @@ BOX = (0.125, 0.25, 0.25, 0.5)
 
 
 def write_boxed(root: Path, shown: int, normals: int) -> Path:
-    """So many validation images with a box, two a patient, and normal ones; two training images with the same box."""
+    """Write validation images with a box, two per patient, and normal ones; two training images with the same box."""
     (root / "images").mkdir()
     rng = np.random.default_rng(0)
     rows = [(f"images/{i}.png", "covid19", f"p{i // 2}", "val") for i in range(shown)]

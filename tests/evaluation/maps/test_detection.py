@@ -24,7 +24,7 @@ def test_all_found_and_nothing_else() -> None:
     assert ap([[Found(LEFT, 0.9), Found(RIGHT, 0.8)], []]) == pytest.approx(1)
 
 
-def test_a_false_box_counts_by_how_sure_it_is() -> None:
+def test_a_false_box_counts_by_its_confidence() -> None:
     sure = [[Found(LEFT, 0.9), Found(RIGHT, 0.8)], [Found(NOWHERE, 0.95)]]
     unsure = [[Found(LEFT, 0.9), Found(RIGHT, 0.8)], [Found(NOWHERE, 0.1)]]
     assert ap(sure) == pytest.approx(2 / 3)  # precision 1/2, then 2/3, and its envelope

@@ -1,4 +1,4 @@
-"""The table of explanations: measured on a tiny network, and read from figures that are known."""
+"""The figures of explanations: measured on a tiny network, and verdicts on known figures."""
 
 import json
 from dataclasses import asdict, replace
@@ -67,7 +67,7 @@ def test_json_there_and_back(found: Explanations, tmp_path: Path) -> None:
     assert read_explanations(tmp_path / "found.json") == found
 
 
-def test_images_are_drawn_without_a_look_and_the_same_each_time() -> None:
+def test_images_are_drawn_at_random_and_the_same_each_time() -> None:
     data = dataset(20)
     assert len(choose(data, 7).rows) == 7
     assert choose(data, 7).rows == choose(data, 7).rows
@@ -75,11 +75,11 @@ def test_images_are_drawn_without_a_look_and_the_same_each_time() -> None:
     assert choose(data, 50).rows == data.rows
 
 
-# --- The verdict, on figures made up for it
+# --- The verdict, on synthetic figures
 
 
 def figures(advantage: float, against_random: float = 1.0) -> dict[str, Figure]:
-    """Grad-CAM++ better by so much (if positive) in each criterion."""
+    """Figures in which Grad-CAM++ is better by this much (if positive) in each criterion."""
     made = {}
     for name, criterion in CRITERIA.items():
         value = advantage if criterion.better == "higher" else -advantage
@@ -118,21 +118,21 @@ def test_one_loss_among_the_faithful_is_enough(blank: Explanations) -> None:
     assert "do not support" in verdict[-1]
 
 
-def test_other_methods_are_held_against_random_too_but_not_against_the_claim(blank: Explanations) -> None:
+def test_other_methods_are_compared_with_random_but_not_part_of_the_claim(blank: Explanations) -> None:
     made = figures(1.0) | {f"occlusion/{name}": Figure(0.2, 0.1, 0.3) for name in ("deletion", "insertion")}
     verdict = replace(blank, figures=made).verdict()
     assert verdict[3] == "Occlusion beats a random order on deletion and insertion."
     assert "images support the paper's claim" in verdict[-1]
 
 
-def test_who_does_not_beat_random_is_told_so(blank: Explanations) -> None:
+def test_the_verdict_names_methods_that_do_not_beat_random(blank: Explanations) -> None:
     made = figures(1.0, against_random=0.05) | {"lrp/insertion": Figure(0.2, 0.1, 0.3)}
     verdict = replace(blank, figures=made).verdict()
     assert verdict[0] == "Grad-CAM++ does not beat a random order."
     assert verdict[2] == "LRP beats a random order on insertion, not on deletion."
 
 
-# --- Without bundle, graphs or registry
+# --- Without pydantic and onnxruntime
 
 
 def test_stored_masks_come_back_by_file(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_stored_masks_come_back_by_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_runs_where_there_is_no_pydantic() -> None:
+def test_the_command_runs_without_pydantic() -> None:
     import subprocess
     import sys
 

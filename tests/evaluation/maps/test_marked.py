@@ -1,4 +1,4 @@
-"""A bundle with random weights against boxes: which figures there are, and what they are made of."""
+"""A bundle with random weights compared with boxes: the set of figures, and their values."""
 
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def test_slow_methods_are_measured_on_the_subset_alone(found: tuple[Marked, ...]
         assert same or method not in SLOW
 
 
-def test_what_the_bundle_is_told(found: tuple[Marked, ...], bundle: Bundle) -> None:
+def test_the_figures_that_the_bundle_stores(found: tuple[Marked, ...], bundle: Bundle) -> None:
     told = pointing(found, bundle)
     assert isinstance(told, Pointing)
     assert set(told.hits) == set(METHODS)
@@ -92,13 +92,13 @@ def test_the_section_has_a_row_a_map_and_the_claim(found: tuple[Marked, ...]) ->
     every, without_head = len(METHODS) + len(NAMES), len(METHODS) - 1 + len(NAMES)
     assert [len(table.rows) for table in tables] == [every, every, without_head, without_head]
     assert "6 images of 3 patients" in tables[0].caption
-    assert "* on 2 of them, drawn at random" in tables[0].caption
+    assert "* on a random subset of 2 images" in tables[0].caption
     assert "the 2 images of siim" in tables[1].caption
     assert [row[0] for row in tables[0].rows if row[0].endswith("*")] == ["Integrated gradients*", "Occlusion*"]
     assert tables[1].rows[0][:2] == ("Grad-CAM", str(found[0].figures["subset/gradcam/pointing"]))
     said = " ".join(item for block in blocks if isinstance(block, Items) for item in block.items)
     assert "Average precision" in said
-    assert "Occlusion less mean box map, on the same images" in said
+    assert "Occlusion minus mean box map, on the same images" in said
     assert "do not support the paper's claim" in said
 
 

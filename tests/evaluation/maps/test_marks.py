@@ -18,7 +18,7 @@ def test_the_marks_themselves_are_the_best_map() -> None:
     assert of(MARKED[0]) == pytest.approx({"pointing": 1, "energy": 10, "iou": 1, "dice": 1, "auprc": 1})
 
 
-def test_a_map_that_is_the_same_everywhere_is_chance() -> None:
+def test_a_constant_map_is_at_chance_level() -> None:
     assert of(np.ones((SIDE, SIDE))) == pytest.approx(
         {"pointing": 0.1, "energy": 1, "iou": 0.1, "dice": 0.2 / 1.1, "auprc": 0.1}
     )
@@ -43,6 +43,6 @@ def test_average_precision_is_that_of_scikit_learn() -> None:
     assert of(coarse)["auprc"] == pytest.approx(expected)
 
 
-def test_an_image_without_marks_is_a_mistake() -> None:
+def test_an_image_without_marks_is_an_error() -> None:
     with pytest.raises(ValueError, match="no marks"):
         measures(np.ones((1, SIDE, SIDE), np.float32), np.zeros((1, SIDE, SIDE), bool))

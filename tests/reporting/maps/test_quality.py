@@ -1,4 +1,4 @@
-"""The section about maps: every figure where it belongs, and the verdict beside it."""
+"""The section about maps: every figure in its place, and the verdict."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ SLOW = ("integrated gradients", "occlusion")
 
 @pytest.fixture(scope="module")
 def found() -> Explanations:
-    """Made up, but for what only some have: conservation, and two criteria of fast methods alone."""
+    """Synthetic figures. Conservation is only for LRP, and two criteria only for fast methods."""
     rng = np.random.default_rng(0)
     values = {
         f"{method}/{name}": rng.normal(place / 10, 0.1, 40)

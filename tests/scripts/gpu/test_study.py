@@ -19,12 +19,12 @@ SMALL = TrainConfig(epochs=2, cycles=2, size=32)
 
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine of its own."""
+    """A separate machine, as a folder."""
     monkeypatch.setattr(study, "ROOM", tmp_path)
     for name in ("DATA", "RUNS", "CLAIMS", "LOGS"):
         monkeypatch.setattr(study, name, tmp_path / name.lower())
         (tmp_path / name.lower()).mkdir()
-    monkeypatch.setattr("training.rundir.singular_values", lambda _: {})  # they take seconds
+    monkeypatch.setattr("training.rundir.singular_values", lambda _: {})  # the real ones take seconds
     runs = [Planned("first", SMALL, weights=True), Planned("second", SMALL)]
     monkeypatch.setattr(study, "plan", lambda: runs)
     order(tmp_path, 1000)

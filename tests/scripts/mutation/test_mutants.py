@@ -1,4 +1,4 @@
-"""Mutants: what is made wrong, and what is left alone."""
+"""Mutants: the code that is mutated, and the code that is not."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from scripts.mutation.mutants import mutants, mutated
         ("x = True", {"False"}),
         ("def f():\n    return a", {"return None"}),
         ("if a:\n    pass", {"if not a"}),
-        ("if a is b:\n    pass", {"a is not b"}),  # not twice the same fault
+        ("if a is b:\n    pass", {"a is not b"}),  # the same fault is not made twice
         ("if not a:\n    pass", {"not not a"}),
     ],
 )

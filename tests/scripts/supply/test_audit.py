@@ -15,7 +15,7 @@ SKIPPED = {"name": "odd", "skip_reason": "not found"}
 
 
 def tool(folder: Path, says: str, status: int) -> list[str]:
-    """Stands for pip-audit."""
+    """A fake pip-audit."""
     script = folder / "tool.py"
     script.write_text(f"import sys; sys.stdout.write({says!r}); sys.exit({status})")
     return [sys.executable, str(script)]
@@ -29,7 +29,7 @@ def tool(folder: Path, says: str, status: int) -> list[str]:
         ([GOOD, SKIPPED], NOT_CHECKED, "NOT CHECKED: odd."),
     ],
 )
-def test_what_is_known_is_told(
+def test_known_vulnerabilities_are_reported(
     packages: list[Any], status: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert audit("pins.txt", tool(tmp_path, json.dumps({"dependencies": packages}), bool(status))) == status

@@ -1,4 +1,4 @@
-"""The API ships nothing under a licence that is not on the list; and how metadata name licences."""
+"""The API ships only packages with a licence on the list; licences are read from metadata."""
 
 from email.message import Message
 from pathlib import Path

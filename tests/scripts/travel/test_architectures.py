@@ -1,4 +1,4 @@
-"""docs/study/outside.md: packed and remade by its commands, and saying who is better and who is worse."""
+"""docs/study/outside.md: its commands pack the runs and make the page, which names better and worse rows."""
 
 from pathlib import Path
 
@@ -19,12 +19,12 @@ def test_every_member_is_a_training_of_the_plan() -> None:
     assert {training for members in MEMBERS.values() for training in members} <= trainings
 
 
-def test_the_page_says_who_is_better_and_who_is_worse_than_the_shipped_recipes() -> None:
+def test_the_page_names_rows_better_and_worse_than_the_shipped_recipes() -> None:
     weak = [archive("baseline", "siim", skill=-3.0), paper("vgg19bn-imbalanced", "siim", skill=9.0)]
     others = [one for one in ARCHIVES if one.name not in {other.name for other in weak}]
     page = markdown(outside_page(travelled(ROWS, [*others, *weak], resamples=50)))
     finding = next(line for line in page.splitlines() if line.startswith("- **`siim` left out**"))
-    better, worse = finding.split("Worse by one: ")
+    better, worse = finding.split("Worse by such an interval: ")
     assert "VGG-19, the paper's protocol" in better
     assert worse.startswith("baseline")
 

@@ -29,11 +29,11 @@ ARCHIVES = [
 ]
 
 
-def test_every_recipe_of_the_plan_has_its_words() -> None:
+def test_every_recipe_of_the_plan_has_a_description() -> None:
     assert {recipe for run in plan() if (recipe := recipe_of(run.name))} == set(RECIPES)
 
 
-def test_the_page_says_who_meets_the_musts_who_was_cut_off_and_who_failed() -> None:
+def test_the_page_names_rows_that_meet_the_musts_and_runs_that_failed_or_were_cut_off() -> None:
     page = markdown(travel_page(measure(ROWS, ARCHIVES, {}, resamples=50)))
     verdicts = {
         line.split(" | ")[0].removeprefix("| "): line for line in page.splitlines() if ": yes" in line or ": no" in line
@@ -41,7 +41,7 @@ def test_the_page_says_who_meets_the_musts_who_was_cut_off_and_who_failed() -> N
     assert verdicts["moderate"] == (
         "| moderate | 1.0000: yes | yes | yes | 1.0000: yes | `siim` validation, macro-F1 inside, `siim`, `cohen` |"
     )
-    assert verdicts["full"].count("no |") == 4  # no better than the baseline, being the same
+    assert verdicts["full"].count("no |") == 4  # the same as the baseline, so not better
     assert "**Most musts at once**: 4 of 4, by `moderate`; " in page
     assert "`moderate-without-radiography-s0`: cut off after epoch 4 of 4, 1 of 2 snapshots" in page
     assert "loss was not finite from epoch 3 on" in page
@@ -62,7 +62,7 @@ def test_the_page_has_what_a_new_hospital_may_expect_of_two_recipes_and_every_se
     monkeypatch.setattr("study.new_hospital.FEWEST", 20)
     pairs = [archive(name, source) for name in ("convolution", "baseline", "full") for source in ("", "siim", "cohen")]
     page = markdown(travel_page(measure(ROWS, pairs, {}, resamples=20)))
-    section = page[page.index("## Temperature and prediction sets") : page.index("## What holds")]
+    section = page[page.index("## Temperature and prediction sets") : page.index("## Goals: met and missed")]
     assert section.count("| `cohen` |") == 2
-    assert "with `baseline` in the place of `full`" in section
+    assert "with `baseline` instead of `full`" in section
     assert "| `convolution-all-s0` + `full-all-s0` |" in page

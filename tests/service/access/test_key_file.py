@@ -25,7 +25,7 @@ def opens(file: KeyFile, key: str) -> bool:
 
 
 def put(path: Path, content: bytes | None) -> None:
-    """As an operator should: by a rename."""
+    """Replace the file by a rename, as an operator should."""
     if content is None:
         path.unlink(missing_ok=True)
         return
@@ -49,7 +49,7 @@ def test_a_new_file_takes_over(path: Path, caplog: pytest.LogCaptureFixture, mon
 
 
 @pytest.mark.parametrize("content", BAD, ids=["missing", "empty", "comment", "short", "binary", "long"])
-def test_a_bad_file_changes_nothing_and_says_so_once(
+def test_a_bad_file_changes_nothing_and_is_logged_once(
     path: Path, content: bytes | None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("cxr"), "propagate", True)
@@ -59,7 +59,7 @@ def test_a_bad_file_changes_nothing_and_says_so_once(
     file.check()
     assert opens(file, OLD)
     assert not opens(file, "hunter2")
-    assert caplog.messages == ["the file of API keys cannot be used: the earlier keys stay in force"]
+    assert caplog.messages == ["the file of API keys cannot be used; the earlier keys stay in force"]
     put(path, NEW.encode())
     file.check()
     assert [opens(file, key) for key in (OLD, NEW)] == [False, True]
@@ -78,14 +78,14 @@ def test_the_service_does_not_start_with_a_bad_file_or_with_two_sources(
     monkeypatch.setenv("CXR_API_KEYS_FILE", str(path))
     prepare()
     put(path, b"hunter2")
-    with pytest.raises(SystemExit, match="should hold a key a line"):
+    with pytest.raises(SystemExit, match="must hold one key per line"):
         prepare()
     monkeypatch.setenv("CXR_API_KEYS", OLD)
     with pytest.raises(SystemExit, match="not both"):
         prepare()
 
 
-def test_a_running_service_looks_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_service_reads_the_file_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.access.key_file.CHECK_S", 0.01)
     file = KeyFile(path)
     file.watch()

@@ -30,7 +30,7 @@ def test_loopback_by_any_of_its_names(host: str) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_another_name_may_be_anyones(host: str, method: str) -> None:
+def test_other_host_names_are_refused(host: str, method: str) -> None:
     assert ALONE.refusal(method, {"host": host}) is UnknownHost
     assert Origins(keyless=True, loopback_only=False).refusal(method, {"host": host}) is None
     assert Origins(keyless=False, loopback_only=True).refusal(method, {"host": host}) is None
@@ -65,7 +65,7 @@ def code(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-def test_a_live_server_without_keys_turns_other_pages_away(server: Server) -> None:
+def test_a_live_server_without_keys_refuses_other_pages(server: Server) -> None:
     client, png = server.client, files.radiograph_png()
     assert code(client.post("/classify", content=png, headers={"Origin": "http://evil.example"})) == (
         403,

@@ -1,4 +1,4 @@
-"""The rate limit: a minute's requests at once, then as they come back; one key's are not another's."""
+"""The rate limit: a minute's requests at once, then as tokens return. Each key has its own limit."""
 
 import pytest
 
@@ -14,7 +14,7 @@ class Clock:
         return self.now
 
 
-def test_a_minutes_requests_pass_and_the_next_is_told_when() -> None:
+def test_a_minutes_requests_pass_and_the_next_gets_a_wait() -> None:
     clock = Clock()
     limit = RateLimit(6, clock)
     assert [limit.wait_s(b"a") for _ in range(6)] == [0.0] * 6

@@ -10,7 +10,7 @@ import uvicorn.server
 
 @pytest.fixture(autouse=True)
 def protocols(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test installs is gone after it."""
+    """Undo what a test installs."""
     monkeypatch.setattr(uvicorn.config, "HTTP_PROTOCOLS", dict(uvicorn.config.HTTP_PROTOCOLS))
 
 

@@ -17,7 +17,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Stub:
-    """An app that reads each request to its end, answers when it may, and remembers what it was asked."""
+    """An app that reads each request completely, answers when the test allows it, and records its requests."""
 
     def __init__(self, answer: bytes = b"ok", reads: bool = True) -> None:
         self.asked = asyncio.Event()
@@ -49,7 +49,7 @@ class Stub:
 
 
 class Running:
-    """A server, from entry to exit. Its connections are closed by whoever opens them, or by the server."""
+    """A server, from entry to exit of the context. Connections are closed by the client or by the server."""
 
     def __init__(self, app: Stub, keep_alive_s: float = 60) -> None:
         self.app = app
@@ -77,7 +77,7 @@ class Running:
         return self._clients[-1]
 
     async def end(self) -> None:
-        """Return when uvicorn has told its connections that it ends."""
+        """Start the shutdown. Returns when uvicorn has told its connections."""
         connections = list(self.server.server_state.connections)
         self.server.should_exit = True
         while not all(connection._ending for connection in connections):  # type: ignore[union-attr]
@@ -92,7 +92,7 @@ class Running:
 
 
 class Client:
-    """One connection."""
+    """A client with one connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -102,7 +102,7 @@ class Client:
         self.writer.write(data)
 
     async def send_apart(self, *segments: bytes) -> None:
-        """Each in a segment of its own."""
+        """Send each piece in a separate segment."""
         for segment in segments:
             self.writer.write(segment)
             await self.writer.drain()
@@ -120,7 +120,7 @@ class Client:
         return int(head.split()[1])
 
     async def until_closed(self) -> bytes:
-        """All that comes before the server closes."""
+        """Everything received before the server closes the connection."""
         with suppress(ConnectionError):
             return await asyncio.wait_for(self.reader.read(), WAIT_S)
         return b""
@@ -132,6 +132,6 @@ class Client:
 
 
 def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a scenario on the event loop that the service runs on."""
+    """Run a scenario on the same kind of event loop as the service."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(scenario())

@@ -1,4 +1,4 @@
-"""Room for connections, by descriptors."""
+"""The number of allowed connections depends on file descriptors."""
 
 import resource
 
@@ -44,13 +44,13 @@ def test_busy_connections_are_never_evicted(monkeypatch: pytest.MonkeyPatch) -> 
     assert not any(connection.evicted for connection in (busy, *probes))
 
 
-def test_what_was_evicted_waits_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evicted_connections_no_longer_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Connections, "capacity", lambda _: 1)
     connections = Connections()
     first, second = Connection(), Connection()
     connections.add(first)
     connections.add(second)
-    connections.wait(first, known=True)  # its last callback came late
+    connections.wait(first, known=True)  # a late callback of the evicted connection
     connections.remove(first)
     connections.remove(second)
     assert len(connections) == 0

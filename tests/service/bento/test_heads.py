@@ -53,7 +53,7 @@ def test_a_head_over_its_limits_is_a_431_and_the_connections_end(head: bytes, st
         (b"no chunk\r\n", 400),
     ],
 )
-def test_what_is_no_body_is_not_endless_either_and_its_app_is_told(flood: bytes, status: int) -> None:
+def test_trailers_and_extensions_are_limited_and_the_app_is_stopped(flood: bytes, status: int) -> None:
     async def scenario() -> None:
         async with Running(Stub()) as running:
             client = await running.connect()
@@ -67,7 +67,7 @@ def test_what_is_no_body_is_not_endless_either_and_its_app_is_told(flood: bytes,
     run(scenario)
 
 
-def test_trailers_are_no_fields_of_the_head() -> None:
+def test_trailers_are_not_fields_of_the_head() -> None:
     async def scenario() -> None:
         async with Running(Stub()) as running:
             client = await running.connect()

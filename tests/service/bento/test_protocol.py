@@ -14,14 +14,14 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every limit in seconds is over soon."""
+    """Make every time limit short."""
     for module, name in ((protocol, "HEAD_S"), (protocol, "REST_S"), (stalls, "STALL_S")):
         monkeypatch.setattr(module, name, SOON_S)
 
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Room for so many connections."""
+    """Allow only this many connections."""
     room = FOR_PROBES + 2
     monkeypatch.setattr(Connections, "capacity", lambda _: room)
     return room
@@ -103,7 +103,7 @@ def test_a_connection_whose_body_came_after_its_answer_is_kept_for_the_next_and_
 
 
 @pytest.mark.usefixtures("hurried")
-def test_a_client_that_does_not_read_its_answer_is_given_up() -> None:
+def test_a_client_that_does_not_read_its_answer_is_disconnected() -> None:
     async def scenario() -> None:
         async with Running(Stub(answer=bytes(32 << 20))) as running:
             client = await running.connect()
@@ -115,7 +115,7 @@ def test_a_client_that_does_not_read_its_answer_is_given_up() -> None:
     run(scenario)
 
 
-def test_the_eldest_that_waits_goes_when_one_too_many_comes(few: int) -> None:
+def test_the_oldest_idle_connection_is_closed_when_there_are_too_many(few: int) -> None:
     async def scenario() -> None:
         async with Running(Stub()) as running:
             known = await running.connect()

@@ -1,4 +1,4 @@
-"""The supervisor goes on looking for dead workers whatever becomes of the clock."""
+"""The supervisor keeps looking for dead workers after the clock is set back."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ OFTEN = 5
 
 def test_a_clock_that_is_set_back_by_a_day_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for what, name in ((circus.Arbiter, "__init__"), (IOLoop, "time")):
-        monkeypatch.setattr(what, name, getattr(what, name))  # to be as before when this is over
+        monkeypatch.setattr(what, name, getattr(what, name))  # monkeypatch restores it after the test
     confine(Settings())
 
     async def scenario() -> None:

@@ -1,7 +1,7 @@
-"""The canary: every private thing of BentoML, circus, uvicorn and httptools that the service depends on.
+"""Every private interface of BentoML, circus, uvicorn and httptools that the service depends on.
 
-None of it is promised to stay. Whoever upgrades one of them and sees a failure here looks at the module that is named,
-and at what replaced the thing, before anything else.
+These interfaces may change in any version. If a test here fails after an upgrade, first look at the named module of the
+service, and at what replaced the interface.
 """
 
 import inspect
@@ -29,7 +29,7 @@ from service.app import LIMITS, boundary
 from service.bento import api, classifier, heads, protocol
 
 READ = {"bentoml": "1.4.", "uvicorn": "0.", "httptools": "0.", "kantoku": "0."}
-"""Versions for which this was written, up to the first number that may break it."""
+"""The versions that this was written for, up to the first number whose change may break it."""
 
 PROTOCOL_METHODS = {
     "connection_made": ["self", "transport"],
@@ -48,7 +48,7 @@ PROTOCOL_METHODS = {
     "timeout_keep_alive_handler": ["self"],
     "_unset_keepalive_if_required": ["self"],
 }
-"""uvicorn's, which service/bento/{drain,heads,stalls,protocol}.py override or call."""
+"""uvicorn's methods that service/bento/{drain,heads,stalls,protocol}.py override or call."""
 PROTOCOL_STATE = {
     "cycle",
     "headers",
@@ -129,7 +129,7 @@ def test_bentomls_worker_makes_uvicorns_server_without_a_word_about_its_protocol
     assert "--fd" in {option for parameter in worker.main.params for option in parameter.opts}
 
 
-def test_bentoml_mounts_what_is_no_starlette_whole_and_after_its_own_routes() -> None:
+def test_bentoml_mounts_an_unknown_app_whole_and_after_its_own_routes() -> None:
     assert "isinstance(self.app, Starlette)" in inspect.getsource(PassiveMount.matches)
     source = inspect.getsource(ServiceAppFactory.__call__)
     assert source.index("mount_apps") < source.index('"docs.json"')

@@ -1,4 +1,4 @@
-"""The bundle follows its link: what replaces another, what does not, and who answers meanwhile."""
+"""The bundle follows its link: which bundles replace another, which do not, and which one answers meanwhile."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ from tests.cxr.model.test_signature import write_keys
 
 
 class Explainer:
-    """In the place of the line to the explainer: knows what it was told, is away, or cannot load it."""
+    """A fake client of the explainer: it records bundles, is unavailable, or cannot load a bundle."""
 
     def __init__(self) -> None:
         self.told: list[Path] = []
@@ -42,14 +42,14 @@ class Explainer:
 
 @pytest.fixture(scope="module")
 def first(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """Of the two members the smaller one."""
+    """A bundle with the smaller of the two members."""
     members = [bundle.manifest.members[0].model_dump(mode="json")]
     return variant(bundle, tmp_path_factory.mktemp("small") / "first", members=members)
 
 
 @pytest.fixture
 def second(first: Bundle, tmp_path: Path) -> Bundle:
-    """The same as another model: other probabilities."""
+    """The same networks as another model, with other probabilities."""
     return variant(first, tmp_path / "second", version="1", temperature=2.0)
 
 
@@ -76,20 +76,20 @@ def begin(link: Path, explainer: Explainer, metrics: Metrics) -> Callable[[], Bu
 
 
 def point(link: Path, root: Path) -> None:
-    """As an operator does: the new link is renamed over the old one."""
+    """Replace the link as an operator does: rename the new one over the old one."""
     following = link.with_name("next")
     following.symlink_to(root)
     following.replace(link)
 
 
 def check(bundles: Bundles) -> str:
-    """Look once; the version that is served then."""
+    """Check the link once. Returns the version served afterwards."""
     asyncio.run(bundles.check())
     return bundles.served.manifest.version
 
 
 def counted(metrics: Metrics) -> tuple[float | None, float | None]:
-    """Swaps, and failed ones."""
+    """The numbers of swaps and of failed swaps."""
     read = metrics.registry.get_sample_value
     return read("cxr_bundle_swaps_total"), read("cxr_failed_bundle_swaps_total")
 
@@ -99,7 +99,7 @@ def altered_onnx(bundle: Bundle, change: Callable[[dict[str, Any]], object]) -> 
     path = bundle.root / "onnx" / "manifest.json"
     manifest = json.loads(path.read_text())
     change(manifest)
-    path.unlink()  # a link
+    path.unlink()  # it is a hard link
     path.write_text(json.dumps(manifest))
 
 
@@ -174,7 +174,7 @@ def test_the_old_one_stays_where_the_new_one_is_wrong(
     assert bundles.served is served
     assert counted(metrics) == (0, 1), "it is tried once for each link"
     assert [record.levelname for record in caplog.records] == ["ERROR"]
-    assert f"{second.root} is not served, random 0 stays" in caplog.text
+    assert f"{second.root} cannot be served, random 0 stays" in caplog.text
     point(link, second.root)
     check(bundles)
     assert counted(metrics) == (0, 2), "and again for a new link to the same"
@@ -192,7 +192,7 @@ def test_two_bundles_must_fit_into_memory(
     assert counted(metrics) == (1, 1)
 
 
-def test_what_cannot_be_explained_is_not_served_and_an_explainer_that_is_away_is_told_later(
+def test_bundles_need_a_willing_explainer_and_an_unavailable_one_is_told_later(
     begin: Callable[[], Bundles], link: Path, second: Bundle, explainer: Explainer, metrics: Metrics
 ) -> None:
     bundles = begin()
@@ -253,6 +253,6 @@ def test_a_worker_that_is_started_again_serves_the_last_one_where_the_link_names
         begin()
 
 
-def test_a_folder_that_is_no_link_is_served_as_ever(first: Bundle, explainer: Explainer, metrics: Metrics) -> None:
+def test_a_folder_that_is_not_a_link_is_served_unchanged(first: Bundle, explainer: Explainer, metrics: Metrics) -> None:
     bundles = Bundles(Settings(bundle=first.root), metrics, explainer, lambda: 1)
     assert (check(bundles), counted(metrics)) == ("0", (0, 0))

@@ -1,4 +1,4 @@
-"""The explainer keeps two bundles, and takes neither for the other."""
+"""The explainer keeps two bundles, and does not confuse them."""
 
 from pathlib import Path
 
@@ -28,11 +28,11 @@ def test_the_newest_two_are_kept_and_each_is_known_by_its_hash(bundle: Bundle, t
     assert kept.get("0" * 64) is None
 
 
-def test_another_than_the_one_that_is_meant_is_not_adopted(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_bundle_with_another_hash_is_not_adopted(bundle: Bundle, tmp_path: Path) -> None:
     kept = Kept(lambda one: one.root, None)
     kept.adopt(bundle.root)
     other = variant(bundle, tmp_path / "other", version="1")
-    with pytest.raises(NotServable, match="has changed"):
+    with pytest.raises(NotServable, match="changed while"):
         kept.adopt(bundle.root, other.sha256)
     with pytest.raises(BundleError):
         kept.adopt(tmp_path / "nothing", other.sha256)

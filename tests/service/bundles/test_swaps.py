@@ -1,4 +1,4 @@
-"""Fifty bundles after one another under load: no request fails, and each answer is its bundle's own, maps included."""
+"""Fifty bundle swaps under load: no request fails, and each answer, including maps, comes from the bundle it names."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the page is made of: vendored files as they came, no other origin, no file over the house's length."""
+"""The page's files: vendored files are unchanged, no other origin is used, and no file is too long."""
 
 import hashlib
 import json
@@ -66,7 +66,7 @@ def test_words_are_those_of_the_service() -> None:
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_colours_are_those_of_the_picture_for_people(signed: bool) -> None:
-    """Laid over a radiograph at the picture's opacity they make the same picture."""
+    """Blended over a radiograph with the overlay's opacity, they give the same picture."""
     table = np.frombuffer(bytes.fromhex(WORDS["colours"]["relevance" if signed else "evidence"]), np.uint8).reshape(
         256, 4
     )

@@ -1,4 +1,4 @@
-"""What runs where, what starts, and what goes on when the explainer does not."""
+"""The processes: which code runs where, which settings start, and what works without the explainer."""
 
 import json
 import logging
@@ -54,7 +54,7 @@ def test_no_request_may_take_longer_than_bentomls_own_timeout(monkeypatch: pytes
         Settings()
 
 
-def test_a_call_to_the_explainer_outlives_a_work_that_hangs() -> None:
+def test_a_call_to_the_explainer_outlives_a_job_that_hangs() -> None:
     service: Any = ExplainerService
     assert service.config["traffic"]["timeout"] > PATIENCE * MAX_SECONDS
 
@@ -108,10 +108,10 @@ def test_a_broken_bundle_ends_the_server_with_one_line(bundle: Bundle, tmp_path:
         (["10.0.0.1"], {}, True),
         (["0.0.0.0"], {"api_keys": "0123456789abcdef"}, False),
         (["0.0.0.0"], {"allow_anonymous": True}, False),
-        (["127.0.0.1", "127.0.0.1"], {"allow_anonymous": True}, True),  # the explainer on TCP
+        (["127.0.0.1", "127.0.0.1"], {"allow_anonymous": True}, True),  # the explainer would listen on TCP
     ],
 )
-def test_beyond_loopback_only_with_a_key_or_a_word(hosts: list[str], settings: dict[str, Any], refused: bool) -> None:
+def test_listening_beyond_loopback_needs_a_key(hosts: list[str], settings: dict[str, Any], refused: bool) -> None:
     sockets = [SimpleNamespace(host=None), *(SimpleNamespace(host=host) for host in hosts)]
     with pytest.raises(SystemExit) if refused else nullcontext():
         refuse_open_sockets(sockets, Settings(**settings))
@@ -121,22 +121,22 @@ def test_an_unknown_setting_ends_the_server_with_one_line(bundle: Bundle, tmp_pa
     with pytest.raises(RuntimeError) as caught, serve(tmp_path / "log", bundle.root, api_key="0123456789abcdef"):
         pytest.fail("it started")
     log = str(caught.value)
-    assert "There is no setting CXR_API_KEY. Is CXR_API_KEYS meant?" in log
+    assert "There is no setting CXR_API_KEY. Did you mean CXR_API_KEYS?" in log
     assert "0123456789abcdef" not in log
     assert "Traceback" not in log
 
 
-def test_names_that_others_read_are_no_settings_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_other_files_are_neither_settings_nor_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = ["git", "grep", "-hoIE", r"\bCXR_[A-Z_]*[A-Z]\b", "--", ":!tests"]
     names = set(subprocess.run(listed, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.split())
     settings = {f"CXR_{name.upper()}" for name in Settings.model_fields}
-    assert names - settings - {"CXR_API_KEY"} == set(ELSEWHERE)  # the misspelt one is named as such
+    assert names - settings - {"CXR_API_KEY"} == set(ELSEWHERE)  # the misspelt one is named in the error
     monkeypatch.setenv("CXR_IMAGE", "x")
     Settings()
 
 
 @pytest.mark.parametrize("user", [0, 1034])
-def test_root_is_warned_of(user: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_root_gets_a_warning(user: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("logs.configure", "bento.api.confine", "bento.api.verify"):
         monkeypatch.setattr(f"service.{name}", lambda *_: None)
     monkeypatch.setattr("os.geteuid", lambda: user)
@@ -147,7 +147,7 @@ def test_root_is_warned_of(user: int, monkeypatch: pytest.MonkeyPatch, caplog: p
 
 @pytest.mark.slow  # the supervisor's own refusal is below
 def test_a_worker_that_listens_everywhere_does_not_start(bundle: Bundle) -> None:
-    """Whatever the supervisor thought of it."""
+    """Independently of the supervisor's check."""
     with socket.create_server(("0.0.0.0", 0)) as listener:
         arguments = ["-m", "_bentoml_impl.worker.service", "service.bento.classifier:ApiWithoutExplainer"]
         result = subprocess.run(
@@ -186,8 +186,8 @@ def test_the_settings_are_in_the_log(server: Server, bundle: Bundle) -> None:
     assert f"CXR_BUNDLE={bundle.root}" in server.log_text()
 
 
-@pytest.mark.slow  # the next one loads torch
-def test_a_dead_explainer_does_not_touch_classify(server: Server) -> None:
+@pytest.mark.slow  # the next explainer must load torch
+def test_a_dead_explainer_does_not_affect_classify(server: Server) -> None:
     image = files.radiograph_png()
     server.explainer().kill()
     away = server.client.post("/explain", content=image, headers=PNG)
@@ -200,7 +200,7 @@ def test_a_dead_explainer_does_not_touch_classify(server: Server) -> None:
     server.wait_for_explainer(image)
 
 
-def test_a_hanging_explainer_does_not_touch_classify(server: Server) -> None:
+def test_a_hanging_explainer_does_not_affect_classify(server: Server) -> None:
     image = files.radiograph_png()
     explainer = server.explainer()
     explainer.suspend()
@@ -226,7 +226,7 @@ def test_sigterm_answers_what_was_accepted(bundle: Bundle, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_full_queue_is_told_at_once(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_full_queue_refuses_at_once(bundle: Bundle, tmp_path: Path) -> None:
     image = files.large_radiograph_dicom()
     with serve(tmp_path / "log", bundle.root, classifications=1, queue=1) as server, ThreadPoolExecutor(8) as clients:
         headers = {"Content-Type": "application/dicom"}

@@ -1,4 +1,4 @@
-"""An explainer that hangs, or dies of a question, is replaced; nothing but that question is touched."""
+"""An explainer that hangs or is killed by a request is replaced; only that request is affected."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from scripts.server import Server, serve
 from service.bento.explainer import PATIENCE
 from tests import files
 
-pytestmark = pytest.mark.slow  # each starts an explainer again
+pytestmark = pytest.mark.slow  # each test starts another explainer
 
 LRP_S = 3.0
 
@@ -34,7 +34,7 @@ def code(answer: httpx.Response) -> str:
     return str(answer.json()["error"]["code"])
 
 
-def test_one_that_hangs_is_told_at_its_deadline_and_its_explainer_replaced(planted: Server) -> None:
+def test_a_hanging_request_ends_at_its_deadline_and_its_explainer_is_replaced(planted: Server) -> None:
     hung = planted.explainer()
     with ThreadPoolExecutor(3) as clients:
         answers = list(clients.map(lambda _: explain(planted, "lrp"), range(3)))
@@ -46,7 +46,7 @@ def test_one_that_hangs_is_told_at_its_deadline_and_its_explainer_replaced(plant
     assert planted.log_text().count("Timeout (0:") == 1, "the other two never began"
 
 
-def test_a_question_ends_one_explainer_and_not_the_next(planted: Server) -> None:
+def test_a_request_ends_one_explainer_and_not_the_next(planted: Server) -> None:
     old = planted.explainer()
     answer = explain(planted, "gradcam")
     assert (answer.status_code, code(answer)) == (503, "explainer_died")

@@ -1,4 +1,4 @@
-"""A work that hangs ends its process; one that ends in time does not."""
+"""A job that hangs ends its process; a job that ends in time does not."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_work_that_hangs_ends_the_process_and_shows_where() -> None:
+def test_a_job_that_hangs_ends_the_process_and_shows_where() -> None:
     result = run("def hang(secret):\n    with watchdog.watch(0.1):\n        time.sleep(3600)\nhang('CANARY')")
     assert result.returncode == 1
     assert "in hang" in result.stdout
@@ -27,12 +27,12 @@ def test_a_work_that_hangs_ends_the_process_and_shows_where() -> None:
 
 
 def test_also_where_the_interpreter_is_held() -> None:
-    """As by a library that hangs and has not given back the GIL."""
+    """As by a library that hangs while it holds the GIL."""
     result = run("import re\nwith watchdog.watch(0.1):\n    re.match('(a+)+$', 'a' * 64 + 'b')")
     assert result.returncode == 1
 
 
-def test_works_that_end_in_time_end_nothing() -> None:
+def test_jobs_that_end_in_time_end_nothing() -> None:
     result = run(
         "with watchdog.watch(3600):\n    pass\n"
         "try:\n    with watchdog.watch(0.2):\n        raise KeyError\nexcept KeyError:\n    pass\n"
@@ -41,7 +41,7 @@ def test_works_that_end_in_time_end_nothing() -> None:
     assert result.stdout == "alive\n"
 
 
-def test_of_several_works_the_first_whose_time_is_over_counts() -> None:
+def test_the_earliest_deadline_of_several_jobs_counts() -> None:
     begin = (
         "other = watchdog.watch(3600)\nother.__enter__()\n"
         "hanging = watchdog.watch(0.1)\nhanging.__enter__()\n"

@@ -15,7 +15,7 @@ def post(server: Server, *contents: bytes) -> Any:
     return server.client.post("/v1/classify", files=parts)
 
 
-def test_each_file_gets_what_classify_says(server: Server) -> None:
+def test_each_file_gets_the_answer_of_classify(server: Server) -> None:
     contents = [files.radiograph_png(), files.radiograph_dicom(), files.radiograph_jpeg()]
     types = ["image/png", "application/dicom", "image/jpeg"]
     batch = post(server, *contents)
@@ -27,7 +27,7 @@ def test_each_file_gets_what_classify_says(server: Server) -> None:
             assert result[key] == alone[key]
 
 
-def test_a_bad_file_sinks_no_other(server: Server) -> None:
+def test_a_bad_file_affects_no_other(server: Server) -> None:
     before = scrape(server)
     batch = post(server, files.radiograph_png(), files.text_file(), b"", files.lateral_dicom(), files.radiograph_jpeg())
     results = batch.json()["results"]

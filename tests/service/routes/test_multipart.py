@@ -1,4 +1,4 @@
-"""Forms: parts in order, in memory, bounded, and every odd form named."""
+"""Forms: parts in order, in memory, limited; malformed forms get the right error."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -77,7 +77,7 @@ def test_one_file_among_what_the_rfcs_allow(data: bytes, size: int) -> None:
     assert parsed(data, size=size) == [b"1"]
 
 
-def test_another_bound_has_another_word() -> None:
+def test_another_limit_has_another_error() -> None:
     async def chunks() -> AsyncIterator[bytes]:
         yield form(b"1", b"2")
 

@@ -1,4 +1,4 @@
-"""The Accept header: weights, ranges, and what clients make of them."""
+"""The Accept header: weights, ranges, and headers of real clients."""
 
 import pytest
 

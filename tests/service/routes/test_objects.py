@@ -1,4 +1,4 @@
-"""What the live server answers to systems: DICOM objects and FHIR, with the figures that /classify gives."""
+"""The live server's answers for other systems: DICOM objects and FHIR, with the figures of /classify."""
 
 import email.message
 import email.policy
@@ -36,7 +36,7 @@ def classified(server: Server, data: bytes | None = None) -> dict[str, Any]:
 
 
 def parts(response: httpx.Response) -> dict[str, bytes]:
-    """The parts of a multipart/related answer by Content-ID, read by another's parser."""
+    """The parts of a multipart/related answer by Content-ID, read by an independent parser."""
     assert response.status_code == 200, response.text
     head = f"Content-Type: {response.headers['Content-Type']}\r\n\r\n".encode()
     message = BytesParser(policy=email.policy.HTTP).parsebytes(head + response.content)

@@ -1,6 +1,6 @@
 """/docs.json against the live server: files, mutations and noise get only documented answers.
 
-A thousand cases an operation: `python -m pytest tests/service/routes/test_openapi.py --hypothesis-profile thorough`.
+A thousand cases per operation: `python -m pytest tests/service/routes/test_openapi.py --hypothesis-profile thorough`.
 """
 
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ from tests import files
 pytestmark = pytest.mark.slow
 
 NOT_OURS: list[Any] = [checks.positive_data_acceptance, checks.negative_data_rejection]
-"""Whether a picture is a radiograph no schema can say."""
+"""No schema can express whether a picture is a radiograph."""
 
 
 @st.composite
 def files_and_what_became_of_them(draw: st.DrawFn) -> bytes:
-    """A real file, whole, or cut, or with other bytes in some places; or noise."""
+    """A real file, unchanged, truncated, or with some bytes replaced; or noise."""
     data = bytearray(draw(st.sampled_from([*corpus(), b""])))
     kind = draw(st.sampled_from(["whole", "cut", "changed", "grown", "noise"]))
     if kind == "noise" or not data:
@@ -39,7 +39,7 @@ def files_and_what_became_of_them(draw: st.DrawFn) -> bytes:
     if kind == "grown":
         return bytes(data) + draw(st.binary(max_size=100))
     for _ in range(draw(st.integers(1, 8)) if kind == "changed" else 0):
-        # Most of what decides is at the beginning.
+        # The bytes that matter most are at the beginning.
         place = draw(st.one_of(st.integers(0, min(2048, len(data)) - 1), st.integers(0, len(data) - 1)))
         data[place] = draw(st.integers(0, 255))
     return bytes(data)
@@ -47,7 +47,7 @@ def files_and_what_became_of_them(draw: st.DrawFn) -> bytes:
 
 @cache
 def corpus() -> list[bytes]:
-    """Of the real radiograph: PNG, JPEG, DICOM, small; and what is refused."""
+    """The real radiograph as PNG, JPEG and DICOM, small; and files that are refused."""
     image = Image.fromarray(decode(files.radiograph_png()).pixels).resize((128, 136))
     pictures = [files.encoded(image, "PNG"), files.encoded(image, "JPEG")]
     dicom = files.small_radiograph_dicom()
@@ -71,12 +71,12 @@ def document(served: Server) -> Any:
 
 @pytest.mark.parametrize("mode", GenerationMode)
 @pytest.mark.parametrize("path", ["/classify", "/explain", "/preview", "/v1/classify"])
-def test_what_comes_is_in_the_document(document: Any, path: str, mode: GenerationMode) -> None:
+def test_answers_are_in_the_document(document: Any, path: str, mode: GenerationMode) -> None:
     @settings(deadline=None, suppress_health_check=list(HealthCheck))
     @given(document[path]["POST"].as_strategy(generation_mode=mode))
     def judge(case: Any) -> None:
         if mode is GenerationMode.POSITIVE and case.query:
-            case.query.pop("member", None)  # hardly any string is a member's name
+            case.query.pop("member", None)  # a random string is hardly ever a member's name
         case.call_and_validate(excluded_checks=NOT_OURS, timeout=120)
 
     judge()

@@ -1,4 +1,4 @@
-"""The page's own files, in process: headers, types, tags, and nothing that is not named."""
+"""The page's files, in process: headers, media types, ETags; only listed files are served."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ seen: list[tuple[str, int, str | None]] = []
 
 
 def ask(method: str, path: str, *keys: str, **headers: str) -> httpx.Response:
-    """A request to every route there is, behind a boundary with these keys."""
+    """A client of all routes, behind a boundary with these keys."""
 
     def observe(route: str, status: int, _: float, code: str | None) -> None:
         seen.append((route, status, code))
@@ -40,7 +40,7 @@ def code(response: httpx.Response) -> Any:
     return response.json()["error"]["code"]
 
 
-def test_the_page_says_what_it_is_not_before_any_script_has_run() -> None:
+def test_the_page_has_its_disclaimer_before_any_script_runs() -> None:
     answer = ask("GET", "/")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -69,7 +69,7 @@ def test_types(suffix: str) -> None:
         assert ask("GET", f"/static/{name}").headers["Content-Type"].startswith(kind)
 
 
-def test_what_the_browser_has_is_not_sent_again() -> None:
+def test_cached_files_are_not_sent_again() -> None:
     tag = ask("GET", "/static/app.js").headers["ETag"]
     for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
         answer = ask("GET", "/static/app.js", **{"If-None-Match": known})
@@ -93,7 +93,7 @@ def test_what_the_browser_has_is_not_sent_again() -> None:
         "/index.html",
     ],
 )
-def test_what_is_not_named_is_not_there(path: str) -> None:
+def test_only_listed_files_are_served(path: str) -> None:
     answer = ask("GET", path)
     assert (answer.status_code, code(answer)) == (404, "not_found")
     assert seen[-1] == ("other", 404, "not_found")

@@ -1,4 +1,4 @@
-"""POST /preview on the live server: the values of the core, in the order that its headers tell."""
+"""POST /preview on the live server: the core's values, in the layout that its headers describe."""
 
 from collections.abc import Callable
 

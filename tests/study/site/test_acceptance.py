@@ -1,4 +1,4 @@
-"""From a folder and a table to figures: copies and refused files do not count, patients need not be named."""
+"""From a folder and a table to figures: copies and refused files do not count, and patients are optional."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +50,7 @@ def read(bundle: Bundle, folder: Path) -> SiteImages:
     return read_site(bundle, folder, collection, "here")
 
 
-def test_what_does_not_count_is_named(bundle: Bundle, tmp_path: Path) -> None:
+def test_left_out_files_are_listed(bundle: Bundle, tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "site", ["normal", "COVID-19", "effusion", "normal", "normal", "normal"])
     (folder / "3.png").write_bytes(b"no picture")
     (folder / "4.png").unlink()
@@ -68,9 +68,9 @@ def test_what_does_not_count_is_named(bundle: Bundle, tmp_path: Path) -> None:
     assert found.refused == 1
     assert found.checked
     assert found.patients
-    assert found.unfamiliar.all()  # they are noise
+    assert found.unfamiliar.all()  # the images are noise
     assert "its finding is none of normal, pneumonia and COVID-19" in found.left_out
-    assert UNREADABLE not in found.left_out  # a folder is no file of the table
+    assert UNREADABLE not in found.left_out  # a folder cannot be a file of the table
     (folder / "labels.csv").write_text("file,label\n3.png,normal")
     with pytest.raises(DataError, match="none of the table's images can be used"):
         read(bundle, folder)
@@ -102,7 +102,7 @@ def test_enough_images_give_a_calibration_and_where_it_comes_from(
     assert found.recalibrated.figures["conformal/pneumonia/coverage"].value is None
     assert found.shipped.figures["covid19_auroc"].value is not None
     assert found.shares["unfamiliar"].value == 1.0
-    assert found.uses[0].answer == "no"  # all of it is noise
+    assert found.uses[0].answer == "no"  # all images are noise
     site = provenance(bundle, tested, images, "1" * 64)
     assert site.images == {"normal": 52, "pneumonia": 0, "covid19": 52}
     assert set(site.reference) == {"gate_score", "top_probability", "set_size", "no_lungs", "mean_grey"}
@@ -122,8 +122,8 @@ def test_the_report_says_what_may_be_done_and_what_is_missing(
     assert {use.answer for use in few.acceptance.uses[1:]} == {"not known"}
     page = html(site_report(few.acceptance, bundle, []))
     assert "no bundle was written" in page
-    assert "<td>97</td>" in page  # of 100 for a temperature
-    assert not BundleEvaluation.read(bundle).splits  # a bundle without a card is reported all the same
+    assert "<td>97</td>" in page  # of the 100 images that a temperature needs
+    assert not BundleEvaluation.read(bundle).splits  # the report also works for a bundle without a card
     assert list(few.acceptance.counts) == list(LABELS)
 
 

@@ -1,4 +1,4 @@
-"""Hashes: the same for a picture made smaller, recompressed or brightened, and another for another picture."""
+"""Hashes: equal for a shrunk, recompressed or brightened copy, and different for another picture."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tests.bundles import variant
 
 
 def scene(seed: int) -> Grey:
-    """Blobs of all sizes: another scene for another seed."""
+    """Blobs of all sizes. Each seed gives another scene."""
     rng = np.random.default_rng(seed)
     noise = sum(
         cv2.resize(rng.normal(0, 1, (side, side)), (320, 300), interpolation=cv2.INTER_CUBIC) for side in (8, 24, 60)
@@ -30,7 +30,7 @@ def altered(pixels: Grey) -> list[Grey]:
 
 
 @pytest.mark.parametrize("pixels", [scene(0), decode(files.radiograph_png()).pixels], ids=["scene", "radiograph"])
-def test_a_copy_is_found_and_a_stranger_is_none(pixels: Grey) -> None:
+def test_copies_are_found_and_other_pictures_are_not(pixels: Grey) -> None:
     known = np.array([code(pixels), *(code(scene(seed)) for seed in range(10, 40))], np.uint64)
     for copy in altered(pixels):
         assert is_copy(code(copy), known)

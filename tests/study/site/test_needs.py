@@ -1,4 +1,4 @@
-"""How many images a figure needs, and that with fewer it is unknown and says how many are missing."""
+"""The number of images that a figure needs. With fewer it is unknown, and the missing number is stated."""
 
 from cxr.labels import Label
 from evaluation.figure import Figure
@@ -13,7 +13,7 @@ NAMES = (
 )
 
 
-def test_fifty_images_tell_little() -> None:
+def test_fifty_images_are_too_few() -> None:
     missing = {need.figure: need.missing for need in needs(FIFTY) if need.missing}
     assert missing == {
         "sensitivity, coverage and threshold of normal": OF_A_LABEL - 16,

@@ -1,4 +1,4 @@
-"""Recalibration: coverage where it was off, labels without images kept as they were, a bundle that names its site."""
+"""Recalibration: it corrects coverage, keeps labels without images, and writes a bundle that names its site."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ SHIPPED = Shipped("scpa", 0.3, 0.9, {"normal": 0.2, "pneumonia": 0.6, "covid19":
 
 
 def answers(count: int, seed: int = 0, labels: tuple[int, ...] = (0, 2)) -> tuple[Floats, Ints]:
-    """Logits [1, N, 3] of a network that is right more often than not, and labels."""
+    """Logits [1, N, 3] of a network that is mostly right, and labels."""
     rng = np.random.default_rng(seed)
     true = rng.choice(labels, count)
     logits = rng.normal(0, 1, (1, count, len(LABELS)))
@@ -32,7 +32,7 @@ def test_coverage_holds_on_images_that_fitted_nothing() -> None:
     for index in (0, 2):
         assert before[true == index, index].mean() < 0.7
         assert in_set[true == index, index].mean() == pytest.approx(0.9, abs=0.05)
-    assert fitted.temperature > 0.5  # the network is less sure than it says
+    assert fitted.temperature > 0.5  # the network is over-confident
 
 
 def test_a_label_without_images_stays_in_as_many_sets() -> None:

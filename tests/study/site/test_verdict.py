@@ -1,4 +1,4 @@
-"""The rules: ends of intervals decide, and what is not known is not a yes."""
+"""The rules: the ends of intervals decide, and an unknown figure never gives a yes."""
 
 import pytest
 
@@ -32,14 +32,14 @@ def answers(
 
 
 def test_each_rule() -> None:
-    assert answers() == ["yes", "yes", "no", "yes", "yes", "yes"]  # fit, normal, COVID-19, sets, probabilities, label
+    assert answers() == ["yes", "yes", "no", "yes", "yes", "yes"]  # suits, normal, COVID-19, sets, probabilities, label
     assert answers(doubted=Figure(0.2, 0.15, 0.25))[0] == "no"
     assert answers(after=AFTER | {"conformal/normal/coverage": Figure(0.8, 0.7, 0.89)})[3] == "no"
     assert answers(after=AFTER | {"ece": Figure(0.12, 0.08, 0.15)})[4] == "no"
     assert answers(before=BEFORE | {"normal_recall": Figure(0.75, 0.66, 0.85)})[5] == "no"
 
 
-def test_what_is_not_known_is_no_yes() -> None:
+def test_unknown_figures_never_give_a_yes() -> None:
     assert answers(before={}, after={}) == ["yes", *["not known"] * 5]
 
 

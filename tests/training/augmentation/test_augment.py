@@ -73,7 +73,7 @@ def test_presets_keep_shape_and_range(how: Augmentation, side: int, images: Tens
     assert varied.isfinite().all()
 
 
-@pytest.mark.parametrize("name", [name for name in HYPERPARAMETERS if name != "amplitude_mix"])  # of other images
+@pytest.mark.parametrize("name", [name for name in HYPERPARAMETERS if name != "amplitude_mix"])  # needs a second image
 def test_every_hyperparameter_changes_the_image_and_nothing_else_is_needed(name: str) -> None:
     strength = 20.0 if name == "rotation" else 1.0 if name in CERTAIN else 0.3
     batch = smooth().expand(8, -1, -1, -1)
@@ -97,7 +97,7 @@ def test_the_batch_itself_is_not_touched(images: Tensor) -> None:
     assert torch.equal(images, before)
 
 
-# --- Each does what its name says
+# --- Single variations
 
 
 def test_translation_stays_within_its_share() -> None:

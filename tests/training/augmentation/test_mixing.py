@@ -14,7 +14,7 @@ Mix = Callable[[Tensor, Tensor, float, np.random.Generator], tuple[Tensor, Tenso
 
 @pytest.mark.parametrize("mix", [mixup, cutmix])
 def test_an_images_content_is_its_target(mix: Mix) -> None:
-    """Images of one grey value each: the mean of a mixture says how much of which is in it."""
+    """Each image has one grey value, so the mean of a mixture shows each image's share."""
     shares = set()
     for seed in range(20):
         inputs = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1).expand(2, 1, 40, 24).clone()

@@ -1,4 +1,4 @@
-"""Styles: each changes the drawn images as its name says, and leaves the others unchanged."""
+"""Styles: each changes the drawn images in its own way, and leaves the others unchanged."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -27,7 +27,7 @@ SIDE = 64
 
 @pytest.fixture(scope="module")
 def images() -> Tensor:
-    """Smooth blobs with some texture, each image its own."""
+    """Smooth blobs with some texture, different in each image."""
     rng = torch.Generator().manual_seed(0)
     coarse = torch.rand(64, 1, 6, 6, generator=rng)
     blobs = torch.nn.functional.interpolate(coarse, size=SIDE, mode="bicubic").clamp(0, 1)

@@ -1,4 +1,4 @@
-"""Examples: one radiograph as it is, one varied, strangers in turn; pictures only where their packages are."""
+"""Examples: for each radiograph one unchanged, one varied, and alternating kinds to reject; pictures need packages."""
 
 import sys
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""A gate learns to tell two kinds apart in a few steps, the same way from the same seed."""
+"""A gate learns to separate two kinds in a few steps, with the same result from the same seed."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from training.gate.learn import logits_of, train_gate
 
 
 def examples(each: int = 24) -> Examples:
-    """Known and varied: bright above; strangers: bright below."""
+    """Known and varied images are bright at the top; images to reject are bright at the bottom."""
     rng = np.random.default_rng(0)
     ramp = np.linspace(200, 40, SIZE)[:, np.newaxis]
     above, below = (

@@ -1,4 +1,4 @@
-"""Drawn slices: no two alike, the same from the same generator, and an image of air around a body."""
+"""Drawn slices: they differ, are reproducible, and show air around a body."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Strangers are what their names say."""
+"""Images to reject match the names of their kinds."""
 
 import numpy as np
 import pytest
@@ -34,12 +34,12 @@ def test_turned_and_negative() -> None:
 
 
 def test_less_than_half_of_the_lungs_is_left() -> None:
-    """The image's grey is the lungs' mask, so that what is left can be counted."""
+    """The image's grey is the lung mask, so that the remaining lung can be counted."""
     of = sitter()
     shown = Sitter(np.kron(of.lungs, np.ones((4, 4))).astype(np.uint8), of.lungs, of.other)
     for seed in range(30):
         left = KINDS["cropped"](shown, np.random.default_rng(seed)).sum() / shown.pixels.sum()
-        assert left <= LUNGS_LEFT + 0.06  # a cell's edge
+        assert left <= LUNGS_LEFT + 0.06  # tolerance for cells at the edge
 
 
 def test_without_lungs_a_quarter_or_a_half_is_left() -> None:

@@ -23,7 +23,7 @@ from training.lungs.segmenter import RECIPE, SIZE, dice, train_segmenter
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Bright pictures with two dark ellipses and their masks; the last row has none, and people drew two."""
+    """Bright pictures with two dark ellipses and their masks. The last row has no mask; two masks are by people."""
     folder = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
     with (folder / "metadata.csv").open("w", newline="") as handle:
@@ -110,7 +110,7 @@ def test_patients_of_the_extra_films_are_in_one_split_each(tmp_path: Path) -> No
 
 
 def test_each_convention_is_learnt_from_its_own_masks(folder: Path) -> None:
-    """The machine draws nothing here, people draw all: the two outputs must come to differ."""
+    """Here the machine's masks are empty and people's are full, so the two outputs must become different."""
     data = load_masked(folder, ("train",), RECIPE, SIZE)
     makers = ["machine", "V7"] * len(data.outlines)
     outlines = tuple(replace(outline, maker=maker) for outline, maker in zip(data.outlines, makers, strict=False))
@@ -159,7 +159,7 @@ def test_the_command_puts_a_segmenter_into_a_bundle(folder: Path, bundle: Bundle
 
 @pytest.mark.slow
 @pytest.mark.skipif(not DEFAULT_DATA.exists(), reason="needs ../shared/data")
-def test_the_segmenter_that_ships_agrees_with_held_out_masks() -> None:
+def test_the_shipped_segmenter_agrees_with_held_out_masks() -> None:
     from cxr.model.bundle import DEFAULT_BUNDLE
     from networks.unet import load_segmenter
 
@@ -168,5 +168,5 @@ def test_the_segmenter_that_ships_agrees_with_held_out_masks() -> None:
     recipe = shipped.manifest.lungs.recipe
     data = load_masked(DEFAULT_DATA, ("val", "test"), recipe.id, recipe.size)
     agreement = dice(load_segmenter(shipped, shipped.manifest.lungs), data)[~data.whole]
-    assert len(agreement) == 49 + 59  # the machine's and JSRT's
+    assert len(agreement) == 49 + 59  # without the machine's masks and JSRT's
     assert agreement.mean() >= 0.93

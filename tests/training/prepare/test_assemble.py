@@ -92,7 +92,7 @@ def test_the_same_collection_gives_the_same_bytes_wherever_it_lies(tmp_path: Pat
 
 
 def _other(seed: int, pixels: Grey) -> bytes:
-    """Stored values of another picture of the same size."""
+    """Pixel values of another picture of the same size."""
     height, width = pixels.shape
     return (chest(seed, height, width).astype(np.uint16) << 6).tobytes()
 
@@ -178,7 +178,7 @@ def test_what_leaks_into_a_published_test_split_is_left_out(tmp_path: Path) -> N
     assert {image.picture.original.label for image in anew.images if image.split == "test"} > {"normal"}
 
 
-# --- What cannot be read, and what must not be written
+# --- Unreadable files, and data that must not be written
 
 
 def test_unreadable_files_are_listed(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_nothing_of_a_patient_is_written(tmp_path: Path, capfd: pytest.CaptureFi
     assert CANARY not in "".join(capfd.readouterr())
 
 
-def test_a_pseudonym_is_no_hash_of_the_patient(tmp_path: Path) -> None:
+def test_a_pseudonym_is_not_a_hash_of_the_patient(tmp_path: Path) -> None:
     for index in range(6):
         put(tmp_path / f"{index}.png", chest(index))
     put_csv(tmp_path, [f"{index}.png,normal,{index}" for index in range(6)])
@@ -245,7 +245,7 @@ def test_the_mapping_is_written_only_where_asked_and_for_the_owner(tmp_path: Pat
     assert not (tmp_path / "more").exists()
 
 
-# --- All of it or nothing
+# --- Atomic output
 
 
 def test_a_folder_that_is_there_is_not_touched(tmp_path: Path) -> None:
@@ -291,6 +291,6 @@ def test_what_makes_no_three_splits_is_refused(tmp_path: Path, make: Callable[[P
 
 
 def test_grey_pictures_of_tests_are_distinct() -> None:
-    """The other tests count on it."""
+    """The other tests rely on this."""
     pictures: list[Grey] = [chest(seed) for seed in (0, 1, 100, 500)]
     assert len({picture.tobytes() for picture in pictures}) == 4

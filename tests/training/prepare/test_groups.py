@@ -1,4 +1,4 @@
-"""Groups: what is linked, directly or not, is together, and names nobody."""
+"""Groups: directly or indirectly linked images are together, and a group's name identifies nobody."""
 
 from itertools import chain
 

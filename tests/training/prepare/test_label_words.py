@@ -30,7 +30,7 @@ def test_own_words_come_first() -> None:
 
 
 @pytest.mark.parametrize("meaning", ["opacity", "opacity=flu", "=normal", "opacity=", "opacity=Normal"])
-def test_a_meaning_that_is_none_is_named(meaning: str) -> None:
+def test_an_invalid_meaning_is_named(meaning: str) -> None:
     with pytest.raises(DataError, match="WORD=LABEL"):
         own_words([meaning])
 

@@ -80,7 +80,7 @@ def test_progress_runs_from_nothing_to_all() -> None:
     assert told[-1] == 1
 
 
-def test_levelling_takes_brightness_and_contrast_out() -> None:
+def test_levelling_removes_brightness_and_contrast() -> None:
     before, after = levelled(PICTURES[0], 1.5, 4, 6), levelled(brighter(PICTURES[0]), 1.5, 4, 6)
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.97
     assert abs(float(before.mean())) < 0.1

@@ -111,7 +111,7 @@ def test_covidx_lists(covidx: Path) -> None:
     ]  # fmt: skip
 
 
-def test_lists_of_positives_and_negatives_say_only_half(tmp_path: Path) -> None:
+def test_negatives_of_lists_of_positives_and_negatives_are_left_out(tmp_path: Path) -> None:
     pictures(tmp_path, "a.png", "b.png")
     put_text(tmp_path / "train.txt", "p1 a.png positive rsna", "p2 b.png negative rsna")
     _, collection = read_collection(tmp_path, ReadingOptions())
@@ -173,7 +173,7 @@ def test_its_older_form_without_folder_and_modality(tmp_path: Path) -> None:
     assert [(one.label, one.patient) for one in collection.images] == [("pneumonia", "1")]
 
 
-# --- A CSV of one's own
+# --- The user's own CSV
 
 
 def test_a_csv_beside_dicoms(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_columns_by_other_names(tmp_path: Path) -> None:
         read_collection(tmp_path, ReadingOptions(kind="csv", columns=Columns("bild", "befund", "nummer")))
 
 
-# --- Which kind it is
+# --- Detection of the kind
 
 
 def test_a_folder_of_two_kinds_is_not_guessed(covidx: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_folder_of_two_kinds_is_not_guessed(covidx: Path) -> None:
     assert read_collection(covidx, ReadingOptions(kind="folders"))[0] == "folders"
 
 
-def test_a_folder_of_no_kind_is_told_of_all(tmp_path: Path) -> None:
+def test_the_error_for_an_unknown_kind_lists_all_kinds(tmp_path: Path) -> None:
     pictures(tmp_path, "a.png", "normal/b.png")
     put_text(tmp_path / "notes.csv", "a,b", "1,2")
     put_text(tmp_path / "train.txt", "just a note of training")
@@ -248,7 +248,7 @@ def test_a_prepared_folder_is_recognised(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cohen", "csv"])
-def test_a_table_that_is_not_there_or_not_text_is_named(tmp_path: Path, kind: str) -> None:
+def test_a_missing_or_unreadable_table_is_named(tmp_path: Path, kind: str) -> None:
     with pytest.raises(DataError, match="--table"):
         read_collection(tmp_path, ReadingOptions(kind=kind))  # type: ignore[arg-type]
     (tmp_path / "metadata.csv").write_bytes(b"\xff\xfe\0f")

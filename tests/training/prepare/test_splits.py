@@ -68,7 +68,7 @@ def test_the_publishers_test_split_is_the_test_split() -> None:
     counts = images(groups, splits)
     for label in LABELS:
         rest = counts[label, "train"] + counts[label, "val"]
-        assert abs(counts[label, "val"] - 0.125 * rest) <= 5  # 0.1 of all, where test has 0.2
+        assert abs(counts[label, "val"] - 0.125 * rest) <= 5  # val is 0.1 of all images, and test is 0.2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests import files
 
 
 def chest(seed: int, height: int = 160, width: int = 150) -> Grey:
-    """A picture that is like no other: an ellipse as in every chest, and smooth noise of its own."""
+    """A picture that differs from all others: an ellipse as in every chest, and individual smooth noise."""
     noise = np.random.default_rng(seed).normal(size=(height, width)).astype(np.float32)
     texture = cv2.GaussianBlur(noise, (0, 0), 3) * 6 + cv2.GaussianBlur(noise, (0, 0), 9) * 12
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
@@ -33,7 +33,7 @@ def put_text(path: Path, *lines: str) -> Path:
 
 
 def by_class(folder: Path, count: int = 6, names: tuple[str, str, str] = ("normal", "pneumonia", "covid19")) -> Path:
-    """As many pictures in each of three folders."""
+    """Write this many pictures into each of three folders."""
     for index, name in enumerate(names):
         for number in range(count):
             put(folder / name / f"{number}.png", chest(100 * index + number))

@@ -1,4 +1,4 @@
-// Boxes of the stored image on the upright one. EXIF counts eight ways of turning (cxr/decode/orientation.py).
+// Boxes of the stored image, placed on the upright image. EXIF has eight orientations (cxr/decode/orientation.py).
 
 const TURNS = {
   1: {},

@@ -1,14 +1,14 @@
-// Values of 16 bits through a window, into a canvas.
+// Draw 16-bit values through a window into a canvas.
 
 const LEVELS = 65536;
 
-/** Draws a preview into a canvas of its size, black to white from low to high. */
+/** Draws a preview into a canvas of its size; low is black, high is white. */
 export function drawGrey(canvas, preview, { low, high, inverted }) {
   if (canvas.width !== preview.width || canvas.height !== preview.height) {
     canvas.width = preview.width;
     canvas.height = preview.height;
   }
-  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true }); // drawn by the processor
+  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true }); // drawn by the CPU
   const picture = context.createImageData(preview.width, preview.height);
   const pixels = new Uint32Array(picture.data.buffer);
   const table = greyTable(low, high, inverted);
@@ -17,7 +17,7 @@ export function drawGrey(canvas, preview, { low, high, inverted }) {
   context.putImageData(picture, 0, 0);
 }
 
-/** For each value an opaque pixel, as a little-endian machine reads red, green, blue, alpha. */
+/** For each value an opaque pixel: red, green, blue and alpha in little-endian order. */
 function greyTable(low, high, inverted) {
   const table = new Uint32Array(LEVELS);
   const width = Math.max(high - low, 1e-6);
@@ -29,7 +29,7 @@ function greyTable(low, high, inverted) {
   return table;
 }
 
-/** The window of the file itself, and between which values a window can be set. */
+/** The file's own window, and the range of values for a window. */
 export function windowOf(preview) {
   let least = LEVELS;
   let most = 0;
@@ -44,7 +44,7 @@ export function windowOf(preview) {
   return { center: (low + high) / 2, width: Math.max(high - low, 1), negative: false, least, most, whole };
 }
 
-/** The values that are black and white. `negative`: whether the user wants it the other way round. */
+/** The values that are black and white. `negative`: whether the user has inverted the picture. */
 export function ends({ center, width, negative }, preview) {
   return { low: center - width / 2, high: center + width / 2, inverted: preview.inverted !== negative };
 }

@@ -1,9 +1,9 @@
-// A heatmap in colour: the service sends grey levels, and the table of what each looks like.
+// A heatmap in colour. The service sends grey levels, and a table with the colour of each level.
 
 import words from "../words.js";
 import { fromBase64 } from "../download.js";
 
-const LONGEST = 1024; // a map knows no more places than this; the browser enlarges it smoothly
+const LONGEST = 1024; // maps have no finer detail; the browser enlarges them smoothly
 
 const table = (hex) => Uint8Array.from(hex.match(/../g), (byte) => parseInt(byte, 16));
 const COLOURS = { evidence: table(words.colours.evidence), relevance: table(words.colours.relevance) };
@@ -11,7 +11,7 @@ const COLOURS = { evidence: table(words.colours.evidence), relevance: table(word
 export const isSigned = (method) => words.signed.includes(method);
 const colours = (signed) => (signed ? COLOURS.relevance : COLOURS.evidence);
 
-/** The grey levels of an explanation's heatmap, no larger than they need to be. */
+/** The grey levels of an explanation's heatmap, no larger than necessary. */
 export async function levelsOf(explanation) {
   const blob = fromBase64(explanation.heatmap_png, "image/png");
   const whole = await createImageBitmap(blob, { colorSpaceConversion: "none" });
@@ -28,7 +28,7 @@ export async function levelsOf(explanation) {
   return { levels, width, height, natural, signed: isSigned(explanation.method) };
 }
 
-/** Draws them into a canvas; what is weaker than the threshold, 0 to 1, is left clear. */
+/** Draws them into a canvas. Values below the threshold (0 to 1) are transparent. */
 export function drawMap(canvas, { levels, width, height, signed }, threshold) {
   canvas.width = width;
   canvas.height = height;
@@ -49,7 +49,7 @@ function shownTable(signed, threshold) {
   return shown;
 }
 
-/** The colour bar: the same table over grey, weakest to strongest from left to right. */
+/** The colour bar: the same colours over grey, from weakest (left) to strongest (right). */
 export function drawBar(canvas, signed) {
   canvas.width = 256;
   canvas.height = 1;

@@ -1,6 +1,6 @@
-// Where the picture lies in its viewport: a scale and an offset, in pixels of the screen.
+// The picture's position in its viewport: a scale and an offset in screen pixels.
 
-const MOST = 16; // times the fitting scale
+const MOST = 16; // times the scale at which the whole picture fits
 const LEAST = 0.5;
 
 /** The whole picture, centred. */
@@ -13,7 +13,7 @@ function centred(view, picture, scale) {
   return { scale, x: (view.width - picture.width * scale) / 2, y: (view.height - picture.height * scale) / 2 };
 }
 
-/** Larger or smaller, with the point (x, y) of the viewport where it is. */
+/** Zooms; the point (x, y) of the viewport stays in place. */
 export function zoomed(place, factor, { x, y }, view, picture) {
   const fit = fitted(view, picture).scale;
   const scale = Math.min(Math.max(place.scale * factor, fit * LEAST), fit * MOST);
@@ -25,7 +25,7 @@ export function moved(place, dx, dy, view, picture) {
   return bounded({ ...place, x: place.x + dx, y: place.y + dy }, view, picture);
 }
 
-/** So that some of the picture stays in sight. */
+/** Limits the offset, so that a part of the picture stays visible. */
 function bounded(place, view, picture) {
   const margin = 60;
   const within = (value, size, room) => Math.min(Math.max(value, margin - size), room - margin);

@@ -1,4 +1,4 @@
-// One of a few, as a row of buttons that are radio buttons underneath.
+// A choice between a few values: radio buttons that look like a row of buttons.
 
 import { html } from "../vendor/htm-preact.js";
 
@@ -18,7 +18,7 @@ export function Choices({ legend, name, options, value, choose }) {
   `;
 }
 
-/** A slider with its value in words. */
+/** A slider with its value as text. */
 export function Slider({ label, min, max, step, value, words, set }) {
   return html`
     <label class="field slider">

@@ -1,4 +1,4 @@
-// Beside the picture: how the map and the radiograph are shown. All of it needs no request.
+// The controls beside the picture, for the display of map and radiograph. None of them sends a request.
 
 import { html, useEffect, useRef } from "../vendor/htm-preact.js";
 import { download, fromBase64 } from "../download.js";

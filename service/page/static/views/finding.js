@@ -1,4 +1,4 @@
-// What was found: first what cannot be ruled out, then figures with their caveat, then the statement with its warnings.
+// The finding: first the labels that cannot be ruled out, then figures with their caveat, then statement and warnings.
 
 import { html } from "../vendor/htm-preact.js";
 import { capital, figure, percent } from "../figures.js";
@@ -8,7 +8,7 @@ import words from "../words.js";
 const LABELS = Object.keys(words.labels);
 const CAVEATS = {
   false: "A map shows what raised one network's score, not where disease is.",
-  true: "Radiologists' boxes taught this map. It is a guess at where they would mark an opacity, for no class.",
+  true: "Trained on radiologists' boxes: this map estimates where they would mark an opacity. It is not evidence for a class.",
 };
 
 export function Finding({ item, shown, again }) {
@@ -24,7 +24,7 @@ export function Finding({ item, shown, again }) {
 function NotFound({ item, again }) {
   const ended = [REFUSED, FAILED, STOPPED].includes(item?.state);
   return html`
-    <h2 id="finding-title">${ended ? "No answer for this file" : "In work"}</h2>
+    <h2 id="finding-title">${ended ? "No answer for this file" : "In progress"}</h2>
     ${item && html`<p class="file muted small">${item.name}</p>`}
     ${ended
       ? html`<p class="warning">${item.message}</p>`
@@ -91,7 +91,7 @@ function Statement({ shown }) {
       <h3>Statement</h3>
       ${asking && html`<p class="muted" role="status">The map is being made.</p>`}
       ${message && html`<p class="warning" role="alert">${message}</p>`}
-      ${message && html`<button onClick=${again}>Ask for the map again</button>`}
+      ${message && html`<button onClick=${again}>Request the map again</button>`}
     `;
   }
   const { statement, warnings } = explanation;

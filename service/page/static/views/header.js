@@ -1,8 +1,8 @@
-// Name, and the choice of dark or light: reading rooms are dark, whatever the desktop is.
+// The name, and the choice of dark or light: reading rooms are dark, whatever the desktop's scheme.
 
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
 
-const THEMES = { "": "As the system", dark: "Dark", light: "Light" };
+const THEMES = { "": "System setting", dark: "Dark", light: "Light" };
 
 export function Header() {
   const [theme, choose] = useState("");
@@ -12,7 +12,7 @@ export function Header() {
   return html`
     <header class="header">
       <p class="name">DeepCOVIDExplainer</p>
-      <p class="what muted">Where a network looked on a chest radiograph</p>
+      <p class="what muted">Where a network found evidence on a chest radiograph</p>
       <label class="field theme">
         <span>Appearance</span>
         <select value=${theme} onChange=${(event) => choose(event.target.value)}>

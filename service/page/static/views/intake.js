@@ -1,4 +1,4 @@
-// Where files come in: picked, or dropped anywhere on the page.
+// Choosing files, or dropping them anywhere on the page.
 
 import { html, useEffect, useState } from "../vendor/htm-preact.js";
 
@@ -6,7 +6,7 @@ export function Intake({ add, some }) {
   const over = useDragged();
   const pick = (event) => {
     add([...event.target.files]);
-    event.target.value = ""; // so that the same file can be picked again
+    event.target.value = ""; // so that the same file can be chosen again
   };
   return html`
     <label class=${`intake ${some ? "small" : "large"} ${over ? "over" : ""}`}>
@@ -26,7 +26,7 @@ export function useDrop(add) {
       const files = [...(event.dataTransfer?.files ?? [])];
       if (files.length) add(files);
     };
-    const over = (event) => event.preventDefault(); // or the browser would open the file
+    const over = (event) => event.preventDefault(); // otherwise the browser would open the file
     addEventListener("drop", drop);
     addEventListener("dragover", over);
     return () => {

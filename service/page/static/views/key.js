@@ -1,4 +1,4 @@
-// Asks for the key where the service wants one.
+// Asks for the key if the service needs one.
 
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { useKey } from "../api.js";
@@ -15,7 +15,7 @@ export function KeyForm({ message, onGiven }) {
   };
   return html`
     <form class="card key" onSubmit=${give} aria-labelledby="key-title">
-      <h2 id="key-title">This service wants a key</h2>
+      <h2 id="key-title">This service needs a key</h2>
       <p role="alert">${message}</p>
       <label class="field" for="key"><span>Key</span></label>
       <div class="row">
@@ -30,7 +30,7 @@ export function KeyForm({ message, onGiven }) {
         />
         <button class="primary" type="submit">Use this key</button>
       </div>
-      <p class="muted small">It stays in this page's memory, and is gone when the page is closed or loaded again.</p>
+      <p class="muted small">The key stays in this page's memory until the page is closed or reloaded.</p>
     </form>
   `;
 }

@@ -1,4 +1,4 @@
-// The worklist: every file with what became of it, a refused one with its reason.
+// The worklist: every file with its state; a refused file with the reason.
 
 import { html } from "../vendor/htm-preact.js";
 import { csv } from "../csv.js";
@@ -45,7 +45,7 @@ function Row({ worklist, item, selected }) {
   `;
 }
 
-const STATES = { [RUNNING]: "In work", [BUSY]: "The service is busy: waiting", [STOPPED]: "Stopped" };
+const STATES = { [RUNNING]: "In progress", [BUSY]: "The service is busy: waiting", [STOPPED]: "Stopped" };
 
 function State({ item }) {
   if (item.state === DONE) {

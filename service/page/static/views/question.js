@@ -1,4 +1,4 @@
-// What is asked about the radiograph: by which method, for which class, of which network. No new upload is needed.
+// The choice of method, class and network for the explanation. The user need not choose the file again.
 
 import { html } from "../vendor/htm-preact.js";
 import { Choices } from "./choices.js";

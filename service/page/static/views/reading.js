@@ -1,4 +1,4 @@
-// The picture and all that can be chosen about it: method, class, network; map and window; the methods side by side.
+// The picture and its options: method, class, network; map and window; the methods side by side.
 
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { previewOf } from "../answers.js";
@@ -81,7 +81,7 @@ function usePreview(item, keyWanted, setWindow, worklist) {
   return seen;
 }
 
-/** The grey levels of the map that is shown; none while there is none. */
+/** The grey levels of the displayed map; none while there is no map. */
 function useLevels(explanation) {
   const [map, setMap] = useState(null);
   useEffect(() => {

@@ -1,4 +1,4 @@
-// The radiograph with its map above it: wheel, drag, pinch and keys. Everything has a button beside it as well.
+// The radiograph with its map on top: wheel, drag, pinch and keys. Each action also has a button.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { drawGrey, ends } from "../imaging/grey.js";
@@ -101,7 +101,7 @@ function Boxes({ boxes, preview, natural }) {
   </svg>`;
 }
 
-/** The zones' borders, whose points are shares of the whole image's sides. */
+/** The zones' outlines; their points are shares of the whole image's sides. */
 function Zones({ outlines, preview, natural }) {
   const [width, height] = [natural.width / preview.scale, natural.height / preview.scale];
   const line = ({ points }) => points.map(([x, y]) => `${(x * width).toFixed(1)},${(y * height).toFixed(1)}`).join(" ");
@@ -155,7 +155,7 @@ function pinch(pointers, id, last, next, move) {
   move.pan((next.x - last.x) / 2, (next.y - last.y) / 2);
 }
 
-/** Rightwards widens the window, downwards darkens, as viewers do. */
+/** Dragging right widens the window, dragging down darkens, as in other viewers. */
 function drift({ window, setWindow, preview }, dx, dy) {
   const speed = window.whole / 500;
   const sign = preview.inverted !== window.negative ? -1 : 1;

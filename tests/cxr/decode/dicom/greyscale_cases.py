@@ -1,6 +1,6 @@
 """Files with grey values known by formulas. Each has one of the peculiarities of real files.
 
-Every case holds the file and the picture that it means: no function of the project is asked what is right.
+Every case has the file and the expected picture. No function of the project computes the expected picture.
 """
 
 from collections.abc import Callable
@@ -289,7 +289,7 @@ SHAPES = {
 
 
 def framed(filling: int, photometric: str, window: bool = True, offset: int = 0, **elements: Any) -> Case:
-    """A frame of padding around the scene, to become black."""
+    """A border of padding around the scene, which must become black."""
     whole = np.where(FRAMED, scene() + offset, filling)
     seen = linear(scene(), 2048, 3600) if window else np.clip(_stretched_inside(), 0, 255)
     seen = 255 - seen if photometric == "MONOCHROME1" else seen
@@ -325,7 +325,7 @@ PADDING = {
     ),
 }  # fmt: skip
 
-# A range that covers part of the scene takes it away as well.
+# A range that covers part of the scene removes that part too.
 for _name, _covered in {
     "a range": (4000, 4095), "a range, ends exchanged": (4000, 4095), "a range, in MONOCHROME1": (0, 60),
 }.items():  # fmt: skip

@@ -42,7 +42,7 @@ def test_a_palette_is_looked_up() -> None:
     assert np.abs(decode(data).pixels.astype(int) - luminance).max() <= 1
 
 
-def test_a_mirrored_image_is_flipped_and_said_to_be() -> None:
+def test_a_mirrored_image_is_flipped_with_a_warning() -> None:
     radiograph = decode(files.radiograph_dicom(PatientOrientation=["R", "F"]))
     assert np.array_equal(radiograph.pixels, decode(files.radiograph_dicom()).pixels[:, ::-1])
     assert radiograph.pixels.flags.c_contiguous
@@ -50,14 +50,14 @@ def test_a_mirrored_image_is_flipped_and_said_to_be() -> None:
 
 
 @pytest.mark.parametrize("orientation", [["L", "F"], None, "", ["L"]])
-def test_an_upright_image_is_left_alone(orientation: Any) -> None:
+def test_an_upright_image_is_unchanged(orientation: Any) -> None:
     radiograph = decode(files.radiograph_dicom(PatientOrientation=orientation))
     assert np.array_equal(radiograph.pixels, decode(files.radiograph_dicom()).pixels)
     assert radiograph.warnings == ()
 
 
 @pytest.mark.parametrize("orientation", [["L", "H"], ["R", "H"], ["F", "L"], ["H", "R"]])
-def test_a_turned_image_is_left_alone_and_said_to_be(orientation: list[str]) -> None:
+def test_a_turned_image_is_unchanged_with_a_warning(orientation: list[str]) -> None:
     radiograph = decode(files.radiograph_dicom(PatientOrientation=orientation))
     assert np.array_equal(radiograph.pixels, decode(files.radiograph_dicom()).pixels)
     assert radiograph.warnings == (dicom.TURNED,)
@@ -71,7 +71,7 @@ def test_a_turned_image_is_left_alone_and_said_to_be(orientation: list[str]) -> 
         ("", False), ("old", False), (None, False),
     ],
 )  # fmt: skip
-def test_children_are_warned_of(age: str | None, minor: bool) -> None:
+def test_children_get_a_warning(age: str | None, minor: bool) -> None:
     assert (dicom.MINOR in decode(files.changed(files.small_radiograph_dicom(), PatientAge=age)).warnings) is minor
 
 
@@ -96,7 +96,7 @@ def test_chests_are_accepted(part: str | None, sop_class: uid.UID, modality: str
 
 
 @pytest.mark.parametrize("value", ["", "patient 4711", "1" * 65, "1.2\\3.4"])
-def test_uids_that_are_none_are_not_returned(value: str) -> None:
+def test_invalid_uids_are_not_returned(value: str) -> None:
     instance = decode(files.changed(files.small_radiograph_dicom(), StudyInstanceUID=value)).instance
     assert instance is not None
     assert instance.study_instance_uid in ("", "1.2")

@@ -1,4 +1,4 @@
-"""DICOM: stored values become grey through the pipeline in its order, as pydicom would have it."""
+"""DICOM: the pipeline's steps run in the right order and give the same grey values as pydicom."""
 
 from typing import Any
 
@@ -157,11 +157,11 @@ def test_a_colour_image_that_shows_nothing_is_refused() -> None:
         pixels(np.full((90, 90, 3), (200, 100, 0), np.uint8))
 
 
-def test_a_pixel_spacing_of_zero_is_no_matter() -> None:
+def test_a_pixel_spacing_of_zero_is_ignored() -> None:
     assert np.array_equal(pixels(GRADIENT, PixelSpacing=["0.000", "0.000"]), pixels(GRADIENT))
 
 
-def test_numbers_without_end_are_survived() -> None:
+def test_infinite_numbers_do_no_harm() -> None:
     grey = pixels(GRADIENT, RescaleSlope="1E308", RescaleIntercept="-1E308")
     assert grey.shape == GRADIENT.shape
 

@@ -16,7 +16,7 @@ from cxr.errors import Refusal
 from tests import files
 
 CANARY = "CANARY4711"
-CHARACTER_SET = "ISO_IR 100"  # as long as the canary, which takes its place once the file is written
+CHARACTER_SET = "ISO_IR 100"  # as long as the canary, which replaces it after the file is written
 TEXTS = [
     "PatientName", "PatientID", "PatientBirthDate", "PatientComments", "StudyDate",
     "AcquisitionTime", "AccessionNumber", "StudyID", "InstitutionName", "ReferringPhysicianName",
@@ -51,7 +51,7 @@ def with_canaries(**elements: str) -> bytes:
     ],
     ids=str,
 )  # fmt: skip
-def test_nothing_of_a_patient_gets_out(
+def test_no_patient_data_is_visible_outside(
     elements: dict[str, str],
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -78,7 +78,7 @@ def test_what_pydicom_says_of_the_patient_stays_in_the_decoders_process() -> Non
         decode_dicom(with_canaries())
 
 
-def test_what_a_decoder_prints_goes_nowhere() -> None:
+def test_a_decoders_output_is_discarded() -> None:
     decode(files.small_radiograph_dicom())
     for pid in decoders().pids():
         open_files = {Path(f"/proc/{pid}/fd/{number}").readlink().name for number in (1, 2)}

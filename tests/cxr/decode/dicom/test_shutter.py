@@ -46,7 +46,7 @@ IN_TRIANGLE = (COLUMN <= ROW) & (ROW <= 81)
     ids=["rectangle", "circle", "polygon", "rectangle and circle"],
 )
 @pytest.mark.parametrize("inverse", [False, True])
-def test_what_it_covers_is_black_and_counts_for_no_percentile(
+def test_the_covered_area_is_black_and_ignored_by_percentiles(
     shutter: dict[str, Any], shown: Any, inverse: bool
 ) -> None:
     stored = np.where(shown, scene(), 65_000)

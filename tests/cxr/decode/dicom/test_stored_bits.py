@@ -15,7 +15,7 @@ def layouts(draw: st.DrawFn) -> StoredBits:
 
 
 @given(layouts(), st.integers(0, 255))
-def test_a_words_value_is_what_its_bits_say_whatever_lies_beside_them(bits: StoredBits, word: int) -> None:
+def test_a_words_value_depends_only_on_its_stored_bits(bits: StoredBits, word: int) -> None:
     written = f"{word:08b}"
     digits = written[8 - bits.shift - bits.stored : 8 - bits.shift]
     value = int(digits, 2) - ((1 << bits.stored) if bits.signed and digits[0] == "1" else 0)

@@ -1,4 +1,4 @@
-"""What a decoder process inherits from its parent, and what the kernel refuses it."""
+"""The things that a decoder process inherits from its parent, and the calls that the kernel refuses it."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def test_a_confined_process_computes_and_does_nothing_else() -> None:
     assert (tried["allocate"], tried["outgrow"], tried["core"]) == ("done", "memory", [0, 0])
 
 
-def test_a_machine_without_a_table_of_calls_is_said_to_lack_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_a_table_of_calls_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "sparc64")
     assert not confinement._forbid_system_calls()
 
@@ -75,11 +75,11 @@ def test_a_decoder_has_no_environment_and_no_descriptor_of_its_parent(monkeypatc
         pool.close()
     assert b"CXR_" not in environment
     assert b"HOME" not in environment
-    # Its shared memory; standard input, output and error; its socket.
+    # Shared memory; standard input, output and error; the socket.
     assert sorted(link.name.partition(":")[0] for link in links) == ["memfd", "null", "null", "null", "socket"]
 
 
-def test_a_decoder_is_the_first_to_be_killed_where_memory_ends() -> None:
+def test_a_decoder_is_killed_first_when_memory_runs_out() -> None:
     pool = Pool(1)
     pool.decode(files.small_radiograph_dicom())
     (pid,) = pool.pids()
@@ -87,7 +87,7 @@ def test_a_decoder_is_the_first_to_be_killed_where_memory_ends() -> None:
     pool.close()
 
 
-def test_pydicom_and_the_decoders_are_in_the_child_alone() -> None:
+def test_pydicom_and_the_decoders_are_only_in_the_child() -> None:
     program = (
         "import sys; from cxr.decode import decode; from pathlib import Path\n"
         "decode(Path(sys.argv[1]).read_bytes())\n"
@@ -109,7 +109,7 @@ HEADERS = [Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"), Path("/usr/inc
 
 @pytest.mark.parametrize(("column", "header"), list(enumerate(HEADERS)), ids=["x86_64", "aarch64"])
 def test_system_calls_have_the_kernels_numbers(column: int, header: Path) -> None:
-    """A wrong one would allow another call, on a processor that no test has. AArch64 uses the generic table."""
+    """A wrong number would allow another call, on a processor without tests. AArch64 uses the generic table."""
     if not header.exists():
         pytest.skip("needs Debian's linux-libc-dev")
     numbers = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)$", header.read_text(), re.MULTILINE))

@@ -81,14 +81,14 @@ def test_one_decoder_decodes_one_file_after_another(pool: Pool) -> None:
 
 
 def test_a_parent_whose_sockets_do_not_block_has_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as one with a default timeout, and locust, which has gevent patch all sockets."""
+    """For example with a default timeout, or in locust, where gevent patches all sockets."""
     real = socket.socketpair
     monkeypatch.setattr(socket, "socketpair", lambda *kinds: _without_blocking(*real(*kinds)))
     pool = Pool(1)
     try:
         pool.decode(files.small_radiograph_dicom())
         before = pool.pids()
-        time.sleep(0.3)  # both wait for their next work meanwhile
+        time.sleep(0.3)  # both decoders wait for their next file meanwhile
         pool.decode(files.small_radiograph_dicom())
         assert pool.pids() == before
     finally:
@@ -110,11 +110,11 @@ def test_a_decoder_that_hangs_is_killed_at_the_deadline(pool: Pool, monkeypatch:
     assert pool.decode(GOOD).pixels.shape == (268, 220)
 
 
-def test_a_decoder_that_dies_of_a_file_is_one_refusal(pool: Pool) -> None:
+def test_a_file_that_kills_its_decoder_is_refused(pool: Pool) -> None:
     stopped = signalled(pool, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(pool.decode, GOOD)
-        time.sleep(0.2)  # the file is with it now
+        time.sleep(0.2)  # the decoder has the file now
         assert not waiting.done()
         os.kill(stopped, signal.SIGKILL)
         with pytest.raises(DecoderCrashed):
@@ -155,11 +155,11 @@ def test_a_damaged_file_is_a_decoders_last(pool: Pool) -> None:
     assert pool.pids() != before
 
 
-def test_where_the_fork_server_dies_another_one_is_started(pool: Pool) -> None:
+def test_a_dead_fork_server_is_replaced(pool: Pool) -> None:
     (decoder,) = pool.pids()
     (server,) = (int(line.split()[1]) for line in _status(decoder) if line.startswith("PPid"))
     os.kill(server, signal.SIGKILL)
-    wait_for_end(decoder)  # which dies with it
+    wait_for_end(decoder)  # the decoder dies with its fork server
     assert pool.decode(GOOD).pixels.shape == (268, 220)
 
 
@@ -198,7 +198,7 @@ def test_shared_memory_is_given_back_after_a_large_file(pool: Pool) -> None:
     assert os.fstat(decoder._memory).st_blocks == 0
 
 
-def test_where_no_decoder_starts_the_service_is_said_to_be_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_no_decoder_starts_it_is_the_services_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     pool = Pool(1)
     for _ in range(2):
@@ -248,7 +248,7 @@ else:
 
 
 def test_a_fork_of_the_parent_has_decoders_of_its_own() -> None:
-    """A data loader's workers decode too."""
+    """Data loader workers also decode."""
     done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout == "True 0 True\n"
     assert done.stderr == ""

@@ -87,7 +87,7 @@ def test_a_refusal_is_the_same_on_both_sides(monkeypatch: pytest.MonkeyPatch, re
     ],
     ids=str,
 )
-def test_lies_are_a_crash(
+def test_invalid_answers_count_as_a_crash(
     monkeypatch: pytest.MonkeyPatch, lie: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(DecoderCrashed):
@@ -111,7 +111,7 @@ SEEN: dict[str, Any] = {"shape": [2, 3], "window": [0, 9], "inverted": True, "sc
     ],
     ids=str,
 )
-def test_so_they_are_about_a_preview(monkeypatch: pytest.MonkeyPatch, lie: dict[str, Any]) -> None:
+def test_invalid_previews_count_as_a_crash(monkeypatch: pytest.MonkeyPatch, lie: dict[str, Any]) -> None:
     seen = asked(monkeypatch, json.dumps(SEEN).encode(), lambda decoder: decoder.preview(b"a file"))
     assert (seen.values.shape, seen.high, seen.inverted) == ((2, 3), 9, True)
     with pytest.raises(DecoderCrashed):
@@ -119,12 +119,12 @@ def test_so_they_are_about_a_preview(monkeypatch: pytest.MonkeyPatch, lie: dict[
 
 
 @pytest.mark.parametrize("nonsense", [b"\xff\xfe", b"[]", b"3", b"[" * 50_000], ids=len)
-def test_nonsense_is_an_end(monkeypatch: pytest.MonkeyPatch, nonsense: bytes) -> None:
+def test_nonsense_counts_as_the_decoders_end(monkeypatch: pytest.MonkeyPatch, nonsense: bytes) -> None:
     with pytest.raises(Ended):
         answered(monkeypatch, nonsense)
 
 
-def test_our_own_failure_is_logged_by_its_line_alone(
+def test_our_own_failure_is_logged_only_by_its_line(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(DecoderCrashed):

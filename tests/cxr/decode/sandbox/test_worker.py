@@ -1,4 +1,4 @@
-"""The decoder's side, in the tests' own process: what it answers, and the filter that it is shut in by, interpreted."""
+"""The decoder's side, in the tests' own process: its answers, and its system call filter, run by an interpreter."""
 
 import json
 import mmap
@@ -17,7 +17,7 @@ from tests import files
 
 @pytest.fixture
 def shared() -> memoryview:
-    """A decoder's shared memory, of which pages exist once they are written."""
+    """A decoder's shared memory. Pages take memory only after they are written."""
     return memoryview(mmap.mmap(-1, wire.SHARED))
 
 
@@ -53,7 +53,7 @@ def test_a_preview_and_a_source_are_what_was_asked_for(shared: memoryview) -> No
 @pytest.mark.parametrize(
     ("error", "said"), [(MemoryError(), {"refusal": "DecodingTooLarge"}), (KeyError("Doe^Jane"), None)]
 )
-def test_an_error_is_answered_by_its_place_and_never_by_its_text(
+def test_an_error_is_answered_with_its_line_and_never_its_text(
     shared: memoryview, monkeypatch: pytest.MonkeyPatch, error: Exception, said: dict[str, str] | None
 ) -> None:
     def fails(_data: object) -> None:
@@ -67,8 +67,8 @@ def test_an_error_is_answered_by_its_place_and_never_by_its_text(
 
 
 def verdict(program: bytes, machine: int, number: int) -> int:
-    """What a filter returns for a system call: classic BPF, as far as filters use it (linux/bpf_common.h)."""
-    call = struct.pack("II", number, machine)  # struct seccomp_data begins so
+    """A filter's result for a system call. Interprets the part of classic BPF that filters use (linux/bpf_common.h)."""
+    call = struct.pack("II", number, machine)  # the first fields of struct seccomp_data
     at, accumulator = 0, 0
     while True:
         code, if_true, if_false, operand = struct.unpack_from("HBBI", program, 8 * at)

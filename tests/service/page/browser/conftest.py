@@ -1,4 +1,4 @@
-"""Debian's Chromium, headless, with the live server. Playwright downloads no browser of its own here."""
+"""Debian's Chromium, headless, with the live server. Playwright does not download a browser."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ STATUS = "Failed to load resource: the server responded with a status of"
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Not for the whole session: while Playwright runs, no other test can run an event loop in this thread."""
+    """The browser. Not session-scoped: while Playwright runs, no other test can run an event loop in this thread."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         missing = "no Chromium: `make browser` installs Debian's"
@@ -34,7 +34,7 @@ def browser() -> Iterator[Browser]:
 
 @dataclass
 class Opened:
-    """A page, and what its browser had to say about it."""
+    """A page, and its browser's requests and messages."""
 
     page: Page
     base: str
@@ -47,7 +47,7 @@ class Opened:
         self.page.locator("input[type=file]").set_input_files(payloads)
 
     def assert_clean(self) -> None:
-        """Nothing of another origin was asked for, nothing went wrong but what the service refused."""
+        """Assert that no other origin was requested, and that there was no error except the service's refusals."""
         assert {url for url in self.asked if not url.startswith((self.base, f"blob:{self.base}"))} == set()
         assert [text for text in self.said if not text.startswith(STATUS)] == []
 
@@ -57,7 +57,7 @@ Open = Callable[..., Opened]
 
 @pytest.fixture
 def open_page(browser: Browser, server: Server) -> Iterator[Open]:
-    """Opens pages; afterwards each must have been clean."""
+    """Opens pages. Afterwards `assert_clean` checks each of them."""
     opened: list[Opened] = []
     contexts: list[BrowserContext] = []
 
@@ -82,5 +82,5 @@ def open_page(browser: Browser, server: Server) -> Iterator[Open]:
 
 @pytest.fixture(scope="package")
 def dicom() -> bytes:
-    """Small, for tests that need not see a whole radiograph."""
+    """A small DICOM file, for tests that do not need a whole radiograph."""
     return files.small_radiograph_dicom()

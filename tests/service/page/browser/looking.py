@@ -1,4 +1,4 @@
-"""What a browser shows, asked for until it is so."""
+"""Values that a browser shows, polled until they are as expected."""
 
 import base64
 from typing import Any
@@ -26,42 +26,42 @@ MAP = ".stage .map"
 
 
 def dropped(page: Page, name: str, data: bytes) -> JSHandle:
-    """What a drag of one file would carry."""
+    """The data of a drag with one file."""
     return page.evaluate_handle(_DROP, [base64.b64encode(data).decode(), name])
 
 
 def grey(page: Page) -> int:
-    """Of the radiograph's middle pixel, 0 to 255."""
+    """Grey of the radiograph's middle pixel, 0 to 255."""
     return int(page.evaluate(f"() => {_MIDDLE}"))
 
 
 def clear(page: Page) -> float:
-    """What share of the map's pixels is clear."""
+    """The share of the map's pixels that are transparent."""
     return float(page.evaluate(f"() => {_CLEAR}"))
 
 
 def scale(page: Page) -> float:
-    """Of the picture on the screen."""
+    """The scale of the picture on the screen."""
     return float(page.evaluate(f"() => {_SCALE}"))
 
 
 def until_scale(page: Page, comparison: str, value: float) -> None:
-    """Wait until the scale is so: `comparison` is an operator of JavaScript."""
+    """Wait until the scale compares so with `value`. `comparison`: an operator of JavaScript."""
     page.wait_for_function(f"(value) => (() => {_SCALE})() {comparison} value", arg=value)
 
 
 def until_grey(page: Page, comparison: str, value: int) -> None:
-    """Wait until the middle pixel is so."""
+    """Wait until the middle pixel's grey is as expected."""
     page.wait_for_function(f"(value) => (() => {_MIDDLE})() {comparison} value", arg=value)
 
 
 def until_clear(page: Page, comparison: str, value: float) -> None:
-    """Wait until the share of clear pixels is so."""
+    """Wait until the share of transparent pixels is as expected."""
     page.wait_for_function(f"(value) => (() => {_CLEAR})() {comparison} value", arg=value)
 
 
 def evidence(answer: dict[str, Any]) -> str:
-    """The statement as the page shows it: its warnings stand below it."""
+    """The statement on the page, without the warnings, which are shown below it."""
     explanation = answer["explanation"]
     statement: str = explanation["statement"]
     for warning in explanation["warnings"]:

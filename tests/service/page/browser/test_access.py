@@ -1,4 +1,4 @@
-"""For everyone: axe's rules in dark and light, the keyboard alone, and every width."""
+"""Accessibility: axe's rules in dark and light, use by keyboard only, and every width."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 
 
 def faults(page: Page) -> list[str]:
-    """Serious and critical ones."""
+    """axe's serious and critical faults."""
     results: dict[str, Any] = Axe().run(page, options={"runOnly": RULES}).response
     return [
         f"{found['id']}: {node['html'][:200]} {node['failureSummary']}"

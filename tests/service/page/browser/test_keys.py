@@ -1,4 +1,4 @@
-"""Where the service wants a key, the page is open all the same, and asks for it at the first file."""
+"""With a service that requires a key, the page opens without one and asks for it at the first file."""
 
 from playwright.sync_api import expect
 
@@ -12,7 +12,7 @@ def test_the_key_is_asked_for_and_kept_in_memory_alone(open_page: Open, server_w
     opened = open_page(str(server_with_keys.client.base_url))
     page = opened.page
     opened.pick(("chest.dcm", dicom), ("another.dcm", dicom))
-    form = page.get_by_role("form", name="This service wants a key")
+    form = page.get_by_role("form", name="This service needs a key")
     expect(form).to_contain_text(HTTP_ERRORS[401][1])
     page.get_by_role("textbox", name="Key").fill(WRONG)
     page.keyboard.press("Enter")

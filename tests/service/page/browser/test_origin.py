@@ -1,4 +1,4 @@
-"""A page of another origin, in a real browser, before a service that asks for no key."""
+"""A page of another origin, in a real browser, with a service that needs no key."""
 
 import json
 
@@ -6,7 +6,7 @@ from playwright.sync_api import Browser
 
 from scripts.server import Server
 
-# Newer browsers keep a page's fetch from loopback by themselves; a form they send.
+# Newer browsers block a page's fetch to loopback by themselves, but they still send a form.
 SEND = """(url) => {
   const form = document.createElement("form");
   Object.assign(form, { method: "POST", action: url, enctype: "multipart/form-data" });
@@ -15,7 +15,7 @@ SEND = """(url) => {
 }"""
 
 
-def test_its_form_is_turned_away(browser: Browser, server: Server) -> None:
+def test_its_form_is_refused(browser: Browser, server: Server) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.route("http://other.example/", lambda route: route.fulfill(body="<!doctype html>", content_type="text/html"))

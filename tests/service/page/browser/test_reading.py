@@ -1,4 +1,4 @@
-"""One radiograph, from the drop to the map, and everything that can be done with the picture."""
+"""One radiograph, from the drop to the map, and all tools for the picture."""
 
 import time
 from typing import Any
@@ -163,7 +163,7 @@ def test_the_picture_for_people_is_saved(reading: Page) -> None:
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
 
 
-def test_on_paper_stand_banner_finding_and_picture(reading: Page) -> None:
+def test_print_has_banner_finding_and_picture(reading: Page) -> None:
     reading.emulate_media(media="print")
     for shown in (".banner", ".set", ".bars", ".statement", ".stage"):
         expect(reading.locator(shown)).to_be_visible()

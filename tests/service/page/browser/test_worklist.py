@@ -1,4 +1,4 @@
-"""Many files, bad files, a busy service and one that is away."""
+"""Many files, bad files, a busy service and an unavailable one."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ BUSY = {"error": {"code": "busy", "message": "The service is at capacity. Try ag
 
 
 def state(page: Page, name: str) -> str:
-    """What the worklist says of a file."""
+    """A file's state in the worklist."""
     return page.locator(".item").filter(has_text=name).locator(".state").inner_text()
 
 
@@ -70,7 +70,7 @@ def test_a_file_that_is_too_large_is_not_sent(open_page: Open) -> None:
     assert not [url for url in opened.asked if url.endswith("/classify")]
 
 
-def test_a_service_that_is_away_and_comes_back(open_page: Open, dicom: bytes) -> None:
+def test_an_unavailable_service_that_comes_back(open_page: Open, dicom: bytes) -> None:
     opened = open_page()
     page = opened.page
     page.context.set_offline(True)
@@ -101,7 +101,7 @@ def test_a_busy_service_is_asked_again(open_page: Open, dicom: bytes) -> None:
     assert len(refused) == 1
 
 
-def test_an_explainer_that_is_away_leaves_the_finding(open_page: Open, dicom: bytes) -> None:
+def test_an_unavailable_explainer_leaves_the_finding(open_page: Open, dicom: bytes) -> None:
     opened = open_page()
     page = opened.page
     message = "Explanations are unavailable at the moment. Classification is not affected."
@@ -111,7 +111,7 @@ def test_an_explainer_that_is_away_leaves_the_finding(open_page: Open, dicom: by
     expect(page.locator(".finding .warning")).to_have_text(message)
     expect(page.locator(".set p")).to_be_visible()
     page.unroute_all(behavior="wait")
-    page.get_by_role("button", name="Ask for the map again").click()
+    page.get_by_role("button", name="Request the map again").click()
     wait_for_map(page)
 
 
