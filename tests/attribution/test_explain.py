@@ -253,7 +253,7 @@ def outside_the_lungs(bundle: Bundle, explanation: Explanation) -> NDArray[np.ui
     shown, prepared = picture(explanation.heatmap_png), Preprocessor(bundle).prepare(files.quarter_png())
     assert shown.shape == prepared.radiograph.pixels.shape
     rows, columns = window(prepared.placements[LUNGS], shown.shape)
-    assert np.ptp(shown[rows, columns]) > 100
+    assert np.ptp(shown[rows, columns]) > 20
     outside = np.ones(shown.shape, bool)
     top, left = max(rows.start - 4, 0), max(columns.start - 4, 0)  # enlarged from 1024 pixels
     outside[top : rows.stop + 4, left : columns.stop + 4] = False

@@ -9,7 +9,7 @@ from pydicom import uid
 from pydicom.encaps import encapsulate, get_frame
 
 from cxr.decode import decode
-from cxr.decode.codestream import Frame, _tiles, j2k_frame, jpeg_frame
+from cxr.decode.codestream import Frame, _segments, _tiles, j2k_frame, jpeg_frame
 from cxr.decode.dicom import pixels
 from cxr.decode.dicom.acceptance import decode_dicom
 from cxr.errors import NotDecodable
@@ -68,6 +68,18 @@ def siz(**changed: int) -> bytes:
     samples = changed.get("samples", 1)
     component = bytes((11, changed.get("step", 1), 1))
     return b"\xff\x4f\xff\x51\0\x29\0\0" + struct.pack(">8IH", *numbers.values(), samples) + component
+
+
+def test_segments_end_where_one_is_shorter_than_its_length_or_longer_than_the_stream() -> None:
+    comment = segment(0xFE, b"abc")
+    for length in range(2):
+        assert list(_segments(b"\xff\xd8" + comment + b"\xff\xfe" + bytes((0, length)) + FRAME)) == [(0xFE, b"abc")]
+    assert list(_segments(b"\xff\xd8" + comment + b"\xff\xfe\0\2" + comment)) == [
+        (0xFE, b"abc"),
+        (0xFE, b""),
+        (0xFE, b"abc"),
+    ]
+    assert list(_segments(b"\xff\xd8" + comment + comment[:-1])) == [(0xFE, b"abc")]
 
 
 def test_a_siz_segment_is_read() -> None:

@@ -278,3 +278,13 @@ def test_a_radiograph_cannot_be_altered() -> None:
     with pytest.raises(AttributeError):
         radiograph.media_type = "image/jpeg"  # type: ignore[misc]
     assert isinstance(radiograph, Radiograph)
+
+
+def test_what_is_transparent_is_black() -> None:
+    stored = np.full((64, 64, 4), 200, np.uint8)
+    stored[:, :, 3] = np.repeat(np.array([0, 255], np.uint8), 32)
+    stream = BytesIO()
+    Image.fromarray(stored).save(stream, "PNG")
+    grey = decode(stream.getvalue()).pixels
+    assert (grey[:, :32] == 0).all()
+    assert (grey[:, 32:] == 200).all()
