@@ -50,7 +50,7 @@ coverage: $(STAMP)
 		echo "$$package $$($(BIN)/coverage report --include="$$package/*" --format=total --precision=1 --fail-under=0) %"; done
 	$(BIN)/coverage report --sort=cover --skip-covered
 
-# One process for up to 45 minutes, after five for the tests of each line; docs/decisions/029-tests-that-bite.md.
+# Two processes for up to 45 minutes, after five for the tests of each line; docs/decisions/029-tests-that-bite.md.
 mutation: $(STAMP)
 	mkdir -p build/mutation
 	OMP_NUM_THREADS=1 COVERAGE_FILE=build/mutation/contexts $(BIN)/python -m pytest tests/attribution tests/cxr -n 2 --dist loadfile \
