@@ -58,9 +58,6 @@ def explain(
     bundle: BundlePath = DEFAULT_BUNDLE,
 ) -> None:
     """Classify a radiograph, draw where a network found evidence, and describe it in words."""
-    from cxr.pipeline import Classifier, Preprocessor
-    from cxr.report.result import Result
-
     if dicom and method == "all":
         raise typer.BadParameter("works with a single map: name a --method other than all.", param_hint="--dicom")
     if pictures != "overlay" and method == "all":
@@ -74,6 +71,9 @@ def explain(
                 raise UnknownMember
             data = read(file)
             import_ahead("attribution.explain")  # on another core than decoding: PyTorch takes seconds to load
+            from cxr.pipeline import Classifier, Preprocessor
+            from cxr.report.result import Result
+
             with ThreadPoolExecutor(1) as thread:  # a decoder starts while the networks load
                 preparing = thread.submit(Preprocessor(loaded).prepare, data)
                 classifier = Classifier(loaded, threads=1, precision="float32")  # the quickest to load
