@@ -1,8 +1,8 @@
 """How long the console commands take for one file, each as the first thing that its process does.
 
-    python -m loadtests.offline.startup FILE --write
+    python -m loadtests.offline.startup --write
 
-Every round runs each command once, in random order. `import torch` alone is what no explanation can be faster than.
+The file is RG1 of pydicom-data. Every round runs each command once, in random order. `import torch` alone is what no explanation can be faster than.
 """
 
 import random
@@ -21,6 +21,7 @@ from rich.progress import track
 
 from loadtests import tables
 from loadtests.paired import median
+from loadtests.samples import real_radiograph
 from scripts.server import REPOSITORY
 
 BARE: Final = "import torch"
@@ -40,11 +41,13 @@ def commands(file: Path) -> dict[str, list[str]]:
     }
 
 
-def measure(file: Path, rounds: int) -> Seconds:
+def measure(rounds: int) -> Seconds:
     """Seconds from a command's start to its end. Raises CalledProcessError if one fails."""
-    measured: dict[str, list[float]] = {name: [] for name in commands(file)}
     order = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:  # where pictures are written
+        file = Path(folder) / "RG1.dcm"
+        file.write_bytes(real_radiograph().data)
+        measured: dict[str, list[float]] = {name: [] for name in commands(file)}
         for number in track(range(rounds + 1), "rounds", console=Console(stderr=True)):
             for name, command in order.sample(list(commands(file).items()), len(measured)):
                 begin = time.perf_counter()
@@ -65,14 +68,13 @@ def result(measured: Seconds) -> str:
 
 
 def main(
-    file: Annotated[Path, typer.Argument(help="A radiograph.")],
     rounds: Annotated[int, typer.Option(help="How often each command runs.")] = 15,
     write: Annotated[bool, typer.Option(help="Put the table into docs/performance.md.")] = False,
 ) -> None:
     """Measure the commands by turns, and print a table."""
     text = (
-        f"{result(measure(file.absolute(), rounds))}\n\n{file.name}, {rounds} rounds. {tables.machine()}. "
-        f"`python -m loadtests.offline.startup {file.name}`"
+        f"{result(measure(rounds))}\n\nRG1 as DICOM, {rounds} rounds. {tables.machine()}. "
+        f"`{' '.join(['python -m loadtests.offline.startup', *sys.argv[1:]])}`"
     )
     tables.publish(tables.PERFORMANCE, "startup", text, write)
 
