@@ -2,7 +2,8 @@
 
     python -m loadtests.offline.startup --write
 
-The file is RG1 of pydicom-data. Every round runs each command once, in random order. `import torch` alone is what no explanation can be faster than.
+The file is RG1 of pydicom-data. Every round runs each command once, in random order. `import torch` alone is what no
+explanation can be faster than.
 """
 
 import random
