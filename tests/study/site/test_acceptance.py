@@ -140,7 +140,7 @@ def test_the_report_of_a_site_that_answers_everything(enough: tuple[SiteImages, 
     )
     page = html(site_report(useful, default, [Case("worst", "a.png", b"picture", "Called normal.")]))
     for said in (
-        "In research, and there only, it may be",
+        "Only in research, it may be",
         "3 images that the model has learnt from",
         "Yes, for every figure of this report.",
         "At a hospital that it has not learnt from",
