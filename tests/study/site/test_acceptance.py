@@ -141,7 +141,7 @@ def test_the_report_of_a_site_that_answers_everything(enough: tuple[SiteImages, 
     page = html(site_report(useful, default, [Case("worst", "a.png", b"picture", "Called normal.")]))
     for said in (
         "Only in research, it may be",
-        "3 images that the model has learnt from",
+        "3 images that the model was trained on",
         "Yes, for every figure of this report.",
         "At a hospital that it has not learnt from",
         "The worst cases",
