@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 MIB = 1 << 20
 ROUNDS = 5
 PNG = {"Content-Type": "image/png"}
-GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
+GET = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_a_probe_gets_a_descriptor_despite_many_idle_connections(bundle: Bundle,
 
 
 def test_slow_and_lying_bodies_end_their_connections(bundle: Bundle, tmp_path: Path) -> None:
-    head = b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+    head = b"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n"
     with serve(
         tmp_path / "log", bundle.root, ("service.bento.classifier:ApiWithoutExplainer",), upload_seconds=2
     ) as server:
@@ -157,7 +157,7 @@ def test_slow_and_lying_bodies_end_their_connections(bundle: Bundle, tmp_path: P
 
 def test_a_body_is_not_a_second_request(api: Server) -> None:
     body = GET.replace(b"/livez", b"/metrics") + b"\r\n"
-    head = b"POST /classify HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: %d\r\n\r\n"
+    head = b"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: %d\r\n\r\n"
     with connect(api) as connection:
         connection.sendall(head % len(body))
         time.sleep(0.5)
@@ -169,7 +169,7 @@ def test_a_body_is_not_a_second_request(api: Server) -> None:
 
 def test_a_client_that_reads_no_answer_loses_its_connection_and_its_memory(api: Server) -> None:
     """With many answers on one connection, to pipelined requests."""
-    request = b"GET /docs.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = b"GET /docs.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     with Beside(api), connections(api, 20, request * 1000) as opened:
         until(lambda: len(worker(api).net_connections("tcp")) > len(opened))
         until(lambda: len(worker(api).net_connections("tcp")) < len(opened))

@@ -26,6 +26,8 @@ def main() -> None:
         True
     )  # it is non-blocking if the parent's sockets have a timeout or gevent has patched the parent
     confinement.die_with(parent)
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.SIG_IGN)  # a stopped service sends them to all its children: files are still decoded
     load_decoders()
     gc.collect()
     gc.freeze()  # garbage collection would write to every object, and so copy the memory that the forks share

@@ -138,6 +138,14 @@ def test_a_file_survives_a_decoder_that_had_died_before(pool: Pool) -> None:
     assert pool.decode(GOOD).pixels.shape == (268, 220)
 
 
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_service_that_stops_still_decodes_accepted_files(pool: Pool, stop: signal.Signals) -> None:
+    """Its supervisor sends the signal to all its children."""
+    pid = signalled(pool, stop)
+    assert pool.decode(files.small_radiograph_dicom()).pixels.any()
+    assert pool.pids() == [pid]
+
+
 def test_a_file_that_outgrows_the_limit_is_refused() -> None:
     colours = np.zeros((6_300, 6_340, 3), np.uint8)
     colours[:3000] = 77
