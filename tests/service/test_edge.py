@@ -157,7 +157,8 @@ def test_slow_and_lying_bodies_end_their_connections(bundle: Bundle, tmp_path: P
 
 def test_a_body_is_not_a_second_request(api: Server) -> None:
     body = GET.replace(b"/livez", b"/metrics") + b"\r\n"
-    head = b"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\nContent-Length: %d\r\n\r\n"
+    head = b"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n"
+    head += b"Content-Length: %d\r\n\r\n"
     with connect(api) as connection:
         connection.sendall(head % len(body))
         time.sleep(0.5)
