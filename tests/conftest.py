@@ -35,7 +35,7 @@ WRONG: Final = "not-one-of-them"
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Of `--dist loadfile`: see there."""
+    """The scheduler for `--dist loadfile`; tests/scheduler.py gives the reason."""
     from tests.scheduler import ByModule
 
     return ByModule(config, log) if config.getoption("dist") == "loadfile" else None

@@ -1,4 +1,4 @@
-"""How pytest-xdist shares the tests out: by module, and all that ask the live server as one: it starts once."""
+"""How pytest-xdist distributes the tests: by module, but all modules that use the live server together."""
 
 from functools import cache
 
@@ -10,9 +10,9 @@ FIXTURES = ("server: Server", "open_page: Open")
 
 
 class ByModule(LoadFileScheduling):  # type: ignore[misc]
-    """`--dist loadfile`, whose largest parts come first, with one part of all tests of the session's server.
+    """`--dist loadfile`, with one group for all tests that use the session's server. The largest groups come first.
 
-    A fixture of the session is made in each process that wants it, and a server takes half a minute of a core.
+    Each process creates its own session fixtures, and a server takes half a minute of a core to start.
     """
 
     def _split_scope(self, nodeid: str) -> str:

@@ -1,4 +1,4 @@
-"""Sessions of onnxruntime, of each graph once in a process: loading them is most of what many tests would do."""
+"""Load each graph into onnxruntime once per process: many tests would spend most of their time on loading."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -9,16 +9,16 @@ import pytest
 from cxr.model import cpu, openvino
 from cxr.model.bundle_files import sha256
 
-MOST: Final = 12  # that are kept; a graph of the tests' bundle takes 60 MB
+MOST: Final = 12  # sessions to keep; a graph of the tests' bundle takes 60 MB
 
 
 def reused(patch: pytest.MonkeyPatch) -> None:
-    """Hand a session out again, which keeps no state, where the same graph is to be loaded in the same way."""
+    """Return the same session when a graph is loaded again with the same options. Sessions keep no state."""
     made: dict[Any, Any] = {}
     load = openvino.session
 
     def once(key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
-        # What a test puts in place of onnxruntime or its devices makes sessions of its own.
+        # A test's replacement of onnxruntime or of its devices gets sessions of its own.
         whole = (onnxruntime.InferenceSession, openvino._devices, *key)
         if whole not in made:
             if len(made) == MOST:

@@ -1,4 +1,4 @@
-"""How many radiographs the processor prepares: the ceiling of a service whose GPU is never the slowest part.
+"""How many radiographs per second the CPU prepares: the upper limit of a service on a fast GPU.
 
 Each process decodes and pre-processes the same files again and again, as the service does before a network sees them:
 pre-processing includes the lung segmenter and the gate, which always run on the processor.
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Final
 
 import cv2
 
@@ -16,7 +17,7 @@ from cxr.cpu_count import usable_cores
 from cxr.model.bundle import Bundle
 from cxr.pipeline import Preprocessor
 
-WARM_UP_S = 3.0
+WARM_UP_S: Final = 3.0
 
 
 def rates(bundle: Path, files: Sequence[bytes], seconds: float) -> dict[str, float]:

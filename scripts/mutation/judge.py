@@ -25,7 +25,7 @@ _judges: list["_Judge"] = []  # of this process: one, once it has begun
 
 
 def judged(jobs: Iterable[Job], processes: int, seconds: float, end: float) -> Iterator[Job]:
-    """The jobs with their verdicts, as they are ready.
+    """The jobs with their verdicts, in their order.
 
     Args:
         jobs: in the order in which they are begun.

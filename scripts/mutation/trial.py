@@ -65,7 +65,7 @@ class _Watch:
 class Trials:
     """Works in a copy of the tree, whose files it changes; the current process moves there.
 
-    What it makes besides, lies beside the tree: each `Trials` wants a folder of its own around its tree.
+    It writes its other files beside the tree, so each `Trials` needs its own folder around its tree.
     """
 
     def __init__(self, tree: Path) -> None:

@@ -18,7 +18,7 @@ from cxr.decode import Radiograph, decode
 from cxr.decode.orientation import upright
 from cxr.errors import Refusal
 from tests import files
-from tests.fuzz import damaged
+from tests.fuzz import check_damaged
 
 RAMP = np.arange(200, dtype=np.uint8).reshape(10, 20)
 
@@ -243,13 +243,7 @@ def seeds() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("name", seeds())
 def test_damaged_files_are_decoded_or_refused(name: str) -> None:
-    for data in damaged(seeds()[name], times=200):
-        try:
-            radiograph = decode(data)
-        except Refusal:
-            continue
-        assert radiograph.pixels.ndim == 2
-        assert radiograph.pixels.dtype == np.uint8
+    check_damaged(seeds()[name], times=200)
 
 
 def test_threads_do_not_disturb_each_other() -> None:

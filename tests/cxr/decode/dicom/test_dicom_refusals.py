@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 from pydicom import uid
 
@@ -26,7 +25,7 @@ from tests.cxr.decode.dicoms import (
     with_codestream,
     with_transfer_syntax,
 )
-from tests.fuzz import damaged
+from tests.fuzz import check_damaged
 
 REFUSED: list[tuple[str, Callable[[], bytes], type[Refusal]]] = [
     ("ct", files.ct_dicom, errors.NotARadiograph),
@@ -149,10 +148,4 @@ def test_a_larger_codestream_never_reaches_the_decoder(syntax: uid.UID, monkeypa
     ],
 )
 def test_damaged_files_are_decoded_or_refused(build: Callable[[], bytes]) -> None:
-    for data in damaged(build(), times=100):
-        try:
-            radiograph = decode(data)
-        except Refusal:
-            continue
-        assert radiograph.pixels.ndim == 2
-        assert radiograph.pixels.dtype == np.uint8
+    check_damaged(build(), times=100)
