@@ -13,7 +13,9 @@ from cxr.arrays import Logits, Views
 from cxr.model.cuda import LANES
 from cxr.model.views import batched
 
-WINDOW_S: Final = 0.002
+WINDOW_S: Final = 0.02
+"""On an H200 shared by twelve services, each run is a wait of 7 ms for the device, so that larger batches are worth it:
+docs/performance.md has the figures."""
 
 Waiting = tuple[Views, "Future[Logits]"]
 
@@ -31,7 +33,7 @@ class Batcher:
         Args:
             run: [N, S, S] uint8 in each frame → logits [M, N, 3], for N up to `max_batch`; called in `LANES` threads.
             max_batch: the largest N.
-            coming: the number of images in progress, including those that wait here.
+            coming: the number of images in progress, including those that wait here or run.
         """
         self._run = run
         self._max_batch = max_batch
@@ -39,7 +41,8 @@ class Batcher:
         self._waiting: list[Waiting] = []
         self._came = Condition()
         self._gathering = Lock()  # one lane gathers at a time, so that two lanes do not split one full batch
-        self._running = 0
+        self._running = 0  # lanes
+        self._at_work = 0  # images in these lanes
         self._paused = self._closed = False
         for _ in range(LANES):
             Thread(target=self._lane, name="batch", daemon=True).start()
@@ -78,6 +81,7 @@ class Batcher:
             self._work(batch)
             with self._came:
                 self._running -= 1
+                self._at_work -= len(batch)
                 self._came.notify_all()
 
     def _gather(self) -> list[Waiting]:
@@ -87,10 +91,11 @@ class Batcher:
             self._running += 1
             self._came.wait_for(self._complete, WINDOW_S)
             batch, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
+            self._at_work += len(batch)
         return batch
 
     def _complete(self) -> bool:
-        return len(self._waiting) >= min(self._max_batch, self._coming())
+        return len(self._waiting) >= min(self._max_batch, self._coming() - self._at_work)
 
     def _work(self, batch: list[Waiting]) -> None:
         """Run a batch and set the results of its images. An empty batch is skipped."""

@@ -4,7 +4,6 @@ A network's hundreds of kernels then need one launch; for small batches launchin
 fixed addresses, so inputs and outputs are bound on the device, and a batch is padded to the next captured size.
 """
 
-import ctypes
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -15,6 +14,7 @@ import onnxruntime
 
 from cxr.arrays import Images, Logits, Views
 from cxr.model.bundle import Precision
+from cxr.model.cuda_driver import Copies
 from cxr.model.sessions import INPUT, OUTPUT, Graph, session_options
 from cxr.model.views import count_of, parts_of
 
@@ -29,22 +29,6 @@ Sessions = Sequence[tuple[str, onnxruntime.InferenceSession]]
 """The members' sessions, each with the frame that its member sees."""
 
 Search = Literal["HEURISTIC", "EXHAUSTIVE"]
-
-
-def devices() -> int:
-    """The number of CUDA devices that the driver reports.
-
-    Ask the driver, because onnxruntime-gpu lists the CUDA provider as available also on machines without a device, and
-    only logs an error when a session then falls back to the CPU.
-    """
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return 0
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return 0
-    return count.value
 
 
 def load(graphs: Sequence[Graph], side: int, sizes: Sequence[int], precision: Precision) -> "Cuda | None":
@@ -121,7 +105,10 @@ class Lane:
         self.max_batch = max(sessions)
         self.provider: str = sessions[self.max_batch][0][1].get_providers()[0]
         self._thread = ThreadPoolExecutor(1, "cuda")
-        self._captured = [self._thread.submit(Captured, of, side, size).result() for size, of in sessions.items()]
+        copies = self._thread.submit(Copies).result()
+        self._captured = [
+            self._thread.submit(Captured, of, side, size, copies).result() for size, of in sessions.items()
+        ]
 
     def logits(self, views: Views) -> Logits:
         """Prepared images [N ≤ max_batch, S, S] uint8 in each frame → logits [M, N, 3]."""
@@ -132,10 +119,10 @@ class Lane:
 class Captured:
     """Every member at one batch size."""
 
-    def __init__(self, sessions: Sessions, side: int, size: int) -> None:
+    def __init__(self, sessions: Sessions, side: int, size: int, copies: Copies) -> None:
         self.size = size
-        self._inputs = {frame: Input(side, size) for frame, _ in sessions}
-        self._runs = [_bind(session, self._inputs[frame].image, size) for frame, session in sessions]
+        self._inputs = {frame: Input(side, size, copies) for frame, _ in sessions}
+        self._runs = [Run(session, self._inputs[frame].image, size, copies) for frame, session in sessions]
         for _ in range(RUNS_BEFORE_REPLAY):
             self.logits({frame: np.zeros((size, side, side), np.uint8) for frame in self._inputs})
 
@@ -143,34 +130,37 @@ class Captured:
         """Prepared images [N ≤ size, S, S] uint8 in each frame → logits [M, N, 3]."""
         for frame, its in self._inputs.items():
             its.take(views[frame])
-        for session, binding, options, _ in self._runs:
-            session.run_with_iobinding(binding, options)
-        return np.stack([logits.numpy()[: count_of(views)] for *_, logits in self._runs])
+        return np.stack([run.logits()[: count_of(views)] for run in self._runs])
 
 
 class Input:
     """A buffer on the device for the images of one frame. Rows of padding keep their earlier content."""
 
-    def __init__(self, side: int, size: int) -> None:
-        self._staged = np.zeros((size, 1, side, side), np.uint8)
-        self.image = onnxruntime.OrtValue.ortvalue_from_numpy(self._staged, "cuda", 0)
+    def __init__(self, side: int, size: int, copies: Copies) -> None:
+        self._copies = copies
+        self.image = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros((size, 1, side, side), np.uint8), "cuda", 0)
 
     def take(self, images: Images) -> None:
         """Copy images [N ≤ size, S, S] to the device."""
-        batch = np.ascontiguousarray(images[:, np.newaxis])
-        if len(batch) < len(self._staged):
-            self._staged[: len(batch)] = batch
-            batch = self._staged
-        self.image.update_inplace(batch)
+        self._copies.to_device(self.image.data_ptr(), np.ascontiguousarray(images))
 
 
-def _bind(session: onnxruntime.InferenceSession, image: Any, size: int) -> tuple[Any, Any, Any, Any]:
-    """A session with inputs and outputs bound on the device: (session, binding, run options, logits)."""
-    labels = next(output.shape[1] for output in session.get_outputs() if output.name == OUTPUT)
-    logits = onnxruntime.OrtValue.ortvalue_from_shape_and_type((size, labels), np.float32, "cuda", 0)
-    binding = session.io_binding()
-    binding.bind_ortvalue_input(INPUT, image)
-    binding.bind_ortvalue_output(OUTPUT, logits)
-    options = onnxruntime.RunOptions()
-    options.add_run_config_entry("gpu_graph_id", str(size))
-    return session, binding, options, logits
+class Run:
+    """A member's session with its input and output bound on the device."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, image: Any, size: int, copies: Copies) -> None:
+        labels = next(output.shape[1] for output in session.get_outputs() if output.name == OUTPUT)
+        self._session, self._copies, self._shape = session, copies, (size, labels)
+        self._logits = onnxruntime.OrtValue.ortvalue_from_shape_and_type(self._shape, np.float32, "cuda", 0)
+        self._binding = session.io_binding()
+        self._binding.bind_ortvalue_input(INPUT, image)
+        self._binding.bind_ortvalue_output(OUTPUT, self._logits)
+        self._options = onnxruntime.RunOptions()
+        self._options.add_run_config_entry("gpu_graph_id", str(size))
+
+    def logits(self) -> Logits:
+        """The logits [size, 3] of the images in the input."""
+        self._session.run_with_iobinding(self._binding, self._options)
+        logits = np.empty(self._shape, np.float32)
+        self._copies.from_device(logits, self._logits.data_ptr())
+        return logits

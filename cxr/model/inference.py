@@ -5,7 +5,7 @@ from typing import Final, Literal, Protocol
 from cxr.arrays import Logits, Views
 from cxr.cpu_count import usable_cores
 from cxr.errors import PrecisionUnavailable
-from cxr.model import cpu, cuda, openvino
+from cxr.model import cpu, cuda, cuda_driver, openvino
 from cxr.model.bundle import Bundle, Precision
 from cxr.model.sessions import Graph
 
@@ -60,7 +60,7 @@ class Ensemble:
 
 def _load(bundle: Bundle, threads: int, choice: PrecisionChoice, max_batch: int) -> tuple[Precision, Device, Device]:
     """The precision, the device for a single inference, and the device for several at once."""
-    if choice in ("auto", "float16", "float32") and cuda.devices():  # the other precisions are for CPUs
+    if choice in ("auto", "float16", "float32") and cuda_driver.devices():  # the other precisions are for CPUs
         precision: Precision = "float16" if choice == "auto" else choice
         side, sizes = bundle.manifest.recipe.size, cuda.batch_sizes(max_batch)
         device = cuda.load(graphs_of(bundle, precision), side, sizes, precision)

@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Barrier
 from typing import Any, Final
 
 from scripts.forms import FORM, form
@@ -49,11 +50,11 @@ def measure(
         for port, process, log in ports:
             wait_until_answering(f"http://127.0.0.1:{port}/readyz", process, START_S, log)
         started_s = time.monotonic() - begun
-        until = time.time() + WARM_UP_S + seconds
-        request = _request(files)
-        with ProcessPoolExecutor(clients, mp_context=get_context("spawn")) as pool:
+        context, request = get_context("spawn"), _request(files)
+        with context.Manager() as manager, ProcessPoolExecutor(clients, mp_context=context) as pool:
+            together = manager.Barrier(clients, timeout=START_S)
             jobs = [
-                pool.submit(_client, [port for port, *_ in ports], connections, request, until - seconds, until)
+                pool.submit(_client, [port for port, *_ in ports], connections, request, together, seconds)
                 for _ in range(clients)
             ]
             tallies = [job.result() for job in jobs]
@@ -115,9 +116,14 @@ def _request(files: Sequence[bytes]) -> bytes:
     return head.encode() + body
 
 
-def _client(ports: Sequence[int], connections: int, request: bytes, begin: float, end: float) -> dict[str, Any]:
-    """A client process. Returns its count between two wall-clock times."""
+def _client(
+    ports: Sequence[int], connections: int, request: bytes, together: Barrier, seconds: float
+) -> dict[str, Any]:
+    """A client process. Returns its count in the seconds after the warm-up, which all clients begin together."""
     tally: dict[str, Any] = {"images": 0, "errors": 0, "latencies_ms": []}
+    together.wait()
+    begin = time.time() + WARM_UP_S
+    end = begin + seconds
 
     async def everybody() -> None:
         await asyncio.gather(*(_ask(port, request, tally, begin, end) for port in ports for _ in range(connections)))

@@ -17,7 +17,7 @@ import onnxruntime
 
 from cxr.arrays import Images, Views
 from cxr.cpu_count import usable_cores
-from cxr.model import cuda
+from cxr.model import cuda, cuda_driver
 from cxr.model.bundle import Bundle, Precision
 from cxr.model.cpu import Processor
 from cxr.model.inference import Device, graphs_of
@@ -113,7 +113,7 @@ def _pipeline(bundle: Bundle, images: Images, batches: list[int], seconds: float
 def _device(bundle: Bundle, precision: Precision, batch: int) -> Device:
     """A device with one captured batch size; the CPU if there is no GPU."""
     graphs = graphs_of(bundle, precision)
-    on_gpu = cuda.load(graphs, bundle.manifest.recipe.size, [batch], precision) if cuda.devices() else None
+    on_gpu = cuda.load(graphs, bundle.manifest.recipe.size, [batch], precision) if cuda_driver.devices() else None
     return on_gpu or Processor(graphs, usable_cores())
 
 

@@ -99,6 +99,20 @@ def test_batches_grow_while_the_device_is_busy() -> None:
     assert device.batches == [*([number] for number in range(LANES)), list(range(LANES, 30))]
 
 
+@pytest.mark.usefixtures("unhurried")
+def test_images_that_run_are_not_waited_for() -> None:
+    device = Device()
+    batcher = Batcher(device, 64, lambda: 3)
+    device.may_go.clear()
+    first = [batcher.submit(image(number)) for number in range(3)]
+    assert device.begun.acquire(timeout=LONG)
+    fourth = batcher.submit(image(3))
+    assert device.begun.acquire(timeout=LONG)
+    device.may_go.set()
+    assert not wait([*first, fourth], LONG).not_done
+    assert device.batches == [[0, 1, 2], [3]]
+
+
 def test_a_failing_device_fails_its_batch_and_not_the_next() -> None:
     def run(views: Views) -> Any:
         if views[FULL][0, 0, 0] == 0:

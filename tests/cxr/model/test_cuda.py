@@ -1,6 +1,5 @@
 """The CUDA device, faked in all tests but one: captures, assignment of batches, and the absence of a device."""
 
-import ctypes
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,16 +9,17 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-import torch
 
 from cxr.arrays import Views
-from cxr.model import cuda
+from cxr.model import cuda, cuda_driver
 from cxr.model.bundle import Bundle, Precision
 from cxr.model.cuda import CUDA, Captured, Cuda, Lane, batch_sizes
+from cxr.model.cuda_driver import Copies
 from cxr.model.frames import FULL, LUNGS
 from cxr.model.inference import Ensemble
 from cxr.model.sessions import OPACITY, OUTPUT, Graph
 from tests.bundles import framed
+from tests.cuda import FakeDriver
 
 SIDE = 4
 
@@ -30,12 +30,8 @@ class Value:
     def __init__(self, array: Any) -> None:
         self.array = np.array(array)
 
-    def update_inplace(self, array: Any) -> None:
-        assert array.shape == self.array.shape
-        self.array[:] = array
-
-    def numpy(self) -> Any:
-        return self.array.copy()
+    def data_ptr(self) -> int:
+        return int(self.array.ctypes.data)
 
 
 class Session:
@@ -76,6 +72,7 @@ def values(monkeypatch: pytest.MonkeyPatch) -> None:
         ortvalue_from_shape_and_type=of_shape,
     )
     monkeypatch.setattr("cxr.model.cuda.onnxruntime.OrtValue", fake)
+    monkeypatch.setattr("ctypes.CDLL", {cuda_driver.LIBRARY: FakeDriver(1)}.__getitem__)
 
 
 def noise(count: int) -> Views:
@@ -138,7 +135,7 @@ def test_a_batch_uses_the_smallest_size_that_holds_it() -> None:
 
 
 def test_what_is_returned_is_not_overwritten_by_the_next_batch() -> None:
-    captured = Captured(full(1), SIDE, 2)
+    captured = Captured(full(1), SIDE, 2, Copies())
     images = noise(2)
     first = captured.logits(images)
     captured.logits({FULL: images[FULL] + 1})
@@ -187,52 +184,6 @@ def test_a_real_device_agrees_with_the_cpu(bundle: Bundle, tmp_path: Path, monke
     images = {FULL: upright, LUNGS: 255 - upright}
     on_gpu = Ensemble(bundle, precision="float32", max_batch=8)
     assert on_gpu.provider == CUDA
-    monkeypatch.setattr(cuda, "devices", lambda: 0)
+    monkeypatch.setattr(cuda_driver, "devices", lambda: 0)
     on_cpu = Ensemble(bundle, precision="float32")
     np.testing.assert_allclose(on_gpu.logits(images), on_cpu.logits(images), rtol=0, atol=1e-3)
-
-
-# --- The driver
-
-
-class FakeDriver:
-    """A stand-in for libcuda."""
-
-    def __init__(self, devices: int, init: int = 0, count: int = 0) -> None:
-        self.devices, self.init, self.count = devices, init, count
-
-    def cuInit(self, _flags: int) -> int:
-        return self.init
-
-    def cuDeviceGetCount(self, reference: Any) -> int:
-        reference._obj.value = self.devices
-        return self.count
-
-
-@pytest.mark.parametrize(
-    ("driver", "devices"),
-    [
-        (FakeDriver(0), 0),
-        (FakeDriver(1), 1),
-        (FakeDriver(8), 8),
-        (FakeDriver(4, init=100), 0),  # CUDA_ERROR_NO_DEVICE
-        (FakeDriver(4, count=3), 0),
-    ],
-)
-def test_devices_are_those_that_the_driver_shows(
-    monkeypatch: pytest.MonkeyPatch, driver: FakeDriver, devices: int
-) -> None:
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: {"libcuda.so.1": driver}[name])
-    assert cuda.devices() == devices
-
-
-def test_no_driver_no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(name: str) -> None:
-        raise OSError(name)
-
-    monkeypatch.setattr(ctypes, "CDLL", absent)
-    assert cuda.devices() == 0
-
-
-def test_the_drivers_count_is_torchs() -> None:
-    assert cuda.devices() == torch.cuda.device_count()

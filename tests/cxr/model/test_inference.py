@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cxr.arrays import Views
-from cxr.model import cuda, openvino
+from cxr.model import cuda, cuda_driver, openvino
 from cxr.model.bundle import Bundle
 from cxr.model.frames import FULL, LUNGS
 from cxr.model.inference import Ensemble
@@ -78,7 +78,7 @@ def test_a_lone_inference_gets_all_threads_and_each_of_several_gets_one(
             return [np.zeros((len(feeds["image"]), 3), np.float32)]
 
     monkeypatch.setattr("onnxruntime.InferenceSession", Session)
-    monkeypatch.setattr(cuda, "devices", lambda: 0)
+    monkeypatch.setattr(cuda_driver, "devices", lambda: 0)
     ensemble = Ensemble(bundle, threads=4, precision="float32")
     ensemble.logits(images)
     ensemble.logits(images, alone=False)
@@ -111,7 +111,7 @@ def test_float16_on_a_gpu(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> No
         loaded.append(given)
         return Fake()
 
-    monkeypatch.setattr(cuda, "devices", lambda: 1)
+    monkeypatch.setattr(cuda_driver, "devices", lambda: 1)
     monkeypatch.setattr(cuda, "load", load)
     ensemble = Ensemble(bundle, max_batch=8)
     assert (ensemble.provider, ensemble.precision, ensemble.max_batch) == ("CUDAExecutionProvider", "float16", 8)
@@ -123,7 +123,7 @@ def test_float16_on_a_gpu(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> No
 def test_float32_on_a_processor_also_where_cuda_cannot_be_used(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, devices: int
 ) -> None:
-    monkeypatch.setattr(cuda, "devices", lambda: devices)
+    monkeypatch.setattr(cuda_driver, "devices", lambda: devices)
     monkeypatch.setattr(cuda, "load", lambda *_: None)
     monkeypatch.setattr(openvino, "usable", lambda: False)
     ensemble = Ensemble(bundle)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from cxr.arrays import Views
 from cxr.errors import PrecisionUnavailable
-from cxr.model import cuda, openvino
+from cxr.model import cuda_driver, openvino
 from cxr.model.architecture import Architecture
 from cxr.model.bundle import Bundle
 from cxr.model.frames import FULL
@@ -26,7 +26,7 @@ ON_PROCESSOR = ("CPUExecutionProvider", "float32")
 
 @pytest.fixture(autouse=True)
 def _no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cuda, "devices", lambda: 0)
+    monkeypatch.setattr(cuda_driver, "devices", lambda: 0)
 
 
 @pytest.fixture(scope="module")
