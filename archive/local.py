@@ -128,7 +128,7 @@ def _work(line: Connection, state: Any, output: Output, bundle: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl+C
     parent = os.getppid()
     try:
-        classifier = Classifier(Bundle(bundle), threads=1)
+        classifier = Classifier(Bundle(bundle), threads=1, at_once=1)
         paths = output.paths()
     except (CxrError, OSError) as error:
         line.send(str(error))

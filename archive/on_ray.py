@@ -44,7 +44,7 @@ class Scorer:
         """`folder`: the command's working directory, for relative paths. `notes`: folder for the notes."""
         with suppress(OSError):
             os.chdir(folder)
-        self._classify = Classifier(Bundle(Path(bundle)), threads=1).classify
+        self._classify = Classifier(Bundle(Path(bundle)), threads=1, at_once=1).classify
         self._notes = Path(notes)
 
     def __call__(self, batch: Any) -> Any:
@@ -85,8 +85,7 @@ def score(output: Output, bundle: Path, workers: int, address: str | None) -> It
                 plan = thread.submit(_run, output.folder.resolve(), bundle.resolve(), workers, notes)
                 while not plan.done():
                     time.sleep(TICK_S)
-                    with suppress(OSError):  # Ray may remove a file that it has written
-                        yield output.done() - before
+                    yield output.done() - before
             if plan.exception() is None:
                 return
             if attempt == TRIES - 1:
@@ -125,6 +124,7 @@ def _run(folder: Path, bundle: Path, workers: int, notes: Path) -> None:
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
+    context.use_datasource_v2 = False  # version 2 starts eight processes to read the footer of one small file
     context.execution_no_progress_timeout_s = STALL_S
     context.checkpoint_config = CheckpointConfig(
         id_column=PATH, checkpoint_path=str(folder / RAY / "checkpoint"), delete_checkpoint_on_success=False

@@ -11,7 +11,9 @@ pyarrow, Spark and Ray ignore names that begin with an underscore or a dot when 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -102,10 +104,13 @@ class Output:
         return sorted(path for path in self.folder.glob("*.parquet") if not path.name.startswith(("_", ".")))
 
     def done(self) -> int:
-        """The number of rows on the disk."""
-        from pyarrow import parquet
-
-        return sum(parquet.read_metadata(path).num_rows for path in self.parts())
+        """The number of rows on the disk. A file that Ray is writing, or was writing when it was killed, counts 0."""
+        arrow, _ = pyarrow()
+        count = 0
+        for path in self.parts():
+            with suppress(OSError, arrow.ArrowInvalid):
+                count += _rows(path)
+        return count
 
     def errors(self) -> Counter[str]:
         """The number of rows by error code; "" counts rows without an error.
@@ -122,3 +127,10 @@ class Output:
         if counts.total() != self.rows or seen != set(self.paths().to_pylist()):
             raise DataError(f"{self.folder} has {counts.total()} rows of {len(seen)} files, and its list {self.rows}")
         return counts
+
+
+@cache  # the progress bar asks every second, and a complete file never changes
+def _rows(path: Path) -> int:
+    from pyarrow import parquet
+
+    return int(parquet.read_metadata(path).num_rows)

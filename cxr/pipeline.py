@@ -182,13 +182,14 @@ class Classifier:
         precision: PrecisionChoice = "auto",
         max_batch: int = MAX_BATCH,
         gate: GatePolicy = "warn",
+        at_once: int | None = None,
     ) -> None:
         """Arguments and errors: see `Ensemble` and `Preprocessor`."""
         cv2.setNumThreads(1)  # callers have their own threads, which would wait for OpenCV's
         self.bundle = bundle
         self._refuses = gate == "refuse"
         self._preprocessor = Preprocessor(bundle, gated=gate != "off")
-        self.ensemble = Ensemble(bundle, threads, precision, max_batch)
+        self.ensemble = Ensemble(bundle, threads, precision, max_batch, at_once)
 
     def classify(self, data: bytes, alone: bool = True) -> Finding:
         """Classify one file: PNG, JPEG or DICOM Part 10.

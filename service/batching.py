@@ -14,8 +14,7 @@ from cxr.model.cuda import LANES
 from cxr.model.views import batched
 
 WINDOW_S: Final = 0.02
-"""On an H200 shared by twelve services, each run is a wait of 7 ms for the device, so that larger batches are worth it:
-docs/performance.md has the figures."""
+"""With several services on one device, each run waits about 7 ms for its turn, so larger batches pay."""
 
 Waiting = tuple[Views, "Future[Logits]"]
 

@@ -33,6 +33,7 @@ class Ensemble:
         threads: int | None = None,
         precision: PrecisionChoice = "auto",
         max_batch: int = MAX_BATCH,
+        at_once: int | None = None,
     ) -> None:
         """Load every member's graph.
 
@@ -41,12 +42,15 @@ class Ensemble:
             threads: threads of a single inference on an idle machine; by default the usable cores.
             precision: see `PrecisionChoice`.
             max_batch: the largest batch to prepare for, on a CUDA device.
+            at_once: the number of inferences at once to prepare for, on a CPU with AMX; by default the usable cores.
 
         Raises:
             BundleError: a graph is missing, altered, or made from other weights.
             PrecisionUnavailable: bfloat16 was requested but is not available.
         """
-        self.precision, self._alone, self._among = _load(bundle, threads or usable_cores(), precision, max_batch)
+        self.precision, self._alone, self._among = _load(
+            bundle, threads or usable_cores(), precision, max_batch, at_once or usable_cores()
+        )
         self.provider = self._alone.provider
         self.max_batch = self._alone.max_batch
 
@@ -58,7 +62,9 @@ class Ensemble:
         return (self._alone if alone else self._among).logits(views)
 
 
-def _load(bundle: Bundle, threads: int, choice: PrecisionChoice, max_batch: int) -> tuple[Precision, Device, Device]:
+def _load(
+    bundle: Bundle, threads: int, choice: PrecisionChoice, max_batch: int, at_once: int
+) -> tuple[Precision, Device, Device]:
     """The precision, the device for a single inference, and the device for several at once."""
     if choice in ("auto", "float16", "float32") and cuda_driver.devices():  # the other precisions are for CPUs
         precision: Precision = "float16" if choice == "auto" else choice
@@ -67,7 +73,7 @@ def _load(bundle: Bundle, threads: int, choice: PrecisionChoice, max_batch: int)
         if device is not None:
             return precision, device, device
     if choice in ("auto", "bfloat16") and openvino.usable():
-        pair = openvino.load(graphs_of(bundle, "bfloat16"), threads)
+        pair = openvino.load(graphs_of(bundle, "bfloat16"), threads, at_once)
         if pair is not None:
             return "bfloat16", *pair
     if choice == "bfloat16":

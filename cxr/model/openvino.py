@@ -17,7 +17,6 @@ import numpy as np
 import onnxruntime
 
 from cxr.arrays import Logits, Views
-from cxr.cpu_count import usable_cores
 from cxr.model.sessions import BATCH, INPUT, OUTPUT, Graph, session_options
 from cxr.model.views import parts_of
 
@@ -39,15 +38,14 @@ def usable() -> bool:
     return _has_tiles() and find_spec(PACKAGE) is not None
 
 
-def load(graphs: Sequence[Graph], threads: int) -> "tuple[OpenVino, OpenVino] | None":
-    """A device with `threads` threads for a single inference, and one for several at once.
+def load(graphs: Sequence[Graph], threads: int, at_once: int) -> "tuple[OpenVino, OpenVino] | None":
+    """A device with `threads` threads for a single inference, and one for `at_once` inferences of a thread each.
 
     None if it is not `usable`, or if onnxruntime cannot load the plug-in, which is then logged.
     """
     if not usable() or not _devices():
         return None
-    cores = usable_cores()
-    among = OpenVino(graphs, cores, streams=cores)
+    among = OpenVino(graphs, at_once, streams=at_once)
     return (among if threads == 1 else OpenVino(graphs, threads, streams=1)), among
 
 

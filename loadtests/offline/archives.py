@@ -33,7 +33,7 @@ BAD_ONE_IN: Final = 100
 YARDSTICK: Final = (
     "import sys, time; from pathlib import Path; from archive.rows import row\n"
     "from cxr.model.bundle import DEFAULT_BUNDLE, Bundle; from cxr.pipeline import Classifier\n"
-    "classify = Classifier(Bundle(DEFAULT_BUNDLE), threads=1).classify\n"
+    "classify = Classifier(Bundle(DEFAULT_BUNDLE), threads=1, at_once=1).classify\n"
     "paths = Path(sys.argv[1]).read_text().splitlines()\n"
     "[row(classify, path) for path in paths[:20]]; start = time.perf_counter()\n"
     "[row(classify, path) for path in paths]; print(len(paths) / (time.perf_counter() - start))"

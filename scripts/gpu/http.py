@@ -67,6 +67,7 @@ def _sum(tallies: Sequence[dict[str, Any]], seconds: float) -> dict[str, Any]:
     return {
         "images_per_second": round(images / seconds, 1),
         "errors": errors,
+        "cores_of_clients": round(sum(tally["cores"] for tally in tallies), 2),
         "request_ms": {f"p{p}": round(latencies[len(latencies) * p // 100], 1) for p in (50, 95, 99) if latencies},
     }
 
@@ -128,8 +129,9 @@ def _client(
     async def everybody() -> None:
         await asyncio.gather(*(_ask(port, request, tally, begin, end) for port in ports for _ in range(connections)))
 
+    before = time.process_time()
     asyncio.run(everybody())
-    return tally
+    return tally | {"cores": (time.process_time() - before) / (WARM_UP_S + seconds)}
 
 
 async def _ask(port: int, request: bytes, tally: dict[str, Any], begin: float, end: float) -> None:

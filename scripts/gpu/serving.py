@@ -88,7 +88,7 @@ def http(
     clients: Annotated[int, typer.Option(help="Client processes.")] = 2,
     connections: Annotated[int, typer.Option(help="Requests that a client keeps in flight at a server.")] = 2,
     files: Annotated[int, typer.Option(help="Files of a request.")] = 32,
-    threads: Annotated[int, typer.Option(help="Decoding threads of a server.")] = 2,
+    threads: Annotated[int, typer.Option(help="Threads of a server that prepare.")] = 3,
     batch: Annotated[int, typer.Option(help="Largest batch of a server.")] = 32,
     seconds: Seconds = 6,
     budget: Budget = 150,
@@ -98,7 +98,7 @@ def http(
     stored = jpegs(files)
     result: Result = {"prepared_per_second": preparing.rates(bundle, stored, seconds), "jpeg": []}
     settings = {"classifications": threads, "batch": batch, "queue": 512, "upload_mib": 2048}
-    for number in servers or [14, 10]:
+    for number in servers or [16, 14]:
         if time.monotonic() < end:
             part: Result = {"servers": number}
             with failing_alone(part, "failed"):

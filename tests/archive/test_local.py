@@ -93,10 +93,10 @@ def test_what_keeps_a_process_from_starting_is_told(output: Output, monkeypatch:
 
 
 class Classifier:
-    def __init__(self, bundle: Path, threads: int) -> None:
+    def __init__(self, bundle: Path, threads: int, at_once: int) -> None:
         if bundle == Path("wrong"):
             raise BundleError("no such bundle")
-        assert threads == 1
+        assert (threads, at_once) == (1, 1)
 
     def classify(self, _data: bytes) -> Any:
         return make_finding()

@@ -164,8 +164,8 @@ def test_an_actor_notes_the_file_that_it_scores_and_gives_up_one_that_ended_two(
     during: list[int] = []
 
     class Classifier:
-        def __init__(self, _bundle: object, threads: int) -> None:
-            assert threads == 1
+        def __init__(self, _bundle: object, threads: int, at_once: int) -> None:
+            assert (threads, at_once) == (1, 1)
 
         def classify(self, _data: bytes) -> Any:
             during.append(len(list(notes.iterdir())))

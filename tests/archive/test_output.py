@@ -52,6 +52,17 @@ def test_empty_sources_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "o.parquet").exists()
 
 
+def test_a_file_that_a_killed_run_left_half_written_is_no_obstacle(tmp_path: Path, sources: list[str]) -> None:
+    output = Output.begun(tmp_path / "o.parquet", MADE, sources)
+    fill(output, 0)
+    whole = output.part(0).read_bytes()
+    for name, data in [("half.parquet", whole[: len(whole) // 2]), ("empty.parquet", b"")]:
+        (output.folder / name).write_bytes(data)
+    assert output.done() == CHUNK
+    (output.folder / "half.parquet").write_bytes(whole)
+    assert output.done() == 2 * CHUNK
+
+
 def test_rows_are_counted_and_none_is_missing_or_doubled(tmp_path: Path, sources: list[str]) -> None:
     output = Output.begun(tmp_path / "o.parquet", MADE, sources)
     for chunk in (0, 1):

@@ -4,6 +4,7 @@ import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,6 +98,20 @@ def test_more_threads_than_streams_get_the_same_answers(bundle: Bundle, images: 
         together = list(pool.map(lambda i: ensemble.logits(single[i % 5], alone=False), range(40)))
     for index, logits in enumerate(together):
         np.testing.assert_array_equal(logits, alone[index % 5])
+
+
+@on_amx
+def test_a_caller_of_one_inference_at_a_time_loads_one_stream(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty-four scoring processes with sixty-four streams each would not fit into memory."""
+    loaded, session = [], openvino.session
+
+    def noted(graph: bytes, threads: int, streams: int) -> Any:
+        loaded.append((threads, streams))
+        return session(graph, threads, streams)
+
+    monkeypatch.setattr(openvino, "session", noted)
+    Ensemble(bundle, threads=1, at_once=1)
+    assert loaded == [(1, 1)] * len(bundle.manifest.members)
 
 
 @on_amx
