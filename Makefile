@@ -79,6 +79,7 @@ docs: $(STAMP) # as a site, in build/site; codespell's words are in pyproject.to
 bench: $(GRAPHS)
 	$(BIN)/python -m loadtests.compare --write
 	$(BIN)/python -m loadtests.compare --media application/dicom --write
+	$(BIN)/python -m loadtests.offline.precisions --write
 	$(BIN)/python -m loadtests.offline.floors --write
 	$(BIN)/python -m loadtests.offline.startup --write
 	$(BIN)/python -m loadtests.offline.archives --write

@@ -39,11 +39,14 @@ Peer = tuple[str, Sending, PrecisionChoice]
 OURS: Final = "this service"
 CEILING: Final = "the same pipeline in threads, no HTTP"
 FLOAT32: Final = "this service in float32"
+HTTP: Final = "FastAPI, answers from memory: HTTP and JSON alone"
+SUM: Final = "the first and the last after each other, computed"
 PEERS: Final[dict[str, Peer]] = {
     "FastAPI, onnxruntime": ("fastapi_onnx", unchanged, "auto"),
     "FastAPI, onnxruntime in float32": ("fastapi_onnx", unchanged, "float32"),
     "LitServe, onnxruntime": ("litserve_onnx", as_form, "auto"),
     "FastAPI, eager PyTorch in float32": ("fastapi_torch", unchanged, "float32"),
+    HTTP: ("fastapi_remembered", unchanged, "auto"),
 }
 
 Rounds = dict[tuple[str, int], list[Measured]]
@@ -84,6 +87,12 @@ def measure(everybody: Sequence[Contestant], asked: Golden, rounds: int, seconds
                 measured[contestant.name, clients].append(one)
                 time.sleep(PAUSE_S if alone else 0)
     return measured
+
+
+def one_after_the_other(first: Measured, second: Measured) -> Measured:
+    """What a service would reach that does both with each request, on cores that either keeps busy."""
+    rates = first.per_second, second.per_second
+    return Measured(1 / sum(1 / rate for rate in rates) if all(rates) else 0.0, first.median_ms + second.median_ms)
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
@@ -164,6 +173,9 @@ def command(
     asked = {precision: golden_requests(samples, False, bundle, precision) for precision in precisions}
     with tempfile.TemporaryDirectory() as logs, contestants(settings, Path(logs)) as everybody:
         measured = measure(everybody, asked, rounds, seconds, alone)
+    for clients in (CLIENTS, 1):
+        pairs = zip(measured[CEILING, clients], measured[HTTP, clients], strict=True)
+        measured[SUM, clients] = [one_after_the_other(*pair) for pair in pairs]
     text = result(measured) + (
         f"\n\n{tables.machine()}. {media}, {rounds} rounds of {seconds:g} s, {settings.threads} thread(s) an "
         f"inference that runs alone, {settings.classifications} files at once in this service. "

@@ -10,7 +10,7 @@ from loadtests import tables
 from loadtests.bench import result as bench_table
 from loadtests.chaos import StrikeOutcome
 from loadtests.clients import Reply, milliseconds
-from loadtests.compare import CEILING, CLIENTS, OURS, added_ms, ratio
+from loadtests.compare import CEILING, CLIENTS, OURS, added_ms, one_after_the_other, ratio
 from loadtests.compare import result as compare_table
 from loadtests.contestants import Measured, as_form
 from loadtests.golden import GoldenRequest
@@ -158,6 +158,12 @@ def test_ratios_are_paired() -> None:
     assert low < middle < high
 
 
+def test_work_after_other_work_adds_its_time() -> None:
+    both = one_after_the_other(Measured(30.0, 40.0), Measured(60.0, 10.0))
+    assert (both.per_second, both.median_ms) == (pytest.approx(20.0), 50.0)
+    assert one_after_the_other(Measured(0.0, math.nan), Measured(60.0, 10.0)).per_second == 0
+
+
 def test_the_table_compares_with_everybody_but_ourselves() -> None:
     rounds = [Measured(10.0, 5.0), Measured(11.0, 5.0)]
     measured = {(name, clients): rounds for name in (CEILING, OURS) for clients in (CLIENTS, 1)}
@@ -209,7 +215,10 @@ def test_locusts_rows_become_a_table() -> None:
 
 def test_every_table_of_the_documents_has_its_place() -> None:
     for document, names in {
-        tables.PERFORMANCE: ("compare image/jpeg", "compare application/dicom", "locust"),
+        tables.PERFORMANCE: (
+            *("compare image/jpeg", "compare application/dicom", "precisions", "floors"),
+            *("startup", "archives", "locust"),
+        ),
         tables.RELIABILITY: ("overload", "chaos", "replicas", "soak", "leak"),
     }.items():
         text = document.read_text()

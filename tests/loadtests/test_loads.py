@@ -84,7 +84,7 @@ def test_compare(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with contestants(Settings(), tmp_path) as everybody:
         measured = measure(everybody, asked, rounds=1, seconds=1)
     assert {name for name, _ in measured} >= {OURS, CEILING}
-    assert len(everybody) == 7
+    assert len(everybody) == 8
     for (name, clients), (one,) in measured.items():
         assert clients in (CLIENTS, 1)
         assert one.per_second > 0, name
