@@ -6,7 +6,7 @@ from contextlib import suppress
 from importlib import import_module
 from threading import Thread
 
-_imports: list[Thread] = []
+_imports: list[str] = []
 
 
 def import_ahead(module: str) -> None:
@@ -16,18 +16,20 @@ def import_ahead(module: str) -> None:
         with suppress(Exception):
             import_module(module)
 
-    thread = Thread(target=work, name=f"import {module}", daemon=True)
-    _imports.append(thread)
-    thread.start()
+    _imports.append(module)
+    Thread(target=work, name=f"import {module}", daemon=True).start()
 
 
 def leave(status: str | int | None) -> None:
-    """End the process at once if an import still runs: an ordinary end would wait for it, or crash its C++ code.
+    """End the process at once if a module was imported ahead.
+
+    An ordinary end would wait for an import that still runs, or crash its C++ code, and takes up to a second to take
+    PyTorch apart.
 
     Args:
         status: exit status, as `SystemExit.code` has it.
     """
-    if any(thread.is_alive() for thread in _imports):
+    if _imports:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status if isinstance(status, int) else int(status is not None))
