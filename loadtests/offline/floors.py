@@ -2,9 +2,9 @@
 
     python -m loadtests.offline.floors --write
 
-The floor of a network is its operations divided by the rate of large matrix products in the same precision. The floor
-of decoding is the bytes of file and pixels divided by the rate of a copy in memory. Both rates are measured in the same
-run. No program reaches a floor; it shows how much could still be gained, and where.
+The floor of a network is its operations divided by the rate of large matrix products with the same provider and
+precision. The floor of decoding is the bytes of file and pixels divided by the rate of a copy in memory. Both rates are
+measured in the same run. No program reaches a floor; it shows how much could still be gained, and where.
 """
 
 import sys
@@ -17,23 +17,27 @@ from typing import Annotated, Final
 
 import numpy as np
 import onnx
-import torch
+import onnxruntime
 import typer
 
 from cxr.cpu_count import usable_cores
 from cxr.decode import decode
+from cxr.model import openvino
 from cxr.model.bundle import DEFAULT_BUNDLE, GATE_ONNX, LUNGS_ONNX, Bundle
+from cxr.model.cpu import Processor
 from cxr.model.inference import Ensemble
+from cxr.model.sessions import session_options
 from cxr.model.views import batched
 from cxr.pipeline import Classifier
 from loadtests import tables
 from loadtests.samples import Sample, radiographs
 
 SIDE: Final = 3072  # of the matrices
+PRODUCTS: Final = 8  # in a row, so that converting the first and the last matrix weighs little
 COPIED: Final = 2**28  # bytes
 ROUNDS: Final = 7
 FILES: Final = 8
-TYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+OPSET, IR = 17, 8  # what every version of onnxruntime here reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +61,32 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def rates(precision: str) -> Rates:
-    """Rates of a matrix product (a multiplication and an addition are two operations) and of a copy (bytes read plus
+    """Rates of matrix products (a multiplication and an addition are two operations) and of a copy (bytes read plus
     bytes written).
     """
-    torch.set_num_threads(usable_cores())
-    matrix = torch.ones(SIDE, SIDE, dtype=TYPES[precision])
+    session = products(precision)
+    matrix = np.ones((SIDE, SIDE), np.float32)
     source = np.ones(COPIED, np.uint8)
     target = np.empty_like(source)
     return Rates(
-        operations=2 * SIDE**3 / fastest(lambda: matrix @ matrix),
+        operations=PRODUCTS * 2 * SIDE**3 / fastest(lambda: session.run(None, {"0": matrix})),
         bytes=2 * COPIED / fastest(lambda: np.copyto(target, source)),
     )
+
+
+def products(precision: str) -> onnxruntime.InferenceSession:
+    """A session on all cores that multiplies a matrix `PRODUCTS` times by another, by the precision's provider."""
+    weights = onnx.numpy_helper.from_array(np.full((SIDE, SIDE), 1 / SIDE, np.float32), "weights")
+    nodes = [onnx.helper.make_node("MatMul", [str(i), "weights"], [str(i + 1)]) for i in range(PRODUCTS)]
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (SIDE, SIDE)) for name in ("0", str(PRODUCTS))
+    ]
+    graph = onnx.helper.make_graph(nodes, "products", ends[:1], ends[1:], [weights])
+    opsets = [onnx.helper.make_opsetid("", OPSET)]
+    data = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=IR).SerializeToString()
+    if precision == "bfloat16":
+        return openvino.session(data, usable_cores(), streams=1)
+    return onnxruntime.InferenceSession(data, session_options(usable_cores()), providers=[Processor.provider])
 
 
 def operations(graph: Path) -> float:

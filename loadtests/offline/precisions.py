@@ -33,7 +33,7 @@ TILES: Final = {"with": False, "without": True}
 
 PRECISIONS: Final = {
     "float32": "onnxruntime, float32",
-    "int8": "onnxruntime, int8 (VNNI without tiles)",
+    "int8": "onnxruntime, int8",
     "bfloat16": "OpenVINO, bfloat16",
 }
 IMAGES: Final = 8
