@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -40,7 +41,7 @@ OURS: Final = "this service"
 CEILING: Final = "the same pipeline in threads, no HTTP"
 FLOAT32: Final = "this service in float32"
 HTTP: Final = "FastAPI, answers from memory: HTTP and JSON alone"
-SUM: Final = "the first and the last after each other, computed"
+SUM: Final = "the ceiling, then HTTP and JSON alone: the sum, computed"
 PEERS: Final[dict[str, Peer]] = {
     "FastAPI, onnxruntime": ("fastapi_onnx", unchanged, "auto"),
     "FastAPI, onnxruntime in float32": ("fastapi_onnx", unchanged, "float32"),
@@ -48,6 +49,8 @@ PEERS: Final[dict[str, Peer]] = {
     "FastAPI, eager PyTorch in float32": ("fastapi_torch", unchanged, "float32"),
     HTTP: ("fastapi_remembered", unchanged, "auto"),
 }
+
+PACKAGES: Final = ("fastapi", "uvicorn", "litserve", "onnxruntime-gpu", "onnxruntime-ep-openvino", "torch")
 
 Rounds = dict[tuple[str, int], list[Measured]]
 """By contestant and number of clients, one measurement per round."""
@@ -158,6 +161,15 @@ def _compared(
     return ", ".join(said)
 
 
+def versions() -> str:
+    """The versions of what the contestants are made of; a package that is not installed is left out."""
+    found = []
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return ", ".join(found)
+
+
 def command(
     rounds: Annotated[int, typer.Option(help="Interleaved rounds.")] = 7,
     seconds: Annotated[float, typer.Option(help="Duration of each measurement.")] = 6,
@@ -178,7 +190,7 @@ def command(
         measured[SUM, clients] = [one_after_the_other(*pair) for pair in pairs]
     text = result(measured) + (
         f"\n\n{tables.machine()}. {media}, {rounds} rounds of {seconds:g} s, {settings.threads} thread(s) an "
-        f"inference that runs alone, {settings.classifications} files at once in this service. "
+        f"inference that runs alone, {settings.classifications} files at once in this service. {versions()}. "
         f"`{' '.join(['python -m loadtests.compare', *sys.argv[1:]])}`"
     )
     tables.publish(tables.PERFORMANCE, f"compare {media}", text, write)
