@@ -124,7 +124,7 @@ def _run(folder: Path, bundle: Path, workers: int, notes: Path) -> None:
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    context.use_datasource_v2 = False  # version 2 starts eight processes to read the footer of one small file
+    context.use_datasource_v2 = False  # version 2 starts actors to read the footer of one small file
     context.execution_no_progress_timeout_s = STALL_S
     context.checkpoint_config = CheckpointConfig(
         id_column=PATH, checkpoint_path=str(folder / RAY / "checkpoint"), delete_checkpoint_on_success=False

@@ -9,7 +9,6 @@ stopped. A ratio is of two measurements of the same round, so that other load on
 
 import math
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -191,7 +190,7 @@ def command(
     text = result(measured) + (
         f"\n\n{tables.machine()}. {media}, {rounds} rounds of {seconds:g} s, {settings.threads} thread(s) an "
         f"inference that runs alone, {settings.classifications} files at once in this service. {versions()}. "
-        f"`{' '.join(['python -m loadtests.compare', *sys.argv[1:]])}`"
+        f"{tables.command('loadtests.compare')}"
     )
     tables.publish(tables.PERFORMANCE, f"compare {media}", text, write)
 

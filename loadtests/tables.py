@@ -1,6 +1,7 @@
 """Markdown tables, written into a document between two markers."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,11 @@ def replace(document: Path, name: str, text: str) -> None:
     if not (found and closed):
         raise ValueError(f"{document} has no place for {name}")
     document.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def command(module: str) -> str:
+    """The command that runs this process, in Markdown, for the line under a table. `module`: its name."""
+    return f"`{' '.join([f'python -m {module}', *sys.argv[1:]])}`"
 
 
 def machine() -> str:

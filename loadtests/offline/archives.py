@@ -116,8 +116,10 @@ def main(
         *("engine", "files/s, start included", "one core, files/s", f"÷ {cores} × one core"),
         *("all cores at once, files/s", "÷ all at once", "core hours for a million", "core days for 10⁸"),
     )
-    command = " ".join(["python -m loadtests.offline.archives", *sys.argv[1:]])
-    text = f"{tables.table(head, lines)}\n\n{files} files, all rows right. {tables.machine()}. `{command}`"
+    text = (
+        f"{tables.table(head, lines)}\n\n{files} files, all rows right. {tables.machine()}. "
+        f"{tables.command('loadtests.offline.archives')}"
+    )
     tables.publish(tables.PERFORMANCE, "archives", text, write)
 
 

@@ -7,7 +7,6 @@ precision. The floor of decoding is the bytes of file and pixels divided by the 
 measured in the same run. No program reaches a floor; it shows how much could still be gained, and where.
 """
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -151,10 +150,9 @@ def main(write: Annotated[bool, typer.Option(help="Put the table into docs/perfo
     """Measure rates, floors and stages, and print a table."""
     rows, ensemble, member = measure()
     head = ("stage", "floor, ms", "reached, ms", "floor ÷ reached", "what the difference is")
-    command = " ".join(["python -m loadtests.offline.floors", *sys.argv[1:]])
     text = (
         f"{tables.table(head, rows)}\n\nRates: {member.operations / 1e9:,.0f} G operations/s in {ensemble.precision}, "
-        f"{member.bytes / 1e9:.1f} GB/s copied. {tables.machine()}. `{command}`"
+        f"{member.bytes / 1e9:.1f} GB/s copied. {tables.machine()}. {tables.command('loadtests.offline.floors')}"
     )
     tables.publish(tables.PERFORMANCE, "floors", text, write)
 

@@ -4,13 +4,13 @@
 
 A process must ask the kernel for the tiles. One child process may; another forbids itself the system call with which it
 would ask, so that onnxruntime and OpenVINO compute as on the same processor without tiles. int8 graphs are made for the
-measurement: their speed does not depend on the calibration images.
+measurement: their speed does not depend on the calibration images. Functions import what computes, because a child
+process imports this module before it forbids itself the tiles.
 """
 
 import ctypes
 import random
 import struct
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -153,10 +153,10 @@ def main(
         *("AMX tiles", "provider, precision", "alone, ms: median (least)"),
         f"{usable_cores()} at once, images/s: median (most)",
     )
-    command = " ".join(["python -m loadtests.offline.precisions", *sys.argv[1:]])
     text = (
         f"{tables.table(head, [_row(*key, taken[key]) for key in taken])}\n\n"
-        f"Both networks of models/default, one image a run, {rounds} rounds. {tables.machine()}. `{command}`"
+        f"Both networks of models/default, one image a run, {rounds} rounds. {tables.machine()}. "
+        f"{tables.command('loadtests.offline.precisions')}"
     )
     tables.publish(tables.PERFORMANCE, "precisions", text, write)
 

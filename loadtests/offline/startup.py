@@ -75,7 +75,7 @@ def main(
     """Measure the commands by turns, and print a table."""
     text = (
         f"{result(measure(rounds))}\n\nRG1 as DICOM, {rounds} rounds. {tables.machine()}. "
-        f"`{' '.join(['python -m loadtests.offline.startup', *sys.argv[1:]])}`"
+        f"{tables.command('loadtests.offline.startup')}"
     )
     tables.publish(tables.PERFORMANCE, "startup", text, write)
 

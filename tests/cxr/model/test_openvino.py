@@ -4,7 +4,6 @@ import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -100,18 +99,19 @@ def test_more_threads_than_streams_get_the_same_answers(bundle: Bundle, images: 
         np.testing.assert_array_equal(logits, alone[index % 5])
 
 
-@on_amx
-def test_a_caller_of_one_inference_at_a_time_loads_one_stream(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("threads", "at_once", "loaded"), [(1, 1, [(1, 1)]), (1, 4, [(4, 4)]), (2, 4, [(4, 4), (2, 1)])]
+)
+def test_there_are_as_many_streams_as_inferences_at_once(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, threads: int, at_once: int, loaded: list[tuple[int, int]]
+) -> None:
     """Sixty-four scoring processes with sixty-four streams each would not fit into memory."""
-    loaded, session = [], openvino.session
-
-    def noted(graph: bytes, threads: int, streams: int) -> Any:
-        loaded.append((threads, streams))
-        return session(graph, threads, streams)
-
-    monkeypatch.setattr(openvino, "session", noted)
-    Ensemble(bundle, threads=1, at_once=1)
-    assert loaded == [(1, 1)] * len(bundle.manifest.members)
+    sessions: list[tuple[int, int]] = []
+    monkeypatch.setattr(openvino, "usable", lambda: True)
+    monkeypatch.setattr(openvino, "_devices", lambda: ["CPU"])
+    monkeypatch.setattr(openvino, "session", lambda _graph, *sizes, **named: sessions.append((*sizes, *named.values())))
+    assert Ensemble(bundle, threads=threads, at_once=at_once).precision == "bfloat16"
+    assert sessions == [sizes for sizes in loaded for _ in bundle.manifest.members]
 
 
 @on_amx
