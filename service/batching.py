@@ -13,8 +13,8 @@ from cxr.arrays import Logits, Views
 from cxr.model.cuda import LANES
 from cxr.model.views import batched
 
-WINDOW_S: Final = 0.02
-"""With several services on one device, each run waits about 7 ms for its turn, so larger batches pay."""
+WINDOW_S: Final = 0.005
+"""About as long as a run takes when several services share the device."""
 
 Waiting = tuple[Views, "Future[Logits]"]
 

@@ -1,15 +1,24 @@
 """A stand-in for NVIDIA's driver, whose device is this process's memory."""
 
 import ctypes
+from collections.abc import Callable
 from typing import Any
+
+STREAM = 0x57E4
 
 
 class FakeDriver:
-    """libcuda with some devices. `failing` names a function and the code that it returns."""
+    """libcuda with some devices. `failing` names a function and the code that it returns.
+
+    work:   what was sent to the device and not waited for yet
+    memory: shared blocks by address
+    """
 
     def __init__(self, devices: int, **failing: int) -> None:
         self.devices, self.failing = devices, failing
         self.calls: list[str] = []
+        self.work: list[Callable[[], object]] = []
+        self.memory: dict[int, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         """A function that only succeeds or fails."""
@@ -19,13 +28,29 @@ class FakeDriver:
         count._obj.value = self.devices
         return self._ended("cuDeviceGetCount")
 
-    def cuMemcpyHtoD_v2(self, to: ctypes.c_uint64, source: ctypes.c_void_p, size: ctypes.c_size_t) -> int:
-        ctypes.memmove(to.value, source, size.value)
-        return self._ended("cuMemcpyHtoD_v2")
+    def cuStreamCreate(self, stream: Any, _flags: int) -> int:
+        stream._obj.value = STREAM
+        return self._ended("cuStreamCreate")
 
-    def cuMemcpyDtoH_v2(self, to: ctypes.c_void_p, source: ctypes.c_uint64, size: ctypes.c_size_t) -> int:
-        ctypes.memmove(to, source.value, size.value)
-        return self._ended("cuMemcpyDtoH_v2")
+    def cuMemHostAlloc(self, address: Any, size: ctypes.c_size_t, _flags: int) -> int:
+        block = ctypes.create_string_buffer(b"\xff" * size.value, size.value)
+        address._obj.value = ctypes.addressof(block)
+        self.memory[address._obj.value] = block
+        return self._ended("cuMemHostAlloc")
+
+    def cuMemFreeHost(self, address: Any) -> int:
+        del self.memory[address.value]
+        return self._ended("cuMemFreeHost")
+
+    def cuMemcpyHtoDAsync_v2(self, to: Any, source: Any, size: ctypes.c_size_t, stream: Any) -> int:
+        assert stream.value == STREAM
+        self.work.append(lambda: ctypes.memmove(to.value, source.value, size.value))
+        return self._ended("cuMemcpyHtoDAsync_v2")
+
+    def cuEventSynchronize(self, _event: Any) -> int:
+        while self.work:
+            self.work.pop(0)()
+        return self._ended("cuEventSynchronize")
 
     def _ended(self, name: str) -> int:
         self.calls.append(name)

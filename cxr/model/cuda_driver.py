@@ -1,16 +1,26 @@
-"""What onnxruntime does not offer of NVIDIA's driver: the number of devices, and copies that let other threads run.
+"""What onnxruntime does not offer of NVIDIA's driver: the number of devices, shared memory, and a wait that sleeps.
 
-onnxruntime's own copies keep Python's lock. With several processes on one device a copy waits for its process's turn,
-and until then no thread of the process prepares a radiograph. A call through ctypes releases the lock.
+onnxruntime's own wait keeps a core busy until the device has finished, and its own copies keep Python's lock. On a
+device with several processes that is much of the time, for it runs one process after another. A call through ctypes
+releases the lock.
 """
 
 import ctypes
+import weakref
+from collections.abc import Sequence
+from math import prod
 from typing import Any, Final
 
-from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 LIBRARY: Final = "libcuda.so.1"
-DEFAULT_STREAM: Final = None
+
+Handle = ctypes.c_uint64  # a pointer whose value is only passed on
+
+_BESIDE_THE_DEFAULT_STREAM: Final = 1  # CU_STREAM_NON_BLOCKING
+_SLEEPING: Final = 1 | 2  # CU_EVENT_BLOCKING_SYNC, CU_EVENT_DISABLE_TIMING
+_SHARED: Final = 1 | 2  # CU_MEMHOSTALLOC_PORTABLE, CU_MEMHOSTALLOC_DEVICEMAP
 
 
 class CudaError(RuntimeError):
@@ -33,37 +43,58 @@ def devices() -> int:
     return count.value
 
 
-class Copies:
-    """Copies between arrays and the first CUDA device."""
+class Stream:
+    """A sequence of work on the first CUDA device. Only the thread that makes it may use it."""
 
     def __init__(self) -> None:
         """Attach the calling thread to the device's primary context, which onnxruntime uses too.
 
-        Only this thread may call the methods. The context is kept until the process ends.
+        The context and the stream are kept until the process ends.
 
         Raises:
             CudaError: the driver refuses it.
         """
         self._driver = ctypes.CDLL(LIBRARY)
-        device, context = ctypes.c_int(0), ctypes.c_void_p()
+        self._context, self._stream, self._event, device = Handle(), Handle(), Handle(), ctypes.c_int(0)
         self._call("cuInit", 0)
         self._call("cuDeviceGet", ctypes.byref(device), 0)
-        self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
-        self._call("cuCtxSetCurrent", context)
+        self._call("cuDevicePrimaryCtxRetain", ctypes.byref(self._context), device)
+        self._call("cuCtxSetCurrent", self._context)
+        self._call("cuStreamCreate", ctypes.byref(self._stream), _BESIDE_THE_DEFAULT_STREAM)
+        self._call("cuEventCreate", ctypes.byref(self._event), _SLEEPING)
+        self.address: int = self._stream.value
 
-    def to_device(self, address: int, array: NDArray[Any]) -> None:
-        """Copy a contiguous array to a device address. The copy is complete on return."""
-        self._call("cuMemcpyHtoD_v2", ctypes.c_uint64(address), ctypes.c_void_p(array.ctypes.data), size_of(array))
-        self._call("cuStreamSynchronize", DEFAULT_STREAM)  # the last bytes of pageable memory travel after the return
+    def wait(self) -> None:
+        """Sleep until the device has finished the work of this stream. Raises CudaError if it failed."""
+        self._call("cuEventRecord", self._event, self._stream)
+        self._call("cuEventSynchronize", self._event)
 
-    def from_device(self, array: NDArray[Any], address: int) -> None:
-        """Fill a contiguous array from a device address."""
-        self._call("cuMemcpyDtoH_v2", ctypes.c_void_p(array.ctypes.data), ctypes.c_uint64(address), size_of(array))
+    def shared(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+        """An array of zeros in the host's memory, which the device reads and writes at the same address.
+
+        Raises:
+            CudaError: there is not enough memory.
+        """
+        kind = np.dtype(dtype)
+        size, address = prod(shape) * kind.itemsize, Handle()
+        self._call("cuMemHostAlloc", ctypes.byref(address), ctypes.c_size_t(size), _SHARED)
+        memory = (ctypes.c_byte * size).from_address(address.value)
+        weakref.finalize(memory, self._free, address).atexit = False  # the array keeps `memory`
+        array: NDArray[Any] = np.frombuffer(memoryview(memory), kind).reshape(shape)
+        array[:] = 0
+        return array
+
+    def send(self, array: NDArray[Any], address: int) -> None:
+        """Begin to copy a contiguous array, which must be `shared`, to a device address."""
+        size = ctypes.c_size_t(array.nbytes)
+        self._call("cuMemcpyHtoDAsync_v2", Handle(address), Handle(array.ctypes.data), size, self._stream)
+
+    def _free(self, address: Handle) -> None:
+        """Runs in whichever thread drops the last view of the array, so it brings its own context."""
+        self._driver.cuCtxPushCurrent_v2(self._context)
+        self._driver.cuMemFreeHost(address)
+        self._driver.cuCtxPopCurrent_v2(ctypes.byref(Handle()))
 
     def _call(self, name: str, *arguments: Any) -> None:
         if code := getattr(self._driver, name)(*arguments):
             raise CudaError(f"{name} failed with CUDA error {code}")
-
-
-def size_of(array: NDArray[Any]) -> ctypes.c_size_t:
-    return ctypes.c_size_t(array.nbytes)

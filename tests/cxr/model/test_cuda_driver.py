@@ -1,14 +1,16 @@
-"""NVIDIA's driver, faked in all tests but one: the number of devices, and copies."""
+"""NVIDIA's driver, faked in all tests but one: the number of devices, shared memory, and waiting."""
 
 import ctypes
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import DTypeLike
 
 from cxr.model import cuda_driver
-from cxr.model.cuda_driver import Copies, CudaError
-from tests.cuda import FakeDriver
+from cxr.model.cuda_driver import CudaError, Stream
+from tests.cuda import STREAM, FakeDriver
 
 
 def install(monkeypatch: pytest.MonkeyPatch, driver: FakeDriver) -> FakeDriver:
@@ -45,28 +47,60 @@ def test_the_drivers_count_is_torchs() -> None:
     assert cuda_driver.devices() == torch.cuda.device_count()
 
 
-def test_a_copy_to_the_device_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_sleeps_until_the_device_has_finished_what_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = install(monkeypatch, FakeDriver(1))
-    device = np.zeros(6, np.float32)
-    Copies().to_device(device.ctypes.data, np.arange(1, 5, dtype=np.float32).reshape(2, 2))
-    np.testing.assert_array_equal(device, [1, 2, 3, 4, 0, 0])
-    assert driver.calls[-2:] == ["cuMemcpyHtoD_v2", "cuStreamSynchronize"]
+    stream, done = Stream(), []
+    assert stream.address == STREAM
+    driver.work.append(lambda: done.append(True))
+    stream.wait()
+    assert done
+    assert driver.calls[-2:] == ["cuEventRecord", "cuEventSynchronize"]
 
 
-def test_a_copy_from_the_device_fills_the_array(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_array_is_on_the_device_after_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, FakeDriver(1))
-    device, array = np.arange(6, dtype=np.float32), np.zeros((2, 2), np.float32)
-    Copies().from_device(array, device.ctypes.data)
-    np.testing.assert_array_equal(array, [[0, 1], [2, 3]])
+    device = np.zeros(6, np.float32)
+    stream = Stream()
+    array = stream.shared((2, 2), np.float32)
+    array[...] = [[1, 2], [3, 4]]
+    stream.send(array, device.ctypes.data)
+    assert not device.any()
+    stream.wait()
+    np.testing.assert_array_equal(device, [1, 2, 3, 4, 0, 0])
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((2, 1, 3, 3), np.uint8), ((2, 3), np.float32)])
+def test_a_shared_array_is_zeros_in_memory_that_is_freed_with_its_last_view(
+    monkeypatch: pytest.MonkeyPatch, shape: Sequence[int], dtype: DTypeLike
+) -> None:
+    driver = install(monkeypatch, FakeDriver(1))
+    array = Stream().shared(shape, dtype)
+    assert (array.shape, array.dtype) == (shape, dtype)
+    assert not array.any()
+    assert [len(block) for block in driver.memory.values()] == [array.nbytes]
+    assert array.ctypes.data in driver.memory
+    row = array[1]
+    del array
+    row[...] = 7
+    assert driver.memory
+    del row
+    assert not driver.memory
+    assert driver.calls[-3:] == ["cuCtxPushCurrent_v2", "cuMemFreeHost", "cuCtxPopCurrent_v2"]
 
 
 def test_a_driver_without_a_context_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, FakeDriver(1, cuDevicePrimaryCtxRetain=2))
     with pytest.raises(CudaError, match="cuDevicePrimaryCtxRetain failed with CUDA error 2"):
-        Copies()
+        Stream()
 
 
-def test_a_failed_copy_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch, FakeDriver(1, cuMemcpyDtoH_v2=700))
+def test_memory_that_the_driver_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, FakeDriver(1, cuMemHostAlloc=2))
+    with pytest.raises(CudaError, match="cuMemHostAlloc failed with CUDA error 2"):
+        Stream().shared((1,), np.uint8)
+
+
+def test_work_that_failed_on_the_device_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, FakeDriver(1, cuEventSynchronize=700))
     with pytest.raises(CudaError, match="700"):
-        Copies().from_device(np.zeros(1), np.zeros(1).ctypes.data)
+        Stream().wait()
