@@ -75,7 +75,7 @@ def result(loads: dict[str, list[dict[str, str]]]) -> str:
 
 
 def command(
-    minutes: Annotated[float, typer.Option(help="Duration of each load.")] = 10,
+    minutes: Annotated[float, typer.Option(help="Duration of each load.")] = 5,
     write: Annotated[bool, typer.Option(help="Put the table into docs/performance.md.")] = False,
 ) -> None:
     """Run Locust at the knee, and with Poisson arrivals."""

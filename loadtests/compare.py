@@ -170,8 +170,8 @@ def versions() -> str:
 
 
 def command(
-    rounds: Annotated[int, typer.Option(help="Interleaved rounds.")] = 7,
-    seconds: Annotated[float, typer.Option(help="Duration of each measurement.")] = 6,
+    rounds: Annotated[int, typer.Option(help="Interleaved rounds.")] = 5,
+    seconds: Annotated[float, typer.Option(help="Duration of each measurement.")] = 4,
     media: Annotated[str, typer.Option(help="image/jpeg, image/png or application/dicom.")] = "image/jpeg",
     count: Annotated[int, typer.Option(help="Number of images.")] = 32,
     alone: Annotated[bool, typer.Option("--undisturbed", help="Pause everything else meanwhile (needs root).")] = False,
