@@ -32,7 +32,12 @@ class FakeDriver:
         stream._obj.value = STREAM
         return self._ended("cuStreamCreate")
 
-    def cuMemHostAlloc(self, address: Any, size: ctypes.c_size_t, _flags: int) -> int:
+    def cuEventCreate(self, _event: Any, flags: int) -> int:
+        assert flags & 1, "without CU_EVENT_BLOCKING_SYNC the wait keeps a core busy"
+        return self._ended("cuEventCreate")
+
+    def cuMemHostAlloc(self, address: Any, size: ctypes.c_size_t, flags: int) -> int:
+        assert flags & 2, "without CU_MEMHOSTALLOC_DEVICEMAP the device does not see the memory"
         block = ctypes.create_string_buffer(b"\xff" * size.value, size.value)
         address._obj.value = ctypes.addressof(block)
         self.memory[address._obj.value] = block
