@@ -10,8 +10,9 @@ STREAM = 0x57E4
 class FakeDriver:
     """libcuda with some devices. `failing` names a function and the code that it returns.
 
-    work:   what was sent to the device and not waited for yet
-    memory: shared blocks by address
+    work:     what was sent to the device and not waited for yet
+    memory:   shared blocks by address
+    followed: the events that streams wait for on the device; an event is numbered from 1
     """
 
     def __init__(self, devices: int, **failing: int) -> None:
@@ -19,6 +20,7 @@ class FakeDriver:
         self.calls: list[str] = []
         self.work: list[Callable[[], object]] = []
         self.memory: dict[int, Any] = {}
+        self.followed: list[int] = []
 
     def __getattr__(self, name: str) -> Any:
         """A function that only succeeds or fails."""
@@ -32,8 +34,9 @@ class FakeDriver:
         stream._obj.value = STREAM
         return self._ended("cuStreamCreate")
 
-    def cuEventCreate(self, _event: Any, flags: int) -> int:
+    def cuEventCreate(self, event: Any, flags: int) -> int:
         assert flags & 1, "without CU_EVENT_BLOCKING_SYNC the wait keeps a core busy"
+        event._obj.value = self.calls.count("cuEventCreate") + 1
         return self._ended("cuEventCreate")
 
     def cuMemHostAlloc(self, address: Any, size: ctypes.c_size_t, flags: int) -> int:
@@ -51,6 +54,11 @@ class FakeDriver:
         assert stream.value == STREAM
         self.work.append(lambda: ctypes.memmove(to.value, source.value, size.value))
         return self._ended("cuMemcpyHtoDAsync_v2")
+
+    def cuStreamWaitEvent(self, stream: Any, event: Any, _flags: int) -> int:
+        assert stream.value == STREAM
+        self.followed.append(event.value)
+        return self._ended("cuStreamWaitEvent")
 
     def cuEventSynchronize(self, _event: Any) -> int:
         while self.work:

@@ -1,4 +1,4 @@
-"""What onnxruntime does not offer of NVIDIA's driver: the number of devices, shared memory, and a wait that sleeps.
+"""What onnxruntime does not offer of NVIDIA's driver: the number of devices, shared memory, sleeping waits, and turns.
 
 onnxruntime's own wait keeps a core busy until the device has finished, and its own copies keep Python's lock. On a
 device with several processes that is much of the time, for it runs one process after another. A call through ctypes
@@ -7,8 +7,11 @@ releases the lock.
 
 import ctypes
 import weakref
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -64,10 +67,17 @@ class Stream:
         self._call("cuEventCreate", ctypes.byref(self._event), _SLEEPING)
         self.address: int = self._stream.value
 
-    def wait(self) -> None:
-        """Sleep until the device has finished the work of this stream. Raises CudaError if it failed."""
+    def mark(self) -> None:
+        """Mark the end of what the stream has been given so far."""
         self._call("cuEventRecord", self._event, self._stream)
+
+    def wait(self) -> None:
+        """Sleep until the device has reached the last mark. Raises CudaError if work before it failed."""
         self._call("cuEventSynchronize", self._event)
+
+    def follow(self, other: "Stream") -> None:
+        """Have the device begin what this stream is given from now on when it has reached the other's last mark."""
+        self._call("cuStreamWaitEvent", self._stream, other._event, 0)
 
     def shared(self, shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
         """An array of zeros in the host's memory, which the device reads and writes at the same address.
@@ -98,3 +108,25 @@ class Stream:
     def _call(self, name: str, *arguments: Any) -> None:
         if code := getattr(self._driver, name)(*arguments):
             raise CudaError(f"{name} failed with CUDA error {code}")
+
+
+class Turns:
+    """Turns of streams on the device. Only so many are unfinished at once; the next ones begin in their order."""
+
+    def __init__(self, at_once: int) -> None:
+        self._lock = Lock()
+        self._last: deque[Stream] = deque(maxlen=at_once)
+
+    @contextmanager
+    def turn(self, stream: Stream) -> Iterator[None]:
+        """Inside, give the stream its work, whose end is then marked. The device waits for its turn, the host does not.
+
+        Raises:
+            CudaError: the driver refuses it.
+        """
+        with self._lock:
+            if len(self._last) == self._last.maxlen:
+                stream.follow(self._last[0])
+            yield
+            stream.mark()
+            self._last.append(stream)

@@ -17,6 +17,7 @@ from cxr.arrays import Views
 from cxr.model import cuda, cuda_driver
 from cxr.model.bundle import Bundle, Precision
 from cxr.model.cuda import CUDA, Cuda, Lane, batch_sizes
+from cxr.model.cuda_driver import Turns
 from cxr.model.frames import FULL, LUNGS
 from cxr.model.inference import Ensemble
 from cxr.model.sessions import OPACITY, OUTPUT, Graph
@@ -111,7 +112,7 @@ def graph(frame: str, scale: float) -> Graph:
 
 
 def lane(graphs: Sequence[Graph], *sizes: int) -> Lane:
-    return Lane(graphs, SIDE, sizes, "float16")
+    return Lane(graphs, SIDE, sizes, "float16", Turns(1))
 
 
 def expected(views: Views, *scales: float) -> Any:
@@ -173,6 +174,22 @@ def test_a_batch_is_waited_for_once_whatever_the_number_of_members(driver: FakeD
 def test_the_members_run_on_the_stream_that_is_waited_for(sessions: list[Session]) -> None:
     lane(full(1, 2), 1, 2)
     assert [session.options["user_compute_stream"] for session in sessions] == [str(STREAM)] * 4
+
+
+def test_two_lanes_run_at_once_and_the_next_one_is_copied_meanwhile(driver: FakeDriver) -> None:
+    device = cuda.load(full(1, 2), SIDE, [16], "float16")
+    assert device is not None
+    driver.calls.clear()
+    driver.followed.clear()
+    for count in (16, 15, 14, 13):
+        np.testing.assert_allclose(device.logits(noise(count)), expected(noise(count), 1, 2))
+    assert driver.followed == [
+        3,
+        3,
+        1,
+        2,
+    ]  # lane 3 was the last to be captured; from then on each the one before the last
+    assert driver.calls[:2] == ["cuMemcpyHtoDAsync_v2", "cuStreamWaitEvent"]
 
 
 def test_what_is_returned_is_not_overwritten_by_the_next_batch() -> None:

@@ -1,6 +1,7 @@
-"""NVIDIA's driver, faked in all tests but one: the number of devices, shared memory, and waiting."""
+"""NVIDIA's driver, faked in all tests but one: the number of devices, shared memory, waiting, and turns."""
 
 import ctypes
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import DTypeLike
 
 from cxr.model import cuda_driver
-from cxr.model.cuda_driver import CudaError, Stream
+from cxr.model.cuda_driver import CudaError, Stream, Turns
 from tests.cuda import STREAM, FakeDriver
 
 
@@ -52,6 +53,7 @@ def test_a_wait_sleeps_until_the_device_has_finished_what_was_sent(monkeypatch: 
     stream, done = Stream(), []
     assert stream.address == STREAM
     driver.work.append(lambda: done.append(True))
+    stream.mark()
     stream.wait()
     assert done
     assert driver.calls[-2:] == ["cuEventRecord", "cuEventSynchronize"]
@@ -104,3 +106,42 @@ def test_work_that_failed_on_the_device_is_an_error(monkeypatch: pytest.MonkeyPa
     install(monkeypatch, FakeDriver(1, cuEventSynchronize=700))
     with pytest.raises(CudaError, match="700"):
         Stream().wait()
+
+
+def test_a_turn_waits_on_the_device_for_the_turn_so_many_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = install(monkeypatch, FakeDriver(1))
+    streams, turns = [Stream() for _ in range(3)], Turns(2)
+    followed = []
+    for stream in streams * 2:
+        with turns.turn(stream):
+            driver.calls.append("work")
+        followed.append(driver.followed[-1:])
+    assert followed == [[], [], [1], [2], [3], [1]]
+    assert driver.calls[-3:] == ["cuStreamWaitEvent", "work", "cuEventRecord"]
+    assert "cuEventSynchronize" not in driver.calls
+
+
+def test_turns_are_given_their_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, FakeDriver(1))
+    streams, turns, given = [Stream() for _ in range(2)], Turns(2), threading.Event()
+
+    def give() -> None:
+        with turns.turn(streams[1]):
+            given.set()
+
+    with turns.turn(streams[0]):
+        other = threading.Thread(target=give)
+        other.start()
+        assert not given.wait(0.1)
+    other.join()
+    assert given.is_set()
+
+
+def test_a_turn_that_failed_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = install(monkeypatch, FakeDriver(1))
+    streams, turns = [Stream() for _ in range(2)], Turns(1)
+    with pytest.raises(RuntimeError), turns.turn(streams[0]):
+        raise RuntimeError
+    with turns.turn(streams[1]):
+        pass
+    assert driver.followed == []
