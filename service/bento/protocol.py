@@ -23,6 +23,11 @@ REST_S: Final = 10.0
 """Seconds for the rest of a body whose request has been answered."""
 CLOSE_S: Final = 1.0
 """Seconds for a client to read the refusal: closing with unread bytes would discard the answer."""
+KEEP_ALIVE_S: Final = 75.0
+"""Seconds for the next request on an idle connection. Proxies and clients that end theirs after 60 s, as most do, end
+it first: a request that is sent while the server closes is lost."""
+LAST_LOOK_S: Final = 0.01
+"""Seconds from there to the end, for a request that has come but was not read: uvloop runs timers before it reads."""
 PROBES: Final = frozenset({b"/livez", b"/readyz", b"/healthz"})
 
 TurnAway = Callable[[int], Response]
@@ -31,16 +36,20 @@ TurnAway = Callable[[int], Response]
 class LimitedProtocol(UnstalledProtocol):
     """One connection. It is idle, in a head, has a request in progress, or waits for the rest of a body."""
 
-    def __init__(self, connections: Connections, turn_away: TurnAway, *args: Any, **options: Any) -> None:
+    def __init__(
+        self, connections: Connections, turn_away: TurnAway, keep_alive_s: float, *args: Any, **options: Any
+    ) -> None:
         """
         Args:
             connections: all of this server.
             turn_away: makes the answer for a status: 400, 408, 431 or 503.
+            keep_alive_s: see `KEEP_ALIVE_S`.
             args, options: uvicorn's arguments.
         """
         super().__init__(*args, **options)
         self._all = connections
         self._turn_away = turn_away
+        self._keep_alive_s = keep_alive_s
         self._refused = False
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -91,7 +100,7 @@ class LimitedProtocol(UnstalledProtocol):
         return (self.cycle is None or self.cycle.response_complete) and not self.pipeline
 
     def _wait(self) -> None:
-        """Wait for the rest of a request, or for the next one. uvicorn's own timer covers only the latter."""
+        """Wait for the rest of a request, or for the next one. uvicorn's own timer covers only the latter, for 5 s."""
         if self.transport.is_closing():
             return
         self._all.wait(self, known=not self.begun)
@@ -100,9 +109,11 @@ class LimitedProtocol(UnstalledProtocol):
             self._set_deadline(HEAD_S if self.in_head else REST_S)
         else:
             self._set_deadline(None)
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self.timeout_keep_alive_task = self.loop.call_later(self._keep_alive_s, self._look_again)
+
+    def _look_again(self) -> None:
+        """Close the idle connection, unless its next request is read first."""
+        self.timeout_keep_alive_task = self.loop.call_later(LAST_LOOK_S, self.timeout_keep_alive_handler)
 
     def _set_deadline(self, seconds: float | None) -> None:
         if self._deadline is not None:
@@ -146,7 +157,7 @@ class LimitedProtocol(UnstalledProtocol):
         return False
 
 
-def install(turn_away: TurnAway) -> None:
+def install(turn_away: TurnAway, keep_alive_s: float = KEEP_ALIVE_S) -> None:
     """Use this protocol in the server that this process will start: BentoML's worker has no option for it."""
-    protocol: Any = partial(LimitedProtocol, Connections(), turn_away)
+    protocol: Any = partial(LimitedProtocol, Connections(), turn_away, keep_alive_s)
     uvicorn.config.HTTP_PROTOCOLS["auto"] = protocol

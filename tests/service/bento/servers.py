@@ -51,11 +51,11 @@ class Stub:
 class Running:
     """A server, from entry to exit of the context. Connections are closed by the client or by the server."""
 
-    def __init__(self, app: Stub, keep_alive_s: float = 60) -> None:
+    def __init__(self, app: Stub, keep_alive_s: float = protocol.KEEP_ALIVE_S) -> None:
         self.app = app
         self.turned_away: list[int] = []
-        protocol.install(self._turn_away)
-        config = uvicorn.Config(app, port=0, lifespan="off", log_config=None, timeout_keep_alive=keep_alive_s)  # type: ignore[arg-type]
+        protocol.install(self._turn_away, keep_alive_s)
+        config = uvicorn.Config(app, port=0, lifespan="off", log_config=None)
         self.server = uvicorn.Server(config)
 
     async def __aenter__(self) -> "Running":

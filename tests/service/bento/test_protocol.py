@@ -1,6 +1,9 @@
 """Slow connections are closed, the oldest idle one is closed when there are too many, and probes always have room."""
 
 import asyncio
+import os
+import socket
+import time
 
 import pytest
 
@@ -98,6 +101,42 @@ def test_a_connection_whose_body_came_after_its_answer_is_kept_for_the_next_and_
             await client.answer()
             client.send(bytes(10) + REQUEST)
             await client.answer()
+
+    run(scenario)
+
+
+def test_a_request_that_came_before_its_idle_connection_ended_is_answered() -> None:
+    async def scenario() -> None:
+        loop, (waker, woken) = asyncio.get_running_loop(), socket.socketpair()
+
+        def be_busy(connection: int) -> None:
+            loop.remove_reader(woken)
+            os.write(connection, REQUEST)  # not read yet when the time is over
+            time.sleep(2 * SOON_S)
+
+        async with Running(Stub(), keep_alive_s=SOON_S) as running:
+            client = await running.connect()
+            client.send(REQUEST)
+            await client.answer()
+            loop.add_reader(woken, be_busy, client.writer.get_extra_info("socket").fileno())
+            waker.send(b" ")
+            await client.answer()
+            assert await client.until_closed() == b""
+        waker.close()
+        woken.close()
+
+    run(scenario)
+
+
+def test_idle_connections_are_kept_longer_than_proxies_keep_theirs() -> None:
+    async def scenario() -> None:
+        async with Running(Stub()) as running:
+            client = await running.connect()
+            client.send(REQUEST)
+            await client.answer()
+            (connection,) = running.server.server_state.connections
+            left = connection.timeout_keep_alive_task.when() - asyncio.get_running_loop().time()  # type: ignore[union-attr]
+            assert 60 < left <= protocol.KEEP_ALIVE_S
 
     run(scenario)
 

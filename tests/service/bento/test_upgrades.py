@@ -56,7 +56,6 @@ PROTOCOL_STATE = {
     "parser",
     "pipeline",
     "server_state",
-    "timeout_keep_alive",
     "timeout_keep_alive_task",
     "transport",
 }
