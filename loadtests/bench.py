@@ -10,6 +10,7 @@ import csv
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -18,7 +19,7 @@ import typer
 
 from loadtests import mix, tables
 from loadtests.clients import closed_loop, lasting, run
-from loadtests.golden import GoldenRequest, golden_requests
+from loadtests.golden import AT_CAPACITY, GoldenRequest, golden_requests
 from loadtests.samples import radiographs
 from scripts.server import REPOSITORY, serve
 
@@ -41,7 +42,7 @@ def knee(url: str, asked: Sequence[GoldenRequest], seconds: float) -> tuple[int,
 
 
 def locust(url: str, name: str, minutes: float, *arguments: str) -> list[dict[str, str]]:
-    """The rows of Locust's statistics. Raises CalledProcessError unless its exit status is 0, or 1 for failures."""
+    """The rows of Locust's statistics. Raises RuntimeError unless its exit status is 0, or 1 for failures."""
     REPORTS.mkdir(parents=True, exist_ok=True)
     report = REPORTS / name
     command = [sys.executable, "-m", "locust", "-f", "loadtests/locustfile.py", "--headless", "--host", url]
@@ -50,8 +51,26 @@ def locust(url: str, name: str, minutes: float, *arguments: str) -> list[dict[st
     done = subprocess.run([*command, *options, *arguments], cwd=REPOSITORY, check=False, capture_output=True, text=True)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"locust failed:\n{done.stderr[-4000:]}")
-    with Path(f"{report}_stats.csv").open(newline="") as rows:
+    return with_refusals(_rows(Path(f"{report}_stats.csv")), _rows(Path(f"{report}_failures.csv")))
+
+
+def with_refusals(statistics: list[dict[str, str]], failures: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Locust's statistics, with the number of each row's failures that were refusals as `Refused`."""
+    refused: Counter[str] = Counter()
+    for failure in failures:
+        if AT_CAPACITY in failure["Error"]:
+            refused.update({name: int(failure["Occurrences"]) for name in (failure["Name"], "Aggregated")})
+    return [row | {"Refused": str(refused[row["Name"]])} for row in statistics]
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    with table.open(newline="") as rows:
         return list(csv.DictReader(rows))
+
+
+def errors(row: dict[str, str]) -> int:
+    """Failures of a row that are no refusals."""
+    return int(row["Failure Count"]) - int(row["Refused"])
 
 
 def result(loads: dict[str, list[dict[str, str]]]) -> str:
@@ -62,6 +81,7 @@ def result(loads: dict[str, list[dict[str, str]]]) -> str:
         "media type",
         "requests",
         "per second",
+        "refused",
         "errors",
         *(f"p{p[:-1]} ms" for p in PERCENTILES),
     )
@@ -69,7 +89,7 @@ def result(loads: dict[str, list[dict[str, str]]]) -> str:
     for load, rows in loads.items():
         for row in rows:
             route, _, media_type = row["Name"].partition(" ")
-            numbers = (row["Request Count"], f"{float(row['Requests/s']):.2f}", row["Failure Count"])
+            numbers = (row["Request Count"], f"{float(row['Requests/s']):.2f}", row["Refused"], errors(row))
             lines.append((load, route, media_type, *numbers, *(row[p] for p in PERCENTILES)))
     return tables.table(head, lines)
 
@@ -91,11 +111,12 @@ def command(
         }
     text = result(loads) + (
         f"\n\n{clients} clients are the knee of {CLIENTS}; capacity {most:.1f} requests/s of the mix (a tenth "
-        f"explanations, a fifth DICOM files of 7 MB). An answer other than the golden one is an error. The clients "
-        f"share the machine: {tables.machine()}. `python -m loadtests.bench --minutes {minutes:g}`"
+        f"explanations, a fifth DICOM files of 7 MB). Refused: for lack of capacity, with 429 or 503. "
+        f"Any other answer than the golden one is an error. The clients share the machine: {tables.machine()}. "
+        f"`python -m loadtests.bench --minutes {minutes:g}`"
     )
     tables.publish(tables.PERFORMANCE, "locust", text, write)
-    raise typer.Exit(any(int(row["Failure Count"]) for rows in loads.values() for row in rows))
+    raise typer.Exit(any(errors(row) for rows in loads.values() for row in rows))
 
 
 if __name__ == "__main__":

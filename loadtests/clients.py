@@ -13,7 +13,7 @@ import aiohttp
 import numpy as np
 import uvloop
 
-from loadtests.golden import GoldenRequest
+from loadtests.golden import REFUSING, GoldenRequest
 
 TIMEOUT_S: Final = 120.0
 
@@ -34,7 +34,7 @@ class Reply:
     @property
     def refused(self) -> bool:
         """Refused because the service is at capacity."""
-        return self.status in (429, 503)
+        return self.status in REFUSING
 
     @property
     def late(self) -> bool:

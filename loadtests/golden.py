@@ -18,6 +18,10 @@ from loadtests.samples import Bad, Sample
 
 TOLERANCE: Final = 1e-5  # tolerance of a probability: thread counts change the order of sums
 GREY_LEVELS: Final = 1  # tolerance of a heatmap's pixel, for the same reason
+REFUSING: Final = frozenset({429, 503})
+"""Statuses of refusals for lack of capacity."""
+AT_CAPACITY: Final = "at capacity"
+"""Locust's name of such a refusal, in the locustfile."""
 METHOD: Final[Method] = "gradcam_plus_plus"
 
 Answer = dict[str, Any]

@@ -25,7 +25,7 @@ from cxr.decode import preview
 from cxr.model.bundle import Bundle
 from cxr.report.result import Result
 from loadtests import mix
-from loadtests.golden import GoldenRequest, golden_requests
+from loadtests.golden import AT_CAPACITY, REFUSING, GoldenRequest, golden_requests
 from loadtests.representations import REPRESENTATIONS, Representation, result_of
 from loadtests.samples import Sample, radiographs
 from service.page.files import FILES, INDEX
@@ -97,6 +97,8 @@ class _Asking(FastHttpUser):
         ) as response:
             if response.status_code == 200 and not request.is_answered_by(200, response.content):
                 response.failure("wrong answer")
+            elif response.status_code in REFUSING:
+                response.failure(AT_CAPACITY)
 
 
 class Client(_Asking):

@@ -8,6 +8,7 @@ import pytest
 
 from loadtests import tables
 from loadtests.bench import result as bench_table
+from loadtests.bench import with_refusals
 from loadtests.chaos import StrikeOutcome
 from loadtests.clients import Reply, milliseconds
 from loadtests.compare import CEILING, CLIENTS, OURS, added_ms, one_after_the_other, ratio
@@ -208,10 +209,18 @@ def test_a_table_is_put_between_its_markers(tmp_path: Path) -> None:
 
 
 def test_locusts_rows_become_a_table() -> None:
-    row = {"Name": "/classify image/png", "Request Count": "9", "Requests/s": "1.234", "Failure Count": "0"}
+    row = {"Name": "/classify image/png", "Request Count": "9", "Requests/s": "1.234", "Failure Count": "3"}
     percentiles = {"50%": "1", "95%": "2", "99%": "3", "99.9%": "4"}
-    line = bench_table({"8 clients": [row | percentiles]}).splitlines()[-1]
-    assert line == "| 8 clients | /classify | image/png | 9 | 1.23 | 0 | 1 | 2 | 3 | 4 |"
+    line = bench_table({"8 clients": [row | percentiles | {"Refused": "2"}]}).splitlines()[-1]
+    assert line == "| 8 clients | /classify | image/png | 9 | 1.23 | 2 | 1 | 1 | 2 | 3 | 4 |"
+
+
+def test_of_locusts_failures_only_answers_for_lack_of_capacity_are_refusals() -> None:
+    names = ("/classify image/png", "/explain image/png", "Aggregated")
+    errors = ("CatchResponseError('at capacity')", "ConnectionRefusedError(111, 'Connection refused')")
+    failures = [{"Name": name, "Error": error, "Occurrences": "2"} for name in names[:2] for error in errors]
+    rows = with_refusals([{"Name": name} for name in (*names, "/classify image/jpeg")], failures)
+    assert [row["Refused"] for row in rows] == ["2", "2", "4", "0"]
 
 
 def test_every_table_of_the_documents_has_its_place() -> None:
