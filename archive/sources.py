@@ -58,7 +58,7 @@ def _expanded(source: str) -> Iterable[str]:
         return _below(path)
     if not path.exists() and _GLOB & set(source):
         root = Path(path.anchor)
-        found = [one for one in root.glob(str(path.relative_to(root))) if one.is_file() and one.name[0] != "."]
+        found = [one for one in root.glob(str(path.relative_to(root))) if _is_file(one) and one.name[0] != "."]
         return sorted(map(str, found)) or [source]
     return [source]
 
@@ -69,8 +69,13 @@ def _below(folder: Path) -> Iterator[str]:
             continue
         if path.is_dir():
             yield from _below(path)
-        elif path.is_file():
+        elif _is_file(path):
             yield str(path)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is a file, or a link to one that is missing: an archive with a hole gets a row that says so."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def _listed(path: Path) -> list[str]:

@@ -12,6 +12,7 @@ process before the first request. `CXR_BUNDLE` names the bundle, as for the serv
 """
 
 import random
+import time
 from argparse import ArgumentParser
 from functools import cache
 from itertools import count
@@ -178,9 +179,13 @@ class Arrivals(_Asking):
     fixed_count = 1
     concurrency = 1000
 
+    def on_start(self) -> None:
+        self._due = time.monotonic()
+
     def wait_time(self) -> float:
-        """Seconds to the next arrival."""
-        return random.expovariate(self.environment.parsed_options.rate)
+        """Seconds to the next arrival. A late one does not delay those after it."""
+        self._due += random.expovariate(self.environment.parsed_options.rate)
+        return max(0.0, self._due - time.monotonic())
 
     @task
     def arrive(self) -> None:

@@ -47,7 +47,7 @@ def devices() -> int:
 
 
 class Stream:
-    """A sequence of work on the first CUDA device. Only the thread that makes it may use it."""
+    """A sequence of work on the first CUDA device. Only the thread that makes it may give it work."""
 
     def __init__(self) -> None:
         """Attach the calling thread to the device's primary context, which onnxruntime uses too.
@@ -119,12 +119,14 @@ class Turns:
 
     @contextmanager
     def turn(self, stream: Stream) -> Iterator[None]:
-        """Inside, give the stream its work, whose end is then marked. The device waits for its turn, the host does not.
+        """Inside, give the stream its work, whose end is then marked. The device waits for its turn, and not the host.
 
         Raises:
             CudaError: the driver refuses it.
         """
         with self._lock:
+            if stream in self._last:
+                self._last.remove(stream)  # its earlier work comes first anyway
             if len(self._last) == self._last.maxlen:
                 stream.follow(self._last[0])
             yield

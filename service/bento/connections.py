@@ -40,14 +40,15 @@ class Connections:
         return len(self._all)
 
     def add(self, connection: Connection) -> None:
-        """A connection was accepted and is idle."""
+        """A connection was accepted and is idle. It is closed itself only if no other one is idle."""
         self._all.add(connection)
-        self._strangers[connection] = None
         capacity = self.capacity()
-        while len(self._all) > capacity and (waiting := self._strangers or self._known):
-            victim = next(iter(waiting))
+        while len(self._all) > capacity:
+            victim = next(iter(self._strangers or self._known), connection)
             self.remove(victim)
             victim.evict()
+        if connection in self._all:
+            self._strangers[connection] = None
 
     def remove(self, connection: Connection) -> None:
         """A connection has ended."""

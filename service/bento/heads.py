@@ -70,9 +70,9 @@ class BoundedHeads(LingeringProtocol):
         self._unclaimed = 0
         if self.parser.should_upgrade():
             return  # this method will be called again, see `_parse_without_upgrade`
-        self.in_head = False
         self._judge_host()
         self.begin_request()
+        self.in_head = False  # a request that is refused stays in its head, without a cycle of its own
 
     def begin_request(self) -> None:
         """The head is complete and valid."""

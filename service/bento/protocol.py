@@ -1,12 +1,15 @@
 """The protocol of every connection: its time limits, and the answers to refused requests.
 
-A request that is refused here never reaches the app. It is still answered, counted and logged, and its connection is
-closed.
+A request that is refused here never reaches the app. It is still counted and logged, and its connection is closed. It
+is answered too, unless the answer to an earlier request is in progress.
 """
 
 import asyncio
+from array import array
 from collections.abc import Callable
+from fcntl import ioctl
 from functools import partial
+from termios import FIONREAD
 from typing import Any, Final
 
 import uvicorn.config
@@ -14,6 +17,7 @@ from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.bento.connections import Connections
+from service.bento.drain import LINGER_S
 from service.bento.heads import TurnedAway
 from service.bento.stalls import UnstalledProtocol
 
@@ -26,8 +30,6 @@ CLOSE_S: Final = 1.0
 KEEP_ALIVE_S: Final = 75.0
 """Seconds for the next request on an idle connection. Proxies and clients that end theirs after 60 s, as most do, end
 it first: a request that is sent while the server closes is lost."""
-LAST_LOOK_S: Final = 0.01
-"""Seconds from there to the end, for a request that has come but was not read: uvloop runs timers before it reads."""
 PROBES: Final = frozenset({b"/livez", b"/readyz", b"/healthz"})
 
 TurnAway = Callable[[int], Response]
@@ -62,6 +64,11 @@ class LimitedProtocol(UnstalledProtocol):
         self._all.remove(self)
         self._set_deadline(None)
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self._answered:  # whatever comes from now on, a request's head must be complete soon
+            self._set_deadline(LINGER_S)
 
     def evict(self) -> None:
         """Close an idle connection, because another one needs its place."""
@@ -106,14 +113,25 @@ class LimitedProtocol(UnstalledProtocol):
         self._all.wait(self, known=not self.begun)
         self._unset_keepalive_if_required()
         if self.begun:
-            self._set_deadline(HEAD_S if self.in_head else REST_S)
+            self._set_deadline(LINGER_S if self._ending else HEAD_S if self.in_head else REST_S)
         else:
             self._set_deadline(None)
-            self.timeout_keep_alive_task = self.loop.call_later(self._keep_alive_s, self._look_again)
+            self._keep(LINGER_S if self._ending else self._keep_alive_s)
 
-    def _look_again(self) -> None:
-        """Close the idle connection, unless its next request is read first."""
-        self.timeout_keep_alive_task = self.loop.call_later(LAST_LOOK_S, self.timeout_keep_alive_handler)
+    def _keep(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the idle connection, unless bytes have come that were not read: uvloop runs timers before it reads."""
+        if not self.transport.is_closing() and self._unread():
+            self._keep(LINGER_S)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _unread(self) -> bool:
+        number = array("i", [0])
+        ioctl(self.transport.get_extra_info("socket").fileno(), FIONREAD, number)
+        return number[0] > 0
 
     def _set_deadline(self, seconds: float | None) -> None:
         if self._deadline is not None:

@@ -35,6 +35,12 @@ def test_a_missing_file_is_listed_unchanged() -> None:
     assert list(paths_of(["none.dcm", "*.tif", "-"])) == ["none.dcm", "*.tif", "-"]
 
 
+def test_a_link_to_a_missing_file_is_listed(folder: Path) -> None:
+    (folder / "b" / "6.png").symlink_to("nowhere")
+    assert list(paths_of(["b"])) == ["b/2.dcm", "b/6.png", "b/c/3.png"]
+    assert list(paths_of(["b/*.png"])) == ["b/6.png"]
+
+
 @pytest.mark.usefixtures("folder")
 def test_lists_and_manifests() -> None:
     Path("list").write_text("a.jpg\n\nnone of these.png\n")

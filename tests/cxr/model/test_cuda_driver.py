@@ -121,6 +121,15 @@ def test_a_turn_waits_on_the_device_for_the_turn_so_many_before_it(monkeypatch: 
     assert "cuEventSynchronize" not in driver.calls
 
 
+def test_a_stream_does_not_count_twice_among_those_that_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = install(monkeypatch, FakeDriver(1))
+    streams, turns = [Stream() for _ in range(3)], Turns(2)
+    for number in (0, 0, 1, 0, 2):
+        with turns.turn(streams[number]):
+            pass
+    assert driver.followed == [2]
+
+
 def test_turns_are_given_their_work_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, FakeDriver(1))
     streams, turns, given = [Stream() for _ in range(2)], Turns(2), threading.Event()

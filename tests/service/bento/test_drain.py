@@ -1,9 +1,13 @@
 """Graceful shutdown: requests on their way to a server that stops."""
 
+import asyncio
+
+import pytest
 import uvicorn
 
 import service.bento.api  # noqa: F401
 from service.app import boundary
+from service.bento.drain import LINGER_S
 from service.bento.protocol import LimitedProtocol
 from tests.service.bento.servers import REQUEST, Running, Stub, run
 
@@ -48,6 +52,37 @@ def test_a_connection_on_which_nothing_comes_is_closed() -> None:
             await running.end()
             assert await client.until_closed() == b""
             await running.ended()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("late", [b"\r\n", REQUEST[:9]])
+def test_what_does_not_become_a_request_soon_does_not_delay_the_end(late: bytes) -> None:
+    async def scenario() -> None:
+        async with Running(Stub()) as running:
+            client = await running.connect()
+            client.send(REQUEST)
+            await client.answer()
+            await running.end()
+            client.send(late)
+            async with asyncio.timeout(3 * LINGER_S):
+                await client.until_closed()
+                await running.ended()
+
+    run(scenario)
+
+
+def test_the_rest_of_an_answered_body_does_not_delay_the_end() -> None:
+    async def scenario() -> None:
+        async with Running(Stub(reads=False)) as running:
+            client = await running.connect()
+            client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+            await client.answer()
+            await running.end()
+            client.send(bytes(10))
+            async with asyncio.timeout(3 * LINGER_S):
+                await client.until_closed()
+                await running.ended()
 
     run(scenario)
 
