@@ -31,12 +31,12 @@ PERCENTILES: Final = ("50%", "95%", "99%", "99.9%")
 
 
 def knee(url: str, asked: Sequence[GoldenRequest], seconds: float) -> tuple[int, float]:
-    """The smallest sufficient number of clients, and the highest throughput in answers per second."""
+    """The smallest sufficient number of clients, and the highest throughput in right answers per second."""
     rates = {}
     for clients in CLIENTS:
         replies = run(closed_loop(url, asked, clients, lasting(seconds)))
         span = max(reply.begun + reply.seconds for reply in replies) - min(reply.begun for reply in replies)
-        rates[clients] = len(replies) / span
+        rates[clients] = sum(reply.right for reply in replies) / span
     most = max(rates.values())
     return min(clients for clients, rate in rates.items() if rate >= ENOUGH * most), most
 

@@ -25,11 +25,11 @@ LANES: Final = 3
 """While the host writes or reads for one lane, the networks of the others run."""
 
 AT_ONCE: Final = 2
-"""Lanes whose networks run at once. The third's batch is then on the device when one of them ends.
+"""Lanes whose networks run at once. The third's batch is ready when one of them ends.
 
 If all ran at once, they would also end at once, and the device would idle while the host reads and writes. On H200s two
 at once had 1.18 (ResNet-18), 1.02 (VGG-19-BN) and 1.02 (DenseNet-161) of the rate of three, and 1.07, 0.99 and 1.06 of
-the rate of one, in batches of 128; 1.04 and 1.40 with single images of ResNet-18."""
+the rate of one, in batches of 128; 1.04 and 1.40 with single images of ResNet-18. Differences of 0.02 are noise."""
 
 READ_DIRECTLY: Final = 8
 """The largest batch that networks read from the host's memory. On H200s, the rate of copied batches ÷ that of batches
