@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import uvicorn.config
 from starlette.responses import Response
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from service.bento.connections import Connections
 from service.bento.drain import LINGER_S
@@ -52,6 +52,7 @@ class LimitedProtocol(UnstalledProtocol):
         self._all = connections
         self._turn_away = turn_away
         self._keep_alive_s = keep_alive_s
+        self._running: RequestResponseCycle | None = None
         self._refused = False
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -63,7 +64,14 @@ class LimitedProtocol(UnstalledProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._all.remove(self)
         self._set_deadline(None)
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True  # uvicorn tells only the last request of those on the connection
+            self._running.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def shutdown(self) -> None:
         super().shutdown()

@@ -154,6 +154,26 @@ def test_a_client_that_does_not_read_its_answer_is_disconnected() -> None:
     run(scenario)
 
 
+def test_the_first_of_several_requests_learns_that_its_client_has_gone(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        app = Stub()
+        app.may_answer.clear()
+        async with Running(app) as running:
+            client = await running.connect()
+            client.send(REQUEST + REQUEST)
+            await app.asked.wait()
+            await client.close()
+            while running.server.server_state.connections:
+                await asyncio.sleep(0.01)
+            app.may_answer.set()
+            while running.server.server_state.tasks:
+                await asyncio.sleep(0.01)
+        assert len(app.scopes) == 1
+
+    run(scenario)
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
 def test_the_oldest_idle_connection_is_closed_when_there_are_too_many(few: int) -> None:
     async def scenario() -> None:
         async with Running(Stub()) as running:

@@ -45,6 +45,7 @@ PROTOCOL_METHODS = {
     "on_body": ["self", "body"],
     "on_message_complete": ["self"],
     "on_response_complete": ["self"],
+    "_start_asgi_task": ["self", "cycle", "app"],
     "timeout_keep_alive_handler": ["self"],
     "_unset_keepalive_if_required": ["self"],
 }
