@@ -14,6 +14,8 @@ from service.bento import protocol
 
 WAIT_S = 20.0
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
+"""A head; ten bytes of body follow."""
 
 
 class Stub:
@@ -75,6 +77,13 @@ class Running:
     async def connect(self) -> "Client":
         self._clients.append(Client(*await asyncio.open_connection("127.0.0.1", self._port)))
         return self._clients[-1]
+
+    async def connect_known(self, request: bytes = REQUEST) -> "Client":
+        """A connection on which a request has been answered."""
+        client = await self.connect()
+        client.send(request)
+        await client.answer()
+        return client
 
     async def end(self) -> None:
         """Start the shutdown. Returns when uvicorn has told its connections."""

@@ -9,7 +9,7 @@ import service.bento.api  # noqa: F401
 from service.app import boundary
 from service.bento.drain import LINGER_S
 from service.bento.protocol import LimitedProtocol
-from tests.service.bento.servers import REQUEST, Running, Stub, run
+from tests.service.bento.servers import POST, REQUEST, Running, Stub, run
 
 
 def test_a_request_on_an_idle_connection_is_answered_and_is_its_last() -> None:
@@ -46,9 +46,7 @@ def test_a_request_in_flight_is_answered_and_is_its_connections_last() -> None:
 def test_a_connection_on_which_nothing_comes_is_closed() -> None:
     async def scenario() -> None:
         async with Running(Stub()) as running:
-            client = await running.connect()
-            client.send(REQUEST)
-            await client.answer()
+            client = await running.connect_known()
             await running.end()
             assert await client.until_closed() == b""
             await running.ended()
@@ -56,30 +54,17 @@ def test_a_connection_on_which_nothing_comes_is_closed() -> None:
     run(scenario)
 
 
-@pytest.mark.parametrize("late", [b"\r\n", REQUEST[:9]])
-def test_what_does_not_become_a_request_soon_does_not_delay_the_end(late: bytes) -> None:
-    async def scenario() -> None:
-        async with Running(Stub()) as running:
-            client = await running.connect()
-            client.send(REQUEST)
-            await client.answer()
-            await running.end()
-            client.send(late)
-            async with asyncio.timeout(3 * LINGER_S):
-                await client.until_closed()
-                await running.ended()
-
-    run(scenario)
-
-
-def test_the_rest_of_an_answered_body_does_not_delay_the_end() -> None:
+@pytest.mark.parametrize(
+    ("answered", "late"),
+    [(REQUEST, b"\r\n"), (REQUEST, REQUEST[:9]), (POST, bytes(10))],
+    ids=["stray line", "half a head", "rest of an answered body"],
+)
+def test_what_is_no_request_does_not_delay_the_end(answered: bytes, late: bytes) -> None:
     async def scenario() -> None:
         async with Running(Stub(reads=False)) as running:
-            client = await running.connect()
-            client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
-            await client.answer()
+            client = await running.connect_known(answered)
             await running.end()
-            client.send(bytes(10))
+            client.send(late)
             async with asyncio.timeout(3 * LINGER_S):
                 await client.until_closed()
                 await running.ended()

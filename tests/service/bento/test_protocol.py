@@ -9,10 +9,9 @@ import pytest
 
 from service.bento import protocol, stalls
 from service.bento.connections import FOR_PROBES, Connections
-from tests.service.bento.servers import REQUEST, Running, Stub, run
+from tests.service.bento.servers import POST, REQUEST, Running, Stub, run
 
 SOON_S = 0.1
-POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 
 
 @pytest.fixture
@@ -48,9 +47,7 @@ def test_a_head_that_does_not_end_in_time(sent: bytes, status: int | None) -> No
 def test_a_later_head_has_its_time_from_its_first_byte() -> None:
     async def scenario() -> None:
         async with Running(Stub()) as running:
-            client = await running.connect()
-            client.send(REQUEST)
-            await client.answer()
+            client = await running.connect_known()
             await asyncio.sleep(3 * SOON_S)
             client.send(REQUEST)
             await client.answer()
@@ -115,9 +112,7 @@ def test_a_request_that_came_before_its_idle_connection_ended_is_answered() -> N
             time.sleep(2 * SOON_S)
 
         async with Running(Stub(), keep_alive_s=SOON_S) as running:
-            client = await running.connect()
-            client.send(REQUEST)
-            await client.answer()
+            client = await running.connect_known()
             loop.add_reader(woken, be_busy, client.writer.get_extra_info("socket").fileno())
             waker.send(b" ")
             await client.answer()
@@ -131,9 +126,7 @@ def test_a_request_that_came_before_its_idle_connection_ended_is_answered() -> N
 def test_idle_connections_are_kept_longer_than_proxies_keep_theirs() -> None:
     async def scenario() -> None:
         async with Running(Stub()) as running:
-            client = await running.connect()
-            client.send(REQUEST)
-            await client.answer()
+            await running.connect_known()
             (connection,) = running.server.server_state.connections
             left = connection.timeout_keep_alive_task.when() - asyncio.get_running_loop().time()  # type: ignore[union-attr]
             assert left > 60
@@ -177,15 +170,11 @@ def test_the_first_of_several_requests_learns_that_its_client_has_gone(caplog: p
 def test_the_oldest_idle_connection_is_closed_when_there_are_too_many(few: int) -> None:
     async def scenario() -> None:
         async with Running(Stub()) as running:
-            known = await running.connect()
-            known.send(REQUEST)
-            await known.answer()
+            known = await running.connect_known()
             strangers = [await running.connect() for _ in range(few)]
             strangers[1].send(REQUEST[:5])
             assert await strangers[0].until_closed() == b""
-            newest = await running.connect()
-            newest.send(REQUEST)
-            await newest.answer()
+            await running.connect_known()
             assert await strangers[1].until_closed() == b""
             for client in (known, strangers[-1]):
                 client.send(REQUEST)
@@ -197,13 +186,8 @@ def test_the_oldest_idle_connection_is_closed_when_there_are_too_many(few: int) 
 def test_known_clients_leave_room_for_a_new_one(few: int) -> None:
     async def scenario() -> None:
         async with Running(Stub()) as running:
-            known = [await running.connect() for _ in range(few)]
-            for client in known:
-                client.send(REQUEST)
-                await client.answer()
-            newest = await running.connect()
-            newest.send(REQUEST)
-            await newest.answer()
+            known = [await running.connect_known() for _ in range(few)]
+            await running.connect_known()
             assert await known[0].until_closed() == b""
             known[1].send(REQUEST)
             await known[1].answer()
